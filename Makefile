@@ -1,0 +1,34 @@
+# The only entry point: people and CI call the same targets. The work is done by the scripts in scripts/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo services services-down env test test-services lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the whole way of a booking event, from nothing to the signed and verified delivery
+	@scripts/with-services.sh scripts/demo.sh
+
+services: ## start RabbitMQ and PostgreSQL, on ports of this checkout's own, and leave them running
+	@scripts/services.sh up
+
+services-down: ## stop them; their data stays
+	@scripts/services.sh down
+
+env: ## print the lines that export their addresses: eval "$(make env)"
+	@scripts/services.sh env
+
+test: ## build and run all tests (ARGS='…' goes to cargo test)
+	@scripts/test.sh $(ARGS)
+
+test-services: ## test the scripts that run the services
+	@scripts/test-services.sh
+
+lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
+	@scripts/lint.sh
+
+clean: ## stop the services, delete their data, the tools and all build output
+	@scripts/services.sh down --wipe
+	@rm -rf .local/tools
+	@cargo clean

@@ -1,0 +1,356 @@
+//! A connection that comes back: one task connects, prepares, watches, and begins again with jittered backoff.
+//!
+//! Reconnecting is ours, not the client library's: its automatic recovery was seen to hang for more than a minute
+//! after a broker restart, without an event or an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::{Stream, StreamExt as _};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connect as _, Connection, ConnectionProperties, Event};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::{info, warn};
+
+use super::error::BrokerError;
+use super::url::BrokerUrl;
+
+/// How long connecting, or any one call of the preparation, may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a connection that looks healthy is asked whether it still is.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// A connection that lived this long was no flap: the next loss starts with the shortest pause again.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Where and as whom to connect.
+#[derive(Debug, Clone)]
+pub struct LinkSettings {
+    /// The broker.
+    pub url: BrokerUrl,
+    /// Further roots to trust for `amqps://`, in PEM.
+    pub ca_pem: Option<String>,
+    /// The connection's name in the broker's own tools and logs, and in ours.
+    pub name: String,
+}
+
+/// Opens a connection, once.
+pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerError> {
+    if settings.url.is_tls() {
+        // Fails only where the process chose a provider already, and then that one serves.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let mut uri: AMQPUri = settings.url.to_uri();
+    uri.query.connection_timeout.get_or_insert(10_000);
+    let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
+    let tls = OwnedTLSConfig {
+        identity: None,
+        cert_chain: settings.ca_pem.clone(),
+    };
+    let runtime =
+        lapin::runtime::default_runtime().map_err(BrokerError::call("starting the broker client"))?;
+    in_time("connecting", uri.connect_with_config(properties, tls, runtime)).await
+}
+
+/// Gives a call to the broker [`CALL_TIMEOUT`].
+pub(super) async fn in_time<T>(
+    what: &'static str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, BrokerError> {
+    match timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(BrokerError::call(what)),
+        Err(_) => Err(BrokerError::NoAnswer {
+            what,
+            seconds: CALL_TIMEOUT.as_secs(),
+        }),
+    }
+}
+
+/// Opens a channel.
+pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, BrokerError> {
+    in_time("opening a channel", connection.create_channel()).await
+}
+
+/// What a link makes of each new connection before anyone uses it.
+pub(super) trait Prepare: Send + Sync + 'static {
+    /// What it makes.
+    type Ready: Send + Sync + 'static;
+
+    /// Makes it; a final error ends the link.
+    fn prepare(
+        &self,
+        connection: &Connection,
+    ) -> impl Future<Output = Result<Self::Ready, BrokerError>> + Send;
+}
+
+/// One life of a connection.
+pub(super) struct Established<T> {
+    /// Counts the lives; what belonged to an earlier one is void.
+    pub(super) generation: u64,
+    pub(super) connection: Connection,
+    pub(super) ready: T,
+    gone: watch::Sender<bool>,
+}
+
+impl<T> Established<T> {
+    /// Says that the connection is of no use any more, so that the link makes a new one.
+    pub(super) fn give_up(&self) {
+        self.gone.send_replace(true);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        *self.gone.borrow()
+    }
+
+    /// Returns when this life is over.
+    pub(super) async fn ended(&self) {
+        // The sender is a field of ours, so waiting cannot fail.
+        drop(self.gone.subscribe().wait_for(|gone| *gone).await);
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+}
+
+enum State<T> {
+    Down {
+        failures: u32,
+        last: Option<Arc<BrokerError>>,
+    },
+    Up(Arc<Established<T>>),
+    Final(Arc<BrokerError>),
+}
+
+/// Why there is no connection to be had.
+#[derive(Debug)]
+pub(super) enum NoLink {
+    /// The deadline passed; with the last failure, if one was seen.
+    Late(Option<Arc<BrokerError>>),
+    /// Trying again is of no use.
+    Final(Arc<BrokerError>),
+}
+
+/// A connection that comes back. Dropping every clone closes it.
+pub(super) struct Link<T> {
+    state: watch::Receiver<State<T>>,
+    stop: Arc<Notify>,
+}
+
+impl<T> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            stop: Arc::clone(&self.stop),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Link<T> {
+    /// Starts to connect, and goes on for as long as somebody holds the link.
+    pub(super) fn start(settings: LinkSettings, prepare: impl Prepare<Ready = T>) -> Self {
+        let (sender, state) = watch::channel(State::Down {
+            failures: 0,
+            last: None,
+        });
+        let stop = Arc::new(Notify::new());
+        tokio::spawn(supervise(settings, prepare, sender, Arc::clone(&stop)));
+        Self { state, stop }
+    }
+
+    /// Closes the connection for good, politely, and returns when that is done.
+    pub(super) async fn close(&self) {
+        self.stop.notify_one();
+        // The supervisor's last act is to drop its end of the state.
+        drop(self.state.clone().wait_for(|_| false).await);
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Up(established) if !established.is_gone())
+    }
+
+    /// The connection, as soon as there is one.
+    pub(super) async fn up(&self, deadline: Option<Instant>) -> Result<Arc<Established<T>>, NoLink> {
+        self.wait(deadline, u32::MAX).await
+    }
+
+    /// The connection, or the failure of the first try: for commands, whose user would rather know at once.
+    pub(super) async fn up_at_first_try(&self) -> Result<Arc<Established<T>>, NoLink> {
+        self.wait(None, 1).await
+    }
+
+    /// Returns when trying again is of no use: with what is to be mended.
+    pub(super) async fn broken(&self) -> Arc<BrokerError> {
+        let mut state = self.state.clone();
+        let mut error = None;
+        let is_final = |state: &State<T>| {
+            error = if let State::Final(error) = state {
+                Some(Arc::clone(error))
+            } else {
+                None
+            };
+            error.is_some()
+        };
+        drop(state.wait_for(is_final).await);
+        match error {
+            Some(error) => error,
+            // The supervisor ended with its runtime; nobody is left to tell.
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn wait(
+        &self,
+        deadline: Option<Instant>,
+        most_failures: u32,
+    ) -> Result<Arc<Established<T>>, NoLink> {
+        let mut state = self.state.clone();
+        let mut decided = None;
+        let wait = state.wait_for(|state| {
+            decided = match state {
+                State::Up(established) if !established.is_gone() => Some(Ok(Arc::clone(established))),
+                State::Final(error) => Some(Err(NoLink::Final(Arc::clone(error)))),
+                State::Down { failures, last } if *failures >= most_failures => {
+                    Some(Err(NoLink::Late(last.clone())))
+                }
+                State::Up(_) | State::Down { .. } => None,
+            };
+            decided.is_some()
+        });
+        // Without an answer the deadline passed, or the supervisor ended with the runtime that carried it.
+        let _timed_out = match deadline {
+            Some(deadline) => timeout_at(deadline, wait).await.is_err(),
+            None => wait.await.is_err(),
+        };
+        decided.unwrap_or_else(|| Err(NoLink::Late(self.last_failure())))
+    }
+
+    fn last_failure(&self) -> Option<Arc<BrokerError>> {
+        match &*self.state.borrow() {
+            State::Down { last, .. } => last.clone(),
+            State::Final(error) => Some(Arc::clone(error)),
+            State::Up(_) => None,
+        }
+    }
+}
+
+async fn supervise<P: Prepare>(
+    settings: LinkSettings,
+    prepare: P,
+    state: watch::Sender<State<P::Ready>>,
+    stop: Arc<Notify>,
+) {
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(4))
+        .with_jitter()
+        .without_max_times();
+    let mut pause = pauses.build();
+    let mut failures = 0;
+    let mut generation = 0;
+    loop {
+        generation += 1;
+        let failure = match establish(&settings, &prepare, generation).await {
+            Ok(established) => {
+                let since = Instant::now();
+                info!(link = settings.name, broker = %settings.url, "connected to the broker");
+                let mut events = Box::pin(established.connection.events_listener());
+                let established = Arc::new(established);
+                state.send_replace(State::Up(Arc::clone(&established)));
+                let why = tokio::select! {
+                    why = watch_over(&settings.name, &established, &mut events) => Some(why),
+                    () = state.closed() => None,
+                    () = stop.notified() => None,
+                };
+                established.give_up();
+                let Some(why) = why else {
+                    close(&established.connection).await;
+                    return;
+                };
+                state.send_replace(State::Down {
+                    failures: 0,
+                    last: None,
+                });
+                failures = 0;
+                if since.elapsed() > STABLE_AFTER {
+                    pause = pauses.build();
+                }
+                tokio::spawn(async move { close(&established.connection).await });
+                why
+            }
+            Err(error) if error.is_final() => {
+                state.send_replace(State::Final(Arc::new(error)));
+                return;
+            }
+            Err(error) => {
+                failures += 1;
+                let text = error.to_string();
+                state.send_replace(State::Down {
+                    failures,
+                    last: Some(Arc::new(error)),
+                });
+                text
+            }
+        };
+        let retry_in = pause.next().unwrap_or(Duration::from_secs(4));
+        let retry_in_ms = retry_in.as_millis() as u64;
+        warn!(link = settings.name, broker = %settings.url, error = failure, retry_in_ms, "no connection to the broker");
+        tokio::select! {
+            () = sleep(retry_in) => {}
+            () = state.closed() => return,
+            () = stop.notified() => return,
+        }
+    }
+}
+
+async fn establish<P: Prepare>(
+    settings: &LinkSettings,
+    prepare: &P,
+    generation: u64,
+) -> Result<Established<P::Ready>, BrokerError> {
+    let connection = open(settings).await?;
+    let ready = prepare.prepare(&connection).await?;
+    Ok(Established {
+        generation,
+        connection,
+        ready,
+        gone: watch::Sender::new(false),
+    })
+}
+
+/// Waits for the end of a connection's life and says what ended it.
+async fn watch_over<T>(
+    name: &str,
+    established: &Established<T>,
+    events: &mut (impl Stream<Item = Event> + Unpin),
+) -> String {
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Error(error)) => return error.to_string(),
+                Some(Event::ConnectionBlocked(reason)) => {
+                    warn!(link = name, reason, "the broker takes no messages for now; publishing waits");
+                }
+                Some(Event::ConnectionUnblocked) => info!(link = name, "the broker takes messages again"),
+                Some(_) => {}
+                None => return "the connection ended".to_owned(),
+            },
+            () = established.ended() => return "the connection was given up".to_owned(),
+            () = sleep(CHECK_EVERY) => if !established.connection.status().connected() {
+                return "the connection is closed".to_owned();
+            },
+        }
+    }
+}
+
+/// Closes politely, for a while; a connection that is dead already cannot answer.
+async fn close(connection: &Connection) {
+    if connection.status().connected() {
+        let polite = connection.close(200, "done".into());
+        if let Ok(Err(error)) = timeout(Duration::from_secs(2), polite).await {
+            tracing::debug!(%error, "closing the broker connection");
+        }
+    }
+}

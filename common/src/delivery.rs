@@ -1,0 +1,183 @@
+//! A delivery: one event on its way to one endpoint.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::broker::Headers;
+use crate::event::Event;
+use crate::ids::{AttemptNo, EndpointId};
+use crate::outcome::Outcome;
+
+/// What a message on a working queue asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// An event whose endpoints are still to be found.
+    Route(Unrouted),
+    /// One attempt for one endpoint.
+    Deliver(Delivery),
+}
+
+/// An event that has not been matched with the endpoints of its company.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unrouted {
+    /// What happened.
+    pub event: Event,
+    /// What else came with the message.
+    pub baggage: Baggage,
+}
+
+/// One event to one endpoint, and how far it has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// What happened.
+    pub event: Event,
+    /// Where it goes, within the event's company.
+    pub endpoint: EndpointId,
+    /// The attempt about to be made.
+    pub attempt: AttemptNo,
+    /// Why the delivery exists.
+    pub origin: Origin,
+    /// What else came with the message.
+    pub baggage: Baggage,
+}
+
+impl Delivery {
+    /// The first attempt of an event that matched `endpoint`.
+    #[must_use]
+    pub fn first(unrouted: Unrouted, endpoint: EndpointId) -> Self {
+        Self {
+            event: unrouted.event,
+            endpoint,
+            attempt: AttemptNo::FIRST,
+            origin: Origin::Event,
+            // Times parked belong to the event's own wait, not to the delivery's.
+            baggage: Baggage {
+                other: unrouted.baggage.other,
+                ..Baggage::default()
+            },
+        }
+    }
+
+    /// The delivery as it waits for its next attempt.
+    #[must_use]
+    pub fn for_next_attempt(&self) -> Self {
+        let baggage = Baggage {
+            parked: 0,
+            unknown_since: None,
+            ..self.baggage.clone()
+        };
+        Self {
+            attempt: self.attempt.next(),
+            baggage,
+            ..self.clone()
+        }
+    }
+
+    /// The delivery as a person sends it again: from the first attempt on.
+    #[must_use]
+    pub fn for_manual_retry(self, now: Timestamp) -> Self {
+        let baggage = Baggage {
+            other: self.baggage.other,
+            retried_at: Some(now),
+            ..Baggage::default()
+        };
+        Self {
+            attempt: AttemptNo::FIRST,
+            origin: Origin::Manual,
+            baggage,
+            ..self
+        }
+    }
+}
+
+/// Headers that travel with a message beside the event itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Baggage {
+    /// How often the message was set aside.
+    pub parked: u32,
+    /// Since when the endpoint could not be found, if that is why it was set aside.
+    pub unknown_since: Option<Timestamp>,
+    /// When a person sent it again. It tells two manual retries of one delivery apart.
+    pub retried_at: Option<Timestamp>,
+    /// Headers that are not ours: passed on as they are.
+    pub other: Headers,
+}
+
+/// Why a delivery exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// An event matched an endpoint.
+    Event,
+    /// Somebody sent a test event: one attempt, whatever the filter and `disabled` say.
+    Test,
+    /// Somebody retried a dead letter.
+    Manual,
+}
+
+impl Origin {
+    /// The name in message headers and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Test => "test",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// The origin of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Event, Self::Test, Self::Manual]
+            .into_iter()
+            .find(|origin| origin.as_str() == name)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a delivery is a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailedReason {
+    /// The last retry of the schedule failed.
+    RetriesExhausted,
+    /// The endpoint is switched off.
+    EndpointDisabled,
+}
+
+impl FailedReason {
+    /// The name in message headers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::EndpointDisabled => "endpoint_disabled",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::RetriesExhausted, Self::EndpointDisabled]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
+    }
+}
+
+/// How a delivery became a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// When it went to the dead-letter queue.
+    pub failed_at: Timestamp,
+    /// Why.
+    pub reason: FailedReason,
+    /// How its last attempt ended, if one was made.
+    pub last_outcome: Option<Outcome>,
+    /// The HTTP status of its last attempt, if there was one.
+    pub last_status: Option<u16>,
+}

@@ -1,0 +1,87 @@
+//! What is wrong with an endpoints file, and where.
+
+use std::ops::Range;
+
+/// One fault of an endpoints file. Its text holds no value of the file, because any may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{problem}", place(*.line, .endpoint.as_deref(), .key.as_deref()))]
+pub struct FileFault {
+    /// The line, counted from 1.
+    pub line: Option<usize>,
+    /// The endpoint's id, or `#2` for the second one where it has no valid id.
+    pub endpoint: Option<String>,
+    /// The key.
+    pub key: Option<String>,
+    /// What is wrong and what is allowed.
+    pub problem: String,
+}
+
+fn place(line: Option<usize>, endpoint: Option<&str>, key: Option<&str>) -> String {
+    let line = line.map(|line| format!("line {line}: "));
+    let endpoint = endpoint.map(|endpoint| format!("endpoint {endpoint}: "));
+    let key = key.map(|key| format!("{key}: "));
+    [line, endpoint, key].into_iter().flatten().collect()
+}
+
+/// The faults found so far in one text.
+pub(super) struct Faults<'t> {
+    text: &'t str,
+    found: Vec<FileFault>,
+}
+
+impl<'t> Faults<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub(super) fn line(&self, span: Range<usize>) -> usize {
+        self.text
+            .bytes()
+            .take(span.start)
+            .filter(|byte| *byte == b'\n')
+            .count()
+            + 1
+    }
+
+    pub(super) fn add(
+        &mut self,
+        span: Option<Range<usize>>,
+        endpoint: Option<&str>,
+        key: Option<&str>,
+        problem: impl Into<String>,
+    ) {
+        self.found.push(FileFault {
+            line: span.map(|span| self.line(span)),
+            endpoint: endpoint.map(str::to_owned),
+            key: key.map(shown),
+            problem: problem.into(),
+        });
+    }
+
+    /// A fault of the TOML itself. Only the parser's message is taken: its full text quotes the line.
+    pub(super) fn add_syntax(&mut self, error: &toml::de::Error) {
+        self.add(
+            error.span(),
+            None,
+            None,
+            format!("this is not TOML: {}", error.message()),
+        );
+    }
+
+    pub(super) fn into_sorted(mut self) -> Vec<FileFault> {
+        self.found.sort_by_key(|fault| fault.line);
+        self.found
+    }
+}
+
+/// A key as it may be printed: a stranger's line breaks and lengths stay out of logs.
+fn shown(key: &str) -> String {
+    key.chars().take(40).flat_map(char::escape_debug).collect()
+}

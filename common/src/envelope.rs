@@ -1,0 +1,105 @@
+//! The request body: an event's data as it came, with what the endpoint's format writes around it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+use crate::endpoint::Format;
+use crate::event::Event;
+
+/// The member that meetergo's flat format adds to data's own.
+const FLAT_NAME: &str = "webhookType";
+
+/// The body of every attempt to send `event` in `format`: the same bytes each time, data untouched among
+/// them.
+///
+/// Nothing is escaped, because ids, types and times have no character that JSON escapes.
+#[must_use]
+pub fn body(format: Format, event: &Event) -> Bytes {
+    let own_name = format.own_name(&event.event_type);
+    let (id, at, data) = (&event.id, &event.created_at, event.data.as_bytes());
+    match format {
+        Format::Meeva => wrap(
+            &format!(r#"{{"id":"{id}","type":"{own_name}","createdAt":"{at}","data":"#),
+            data,
+        ),
+        Format::Meetergo => wrap(&format!(r#"{{"event":"{own_name}","data":"#), data),
+        Format::MeetergoFlat => flat(&own_name, event.data.as_str()),
+        Format::Standard => wrap(
+            &format!(r#"{{"type":"{own_name}","timestamp":"{at}","data":"#),
+            data,
+        ),
+    }
+}
+
+fn wrap(head: &str, data: &[u8]) -> Bytes {
+    [head.as_bytes(), data, b"}"].concat().into()
+}
+
+/// Puts our member among those of data's object, whose bytes between the braces stay as they are. It stands
+/// first, or last where data has one of the same name: parsers take the last.
+fn flat(own_name: &str, data: &str) -> Bytes {
+    let members = data.trim_ascii();
+    let members = members.strip_prefix('{').unwrap_or(members);
+    let members = members.strip_suffix('}').unwrap_or(members);
+    let comma = if members.trim_ascii().is_empty() { "" } else { "," };
+    if has_member(data, FLAT_NAME) {
+        format!(r#"{{{members}{comma}"{FLAT_NAME}":"{own_name}"}}"#).into()
+    } else {
+        format!(r#"{{"{FLAT_NAME}":"{own_name}"{comma}{members}}}"#).into()
+    }
+}
+
+/// Whether the object's own members include one called `name`, however its letters are escaped.
+fn has_member(data: &str, name: &'static str) -> bool {
+    // Most data can be told by a plain search, without reading it through as JSON.
+    if !data.contains(name) && !data.contains("\\u") {
+        return false;
+    }
+    let mut json = serde_json::Deserializer::from_str(data);
+    json.deserialize_map(HasMember(name)).unwrap_or(false)
+}
+
+struct HasMember(&'static str);
+
+impl<'de> Visitor<'de> for HasMember {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        let mut found = false;
+        while let Some((name, _)) = members.next_entry::<Name, IgnoredAny>()? {
+            found |= name.0 == self.0.as_bytes();
+        }
+        Ok(found)
+    }
+}
+
+/// A member's name with its escapes resolved, as bytes, because half a surrogate pair is allowed in JSON
+/// and is no text.
+struct Name(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member's name")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<Name, E> {
+                Ok(Name(name.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The name rule: names that only mean something inside a network are refused before anyone resolves them.
+
+use super::{Policy, Refusal};
+
+/// Names that stand for something internal, alone and with anything before them.
+const INTERNAL: &[(&str, &str)] = &[
+    ("localhost", "the machine itself, RFC 6761"),
+    ("localdomain", "the machine itself"),
+    (
+        "internal",
+        "private use, as ICANN reserved it, and clouds' metadata services",
+    ),
+    ("local", "multicast DNS, RFC 6762, and Kubernetes clusters"),
+    ("home.arpa", "home networks, RFC 8375"),
+    ("svc", "services of a Kubernetes cluster"),
+    ("lan", "private networks"),
+    ("corp", "private networks"),
+    ("home", "private networks"),
+    ("intranet", "private networks"),
+    ("private", "private networks"),
+    ("onion", "Tor, RFC 7686"),
+    ("test", "reserved for tests, RFC 6761"),
+    ("invalid", "reserved, RFC 6761"),
+    ("alt", "reserved for names outside of DNS, RFC 9476"),
+    ("metadata.goog", "a cloud's metadata service"),
+    ("metadata.tencentyun.com", "a cloud's metadata service"),
+    ("metadata.packet.net", "a cloud's metadata service"),
+    ("metadata.platformequinix.com", "a cloud's metadata service"),
+];
+
+/// Checks a name that is already in lower-case ASCII and without the dot of the root.
+pub(super) fn check(policy: &Policy, name: &str) -> Result<(), Refusal> {
+    if !is_dns_name(name) {
+        return Err(Refusal::NameMalformed);
+    }
+    if policy.allow_hosts.iter().any(|allowed| allowed.as_str() == name) {
+        return Ok(());
+    }
+    match internal(name) {
+        Some(what) => Err(Refusal::NameInternal {
+            name: name.to_owned(),
+            what,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Lengths as RFC 1035 §2.3.4 has them. The URL parser lets any length and many further characters through.
+/// Underscores are no part of host names there, but stand in many.
+pub(super) fn is_dns_name(name: &str) -> bool {
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_letter);
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn internal(name: &str) -> Option<&'static str> {
+    let is_below = |suffix: &str| {
+        name.strip_suffix(suffix)
+            .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    INTERNAL
+        .iter()
+        .find(|(suffix, _)| is_below(suffix))
+        .map(|(_, what)| *what)
+        .or_else(|| (!name.contains('.')).then_some("a single word means something only inside a network"))
+}

@@ -1,0 +1,247 @@
+//! The names of things: every id is a type of its own, checked once where it enters.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Why a text is not the id it was meant to be. The text itself is left out: it may be hostile and long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {allowed}")]
+pub struct InvalidId {
+    what: &'static str,
+    allowed: &'static str,
+}
+
+impl InvalidId {
+    pub(crate) fn new(what: &'static str, allowed: &'static str) -> Self {
+        Self { what, allowed }
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $allowed:literal, $is_valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text` and takes it as the id.
+            ///
+            /// # Errors
+            /// [`InvalidId`] names what is allowed.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                let is_valid: fn(&str) -> bool = $is_valid;
+                if is_valid(text) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(InvalidId { what: $what, allowed: $allowed })
+                }
+            }
+
+            /// The id as it stands in messages, headers and logs.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// An event's id, the `webhook-id` of every attempt: 1–64 characters of `[A-Za-z0-9_-]`.
+    ///
+    /// A dot is not allowed, because it separates the signed parts in Standard Webhooks.
+    EventId,
+    "an event id",
+    "1 to 64 characters of A-Z a-z 0-9 _ -",
+    |text| has_length(text, 64) && text.bytes().all(|b| is_word(b) || b == b'-')
+);
+
+text_id!(
+    /// The tenant whose endpoints an event goes to: 1–64 characters of `[A-Za-z0-9_.-]`, not `.` or `..`.
+    CompanyId,
+    "a company",
+    "1 to 64 characters of A-Z a-z 0-9 _ . - (and not . or ..)",
+    is_path_safe
+);
+
+text_id!(
+    /// An endpoint's id, unique within its company: 1–64 characters of `[A-Za-z0-9_.-]`, not `.` or `..`.
+    EndpointId,
+    "an endpoint id",
+    "1 to 64 characters of A-Z a-z 0-9 _ . - (and not . or ..)",
+    is_path_safe
+);
+
+text_id!(
+    /// What kind of thing happened: lower-case words joined by dots, at most 128 characters (`booking.created`).
+    EventType,
+    "an event type",
+    "lower-case words of a-z 0-9 _ joined by dots, at most 128 characters (booking.created)",
+    |text| has_length(text, 128)
+        && text.split('.').all(|word| {
+            !word.is_empty() && word.bytes().all(|b| is_word(b) && !b.is_ascii_uppercase())
+        })
+);
+
+fn has_length(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len())
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Company and endpoint ids stand in URL paths, where `.` and `..` would mean something else.
+fn is_path_safe(text: &str) -> bool {
+    has_length(text, 64)
+        && text.bytes().all(|b| is_word(b) || b == b'.' || b == b'-')
+        && text != "."
+        && text != ".."
+}
+
+impl EventId {
+    /// A new id: `evt_` and the 32 hex digits of a `UUIDv7`, so that ids sort by time of creation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(format!("evt_{}", Uuid::now_v7().simple()).into())
+    }
+}
+
+impl Default for EventId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Which attempt of a delivery: 1 for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptNo(u16);
+
+impl AttemptNo {
+    /// The first attempt, and again the first after a manual retry.
+    pub const FIRST: Self = Self(1);
+
+    /// More attempts than any schedule can ask for; what claims to be beyond is not ours.
+    pub const MAX: Self = Self(1000);
+
+    /// The number as a type, if it lies in 1–1000.
+    #[must_use]
+    pub fn new(number: i64) -> Option<Self> {
+        u16::try_from(number)
+            .ok()
+            .map(Self)
+            .filter(|attempt| (Self::FIRST..=Self::MAX).contains(attempt))
+    }
+
+    /// The plain number.
+    #[must_use]
+    pub fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The attempt after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1).min(Self::MAX.0))
+    }
+}
+
+impl fmt::Display for AttemptNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_ids_are_made_time_ordered_and_valid() {
+        let first = EventId::new();
+        let second = EventId::new();
+        assert!(first < second);
+        assert_eq!(first.as_str().len(), 4 + 32);
+        assert_eq!(EventId::parse(first.as_str()), Ok(first));
+    }
+
+    #[test]
+    fn ids_know_their_letters_and_lengths() {
+        for good in ["a", "A-b_9", &"x".repeat(64)] {
+            assert!(EventId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a.b", "a b", "é", &"x".repeat(65)] {
+            assert!(EventId::parse(bad).is_err(), "{bad}");
+        }
+        for good in ["acme", "a.b", "...", &"x".repeat(64)] {
+            assert!(CompanyId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", &"x".repeat(65)] {
+            assert!(EndpointId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn event_types_are_lower_case_words_joined_by_dots() {
+        for good in ["booking", "booking.created", "a_1.b.c", &"x".repeat(128)] {
+            assert!(EventType::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "Booking",
+            "a-b",
+            "a.*",
+            &"x".repeat(129),
+        ] {
+            assert!(EventType::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn attempt_numbers_are_bounded_both_ways() {
+        assert_eq!(AttemptNo::new(1), Some(AttemptNo::FIRST));
+        for bad in [i64::MIN, -1, 0, 1001, 1_000_000_000, i64::MAX] {
+            assert_eq!(AttemptNo::new(bad), None, "{bad}");
+        }
+        assert_eq!(AttemptNo::MAX.next(), AttemptNo::MAX);
+    }
+}

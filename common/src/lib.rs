@@ -1,0 +1,25 @@
+//! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
+//!
+//! Nothing here does I/O but [`broker`], [`telemetry`] and [`shutdown`].
+
+pub mod broker; // the only door to RabbitMQ
+pub mod delivery; // one event on its way to one endpoint
+pub mod endpoint; // where a company wants which events, in which format
+pub mod endpoints_file; // endpoints from a TOML file
+pub mod envelope; // the request body around untouched data
+pub mod event; // what happened, and the bytes that tell it
+pub mod guard; // where we may connect
+pub mod ids; // what things are called: event, company, endpoint, type, attempt
+pub mod message; // both as messages on the broker: strict and total
+pub mod outcome; // what an attempt can end in
+pub mod record; // what the log keeps of it
+pub mod schedule; // what comes after it
+pub mod secret; // what endpoints share with us
+pub mod settings; // what operators can set
+#[cfg(feature = "service")]
+pub mod shutdown; // how a service is asked to stop
+pub mod signature; // how receivers know it was us
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
+pub mod topology; // the exchange and the queues they pass, as data
+pub mod trace_context; // the publisher's trace, carried along // logs and traces

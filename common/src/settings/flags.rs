@@ -1,0 +1,61 @@
+//! The command line of a service: one flag for each setting that is no secret.
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::{Environment, NotText, Source, Variable};
+
+/// The command line and the environment; a flag wins over its variable.
+pub struct CommandLine {
+    flags: ArgMatches,
+}
+
+impl CommandLine {
+    /// Reads this process's arguments. `--help` and `--version` print and end it; an unknown flag ends it with 2.
+    #[must_use]
+    pub fn read(command: Command, variables: &[Variable]) -> Self {
+        Self {
+            flags: with_flags(command, variables).get_matches(),
+        }
+    }
+}
+
+impl Source for CommandLine {
+    fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
+        Environment.variable(name)
+    }
+
+    fn flag(&self, flag: &str) -> Option<String> {
+        self.flags.try_get_one::<String>(flag).ok().flatten().cloned()
+    }
+}
+
+/// Adds a flag for each variable, and tells of those that have none.
+#[must_use]
+pub fn with_flags(command: Command, variables: &[Variable]) -> Command {
+    let plain = variables.iter().filter(|variable| !variable.is_secret);
+    let command = plain.fold(command, |command, variable| {
+        let default = variable
+            .default
+            .map(|default| format!(", default: {default}"))
+            .unwrap_or_default();
+        let help = format!("{} [env: {}{default}]", variable.help, variable.name);
+        command.arg(
+            Arg::new(variable.flag())
+                .long(variable.flag())
+                .value_name("VALUE")
+                .help(help),
+        )
+    });
+    let secrets = variables.iter().filter(|variable| variable.is_secret);
+    let lines = secrets.map(|variable| {
+        format!(
+            "  {0} (or {0}_FILE, the path of a file that holds it)\n      {1}\n",
+            variable.name, variable.help
+        )
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() {
+        return command;
+    }
+    command.after_help(format!("Settings that may hold a secret have no flag:\n{lines}"))
+}

@@ -1,0 +1,281 @@
+//! Settings: environment variables, each with a flag of the same name, read whole before anything starts.
+//!
+//! The only place that reads the environment. Every fault is collected, so that an operator mends all of them in
+//! one go. A variable that is set to nothing counts as not set.
+
+pub mod parse;
+pub mod variables;
+
+#[cfg(feature = "service")]
+pub mod flags;
+
+use std::fmt;
+
+use crate::broker::{BrokerUrl, LinkSettings};
+use crate::endpoints_file::SecretSource;
+use crate::topology::Namespace;
+
+/// One setting: what it is called, what it means, and what it is when nobody sets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// The environment variable (`HOOKLINE_NAMESPACE`).
+    pub name: &'static str,
+    /// What it is for, with units.
+    pub help: &'static str,
+    /// What it is when it is not set.
+    pub default: Option<&'static str>,
+    /// Whether it holds a secret: then `NAME_FILE` takes the place of a flag, and its value is never printed.
+    pub is_secret: bool,
+}
+
+impl Variable {
+    /// The command-line flag: `HOOKLINE_NAMESPACE` → `namespace`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name
+            .trim_start_matches("HOOKLINE_")
+            .to_ascii_lowercase()
+            .replace('_', "-")
+    }
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    variable: &'static str,
+    /// `None` for secrets.
+    value: Option<String>,
+    allowed: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{}={value:?}: {}", self.variable, self.allowed),
+            None => write!(f, "{}: {}", self.variable, self.allowed),
+        }
+    }
+}
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} wrong",
+            if self.0.len() == 1 {
+                "a setting is"
+            } else {
+                "settings are"
+            }
+        )?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+/// A variable whose value is not UTF-8 text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotText;
+
+/// Where values come from: the process's environment, or a test's.
+pub trait Source {
+    /// The value of an environment variable, if it is set.
+    ///
+    /// # Errors
+    /// [`NotText`] where it is not UTF-8.
+    fn variable(&self, name: &str) -> Result<Option<String>, NotText>;
+    /// The value of a command-line flag, if it was given.
+    fn flag(&self, _flag: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The environment of this process, without flags.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment;
+
+impl Source for Environment {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
+        match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(NotText),
+        }
+    }
+}
+
+/// Secrets of an endpoints file come from the same environment and disk.
+impl SecretSource for Environment {
+    fn env(&self, name: &str) -> Option<String> {
+        self.variable(name).ok().flatten()
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| error.kind().to_string())
+    }
+}
+
+/// Reads settings from a source and collects every fault.
+pub struct Reader<'a> {
+    source: &'a dyn Source,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader without faults yet.
+    #[must_use]
+    pub fn new(source: &'a dyn Source) -> Self {
+        Self {
+            source,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The setting, or its default; `None` after a fault, or where it is not set and has no default.
+    pub fn read<T, E: fmt::Display>(
+        &mut self,
+        variable: &Variable,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self
+            .text(variable)
+            .or_else(|| variable.default.map(str::to_owned))?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(allowed) => {
+                let value = (!variable.is_secret).then(|| shortened(&text));
+                self.fault(variable, value, allowed.to_string());
+                None
+            }
+        }
+    }
+
+    /// The contents of the file that the setting names, if it is set.
+    pub fn read_file(&mut self, variable: &Variable) -> Option<String> {
+        self.read(variable, |path| {
+            std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+        })
+    }
+
+    /// Adds a fault that only the reader of several settings can see.
+    pub fn fault(&mut self, variable: &Variable, value: Option<String>, allowed: impl Into<String>) {
+        self.faults.push(Fault {
+            variable: variable.name,
+            value,
+            allowed: allowed.into(),
+        });
+    }
+
+    /// Whether the variable, its flag or its file is set.
+    #[must_use]
+    pub fn is_set(&mut self, variable: &Variable) -> bool {
+        self.text(variable).is_some()
+    }
+
+    /// The settings, if nothing was wrong with any of them.
+    ///
+    /// # Errors
+    /// [`Faults`] with everything that was.
+    pub fn finish<T>(self, settings: impl FnOnce() -> Option<T>) -> Result<T, Faults> {
+        if !self.faults.is_empty() {
+            return Err(Faults(self.faults));
+        }
+        // Without a fault every setting that is asked for was read.
+        settings().ok_or(Faults(Vec::new()))
+    }
+
+    fn text(&mut self, variable: &Variable) -> Option<String> {
+        let set = |text: Option<String>| text.filter(|text| !text.is_empty());
+        if variable.is_secret {
+            return self.secret(variable);
+        }
+        set(self.source.flag(&variable.flag())).or_else(|| set(self.environment(variable, variable.name)))
+    }
+
+    /// A secret comes from `NAME`, or from the file that `NAME_FILE` names, but not from both.
+    fn secret(&mut self, variable: &Variable) -> Option<String> {
+        let set = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let direct = set(self.environment(variable, variable.name));
+        let file = set(self.environment(variable, &format!("{}_FILE", variable.name)));
+        match (direct, file) {
+            (Some(_), Some(_)) => {
+                let only_one = format!(
+                    "{0} and {0}_FILE are both set; set only one of them",
+                    variable.name
+                );
+                self.fault(variable, None, only_one);
+                None
+            }
+            (direct, None) => direct,
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                // Editors and `echo` end a file with a line break; no secret of ours can hold one.
+                Ok(text) => set(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+                Err(error) => {
+                    self.fault(
+                        variable,
+                        None,
+                        format!("{}_FILE={path:?} cannot be read: {error}", variable.name),
+                    );
+                    None
+                }
+            },
+        }
+    }
+
+    fn environment(&mut self, variable: &Variable, name: &str) -> Option<String> {
+        self.source.variable(name).unwrap_or_else(|NotText| {
+            self.fault(variable, None, "its value is not UTF-8 text");
+            None
+        })
+    }
+}
+
+/// Enough of a value to recognise it by.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What everyone needs who talks to the broker.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// Where the broker is.
+    pub url: BrokerUrl,
+    /// What every name there starts with.
+    pub namespace: Namespace,
+    /// Further roots to trust for `amqps://`, in PEM.
+    pub ca_pem: Option<String>,
+}
+
+impl BrokerSettings {
+    /// Reads them; `None` after a fault.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let url = reader.read(&variables::AMQP_URL, BrokerUrl::parse);
+        let namespace = reader.read(&variables::NAMESPACE, Namespace::parse);
+        let ca_pem = reader.read_file(&variables::AMQP_CA_FILE);
+        Some(Self {
+            url: url?,
+            namespace: namespace?,
+            ca_pem,
+        })
+    }
+
+    /// How to connect as `name`.
+    #[must_use]
+    pub fn link(&self, name: &str) -> LinkSettings {
+        LinkSettings {
+            url: self.url.clone(),
+            ca_pem: self.ca_pem.clone(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Every setting there is. A new one is added here, and read by the settings of whoever needs it.
+
+use super::Variable;
+
+macro_rules! variables {
+    ($($(#[$doc:meta])* $ident:ident = $name:literal, $default:expr, $secret:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $ident: Variable =
+                Variable { name: $name, help: $help, default: $default, is_secret: $secret };
+        )*
+        /// All of them, so that a misspelt variable can be told from somebody else's.
+        pub const ALL: &[Variable] = &[$($ident),*];
+    };
+}
+
+variables! {
+    AMQP_URL = "HOOKLINE_AMQP_URL", Some("amqp://guest:guest@127.0.0.1:5672/%2f"), true,
+        "The broker: amqp:// or amqps://user:password@host:port/vhost";
+    AMQP_CA_FILE = "HOOKLINE_AMQP_CA_FILE", None, false,
+        "PEM file with further roots to trust for an amqps:// broker";
+    NAMESPACE = "HOOKLINE_NAMESPACE", Some("hookline"), false,
+        "What the name of every exchange and queue starts with";
+    ENDPOINTS_FILE = "HOOKLINE_ENDPOINTS_FILE", None, false,
+        "TOML file with the endpoints, re-read when it changes";
+    RETRY_SCHEDULE = "HOOKLINE_RETRY_SCHEDULE", Some("1m,5m,30m"), false,
+        "Delays before the retries: comma-separated, whole seconds, 1s to 7d each, at most 20";
+    REQUEST_TIMEOUT = "HOOKLINE_REQUEST_TIMEOUT", Some("30s"), false,
+        "Time for one attempt, from DNS to the response's headers: 100ms to 10m";
+    ALLOW_HTTP = "HOOKLINE_ALLOW_HTTP", Some("false"), false,
+        "Whether plain http:// endpoints are allowed: true or false";
+    ALLOW_CIDRS = "HOOKLINE_ALLOW_CIDRS", None, false,
+        "Networks that endpoints may be in although they are not public: comma-separated, like 127.0.0.0/8";
+    DENY_CIDRS = "HOOKLINE_DENY_CIDRS", None, false,
+        "Networks that endpoints may not be in although they are public: comma-separated; wins over the allowed ones";
+    ALLOW_HOSTS = "HOOKLINE_ALLOW_HOSTS", None, false,
+        "Host names that endpoints may have although the name rule refuses them: comma-separated, like localhost";
+    CA_FILE = "HOOKLINE_CA_FILE", None, false,
+        "PEM file with further roots to trust for endpoints";
+    DEFAULT_FORMAT = "HOOKLINE_DEFAULT_FORMAT", Some("meeva"), false,
+        "Format of endpoints that name none: meeva, meetergo, meetergo-flat or standard";
+    RECORDS = "HOOKLINE_RECORDS", Some("on"), false,
+        "Whether attempts are recorded in the stream: on, or off where no one reads them";
+    PREFETCH = "HOOKLINE_PREFETCH", Some("500"), false,
+        "Unacknowledged messages at most, for each of the three working queues: 1 to 65535";
+    ENDPOINT_CONCURRENCY = "HOOKLINE_ENDPOINT_CONCURRENCY", Some("32"), false,
+        "Requests in flight at most, for each endpoint and replica: 1 to 10000";
+    HTTP_ADDR = "HOOKLINE_HTTP_ADDR", Some("0.0.0.0:9464"), false,
+        "Address and port of /healthz, /readyz and /metrics";
+    KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
+        "Which events' data is kept in the records: all, failed or none";
+    OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
+        "Where traces and metrics go over OTLP (gRPC); the other OTEL_ variables are honoured too";
+    RUST_LOG = "RUST_LOG", Some("info"), false,
+        "What is logged: error, warn, info, debug, trace, or directives for single modules";
+    LOG_FORMAT = "HOOKLINE_LOG_FORMAT", None, false,
+        "How it is logged: text or json; text on a terminal and json elsewhere by default";
+}

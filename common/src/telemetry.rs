@@ -1,0 +1,165 @@
+//! Logs to stderr, metrics for Prometheus, and both traces and metrics over OTLP where an endpoint is set.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::settings::{Reader, variables};
+
+/// How a service tells what it does.
+#[derive(Debug, Clone, Default)]
+pub struct TelemetrySettings {
+    /// `RUST_LOG` directives.
+    pub filter: String,
+    /// One JSON object a line instead of text for people.
+    pub json: bool,
+    /// Whether traces and metrics are sent over OTLP.
+    pub otlp: bool,
+}
+
+impl TelemetrySettings {
+    /// Reads them; `None` after a fault.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let filter = reader.read(&variables::RUST_LOG, |text| {
+            text.parse::<EnvFilter>()
+                .map(|_| text.to_owned())
+                .map_err(|error| format!("is no log filter: {error}"))
+        });
+        let json = reader.read(&variables::LOG_FORMAT, |text| match text {
+            "text" => Ok(false),
+            "json" => Ok(true),
+            _ => Err("must be text or json"),
+        });
+        let otlp = reader.is_set(&variables::OTLP_ENDPOINT);
+        Some(Self {
+            filter: filter?,
+            json: json.unwrap_or_else(|| !std::io::stderr().is_terminal()),
+            otlp,
+        })
+    }
+}
+
+/// Why telemetry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The OTLP exporter refused its settings.
+    #[error("OTLP cannot be set up: {0}; mend the OTEL_ variables or unset OTEL_EXPORTER_OTLP_ENDPOINT")]
+    Otlp(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The Prometheus registry refused the exporter.
+    #[error("metrics cannot be set up: {0}")]
+    Metrics(String),
+}
+
+/// Running telemetry; [`Telemetry::flush`] sends what is left.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    registry: prometheus::Registry,
+    traces: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
+    metrics: Option<opentelemetry_sdk::metrics::SdkMeterProvider>,
+}
+
+impl Telemetry {
+    /// Starts logs, metrics and, where asked for, OTLP, for the whole process.
+    ///
+    /// # Errors
+    /// [`TelemetryError`] names what could not be set up.
+    pub fn start(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
+        let resource = opentelemetry_sdk::Resource::builder()
+            .with_service_name(service)
+            .build();
+        let registry = prometheus::Registry::new();
+        let metrics = start_metrics(settings, &registry, &resource)?;
+        opentelemetry::global::set_meter_provider(metrics.clone());
+        let traces = settings.otlp.then(|| start_traces(resource)).transpose()?;
+        start_logs(settings, traces.as_ref());
+        Ok(Self {
+            registry,
+            traces,
+            metrics: Some(metrics),
+        })
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        prometheus::TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "metrics cannot be encoded");
+                String::new()
+            })
+    }
+
+    /// Sends what is left, within the exporters' own timeouts.
+    pub fn flush(&self) {
+        let traces = self.traces.as_ref().map(|traces| traces.shutdown());
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.shutdown());
+        for error in [traces, metrics].into_iter().flatten().filter_map(Result::err) {
+            tracing::debug!(%error, "telemetry was not sent to the end");
+        }
+    }
+}
+
+fn start_metrics(
+    settings: &TelemetrySettings,
+    registry: &prometheus::Registry,
+    resource: &opentelemetry_sdk::Resource,
+) -> Result<opentelemetry_sdk::metrics::SdkMeterProvider, TelemetryError> {
+    let exporter = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .build()
+        .map_err(|error| TelemetryError::Metrics(error.to_string()))?;
+    let builder = opentelemetry_sdk::metrics::SdkMeterProvider::builder()
+        .with_resource(resource.clone())
+        .with_reader(exporter);
+    if !settings.otlp {
+        return Ok(builder.build());
+    }
+    let otlp = opentelemetry_otlp::MetricExporter::builder()
+        .with_tonic()
+        .build()?;
+    Ok(builder.with_periodic_exporter(otlp).build())
+}
+
+fn start_traces(
+    resource: opentelemetry_sdk::Resource,
+) -> Result<opentelemetry_sdk::trace::SdkTracerProvider, TelemetryError> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
+    Ok(opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_batch_exporter(exporter)
+        .build())
+}
+
+fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::trace::SdkTracerProvider>) {
+    use opentelemetry::trace::TracerProvider as _;
+
+    let filter = log_filter(&settings.filter);
+    let spans = traces.map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("hookline")));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if settings.json {
+        lines.json().flatten_event(true).boxed()
+    } else {
+        lines.with_ansi(std::io::stderr().is_terminal()).boxed()
+    };
+    let subscriber = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .with(spans);
+    if let Err(error) = subscriber.try_init() {
+        tracing::debug!(%error, "somebody else set up the logs of this process");
+    }
+}
+
+/// The broker's client library logs as errors what we handle and log ourselves, and at trace level it may print
+/// what it sends to log in. It is heard only where it is named.
+fn log_filter(directives: &str) -> EnvFilter {
+    let filter: EnvFilter = directives.parse().unwrap_or_default();
+    match "lapin=off".parse() {
+        Ok(silence) if !directives.contains("lapin") => filter.add_directive(silence),
+        _ => filter,
+    }
+}

@@ -1,0 +1,301 @@
+//! The exchange, the queues and their arguments, as data. `broker/declare.rs` makes them so.
+//!
+//! The arguments are alike on RabbitMQ 3.10 and 4.x. Each is there for a reason that was seen to matter: without
+//! `x-overflow=reject-publish` at-least-once dead-lettering silently falls back to at-most-once; without an
+//! explicit delivery limit 4.x drops a message at its twentieth return, and `-1` means "never" on 4.x but "at
+//! once" on 3.10.
+
+use std::fmt;
+
+use crate::ids::InvalidId;
+use crate::schedule::{Delay, RetrySchedule};
+
+/// How long deliveries of a saturated endpoint are set aside: a few seconds first, longer while nothing completes.
+pub const PARK_DELAYS: [Delay; 3] = [
+    Delay::from_seconds(2),
+    Delay::from_seconds(10),
+    Delay::from_seconds(60),
+];
+
+/// Returns by the broker after which a working queue gives a message up. Far above what crashes, restarts and
+/// peeks reach; the dispatcher sets a message aside long before.
+const DELIVERY_LIMIT: i64 = 1000;
+
+/// For queues whose messages must survive any number of peeks.
+const UNREACHABLE_DELIVERY_LIMIT: i64 = i32::MAX as i64;
+
+/// What every name on the broker starts with: 1–100 characters of `[A-Za-z0-9_.-]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// What a namespace may look like, for messages to people.
+    pub const ALLOWED: &str = "1 to 100 characters of A-Z a-z 0-9 _ . -";
+
+    /// Checks `text` and takes it as the namespace.
+    ///
+    /// # Errors
+    /// [`InvalidId`] names what is allowed.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        if (1..=100).contains(&text.len()) && text.bytes().all(is_allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId::new("a namespace", Self::ALLOWED))
+        }
+    }
+
+    /// The topic exchange that producers publish to, with the event type as routing key.
+    #[must_use]
+    pub fn events_exchange(&self) -> String {
+        format!("{}.events", self.0)
+    }
+
+    /// The name of `queue` in this namespace.
+    #[must_use]
+    pub fn queue(&self, queue: Queue) -> String {
+        match queue {
+            Queue::Events => format!("{}.events", self.0),
+            Queue::Deliveries => format!("{}.deliveries", self.0),
+            Queue::Due => format!("{}.due", self.0),
+            Queue::Retry(delay) => format!("{}.retry.{}s", self.0, delay.as_seconds()),
+            Queue::Park(delay) => format!("{}.park.{}s", self.0, delay.as_seconds()),
+            Queue::Failed => format!("{}.failed", self.0),
+            Queue::Rejected => format!("{}.rejected", self.0),
+            Queue::Attempts => format!("{}.attempts", self.0),
+        }
+    }
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("hookline".to_owned())
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A queue, by its purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Events not yet routed to endpoints.
+    Events,
+    /// First attempts: fan-outs, test events, manual retries.
+    Deliveries,
+    /// Later attempts: retries and parked deliveries that fell due.
+    Due,
+    /// Failed deliveries that wait for their next attempt.
+    Retry(Delay),
+    /// Deliveries set aside because their endpoint is saturated.
+    Park(Delay),
+    /// The dead-letter queue.
+    Failed,
+    /// Messages that cannot be understood, or that crashed their consumers.
+    Rejected,
+    /// The stream of attempt records.
+    Attempts,
+}
+
+/// A value of a queue argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// A queue as it must stand on the broker: durable, neither exclusive nor auto-deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// Its full name.
+    pub name: String,
+    /// Its `x-` arguments.
+    pub arguments: Vec<(&'static str, Argument)>,
+    /// Whether the events exchange is bound to it with `#`.
+    pub takes_events: bool,
+}
+
+/// What must stand on the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    /// The durable topic exchange for events.
+    pub events_exchange: String,
+    /// The queues, in an order in which each one's dead-letter target comes before it.
+    pub queues: Vec<QueueSpec>,
+}
+
+impl Topology {
+    /// Everything: what a dispatcher declares.
+    #[must_use]
+    pub fn whole(namespace: &Namespace, schedule: &RetrySchedule) -> Self {
+        let retries = schedule.distinct_delays().into_iter().map(Queue::Retry);
+        let parks = PARK_DELAYS.into_iter().map(Queue::Park);
+        let fixed = [
+            Queue::Rejected,
+            Queue::Failed,
+            Queue::Events,
+            Queue::Deliveries,
+            Queue::Due,
+        ];
+        let queues = fixed
+            .into_iter()
+            .chain(retries)
+            .chain(parks)
+            .chain([Queue::Attempts]);
+        Self::of(namespace, queues)
+    }
+
+    /// What publishing needs: the exchange, the queue behind it, and the queue behind that.
+    #[must_use]
+    pub fn for_publishing(namespace: &Namespace) -> Self {
+        Self::of(namespace, [Queue::Rejected, Queue::Events])
+    }
+
+    fn of(namespace: &Namespace, queues: impl IntoIterator<Item = Queue>) -> Self {
+        let spec = |queue| QueueSpec {
+            name: namespace.queue(queue),
+            arguments: arguments(namespace, queue),
+            takes_events: queue == Queue::Events,
+        };
+        Self {
+            events_exchange: namespace.events_exchange(),
+            queues: queues.into_iter().map(spec).collect(),
+        }
+    }
+}
+
+fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument)> {
+    let text = |value: &str| Argument::Text(value.to_owned());
+    let quorum = |limit| {
+        vec![
+            ("x-queue-type", text("quorum")),
+            ("x-delivery-limit", Argument::Number(limit)),
+        ]
+    };
+    let dead_letters_to = |target| {
+        [
+            ("x-dead-letter-exchange", text("")),
+            (
+                "x-dead-letter-routing-key",
+                Argument::Text(namespace.queue(target)),
+            ),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
+        ]
+    };
+    match queue {
+        Queue::Events | Queue::Deliveries | Queue::Due => {
+            let mut arguments = quorum(DELIVERY_LIMIT);
+            arguments.extend(dead_letters_to(Queue::Rejected));
+            arguments
+        }
+        Queue::Retry(delay) | Queue::Park(delay) => {
+            let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
+            let milliseconds = i64::from(delay.as_seconds()) * 1000;
+            arguments.push(("x-message-ttl", Argument::Number(milliseconds)));
+            arguments.extend(dead_letters_to(Queue::Due));
+            arguments
+        }
+        Queue::Failed | Queue::Rejected => quorum(UNREACHABLE_DELIVERY_LIMIT),
+        Queue::Attempts => vec![
+            ("x-queue-type", text("stream")),
+            ("x-max-age", text("7D")),
+            ("x-stream-max-segment-size-bytes", Argument::Number(50_000_000)),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(topology: &Topology) -> Vec<&str> {
+        topology.queues.iter().map(|queue| queue.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_default_schedule_has_one_queue_for_each_delay() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        assert_eq!(topology.events_exchange, "hookline.events");
+        assert_eq!(
+            names(&topology),
+            [
+                "hookline.rejected",
+                "hookline.failed",
+                "hookline.events",
+                "hookline.deliveries",
+                "hookline.due",
+                "hookline.retry.60s",
+                "hookline.retry.300s",
+                "hookline.retry.1800s",
+                "hookline.park.2s",
+                "hookline.park.10s",
+                "hookline.park.60s",
+                "hookline.attempts",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_queue_drops_what_it_gives_up() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        for queue in &topology.queues {
+            let argument = |name| {
+                queue
+                    .arguments
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| value.to_string())
+            };
+            if argument("x-queue-type").as_deref() == Some("stream") {
+                continue;
+            }
+            assert!(argument("x-delivery-limit").is_some(), "{}", queue.name);
+            if let Some(target) = argument("x-dead-letter-routing-key") {
+                assert_eq!(
+                    argument("x-dead-letter-strategy").as_deref(),
+                    Some("at-least-once"),
+                    "{}",
+                    queue.name
+                );
+                assert_eq!(
+                    argument("x-overflow").as_deref(),
+                    Some("reject-publish"),
+                    "{}",
+                    queue.name
+                );
+                let position = |name: &str| names(&topology).iter().position(|other| *other == name).unwrap();
+                assert!(
+                    target.ends_with(".due") || position(&target) < position(&queue.name),
+                    "{}",
+                    queue.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn namespaces_are_checked() {
+        for good in ["hookline", "a.b-c_D9", &"x".repeat(100)] {
+            assert!(Namespace::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "ü", &"x".repeat(101)] {
+            assert!(Namespace::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The way of a message through the dispatcher, from its queue to where it is settled. It decides nothing:
+//! `route.rs` says what to do, `lane.rs` when, `schedule.rs` what comes after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::{Incoming, Message};
+use hookline_common::delivery::{Delivery, FailedReason, Failure, Work};
+use hookline_common::ids::{AttemptNo, CompanyId, EndpointId};
+use hookline_common::message::{self, Rejection};
+use hookline_common::outcome::Outcome;
+use hookline_common::schedule::{NextStep, RetrySchedule};
+use hookline_common::topology::Queue;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::attempt::{Report, attempt};
+use crate::client::Client;
+use crate::lane::{Admission, Lanes, park_delay};
+use crate::meters::Meters;
+use crate::registry::{Registered, Registry};
+use crate::route::{self, Step};
+use crate::settings::KeepPayloads;
+use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
+
+/// How long a suspicious message is alone at most: a crash shows at once, and a slow receiver is no crash.
+const ALONE: Duration = Duration::from_secs(1);
+
+type LaneKey = (CompanyId, EndpointId);
+
+/// A delivery that is about to be attempted.
+struct Job {
+    ticket: Ticket,
+    delivery: Delivery,
+    endpoint: Arc<Registered>,
+}
+
+/// Everything that a message meets on its way.
+pub struct Deliverer {
+    registry: Arc<Registry>,
+    lanes: Lanes<LaneKey, Job>,
+    client: Client,
+    acks: Arc<Acks>,
+    settler: Settler,
+    schedule: RetrySchedule,
+    keep_payloads: KeepPayloads,
+    unknown_grace: Duration,
+    meters: Meters,
+    tasks: TaskTracker,
+    alone: Arc<Mutex<()>>,
+}
+
+/// What a deliverer is made of.
+pub struct Parts {
+    /// Which endpoints there are.
+    pub registry: Arc<Registry>,
+    /// Sends requests.
+    pub client: Client,
+    /// The messages in hand.
+    pub acks: Arc<Acks>,
+    /// Ends messages.
+    pub settler: Settler,
+    /// The delays between attempts.
+    pub schedule: RetrySchedule,
+    /// Requests in flight per endpoint at most.
+    pub endpoint_concurrency: usize,
+    /// Whose data is kept in records.
+    pub keep_payloads: KeepPayloads,
+    /// How long an endpoint that cannot be found counts as not yet known.
+    pub unknown_grace: Duration,
+    /// What is counted.
+    pub meters: Meters,
+    /// All work in flight.
+    pub tasks: TaskTracker,
+}
+
+impl Deliverer {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            registry: parts.registry,
+            lanes: Lanes::new(parts.endpoint_concurrency),
+            client: parts.client,
+            acks: parts.acks,
+            settler: parts.settler,
+            schedule: parts.schedule,
+            keep_payloads: parts.keep_payloads,
+            unknown_grace: parts.unknown_grace,
+            meters: parts.meters,
+            tasks: parts.tasks,
+            alone: Arc::default(),
+        }
+    }
+
+    /// Takes a message in and sees to it that it is settled.
+    pub fn take(self: &Arc<Self>, source: Source, incoming: Incoming) {
+        let Incoming {
+            tag,
+            redelivered,
+            returned,
+            message,
+        } = incoming;
+        let Some(ticket) = self.acks.receive(source, tag, redelivered, &message) else {
+            return;
+        };
+        self.meters.received(source);
+        if route::is_suspicious(returned) {
+            let this = Arc::clone(self);
+            self.tasks
+                .spawn(async move { this.take_alone(source, ticket, message, returned).await });
+            return;
+        }
+        match self.step(source, &message, returned) {
+            Step::Attempt(delivery, endpoint) => self.admit(Job {
+                ticket,
+                delivery,
+                endpoint,
+            }),
+            step => {
+                let this = Arc::clone(self);
+                self.tasks
+                    .spawn(async move { this.carry_out(step, ticket, &message).await });
+            }
+        }
+    }
+
+    /// Handles a message that came back too often, beside the ordinary traffic and one at a time, so that a crash
+    /// raises only its own count.
+    async fn take_alone(self: Arc<Self>, source: Source, ticket: Ticket, message: Message, returned: u32) {
+        let alone = Arc::clone(&self.alone).lock_owned().await;
+        let Some(ticket) = self.acks.still_ours(ticket) else {
+            return;
+        };
+        let this = Arc::clone(&self);
+        let work = self.tasks.spawn(async move {
+            let step = this.step(source, &message, returned);
+            this.carry_out(step, ticket, &message).await;
+        });
+        if timeout(ALONE, work).await.is_err() {
+            drop(alone);
+        }
+    }
+
+    fn step(&self, source: Source, message: &Message, returned: u32) -> Step {
+        route::step(
+            &self.registry,
+            source,
+            message,
+            returned,
+            self.unknown_grace,
+            Timestamp::now(),
+        )
+    }
+
+    async fn carry_out(&self, step: Step, ticket: Ticket, message: &Message) {
+        match step {
+            Step::Settle(replacements) => self.settler.settle(ticket, replacements, None).await,
+            Step::Reject(rejection) => self.reject(ticket, message, &rejection).await,
+            Step::Discard(delivery) => {
+                let report = Report::nothing(Outcome::Discarded);
+                self.finish(ticket, &delivery, "", report).await;
+            }
+            Step::Attempt(delivery, endpoint) => {
+                let report = attempt(&self.client, &endpoint, &delivery).await;
+                self.finish(ticket, &delivery, &endpoint.endpoint.url, report)
+                    .await;
+            }
+        }
+    }
+
+    async fn reject(&self, ticket: Ticket, message: &Message, rejection: &Rejection) {
+        self.meters.rejected(rejection);
+        let id = message.message_id.as_deref().unwrap_or_default();
+        warn!(
+            message_id = id,
+            reason = rejection.name(),
+            "a message goes to the rejected queue: {rejection}"
+        );
+        let rejected = message::write_rejected(message, rejection, Timestamp::now());
+        self.settler
+            .settle(ticket, vec![(Queue::Rejected, rejected)], None)
+            .await;
+    }
+
+    /// Asks for a slot for the delivery, and starts it, lets it wait or sets it aside.
+    fn admit(self: &Arc<Self>, job: Job) {
+        let key = (job.delivery.event.company.clone(), job.delivery.endpoint.clone());
+        match self.lanes.admit(&key, job) {
+            Admission::Start(job) => self.start(key, job),
+            Admission::Waits => {}
+            Admission::Park(Job { ticket, delivery, .. }) => {
+                self.meters.parked();
+                let delay = park_delay(delivery.baggage.parked);
+                let parked = vec![route::parked(Work::Deliver(delivery), delay)];
+                let settler = self.settler.clone();
+                self.tasks
+                    .spawn(async move { settler.settle(ticket, parked, None).await });
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, key: LaneKey, job: Job) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move { this.run(key, job).await });
+    }
+
+    /// Makes one attempt, passes the slot on, and settles.
+    async fn run(self: Arc<Self>, key: LaneKey, job: Job) {
+        let Job {
+            ticket,
+            delivery,
+            endpoint,
+        } = job;
+        let Some(ticket) = self.acks.still_ours(ticket) else {
+            self.pass_on(key, Duration::ZERO);
+            return;
+        };
+        let report = attempt(&self.client, &endpoint, &delivery).await;
+        self.pass_on(key, report.duration);
+        self.finish(ticket, &delivery, &endpoint.endpoint.url, report)
+            .await;
+    }
+
+    fn pass_on(self: &Arc<Self>, key: LaneKey, took: Duration) {
+        if let Some(next) = self.lanes.release(&key, took) {
+            self.start(key, next);
+        }
+    }
+
+    /// Decides what comes after an attempt, and settles it.
+    async fn finish(&self, ticket: Ticket, delivery: &Delivery, url: &str, report: Report) {
+        self.meters.attempted(&report);
+        let next = self
+            .schedule
+            .next_step(delivery.origin, delivery.attempt, report.outcome);
+        let replacements = self.replacements(delivery, &report, next);
+        let keeps_data = self.keeps_data(delivery, report.outcome);
+        let record = report.into_record(delivery, url, next, keeps_data);
+        self.settler.settle(ticket, replacements, Some(record)).await;
+    }
+
+    fn replacements(&self, delivery: &Delivery, report: &Report, next: NextStep) -> Replacements {
+        match next {
+            NextStep::Done => Vec::new(),
+            NextStep::RetryAfter(delay) => {
+                vec![(
+                    Queue::Retry(delay),
+                    message::write_delivery(&delivery.for_next_attempt()),
+                )]
+            }
+            NextStep::Failed => {
+                self.meters.failed();
+                let failure = Failure {
+                    failed_at: Timestamp::now(),
+                    reason: FailedReason::RetriesExhausted,
+                    last_outcome: Some(report.outcome),
+                    last_status: report.status,
+                };
+                vec![(Queue::Failed, message::write_failed(delivery, &failure))]
+            }
+        }
+    }
+
+    /// The data goes into the log once: with the first attempt, or the first that failed.
+    fn keeps_data(&self, delivery: &Delivery, outcome: Outcome) -> bool {
+        let is_first = delivery.attempt == AttemptNo::FIRST;
+        match self.keep_payloads {
+            KeepPayloads::All => is_first,
+            KeepPayloads::Failed => is_first && outcome != Outcome::Delivered,
+            KeepPayloads::None => false,
+        }
+    }
+
+    /// Lets go of what waits for a slot: unstarted, it goes back to its queue.
+    pub fn give_back_waiting(&self) {
+        self.lanes.clear_waiting();
+    }
+}

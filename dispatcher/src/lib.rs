@@ -1,0 +1,246 @@
+//! The dispatcher: stateless; consume, sign, POST, settle. Read downwards, the modules follow a delivery.
+
+pub mod attempt; // one try, and what became of it
+pub mod client; // the only socket to customers
+pub mod deliver; // the way through all of this
+pub mod health;
+pub mod intake; // messages come in
+pub mod lane; // whose turn it is
+pub mod meters; // what is counted
+pub mod registry; // which endpoints a company has
+pub mod request; // the signed request
+pub mod route; // what each asks for
+pub mod settings; // what an operator can set
+pub mod settle; // confirm, record, acknowledge // what probes ask
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::{BrokerError, Consumer, Publisher};
+use hookline_common::shutdown::Shutdown;
+use hookline_common::telemetry::Telemetry;
+use hookline_common::topology::Topology;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::client::{Client, Resolver, TlsSetupError};
+use crate::deliver::{Deliverer, Parts};
+use crate::health::Health;
+use crate::intake::Intake;
+use crate::meters::Meters;
+use crate::registry::Registry;
+use crate::registry::file::{EndpointsFile, UnusableFile};
+use crate::settings::Settings;
+use crate::settle::{Acks, Recorder, Settler, Source};
+
+/// What the drain may take beyond the longest request.
+const DRAIN_MARGIN: Duration = Duration::from_secs(4);
+
+/// Why a dispatcher cannot run. A broker that is away is no reason: it is waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The endpoints file cannot be used.
+    #[error("HOOKLINE_ENDPOINTS_FILE: {0}")]
+    Endpoints(#[from] UnusableFile),
+    /// The roots to trust cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// The system's name servers are not known.
+    #[error("name lookups cannot be set up: {0}; check /etc/resolv.conf")]
+    Resolver(String),
+    /// The broker cannot be used until a person mends something.
+    #[error("{0}")]
+    Broker(Arc<BrokerError>),
+}
+
+impl RunError {
+    /// Whether the settings are wrong, and not the world around.
+    #[must_use]
+    pub fn is_about_settings(&self) -> bool {
+        matches!(self, Self::Endpoints(_) | Self::Tls(_))
+    }
+}
+
+/// A dispatcher that has everything it needs but its connections.
+pub struct Dispatcher {
+    settings: Settings,
+    telemetry: Arc<Telemetry>,
+    registry: Arc<Registry>,
+    endpoints_file: EndpointsFile,
+    client: Client,
+}
+
+impl Dispatcher {
+    /// Reads the endpoints and sets the client up. Opens no port and no connection.
+    ///
+    /// # Errors
+    /// [`RunError`] when something is missing.
+    pub fn prepare(settings: Settings, telemetry: Telemetry) -> Result<Self, RunError> {
+        let registry = Arc::new(Registry::default());
+        let (path, policy) = (settings.endpoints_file.clone(), settings.policy.clone());
+        let endpoints_file = EndpointsFile::load(
+            path,
+            settings.default_format,
+            policy.clone(),
+            Arc::clone(&registry),
+        )?;
+        let resolver = Resolver::from_system().map_err(|error| RunError::Resolver(error.to_string()))?;
+        let (ca_pem, idle) = (settings.ca_pem.as_deref(), settings.endpoint_concurrency);
+        let client = Client::new(policy, resolver, ca_pem, settings.request_timeout, idle)?;
+        Ok(Self {
+            settings,
+            telemetry: Arc::new(telemetry),
+            registry,
+            endpoints_file,
+            client,
+        })
+    }
+
+    /// Runs until shutdown, then drains. The caller owns the port and the word to stop.
+    ///
+    /// # Errors
+    /// [`RunError::Broker`] when only a person can mend what is wrong with the broker.
+    pub async fn run(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), RunError> {
+        let Self {
+            settings,
+            telemetry,
+            registry,
+            endpoints_file,
+            client,
+        } = self;
+        let Settings { broker, schedule, .. } = &settings;
+        let acks = Arc::new(Acks::default());
+        let topology = Topology::whole(&broker.namespace, schedule);
+        let publisher = Publisher::start(broker.link("hookline-dispatcher publish"), topology);
+        let health = Health {
+            publisher: publisher.clone(),
+            acks: Arc::clone(&acks),
+            shutdown: shutdown.clone(),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let serving = tokio::spawn(health::serve(listener, health));
+        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone()));
+
+        let mut work = Work::new(&settings, registry, client, Arc::clone(&acks), publisher.clone());
+        let ended = tokio::select! {
+            () = work.consume(&settings, &publisher, &shutdown) => Ok(()),
+            error = publisher.broken() => Err(RunError::Broker(error)),
+        };
+        if ended.is_ok() {
+            work.drain(settings.request_timeout + DRAIN_MARGIN).await;
+            publisher.close().await;
+        }
+        serving.abort();
+        watching.abort();
+        telemetry.flush();
+        ended
+    }
+}
+
+/// The dispatcher's work: what is begun with the connection and ended with the drain.
+struct Work {
+    acks: Arc<Acks>,
+    deliverer: Arc<Deliverer>,
+    consumer: Option<Consumer>,
+    attempts: TaskTracker,
+    recording: TaskTracker,
+    acknowledging: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Work {
+    fn new(
+        settings: &Settings,
+        registry: Arc<Registry>,
+        client: Client,
+        acks: Arc<Acks>,
+        publisher: Publisher,
+    ) -> Self {
+        let (attempts, recording) = (TaskTracker::new(), TaskTracker::new());
+        let namespace = &settings.broker.namespace;
+        let recorder = settings
+            .records
+            .then(|| Recorder::start(publisher.clone(), namespace, Arc::clone(&acks), &recording));
+        let deliverer = Arc::new(Deliverer::new(Parts {
+            registry,
+            client,
+            acks: Arc::clone(&acks),
+            settler: Settler::new(publisher, namespace.clone(), Arc::clone(&acks), recorder),
+            schedule: settings.schedule.clone(),
+            endpoint_concurrency: settings.endpoint_concurrency,
+            keep_payloads: settings.keep_payloads,
+            unknown_grace: settings.unknown_grace,
+            meters: Meters::new(&acks),
+            tasks: attempts.clone(),
+        }));
+        let acknowledging = Source::ALL.map(|source| {
+            let acks = Arc::clone(&acks);
+            tokio::spawn(async move { acks.acknowledge(source).await })
+        });
+        Self {
+            acks,
+            deliverer,
+            consumer: None,
+            attempts,
+            recording,
+            acknowledging: acknowledging.into(),
+        }
+    }
+
+    /// Consumes until shutdown. The queues are there once the publisher has its first connection.
+    async fn consume(&mut self, settings: &Settings, publisher: &Publisher, shutdown: &Shutdown) {
+        tokio::select! {
+            connected = publisher.connected(None) => drop(connected),
+            () = shutdown.requested() => return,
+        }
+        let consumer = Consumer::start(settings.broker.link("hookline-dispatcher consume"));
+        self.consumer = Some(consumer.clone());
+        let intakes = Source::ALL.map(|source| {
+            let intake = Intake {
+                source,
+                namespace: settings.broker.namespace.clone(),
+                prefetch: settings.prefetch,
+                consumer: consumer.clone(),
+                acks: Arc::clone(&self.acks),
+                deliverer: Arc::clone(&self.deliverer),
+            };
+            intake.run(shutdown.clone())
+        });
+        futures_util::future::join_all(intakes).await;
+    }
+
+    /// Finishes what is in flight, gives back what is not begun, and acknowledges the rest.
+    async fn drain(self, most: Duration) {
+        let Self {
+            acks,
+            deliverer,
+            consumer,
+            attempts,
+            recording,
+            acknowledging,
+        } = self;
+        deliverer.give_back_waiting();
+        info!(in_flight = attempts.len(), "draining");
+        attempts.close();
+        recording.close();
+        let finish = async {
+            attempts.wait().await;
+            // The last recorder goes with the deliverer, and with it the writer, once everything is written.
+            drop(deliverer);
+            recording.wait().await;
+        };
+        if timeout(most, finish).await.is_err() {
+            warn!(
+                in_flight = attempts.len(),
+                "the drain took too long; the broker redelivers what is left"
+            );
+        }
+        acknowledging.iter().for_each(tokio::task::JoinHandle::abort);
+        acks.flush().await;
+        if let Some(consumer) = consumer {
+            consumer.close().await;
+        }
+        info!("drained");
+    }
+}

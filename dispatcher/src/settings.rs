@@ -1,0 +1,156 @@
+//! What an operator can set, read whole before anything starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hookline_common::endpoint::Format;
+use hookline_common::guard::{AllowedHost, Policy, parse_cidr};
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::settings::variables as var;
+use hookline_common::settings::{BrokerSettings, Faults, Reader, Source, Variable, parse};
+use hookline_common::telemetry::TelemetrySettings;
+
+/// Every variable that the dispatcher reads, in the order of `--help`.
+pub const VARIABLES: &[Variable] = &[
+    var::AMQP_URL,
+    var::AMQP_CA_FILE,
+    var::NAMESPACE,
+    var::ENDPOINTS_FILE,
+    var::RETRY_SCHEDULE,
+    var::REQUEST_TIMEOUT,
+    var::ALLOW_HTTP,
+    var::ALLOW_CIDRS,
+    var::DENY_CIDRS,
+    var::ALLOW_HOSTS,
+    var::CA_FILE,
+    var::DEFAULT_FORMAT,
+    var::RECORDS,
+    var::KEEP_PAYLOADS,
+    var::PREFETCH,
+    var::ENDPOINT_CONCURRENCY,
+    var::HTTP_ADDR,
+    var::OTLP_ENDPOINT,
+    var::RUST_LOG,
+    var::LOG_FORMAT,
+];
+
+/// The dispatcher's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The broker and the namespace there.
+    pub broker: BrokerSettings,
+    /// The endpoints file.
+    pub endpoints_file: PathBuf,
+    /// Format of endpoints that name none.
+    pub default_format: Format,
+    /// Where requests may go.
+    pub policy: Policy,
+    /// Further roots to trust for endpoints, in PEM.
+    pub ca_pem: Option<String>,
+    /// The delays between attempts.
+    pub schedule: RetrySchedule,
+    /// Time for one attempt.
+    pub request_timeout: Duration,
+    /// Requests in flight per endpoint at most.
+    pub endpoint_concurrency: usize,
+    /// Unacknowledged messages at most, for each working queue.
+    pub prefetch: u16,
+    /// Whether attempts are recorded.
+    pub records: bool,
+    /// Whose data is kept in records.
+    pub keep_payloads: KeepPayloads,
+    /// How long an endpoint that cannot be found counts as not yet known.
+    pub unknown_grace: Duration,
+    /// Where health and metrics are served.
+    pub http_addr: SocketAddr,
+    /// Logs, metrics, traces.
+    pub telemetry: TelemetrySettings,
+}
+
+/// Which events' data goes into the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepPayloads {
+    /// Every event's, with its first attempt.
+    All,
+    /// Those whose first attempt failed, with that attempt.
+    Failed,
+    /// None.
+    None,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`Faults`] names every wrong one at once.
+    pub fn read(source: &dyn Source) -> Result<Self, Faults> {
+        let mut reader = Reader::new(source);
+        let r = &mut reader;
+        let broker = BrokerSettings::read(r);
+        let endpoints_file = r.read(&var::ENDPOINTS_FILE, |path| Ok::<_, String>(PathBuf::from(path)));
+        if endpoints_file.is_none() {
+            r.fault(
+                &var::ENDPOINTS_FILE,
+                None,
+                "must be the path of a TOML file with the endpoints",
+            );
+        }
+        let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
+        let policy = read_policy(r);
+        let ca_pem = r.read_file(&var::CA_FILE);
+        let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
+        let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
+            parse::duration_within(text, Duration::from_millis(100), Duration::from_secs(600))
+        });
+        let endpoint_concurrency = read_number(r, &var::ENDPOINT_CONCURRENCY, 10_000);
+        let prefetch = read_number(r, &var::PREFETCH, u64::from(u16::MAX));
+        let records = r.read(&var::RECORDS, parse::switch);
+        let keep_payloads = r.read(&var::KEEP_PAYLOADS, |text| match text {
+            "all" => Ok(KeepPayloads::All),
+            "failed" => Ok(KeepPayloads::Failed),
+            "none" => Ok(KeepPayloads::None),
+            _ => Err("must be all, failed or none"),
+        });
+        let http_addr = r.read(&var::HTTP_ADDR, |text| {
+            text.parse()
+                .map_err(|_| "must be an address and a port, like 0.0.0.0:9464 or [::]:9464")
+        });
+        let telemetry = TelemetrySettings::read(r);
+        reader.finish(|| {
+            Some(Self {
+                broker: broker?,
+                endpoints_file: endpoints_file?,
+                default_format: default_format?,
+                policy: policy?,
+                ca_pem,
+                schedule: schedule?,
+                request_timeout: request_timeout?,
+                endpoint_concurrency: usize::try_from(endpoint_concurrency?).ok()?,
+                prefetch: u16::try_from(prefetch?).ok()?,
+                records: records?,
+                keep_payloads: keep_payloads?,
+                unknown_grace: Duration::from_secs(120),
+                http_addr: http_addr?,
+                telemetry: telemetry?,
+            })
+        })
+    }
+}
+
+fn read_number(reader: &mut Reader<'_>, variable: &Variable, most: u64) -> Option<u64> {
+    reader.read(variable, |text| parse::number_within(text, 1, most))
+}
+
+fn read_policy(reader: &mut Reader<'_>) -> Option<Policy> {
+    let allow_http = reader.read(&var::ALLOW_HTTP, parse::boolean);
+    let allow_cidrs = reader.read(&var::ALLOW_CIDRS, |text| parse::list(text, parse_cidr));
+    let deny_cidrs = reader.read(&var::DENY_CIDRS, |text| parse::list(text, parse_cidr));
+    let allow_hosts = reader.read(&var::ALLOW_HOSTS, |text| parse::list(text, AllowedHost::parse));
+    Some(Policy {
+        allow_http: allow_http?,
+        allow_cidrs: allow_cidrs.unwrap_or_default(),
+        deny_cidrs: deny_cidrs.unwrap_or_default(),
+        allow_hosts: allow_hosts.unwrap_or_default(),
+    })
+}

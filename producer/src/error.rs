@@ -1,0 +1,264 @@
+//! Why an event is not known to be stored, and whether it may be all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::{BrokerError, BrokerUrl, Discrepancy, PublishFault};
+use hookline_common::event::Event;
+use hookline_common::ids::EventId;
+
+/// Why there is no producer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The broker did not answer, or let us not in.
+    #[error(
+        "the broker at {broker} cannot be reached{}; check that it runs, and its address, user and vhost \
+         (HOOKLINE_AMQP_URL)", because(.cause.as_deref())
+    )]
+    Unreachable {
+        /// Where it was looked for, without the password.
+        broker: String,
+        /// The last failure that was seen.
+        cause: Option<Arc<BrokerError>>,
+    },
+    /// An object stands on the broker with other arguments than ours, which only a person can mend.
+    #[error("{0}")]
+    Topology(Discrepancy),
+}
+
+impl ConnectError {
+    pub(crate) fn new(fault: PublishFault, broker: &BrokerUrl) -> Self {
+        let cause = match fault {
+            PublishFault::Final { error, .. } => Some(error),
+            PublishFault::Late { last, .. } => last,
+            // Nothing was published yet.
+            PublishFault::Unroutable { .. } => None,
+        };
+        match cause.as_deref().and_then(discrepancy) {
+            Some(discrepancy) => Self::Topology(discrepancy.clone()),
+            None => Self::Unreachable {
+                broker: broker.to_string(),
+                cause,
+            },
+        }
+    }
+}
+
+/// Why an event is not known to be stored. Whatever it was: publish the same [`Event`] again, until it is. Its id stays
+/// the same, so receivers recognise what reached them twice.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// So many events were waiting for the broker's answer that this one was not sent.
+    #[error(
+        "event {event} was not sent within {}: all slots were taken by events that wait for the broker's answer; \
+         publish the same event again", seconds(.waited)
+    )]
+    Busy {
+        /// The event.
+        event: EventId,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The broker was away, or refused it, until the deadline. It is not stored.
+    #[error(
+        "event {event} was not stored within {}: the broker was away or refused it{}; publish the same event again",
+        seconds(.waited), because(.cause.as_deref())
+    )]
+    NotStored {
+        /// The event.
+        event: EventId,
+        /// How long it was tried.
+        waited: Duration,
+        /// The last failure that was seen.
+        cause: Option<Arc<BrokerError>>,
+    },
+    /// It was sent, and no answer came until the deadline.
+    #[error(
+        "event {event} may or may not be stored: the broker did not confirm it within {}{}; publish the same event \
+         again, receivers recognise a duplicate by its id", seconds(.waited), because(.cause.as_deref())
+    )]
+    Unconfirmed {
+        /// The event.
+        event: EventId,
+        /// How long it was tried.
+        waited: Duration,
+        /// The last failure that was seen.
+        cause: Option<Arc<BrokerError>>,
+    },
+    /// The broker answered that no queue takes it: somebody removed the queue or its binding.
+    #[error(
+        "event {event} was not stored: no queue takes events from exchange {exchange:?}; run `hookline topology apply`, \
+         then publish the same event again"
+    )]
+    Unroutable {
+        /// The event.
+        event: EventId,
+        /// The exchange that led nowhere.
+        exchange: String,
+    },
+    /// An object stands on the broker with other arguments than ours: nothing more is published until a person has
+    /// mended it and the producer is made anew.
+    #[error("event {event} was not confirmed: {cause}")]
+    Broken {
+        /// The event.
+        event: EventId,
+        /// Whether it was sent before, without an answer.
+        maybe_stored: bool,
+        /// What is to be mended.
+        cause: Arc<BrokerError>,
+    },
+}
+
+impl PublishError {
+    pub(crate) fn new(fault: PublishFault, event: &Event, waited: Duration) -> Self {
+        let event = event.id.clone();
+        match fault {
+            PublishFault::Unroutable { exchange, .. } => Self::Unroutable { event, exchange },
+            PublishFault::Late {
+                maybe_stored: true,
+                last,
+            } => Self::Unconfirmed {
+                event,
+                waited,
+                cause: last,
+            },
+            PublishFault::Late {
+                maybe_stored: false,
+                last,
+            } => Self::NotStored {
+                event,
+                waited,
+                cause: last,
+            },
+            PublishFault::Final { maybe_stored, error } => Self::Broken {
+                event,
+                maybe_stored,
+                cause: error,
+            },
+        }
+    }
+
+    /// The event that is to be published again.
+    #[must_use]
+    pub fn event(&self) -> &EventId {
+        match self {
+            Self::Busy { event, .. }
+            | Self::NotStored { event, .. }
+            | Self::Unconfirmed { event, .. }
+            | Self::Unroutable { event, .. }
+            | Self::Broken { event, .. } => event,
+        }
+    }
+
+    /// Whether the event may be stored, and delivered, all the same: it was sent, and the broker's answer is not known.
+    #[must_use]
+    pub fn may_be_stored(&self) -> bool {
+        match self {
+            Self::Unconfirmed { .. } => true,
+            Self::Broken { maybe_stored, .. } => *maybe_stored,
+            Self::Busy { .. } | Self::NotStored { .. } | Self::Unroutable { .. } => false,
+        }
+    }
+}
+
+fn discrepancy(error: &BrokerError) -> Option<&Discrepancy> {
+    match error {
+        BrokerError::Mismatch(discrepancy) => Some(discrepancy),
+        BrokerError::Unreachable(error) => discrepancy(error),
+        BrokerError::Call { .. } | BrokerError::NoAnswer { .. } => None,
+    }
+}
+
+fn because(cause: Option<&BrokerError>) -> String {
+    cause.map(|error| format!(" ({error})")).unwrap_or_default()
+}
+
+fn seconds(duration: &Duration) -> String {
+    format!("{duration:.0?}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn event() -> Event {
+        Event::new("acme", "booking.created", "{}").unwrap()
+    }
+
+    #[test]
+    fn only_what_was_sent_and_not_answered_may_be_stored() {
+        let event = event();
+        let silent = || {
+            Arc::new(BrokerError::NoAnswer {
+                what: "publishing",
+                seconds: 10,
+            })
+        };
+        let unroutable = PublishFault::Unroutable {
+            exchange: "hookline.events".into(),
+            routing_key: "booking.created".into(),
+        };
+        for (fault, expected) in [
+            (
+                PublishFault::Late {
+                    maybe_stored: true,
+                    last: Some(silent()),
+                },
+                true,
+            ),
+            (
+                PublishFault::Late {
+                    maybe_stored: false,
+                    last: None,
+                },
+                false,
+            ),
+            (
+                PublishFault::Final {
+                    maybe_stored: true,
+                    error: silent(),
+                },
+                true,
+            ),
+            (
+                PublishFault::Final {
+                    maybe_stored: false,
+                    error: silent(),
+                },
+                false,
+            ),
+            (unroutable, false),
+        ] {
+            let error = PublishError::new(fault, &event, Duration::from_secs(30));
+            assert_eq!(error.may_be_stored(), expected, "{error}");
+            assert_eq!(error.event(), &event.id);
+            assert!(error.to_string().contains(event.id.as_str()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mismatch_on_the_broker_is_no_unreachable_broker() {
+        let url = BrokerUrl::parse("amqp://guest:s3cret@localhost").unwrap();
+        let found = Discrepancy {
+            object: "queue \"hookline.events\"".into(),
+            kind: hookline_common::broker::DiscrepancyKind::Other("durable".into()),
+        };
+        let error = Arc::new(BrokerError::Mismatch(found.clone()));
+        let fault = PublishFault::Final {
+            maybe_stored: false,
+            error,
+        };
+        assert!(matches!(ConnectError::new(fault, &url), ConnectError::Topology(it) if it == found));
+        let away = ConnectError::new(
+            PublishFault::Late {
+                maybe_stored: false,
+                last: None,
+            },
+            &url,
+        );
+        assert!(matches!(away, ConnectError::Unreachable { .. }) && !away.to_string().contains("s3cret"));
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# lint.sh: every static check. Runs all of them, then names those that failed.
+# A tool that cannot be had is a notice on a person's machine and a failure where CI=true.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+failed=()
+# check NAME COMMAND…
+check() {
+    local name=$1 start=$SECONDS
+    shift
+    say "--- $name"
+    if "$@"; then say "ok: $name ($((SECONDS - start)) s)"; else failed+=("$name"); fi
+}
+
+# missing WHAT WHY
+missing() {
+    say "not checked: $1 ($2)"
+    if [[ ${CI:-} == true ]]; then failed+=("$1"); fi
+}
+
+rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --locked; }
+
+# The advisory database is a clone from the network; where nobody has fetched one the check cannot run.
+advisories() {
+    local databases=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs
+    if compgen -G "$databases/*" >/dev/null; then
+        check 'cargo deny: advisories' .local/tools/bin/cargo-deny --offline check --hide-inclusion-graph advisories
+    else
+        say "not checked: security advisories (no database in $databases; 'cargo deny fetch db' gets one)"
+    fi
+}
+
+shell_scripts() { git ls-files -co --exclude-standard -- '*.sh' .ci/run | existing; }
+yaml_files() { git ls-files -co --exclude-standard -- '*.yml' '*.yaml' ':!:*/templates/*' | existing; }
+dockerfiles() { git ls-files -co --exclude-standard -- '*Dockerfile' | existing; }
+existing() {
+    local file
+    while read -r file; do if [[ -f $file ]]; then echo "$file"; fi; done
+}
+
+with_tools() {
+    local files
+    check 'cargo deny: licences, bans, sources' \
+        .local/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
+    advisories
+    mapfile -t files < <(shell_scripts)
+    check shellcheck .local/tools/bin/shellcheck -x "${files[@]}"
+    mapfile -t files < <(yaml_files)
+    if ((${#files[@]})); then
+        check yamllint .local/tools/bin/yamllint -s -d "$(<scripts/yamllint.yml)" "${files[@]}"
+    fi
+    mapfile -t files < <(dockerfiles)
+    if ((${#files[@]})); then check hadolint .local/tools/bin/hadolint "${files[@]}"; fi
+}
+
+# All crates of all platforms, for the checks that look at them without the network.
+check 'cargo fetch' cargo fetch --locked
+check 'cargo fmt' cargo fmt --all --check
+check borders scripts/check-borders.sh
+check 'the producer stays light' scripts/check-producer-tree.sh
+check clippy cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+check 'cargo doc' rustdoc
+if scripts/tools.sh; then with_tools; else missing 'licences, shell scripts, YAML' 'their tools could not be installed'; fi
+
+if ((${#failed[@]})); then
+    say "failed:"
+    printf '  %s\n' "${failed[@]}" >&2
+    exit 1
+fi
+say "all checks passed"

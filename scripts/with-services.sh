@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# with-services.sh COMMAND…: runs a command with RabbitMQ and PostgreSQL up and their URLs in its environment.
+#
+# Starts the services if they do not run, and stops them afterwards if it was a command that started them and no
+# other command uses them any more; what was up before stays up. So does Ctrl-C, TERM and a failing command.
+# The exit status is the command's.
+#
+# shellcheck disable=SC2329 # its functions are called by traps
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+services="$ROOT/scripts/services.sh"
+
+(($#)) || die "usage: with-services.sh COMMAND…"
+
+# Every user holds this lock shared; who gets it alone at the end is the last one.
+mkdir -p "$STATE"
+exec 8>>"$STATE/users.lock"
+flock -s -w 300 8 || die "another command has been stopping the services for five minutes"
+
+child=
+# Passed on to every process below the command, as its own children would not learn of it: a shell that waits for one
+# only notices a signal when that one has ended.
+forward() {
+    local pid
+    [[ -n $child ]] || return 0
+    for pid in $(descendants "$child"); do kill -s "$1" "$pid" 2>/dev/null || true; done
+}
+
+# descendants PID: the pid itself and all below it.
+descendants() {
+    local pid
+    echo "$1"
+    # shellcheck disable=SC2013 # words: the pids stand in one line
+    for pid in $(cat "/proc/$1/task/"*/children 2>/dev/null); do descendants "$pid"; done
+}
+
+# The last command out stops what a command started. In a new process group a second Ctrl-C does not reach it.
+leave() {
+    local status=$?
+    trap '' INT TERM HUP
+    if flock -n -x 8; then setsid -w "$services" down --for-command 8>&- || status=1; fi
+    exit "$status"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+"$services" up --for-command 8>&-
+environment=$("$services" env 8>&-)
+eval "$environment"
+
+# A terminal sends Ctrl-C to everyone itself, and twice would mean "at once" to some.
+trap '[[ -t 0 ]] || forward INT; interrupted=130' INT
+trap 'forward TERM; interrupted=143' TERM
+trap 'forward HUP; interrupted=129' HUP
+interrupted=
+# In the background, so that the traps run at once. A shell lets background commands ignore Ctrl-C and takes their input
+# away: both are given back.
+env --default-signal=INT,QUIT "$@" <&0 8>&- &
+child=$!
+status=0
+wait "$child" || status=$?
+# A trapped signal ends `wait`, not the command.
+while alive "$child"; do
+    status=0
+    wait "$child" || status=$?
+done
+exit "${interrupted:-$status}"
