@@ -33,26 +33,25 @@ advisories() {
     fi
 }
 
-shell_scripts() { git ls-files -co --exclude-standard -- '*.sh' .ci/run | existing; }
-yaml_files() { git ls-files -co --exclude-standard -- '*.yml' '*.yaml' ':!:*/templates/*' | existing; }
-dockerfiles() { git ls-files -co --exclude-standard -- '*Dockerfile' | existing; }
-existing() {
-    local file
-    while read -r file; do if [[ -f $file ]]; then echo "$file"; fi; done
+# files NAME…: the project's files of these names, without what is built or installed.
+files() {
+    local name pattern=()
+    for name in "$@"; do pattern+=(-o -name "$name"); done
+    find . -type d '(' -name target -o -name .local -o -name .git -o -name node_modules ')' -prune -o \
+        -type f '(' "${pattern[@]:1}" ')' -print | sort
 }
 
 with_tools() {
-    local files
+    local files=()
     check 'cargo deny: licences, bans, sources' \
         .local/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
     advisories
-    mapfile -t files < <(shell_scripts)
-    check shellcheck .local/tools/bin/shellcheck -x "${files[@]}"
-    mapfile -t files < <(yaml_files)
-    if ((${#files[@]})); then
-        check yamllint .local/tools/bin/yamllint -s -d "$(<scripts/yamllint.yml)" "${files[@]}"
-    fi
-    mapfile -t files < <(dockerfiles)
+    mapfile -t files < <(files '*.sh')
+    check shellcheck .local/tools/bin/shellcheck -x "${files[@]}" .ci/run
+    # The templates of charts are YAML only once they are rendered.
+    mapfile -t files < <(files '*.yml' '*.yaml' | grep -v /templates/)
+    check yamllint .local/tools/bin/yamllint -s -c scripts/yamllint.yml "${files[@]}"
+    mapfile -t files < <(files Dockerfile '*.Dockerfile')
     if ((${#files[@]})); then check hadolint .local/tools/bin/hadolint "${files[@]}"; fi
 }
 

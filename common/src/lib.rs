@@ -13,6 +13,7 @@ pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod message; // both as messages on the broker: strict and total
 pub mod outcome; // what an attempt can end in
 pub mod record; // what the log keeps of it
+pub mod retry_after; // when a receiver asks to be tried later
 pub mod schedule; // what comes after it
 pub mod secret; // what endpoints share with us
 pub mod settings; // what operators can set

@@ -69,6 +69,14 @@ impl RetrySchedule {
         self.0.get(usize::from(attempt.get()) - 1).copied()
     }
 
+    /// The shortest delay that is neither below `wish` nor below `scheduled`, or the longest there is.
+    fn no_sooner_than(&self, wish: Duration, scheduled: Delay) -> Delay {
+        let delays = self.distinct_delays();
+        let longest = delays.last().copied().unwrap_or(scheduled);
+        let fits = |delay: &Delay| *delay >= scheduled && delay.as_duration() >= wish;
+        delays.into_iter().find(fits).unwrap_or(longest)
+    }
+
     /// Each delay once, shortest first: one queue each.
     #[must_use]
     pub fn distinct_delays(&self) -> Vec<Delay> {
@@ -78,14 +86,25 @@ impl RetrySchedule {
         delays
     }
 
-    /// What comes after `attempt` ended in `outcome`.
+    /// What comes after `attempt` ended in `outcome`, where the receiver asked not to be tried again before
+    /// `not_before` has passed.
+    ///
+    /// The wish can make a retry later, up to the longest delay there is, and never sooner than the schedule.
     #[must_use]
-    pub fn next_step(&self, origin: Origin, attempt: AttemptNo, outcome: Outcome) -> NextStep {
+    pub fn next_step(
+        &self,
+        origin: Origin,
+        attempt: AttemptNo,
+        outcome: Outcome,
+        not_before: Option<Duration>,
+    ) -> NextStep {
         match (outcome, origin) {
             // A test event is one attempt, whatever comes of it.
             (Outcome::Delivered | Outcome::Discarded, _) | (_, Origin::Test) => NextStep::Done,
             (_, Origin::Event | Origin::Manual) => match self.delay_after(attempt) {
-                Some(delay) => NextStep::RetryAfter(delay),
+                Some(delay) => {
+                    NextStep::RetryAfter(self.no_sooner_than(not_before.unwrap_or_default(), delay))
+                }
                 None => NextStep::Failed,
             },
         }
@@ -145,7 +164,7 @@ mod tests {
     #[test]
     fn by_default_four_attempts_one_five_and_thirty_minutes_apart() {
         let schedule = RetrySchedule::default();
-        let step = |number| schedule.next_step(Origin::Event, attempt(number), Outcome::Timeout);
+        let step = |number| schedule.next_step(Origin::Event, attempt(number), Outcome::Timeout, None);
         assert_eq!(step(1), NextStep::RetryAfter(Delay::from_seconds(60)));
         assert_eq!(step(2), NextStep::RetryAfter(Delay::from_seconds(300)));
         assert_eq!(step(3), NextStep::RetryAfter(Delay::from_seconds(1800)));
@@ -160,14 +179,34 @@ mod tests {
         for outcome in Outcome::ALL {
             let ends = matches!(outcome, Outcome::Delivered | Outcome::Discarded);
             for origin in [Origin::Event, Origin::Manual] {
-                let step = schedule.next_step(origin, AttemptNo::FIRST, outcome);
+                let step = schedule.next_step(origin, AttemptNo::FIRST, outcome, None);
                 assert_eq!(step == NextStep::Done, ends, "{outcome}");
             }
             assert_eq!(
-                schedule.next_step(Origin::Test, AttemptNo::FIRST, outcome),
+                schedule.next_step(Origin::Test, AttemptNo::FIRST, outcome, None),
                 NextStep::Done
             );
         }
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_later_and_not_for_sooner() {
+        let schedule = RetrySchedule::default();
+        let after = |number, seconds| {
+            let wish = Some(Duration::from_secs(seconds));
+            match schedule.next_step(Origin::Event, attempt(number), Outcome::HttpStatus, wish) {
+                NextStep::RetryAfter(delay) => delay.as_seconds(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            [after(1, 0), after(1, 60), after(1, 61), after(1, 300)],
+            [60, 60, 300, 300]
+        );
+        assert_eq!(
+            [after(1, 301), after(1, u64::MAX), after(2, 1), after(3, 1)],
+            [1800, 1800, 300, 1800]
+        );
     }
 
     #[test]

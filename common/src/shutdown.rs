@@ -1,6 +1,12 @@
 //! How a service is asked to stop: SIGTERM or Ctrl-C, told to everyone who holds a [`Shutdown`].
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a further signal is taken for an echo of the first.
+const ECHO: Duration = Duration::from_secs(1);
 
 /// Told once; clones hear the same word.
 #[derive(Debug, Clone)]
@@ -18,7 +24,8 @@ impl Shutdown {
         (Trigger(sender), Self(receiver))
     }
 
-    /// A shutdown that SIGTERM or Ctrl-C triggers. A second one ends the process at once.
+    /// A shutdown that SIGTERM or Ctrl-C triggers. Another signal, at least a second later, ends the process at once;
+    /// sooner it is taken for an echo, since shells and `timeout` signal a process and then its group.
     ///
     /// # Errors
     /// When the process may not listen for signals.
@@ -28,23 +35,26 @@ impl Shutdown {
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (trigger, shutdown) = Self::new();
         tokio::spawn(async move {
-            for is_first in [true, false] {
-                let name = tokio::select! {
+            let mut since: Option<Instant> = None;
+            loop {
+                let signal = tokio::select! {
                     _ = terminate.recv() => "SIGTERM",
                     _ = interrupt.recv() => "SIGINT",
                 };
-                if is_first {
-                    tracing::info!(
-                        signal = name,
-                        "stopping; a second signal ends the process at once"
-                    );
-                    trigger.pull();
-                } else {
-                    tracing::warn!(
-                        signal = name,
-                        "ended before everything was settled; the broker redelivers it"
-                    );
-                    std::process::exit(1);
+                match since {
+                    None => {
+                        tracing::info!(signal, "stopping; another signal ends the process at once");
+                        since = Some(Instant::now());
+                        trigger.pull();
+                    }
+                    Some(since) if since.elapsed() < ECHO => {}
+                    Some(_) => {
+                        tracing::warn!(
+                            signal,
+                            "ended before everything was settled; the broker redelivers it"
+                        );
+                        std::process::exit(1);
+                    }
                 }
             }
         });

@@ -2,11 +2,15 @@
 
 use std::io::IsTerminal as _;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use opentelemetry::propagation::TextMapPropagator as _;
+
 use crate::settings::{Reader, variables};
+use crate::trace_context::TraceContext;
 
 /// How a service tells what it does.
 #[derive(Debug, Clone, Default)]
@@ -137,20 +141,43 @@ fn start_traces(
 fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::trace::SdkTracerProvider>) {
     use opentelemetry::trace::TracerProvider as _;
 
-    let filter = log_filter(&settings.filter);
-    let spans = traces.map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("hookline")));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = if settings.json {
         lines.json().flatten_event(true).boxed()
     } else {
         lines.with_ansi(std::io::stderr().is_terminal()).boxed()
     };
-    let subscriber = tracing_subscriber::registry()
-        .with(lines)
-        .with(filter)
-        .with(spans);
+    let lines = lines.with_filter(log_filter(&settings.filter));
+    let spans = traces.map(|traces| {
+        let ours = Targets::new().with_target("hookline", LevelFilter::DEBUG);
+        tracing_opentelemetry::layer()
+            .with_tracer(traces.tracer("hookline"))
+            .with_filter(ours)
+    });
+    let subscriber = tracing_subscriber::registry().with(lines).with(spans);
     if let Err(error) = subscriber.try_init() {
         tracing::debug!(%error, "somebody else set up the logs of this process");
+    }
+}
+
+/// Makes `span` a part of the trace that came with a message.
+pub fn continue_trace(span: &tracing::Span, trace: &TraceContext) {
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    if span.is_disabled() || trace.is_empty() {
+        return;
+    }
+    let headers = [
+        ("traceparent", trace.traceparent()),
+        ("tracestate", trace.tracestate()),
+    ];
+    let carrier = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let carrier: std::collections::HashMap<String, String> = carrier.collect();
+    let parent = opentelemetry_sdk::propagation::TraceContextPropagator::new().extract(&carrier);
+    if let Err(error) = span.set_parent(parent) {
+        tracing::debug!(%error, "a span could not be put into its trace");
     }
 }
 

@@ -8,11 +8,15 @@ use hookline_common::guard::Refusal;
 use hookline_common::ids::EventId;
 use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
+use hookline_common::retry_after;
 use hookline_common::schedule::{Delay, NextStep};
-use hyper::HeaderMap;
+use hookline_common::telemetry::continue_trace;
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span, info};
 
 use crate::client::{Answer, Client, Failure};
 use crate::registry::Registered;
@@ -31,14 +35,38 @@ pub struct Report {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// How long the receiver asked not to be tried again.
+    pub not_before: Option<Duration>,
     error: Option<String>,
     response: Option<String>,
     request_headers: BTreeMap<String, String>,
     response_headers: BTreeMap<String, String>,
 }
 
-/// Makes the attempt that `delivery` names.
+/// Makes the attempt that `delivery` names, as a span of the event's trace.
 pub async fn attempt(client: &Client, endpoint: &Registered, delivery: &Delivery) -> Report {
+    let event = &delivery.event;
+    let span = debug_span!(
+        target: "hookline",
+        "attempt",
+        otel.kind = "client",
+        event = %event.id,
+        company = %event.company,
+        endpoint = %delivery.endpoint,
+        attempt = %delivery.attempt,
+        outcome = Empty,
+        status = Empty,
+    );
+    continue_trace(&span, &event.trace);
+    let report = try_once(client, endpoint, delivery)
+        .instrument(span.clone())
+        .await;
+    span.record("outcome", report.outcome.as_str());
+    span.record("status", report.status);
+    report
+}
+
+async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -> Report {
     let started_at = Timestamp::now();
     let clock = Instant::now();
     let mut request_headers = BTreeMap::new();
@@ -80,6 +108,7 @@ impl Report {
         };
         Self {
             status: Some(answer.status.as_u16()),
+            not_before: not_before(&answer),
             error: answer
                 .body_incomplete
                 .then(|| "body_incomplete: the response's body was cut off".to_owned()),
@@ -97,6 +126,7 @@ impl Report {
             status: None,
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
+            not_before: None,
             error: None,
             response: None,
             request_headers: BTreeMap::new(),
@@ -148,6 +178,18 @@ impl Report {
             .checked_add(delay.as_duration())
             .ok()
     }
+}
+
+/// `Retry-After` means something with 429 and 503 only.
+fn not_before(answer: &Answer) -> Option<Duration> {
+    if !matches!(
+        answer.status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    ) {
+        return None;
+    }
+    let value = answer.headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after::parse(value, Timestamp::now())
 }
 
 /// The headers as far as they are worth keeping; several of one name in one line.

@@ -50,7 +50,7 @@ pub struct Deliverer {
     unknown_grace: Duration,
     meters: Meters,
     tasks: TaskTracker,
-    alone: Arc<Mutex<()>>,
+    alone: Mutex<()>,
 }
 
 /// What a deliverer is made of.
@@ -92,7 +92,7 @@ impl Deliverer {
             unknown_grace: parts.unknown_grace,
             meters: parts.meters,
             tasks: parts.tasks,
-            alone: Arc::default(),
+            alone: Mutex::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Deliverer {
     /// Handles a message that came back too often, beside the ordinary traffic and one at a time, so that a crash
     /// raises only its own count.
     async fn take_alone(self: Arc<Self>, source: Source, ticket: Ticket, message: Message, returned: u32) {
-        let alone = Arc::clone(&self.alone).lock_owned().await;
+        let _alone = self.alone.lock().await;
         let Some(ticket) = self.acks.still_ours(ticket) else {
             return;
         };
@@ -140,9 +140,8 @@ impl Deliverer {
             let step = this.step(source, &message, returned);
             this.carry_out(step, ticket, &message).await;
         });
-        if timeout(ALONE, work).await.is_err() {
-            drop(alone);
-        }
+        // Whether it ended or just takes long, the next may have its turn.
+        drop(timeout(ALONE, work).await);
     }
 
     fn step(&self, source: Source, message: &Message, returned: u32) -> Step {
@@ -234,9 +233,12 @@ impl Deliverer {
     /// Decides what comes after an attempt, and settles it.
     async fn finish(&self, ticket: Ticket, delivery: &Delivery, url: &str, report: Report) {
         self.meters.attempted(&report);
-        let next = self
-            .schedule
-            .next_step(delivery.origin, delivery.attempt, report.outcome);
+        let next = self.schedule.next_step(
+            delivery.origin,
+            delivery.attempt,
+            report.outcome,
+            report.not_before,
+        );
         let replacements = self.replacements(delivery, &report, next);
         let keeps_data = self.keeps_data(delivery, report.outcome);
         let record = report.into_record(delivery, url, next, keeps_data);

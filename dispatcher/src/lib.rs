@@ -143,7 +143,7 @@ impl Dispatcher {
 struct Work {
     acks: Arc<Acks>,
     deliverer: Arc<Deliverer>,
-    consumer: Option<Consumer>,
+    consumers: Vec<Consumer>,
     attempts: TaskTracker,
     recording: TaskTracker,
     acknowledging: Vec<tokio::task::JoinHandle<()>>,
@@ -181,7 +181,7 @@ impl Work {
         Self {
             acks,
             deliverer,
-            consumer: None,
+            consumers: Vec::new(),
             attempts,
             recording,
             acknowledging: acknowledging.into(),
@@ -194,14 +194,16 @@ impl Work {
             connected = publisher.connected(None) => drop(connected),
             () = shutdown.requested() => return,
         }
-        let consumer = Consumer::start(settings.broker.link("hookline-dispatcher consume"));
-        self.consumer = Some(consumer.clone());
         let intakes = Source::ALL.map(|source| {
+            // A connection each: a message that breaks one must not stop the others.
+            let name = format!("hookline-dispatcher {}", source.as_str());
+            let consumer = Consumer::start(settings.broker.link(&name));
+            self.consumers.push(consumer.clone());
             let intake = Intake {
                 source,
                 namespace: settings.broker.namespace.clone(),
                 prefetch: settings.prefetch,
-                consumer: consumer.clone(),
+                consumer,
                 acks: Arc::clone(&self.acks),
                 deliverer: Arc::clone(&self.deliverer),
             };
@@ -215,7 +217,7 @@ impl Work {
         let Self {
             acks,
             deliverer,
-            consumer,
+            consumers,
             attempts,
             recording,
             acknowledging,
@@ -238,7 +240,7 @@ impl Work {
         }
         acknowledging.iter().for_each(tokio::task::JoinHandle::abort);
         acks.flush().await;
-        if let Some(consumer) = consumer {
+        for consumer in consumers {
             consumer.close().await;
         }
         info!("drained");

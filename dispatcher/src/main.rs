@@ -13,6 +13,7 @@ const ABOUT: &str =
     "Consumes events from RabbitMQ, signs them and delivers them to the endpoints of their companies";
 
 fn main() -> ExitCode {
+    abort_on_panic();
     let command = clap::Command::new("hookline-dispatcher")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT);
@@ -28,6 +29,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err((status, error)) => fail(status, &error),
     }
+}
+
+/// A panic would leave a message in hand that nobody settles. The end of the process gives it back to its queue,
+/// where its returns are counted: a message that does this again and again is found out and set aside.
+fn abort_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::abort();
+    }));
 }
 
 async fn run(settings: Settings) -> Result<(), (u8, String)> {

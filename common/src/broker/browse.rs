@@ -136,7 +136,9 @@ impl Browser {
                 }
             }
         }
-        Err(no_answer(u64::from(QUIET_ROUNDS) * QUIET.as_millis() as u64 / 1000))
+        Err(no_answer(
+            u64::from(QUIET_ROUNDS) * QUIET.as_millis() as u64 / 1000,
+        ))
     }
 
     async fn is_empty(&self) -> Result<bool, BrokerError> {
@@ -148,7 +150,10 @@ impl Browser {
         self.left -= 1;
         self.held += 1;
         let (properties, body) = (take(&mut delivery.properties), take(&mut delivery.data));
-        Held { message: Message::from_broker(&properties, body), receipt: HeldReceipt(delivery) }
+        Held {
+            message: Message::from_broker(&properties, body),
+            receipt: HeldReceipt(delivery),
+        }
     }
 
     /// Takes up the queue once more, for the messages behind those that are held.
@@ -180,7 +185,10 @@ impl Browser {
         const WHAT: &str = "acknowledging";
         // False where the channel is closed, and with it all that it held given back.
         if !in_time(WHAT, receipt.0.acker.ack(BasicAckOptions::default())).await? {
-            return Err(BrokerError::NoAnswer { what: WHAT, seconds: 0 });
+            return Err(BrokerError::NoAnswer {
+                what: WHAT,
+                seconds: 0,
+            });
         }
         self.held = self.held.saturating_sub(1);
         Ok(())

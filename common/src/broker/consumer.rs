@@ -44,7 +44,8 @@ impl Consumer {
     }
 
     /// Waits for a connection and takes up `queue` on a channel of its own, with at most `prefetch` messages
-    /// unacknowledged.
+    /// unacknowledged. After a message that could not be read at all it is one, so that no other is counted as
+    /// returned with it; such a message comes back until the broker's own limit sets it aside.
     ///
     /// # Errors
     /// [`BrokerError`] when the queue is missing or the connection went meanwhile; the connection is made anew then.
@@ -80,6 +81,7 @@ impl Consumer {
             };
             BrokerError::Unreachable(error)
         })?;
+        let prefetch = if established.is_careful { 1 } else { prefetch };
         let subscribed = subscribe_on(&established, queue, prefetch).await;
         if subscribed.is_err() {
             established.give_up();
@@ -141,7 +143,7 @@ impl Subscription {
             Some(Ok(delivery)) => Some(Incoming::from_broker(delivery)),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a subscription ended");
-                established.give_up();
+                established.give_up_after(&error);
                 None
             }
             None => {

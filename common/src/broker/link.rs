@@ -4,15 +4,16 @@
 //! after a broker restart, without an event or an error.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::{Stream, StreamExt as _};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connect as _, Connection, ConnectionProperties, Event};
+use lapin::{Channel, Connect as _, Connection, ConnectionProperties, ErrorKind, Event};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::error::BrokerError;
@@ -22,6 +23,8 @@ use super::url::BrokerUrl;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a connection that looks healthy is asked whether it still is.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How long one message at a time is taken after one that the client library could not read.
+const CAREFUL_FOR: Duration = Duration::from_secs(10);
 /// A connection that lived this long was no flap: the next loss starts with the shortest pause again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
@@ -91,6 +94,10 @@ pub(super) struct Established<T> {
     pub(super) generation: u64,
     pub(super) connection: Connection,
     pub(super) ready: T,
+    /// Whether the life before ended with bytes that the client library cannot read. It ends the connection for any
+    /// property that is not UTF-8, and would again and again with everything that was in flight beside it.
+    pub(super) is_careful: bool,
+    is_unreadable: AtomicBool,
     gone: watch::Sender<bool>,
 }
 
@@ -98,6 +105,13 @@ impl<T> Established<T> {
     /// Says that the connection is of no use any more, so that the link makes a new one.
     pub(super) fn give_up(&self) {
         self.gone.send_replace(true);
+    }
+
+    /// As [`Self::give_up`], after an error that may say why.
+    pub(super) fn give_up_after(&self, error: &lapin::Error) {
+        self.is_unreadable
+            .fetch_or(is_unreadable(error), Ordering::AcqRel);
+        self.give_up();
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -250,12 +264,15 @@ async fn supervise<P: Prepare>(
     let mut pause = pauses.build();
     let mut failures = 0;
     let mut generation = 0;
+    let mut is_careful = false;
     loop {
         generation += 1;
-        let failure = match establish(&settings, &prepare, generation).await {
+        let failure = match establish(&settings, &prepare, generation, is_careful).await {
             Ok(established) => {
                 let since = Instant::now();
-                info!(link = settings.name, broker = %settings.url, "connected to the broker");
+                if !is_careful {
+                    info!(link = settings.name, broker = %settings.url, "connected to the broker");
+                }
                 let mut events = Box::pin(established.connection.events_listener());
                 let established = Arc::new(established);
                 state.send_replace(State::Up(Arc::clone(&established)));
@@ -265,7 +282,7 @@ async fn supervise<P: Prepare>(
                     () = stop.notified() => None,
                 };
                 established.give_up();
-                let Some(why) = why else {
+                let Some(Loss { why, is_unreadable }) = why else {
                     close(&established.connection).await;
                     return;
                 };
@@ -278,6 +295,20 @@ async fn supervise<P: Prepare>(
                     pause = pauses.build();
                 }
                 tokio::spawn(async move { close(&established.connection).await });
+                let was_careful = std::mem::replace(&mut is_careful, is_unreadable);
+                if was_careful || is_careful {
+                    // The broker is well. The message is counted up to its limit and set aside there: the sooner the
+                    // better, and without a line for each time.
+                    if was_careful != is_careful {
+                        warn!(
+                            link = settings.name,
+                            error = why,
+                            one_at_a_time = is_careful,
+                            "connecting again"
+                        );
+                    }
+                    continue;
+                }
                 why
             }
             Err(error) if error.is_final() => {
@@ -309,6 +340,7 @@ async fn establish<P: Prepare>(
     settings: &LinkSettings,
     prepare: &P,
     generation: u64,
+    is_careful: bool,
 ) -> Result<Established<P::Ready>, BrokerError> {
     let connection = open(settings).await?;
     let ready = prepare.prepare(&connection).await?;
@@ -316,8 +348,16 @@ async fn establish<P: Prepare>(
         generation,
         connection,
         ready,
+        is_careful,
+        is_unreadable: AtomicBool::new(false),
         gone: watch::Sender::new(false),
     })
+}
+
+/// What ended a connection's life.
+struct Loss {
+    why: String,
+    is_unreadable: bool,
 }
 
 /// Waits for the end of a connection's life and says what ended it.
@@ -325,24 +365,40 @@ async fn watch_over<T>(
     name: &str,
     established: &Established<T>,
     events: &mut (impl Stream<Item = Event> + Unpin),
-) -> String {
+) -> Loss {
+    let lost = |why: &str| Loss {
+        why: why.to_owned(),
+        is_unreadable: false,
+    };
+    let careful_until = Instant::now() + CAREFUL_FOR;
     loop {
         tokio::select! {
+            biased;
             event = events.next() => match event {
-                Some(Event::Error(error)) => return error.to_string(),
+                Some(Event::Error(error)) => {
+                    return Loss { why: error.to_string(), is_unreadable: is_unreadable(&error) };
+                }
                 Some(Event::ConnectionBlocked(reason)) => {
                     warn!(link = name, reason, "the broker takes no messages for now; publishing waits");
                 }
                 Some(Event::ConnectionUnblocked) => info!(link = name, "the broker takes messages again"),
                 Some(_) => {}
-                None => return "the connection ended".to_owned(),
+                None => return lost("the connection ended"),
             },
-            () = established.ended() => return "the connection was given up".to_owned(),
+            () = established.ended() => {
+                let is_unreadable = established.is_unreadable.load(Ordering::Acquire);
+                return Loss { is_unreadable, ..lost("the connection was given up") };
+            }
+            () = sleep_until(careful_until), if established.is_careful => return lost("all is readable again"),
             () = sleep(CHECK_EVERY) => if !established.connection.status().connected() {
-                return "the connection is closed".to_owned();
+                return lost("the connection is closed");
             },
         }
     }
+}
+
+fn is_unreadable(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ParsingError(_))
 }
 
 /// Closes politely, for a while; a connection that is dead already cannot answer.

@@ -166,7 +166,10 @@ impl Shared {
     }
 
     /// Tries the addresses in turn; each has an equal share of the time that is left.
-    #[expect(clippy::disallowed_methods, reason = "every address here has passed the guard")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "every address here has passed the guard"
+    )]
     async fn connect_to_one(
         &self,
         addresses: &[IpAddr],

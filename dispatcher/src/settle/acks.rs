@@ -153,14 +153,17 @@ impl Acks {
     pub fn still_ours(&self, ticket: Ticket) -> Option<Ticket> {
         let mut state = self.books(ticket.source).lock();
         let State { current, aftermath } = &mut *state;
-        let generation = current.as_ref().map(|current| current.acker.generation());
-        if generation == Some(ticket.generation) {
+        if let Some(current) = current.as_ref()
+            && current.acker.generation() == ticket.generation
+        {
             return Some(ticket);
         }
         let tag = aftermath.abandoned(ticket.fingerprint)?;
+        let current = current.as_mut()?;
+        current.window.detach(tag);
         Some(Ticket {
             tag,
-            generation: generation?,
+            generation: current.acker.generation(),
             ..ticket
         })
     }

@@ -75,6 +75,11 @@ impl Window {
         self.set(tag, State::Attached);
     }
 
+    /// Marks an attached message as worked on in its own right: the earlier work was given up.
+    pub(super) fn detach(&mut self, tag: u64) {
+        self.set(tag, State::Open);
+    }
+
     /// Marks a message as settled; returns whether anything may be acknowledged by now.
     pub(super) fn settled(&mut self, tag: u64, now: Instant) -> bool {
         self.set(tag, State::Settled);
