@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services lint clean
+.PHONY: help demo services services-down env test test-services bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## build and run all tests (ARGS='…' goes to cargo test)
 
 test-services: ## test the scripts that run the services
 	@scripts/test-services.sh
+
+bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
+	@scripts/bench.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
 	@scripts/lint.sh

@@ -226,14 +226,14 @@ END
     chmod +x "$WORK/bin/docker"
 }
 docker_way() {
-    local -x PATH=$WORK/bin:$PATH HOOKLINE_SERVICES=
+    local -x PATH=$WORK/bin:$PATH HOOKLINE_SERVICES=''
     "$A/scripts/services.sh" up && [[ $(record "$A" mode) == docker ]] && amqp_answers "$(record "$A" base)" || return 1
     "$A/scripts/services.sh" up && [[ $("$A/scripts/services.sh" ctl x) == 'ctl of docker' ]] || return 1
     [[ $("$A/scripts/services.sh" env) == *":$(record "$A" base)/%2f"* ]] && with true || return 1
     "$A/scripts/services.sh" down && not "$A/scripts/services.sh" status
 }
 docker_fails() {
-    local -x PATH=$WORK/bin:$PATH HOOKLINE_SERVICES= DOCKER_FAILS=yes
+    local -x PATH=$WORK/bin:$PATH HOOKLINE_SERVICES='' DOCKER_FAILS=yes
     "$A/scripts/services.sh" up && [[ $(record "$A" mode) == native ]] && usable "$A" && "$A/scripts/services.sh" down
 }
 

@@ -9,6 +9,8 @@ cd "$ROOT"
 # one for every test binary, of which the last says nothing about the others.
 run() {
     local log=$STATE/test.log status=0
+    # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     cargo test --workspace --locked --no-fail-fast "$@" | tee "$log" || status=$?
     awk '/^test result: / { passed += $4; failed += $6 }
         END { printf "%d passed, %d failed\n", passed, failed }' "$log"

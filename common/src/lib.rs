@@ -1,26 +1,28 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], [`telemetry`] and [`shutdown`].
+//! Nothing here does I/O but [`broker`], `telemetry` and `shutdown`.
 
-pub mod broker; // the only door to RabbitMQ
+pub mod ids; // what things are called: event, company, endpoint, type, attempt
+pub mod event; // what happened, and the bytes that tell it
+pub mod trace_context; // the publisher's trace, carried along
 pub mod delivery; // one event on its way to one endpoint
+pub mod message; // both as messages on the broker: strict and total
+pub mod topology; // the exchange and the queues they pass, as data
+pub mod broker; // the only door to RabbitMQ
+pub mod secret; // what endpoints share with us
 pub mod endpoint; // where a company wants which events, in which format
 pub mod endpoints_file; // endpoints from a TOML file
-pub mod envelope; // the request body around untouched data
-pub mod event; // what happened, and the bytes that tell it
 pub mod guard; // where we may connect
-pub mod ids; // what things are called: event, company, endpoint, type, attempt
-pub mod message; // both as messages on the broker: strict and total
+pub mod envelope; // the request body around untouched data
+pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
-pub mod record; // what the log keeps of it
 pub mod retry_after; // when a receiver asks to be tried later
-pub mod schedule; // what comes after it
-pub mod secret; // what endpoints share with us
+pub mod schedule; // what comes after an attempt
+pub mod record; // what the log keeps of it
 pub mod settings; // what operators can set
+
 #[cfg(feature = "service")]
 pub mod shutdown; // how a service is asked to stop
-pub mod signature; // how receivers know it was us
+
 #[cfg(feature = "telemetry")]
-pub mod telemetry;
-pub mod topology; // the exchange and the queues they pass, as data
-pub mod trace_context; // the publisher's trace, carried along // logs and traces
+pub mod telemetry; // logs, metrics, traces

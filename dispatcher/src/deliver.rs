@@ -9,17 +9,17 @@ use hookline_common::delivery::{Delivery, FailedReason, Failure, Work};
 use hookline_common::ids::{AttemptNo, CompanyId, EndpointId};
 use hookline_common::message::{self, Rejection};
 use hookline_common::outcome::Outcome;
-use hookline_common::schedule::{NextStep, RetrySchedule};
+use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
 use hookline_common::topology::Queue;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::attempt::{Report, attempt};
 use crate::client::Client;
-use crate::lane::{Admission, Lanes, park_delay};
+use crate::lane::{Admission, Bounds, Lanes, Sign};
 use crate::meters::Meters;
 use crate::registry::{Registered, Registry};
 use crate::route::{self, Step};
@@ -29,10 +29,14 @@ use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
 /// How long a suspicious message is alone at most: a crash shows at once, and a slow receiver is no crash.
 const ALONE: Duration = Duration::from_secs(1);
 
+/// How often the lanes are looked at for what waits behind requests that hang.
+const RELIEVE_EVERY: Duration = Duration::from_millis(250);
+
 type LaneKey = (CompanyId, EndpointId);
 
 /// A delivery that is about to be attempted.
 struct Job {
+    source: Source,
     ticket: Ticket,
     delivery: Delivery,
     endpoint: Arc<Registered>,
@@ -65,8 +69,8 @@ pub struct Parts {
     pub settler: Settler,
     /// The delays between attempts.
     pub schedule: RetrySchedule,
-    /// Requests in flight per endpoint at most.
-    pub endpoint_concurrency: usize,
+    /// What endpoints may hold.
+    pub bounds: Bounds,
     /// Whose data is kept in records.
     pub keep_payloads: KeepPayloads,
     /// How long an endpoint that cannot be found counts as not yet known.
@@ -83,7 +87,7 @@ impl Deliverer {
     pub fn new(parts: Parts) -> Self {
         Self {
             registry: parts.registry,
-            lanes: Lanes::new(parts.endpoint_concurrency),
+            lanes: Lanes::new(parts.bounds),
             client: parts.client,
             acks: parts.acks,
             settler: parts.settler,
@@ -116,6 +120,7 @@ impl Deliverer {
         }
         match self.step(source, &message, returned) {
             Step::Attempt(delivery, endpoint) => self.admit(Job {
+                source,
                 ticket,
                 delivery,
                 endpoint,
@@ -157,7 +162,7 @@ impl Deliverer {
 
     async fn carry_out(&self, step: Step, ticket: Ticket, message: &Message) {
         match step {
-            Step::Settle(replacements) => self.settler.settle(ticket, replacements, None).await,
+            Step::Settle(replacements) => self.settler.settle_untouched(ticket, replacements).await,
             Step::Reject(rejection) => self.reject(ticket, message, &rejection).await,
             Step::Discard(delivery) => {
                 let report = Report::nothing(Outcome::Discarded);
@@ -188,16 +193,31 @@ impl Deliverer {
     /// Asks for a slot for the delivery, and starts it, lets it wait or sets it aside.
     fn admit(self: &Arc<Self>, job: Job) {
         let key = (job.delivery.event.company.clone(), job.delivery.endpoint.clone());
-        match self.lanes.admit(&key, job) {
+        let (source, parked) = (job.source, job.delivery.baggage.parked);
+        match self.lanes.admit(&key, source, job, parked, Instant::now()) {
             Admission::Start(job) => self.start(key, job),
             Admission::Waits => {}
-            Admission::Park(Job { ticket, delivery, .. }) => {
-                self.meters.parked();
-                let delay = park_delay(delivery.baggage.parked);
-                let parked = vec![route::parked(Work::Deliver(delivery), delay)];
-                let settler = self.settler.clone();
-                self.tasks
-                    .spawn(async move { settler.settle(ticket, parked, None).await });
+            Admission::Park(job, delay) => self.park(job, delay),
+        }
+    }
+
+    fn park(&self, job: Job, delay: Delay) {
+        self.meters.parked();
+        let parked = vec![route::parked(Work::Deliver(job.delivery), delay)];
+        let (settler, ticket) = (self.settler.clone(), job.ticket);
+        self.tasks
+            .spawn(async move { settler.settle(ticket, parked, None).await });
+    }
+
+    /// Sets aside what waits behind requests that hang, for ever.
+    pub async fn relieve_lanes(&self) {
+        loop {
+            sleep(RELIEVE_EVERY).await;
+            let stuck = self
+                .lanes
+                .stuck(|job| job.delivery.baggage.parked, Instant::now());
+            for (job, delay) in stuck {
+                self.park(job, delay);
             }
         }
     }
@@ -210,23 +230,24 @@ impl Deliverer {
     /// Makes one attempt, passes the slot on, and settles.
     async fn run(self: Arc<Self>, key: LaneKey, job: Job) {
         let Job {
+            source,
             ticket,
             delivery,
             endpoint,
         } = job;
         let Some(ticket) = self.acks.still_ours(ticket) else {
-            self.pass_on(key, Duration::ZERO);
+            self.pass_on(&key, source, Sign::Neutral, Duration::ZERO);
             return;
         };
         let report = attempt(&self.client, &endpoint, &delivery).await;
-        self.pass_on(key, report.duration);
+        self.pass_on(&key, source, sign(report.outcome), report.duration);
         self.finish(ticket, &delivery, &endpoint.endpoint.url, report)
             .await;
     }
 
-    fn pass_on(self: &Arc<Self>, key: LaneKey, took: Duration) {
-        if let Some(next) = self.lanes.release(&key, took) {
-            self.start(key, next);
+    fn pass_on(self: &Arc<Self>, key: &LaneKey, source: Source, sign: Sign, took: Duration) {
+        for next in self.lanes.release(key, source, sign, took, Instant::now()) {
+            self.start(key.clone(), next);
         }
     }
 
@@ -280,5 +301,14 @@ impl Deliverer {
     /// Lets go of what waits for a slot: unstarted, it goes back to its queue.
     pub fn give_back_waiting(&self) {
         self.lanes.clear_waiting();
+    }
+}
+
+/// What an attempt's outcome shows of how much its endpoint bears.
+fn sign(outcome: Outcome) -> Sign {
+    match outcome {
+        Outcome::Delivered => Sign::Success,
+        Outcome::Timeout | Outcome::ConnectError | Outcome::TlsError | Outcome::DnsError => Sign::Overload,
+        Outcome::HttpStatus | Outcome::ProtocolError | Outcome::Blocked | Outcome::Discarded => Sign::Neutral,
     }
 }

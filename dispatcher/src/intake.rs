@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::{Consumer, Subscription};
+use hookline_common::broker::{Consumer, Publisher, Subscription};
 use hookline_common::shutdown::Shutdown;
 use hookline_common::topology::Namespace;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::deliver::Deliverer;
 use crate::settle::{Acks, Source};
@@ -25,6 +25,8 @@ pub struct Intake {
     pub prefetch: u16,
     /// The connection.
     pub consumer: Consumer,
+    /// What makes sure of the queues.
+    pub publisher: Publisher,
     /// The messages in hand.
     pub acks: Arc<Acks>,
     /// Where each message goes.
@@ -44,6 +46,9 @@ impl Intake {
                 Ok(subscription) => self.consume(subscription, &shutdown).await,
                 Err(error) => {
                     warn!(queue, %error, "a queue cannot be consumed; trying again");
+                    if error.is_missing() {
+                        self.publisher.declare_again().await;
+                    }
                     sleep(PAUSE).await;
                 }
             }
@@ -51,7 +56,10 @@ impl Intake {
     }
 
     async fn consume(&self, mut subscription: Subscription, shutdown: &Shutdown) {
-        self.acks.begin(self.source, subscription.acker());
+        self.acks.begin(self.source, subscription.acker(), self.prefetch);
+        if self.acks.is_consuming() && !subscription.is_careful() {
+            info!("ready: consuming from all working queues");
+        }
         let requested = shutdown.requested();
         let mut requested = std::pin::pin!(requested);
         loop {

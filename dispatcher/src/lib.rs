@@ -1,17 +1,17 @@
 //! The dispatcher: stateless; consume, sign, POST, settle. Read downwards, the modules follow a delivery.
 
-pub mod attempt; // one try, and what became of it
-pub mod client; // the only socket to customers
-pub mod deliver; // the way through all of this
-pub mod health;
-pub mod intake; // messages come in
-pub mod lane; // whose turn it is
-pub mod meters; // what is counted
-pub mod registry; // which endpoints a company has
-pub mod request; // the signed request
-pub mod route; // what each asks for
 pub mod settings; // what an operator can set
-pub mod settle; // confirm, record, acknowledge // what probes ask
+pub mod registry; // which endpoints a company has
+pub mod intake; // messages come in
+pub mod route; // what each asks for
+pub mod lane; // whose turn it is
+pub mod deliver; // the way through all of this
+pub mod request; // the signed request
+pub mod client; // the only socket to customers
+pub mod attempt; // one try, and what became of it
+pub mod settle; // confirm, record, acknowledge
+pub mod meters; // what is counted
+pub mod health; // what probes ask
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_common::topology::Topology;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -29,6 +30,7 @@ use crate::client::{Client, Resolver, TlsSetupError};
 use crate::deliver::{Deliverer, Parts};
 use crate::health::Health;
 use crate::intake::Intake;
+use crate::lane::Bounds;
 use crate::meters::Meters;
 use crate::registry::Registry;
 use crate::registry::file::{EndpointsFile, UnusableFile};
@@ -111,6 +113,9 @@ impl Dispatcher {
             client,
         } = self;
         let Settings { broker, schedule, .. } = &settings;
+        if let Ok(address) = listener.local_addr() {
+            info!(%address, "serving /healthz, /readyz and /metrics");
+        }
         let acks = Arc::new(Acks::default());
         let topology = Topology::whole(&broker.namespace, schedule);
         let publisher = Publisher::start(broker.link("hookline-dispatcher publish"), topology);
@@ -130,8 +135,8 @@ impl Dispatcher {
         };
         if ended.is_ok() {
             work.drain(settings.request_timeout + DRAIN_MARGIN).await;
-            publisher.close().await;
         }
+        publisher.close().await;
         serving.abort();
         watching.abort();
         telemetry.flush();
@@ -146,7 +151,8 @@ struct Work {
     consumers: Vec<Consumer>,
     attempts: TaskTracker,
     recording: TaskTracker,
-    acknowledging: Vec<tokio::task::JoinHandle<()>>,
+    acknowledging: [JoinHandle<()>; 3],
+    relieving: JoinHandle<()>,
 }
 
 impl Work {
@@ -168,7 +174,10 @@ impl Work {
             acks: Arc::clone(&acks),
             settler: Settler::new(publisher, namespace.clone(), Arc::clone(&acks), recorder),
             schedule: settings.schedule.clone(),
-            endpoint_concurrency: settings.endpoint_concurrency,
+            bounds: Bounds {
+                concurrency: settings.endpoint_concurrency,
+                window: usize::from(settings.prefetch),
+            },
             keep_payloads: settings.keep_payloads,
             unknown_grace: settings.unknown_grace,
             meters: Meters::new(&acks),
@@ -178,13 +187,16 @@ impl Work {
             let acks = Arc::clone(&acks);
             tokio::spawn(async move { acks.acknowledge(source).await })
         });
+        let lanes = Arc::clone(&deliverer);
+        let relieving = tokio::spawn(async move { lanes.relieve_lanes().await });
         Self {
             acks,
             deliverer,
             consumers: Vec::new(),
             attempts,
             recording,
-            acknowledging: acknowledging.into(),
+            acknowledging,
+            relieving,
         }
     }
 
@@ -204,6 +216,7 @@ impl Work {
                 namespace: settings.broker.namespace.clone(),
                 prefetch: settings.prefetch,
                 consumer,
+                publisher: publisher.clone(),
                 acks: Arc::clone(&self.acks),
                 deliverer: Arc::clone(&self.deliverer),
             };
@@ -221,12 +234,15 @@ impl Work {
             attempts,
             recording,
             acknowledging,
+            relieving,
         } = self;
+        relieving.abort();
         deliverer.give_back_waiting();
         info!(in_flight = attempts.len(), "draining");
         attempts.close();
         recording.close();
         let finish = async {
+            drop(relieving.await);
             attempts.wait().await;
             // The last recorder goes with the deliverer, and with it the writer, once everything is written.
             drop(deliverer);
@@ -238,7 +254,7 @@ impl Work {
                 "the drain took too long; the broker redelivers what is left"
             );
         }
-        acknowledging.iter().for_each(tokio::task::JoinHandle::abort);
+        acknowledging.iter().for_each(JoinHandle::abort);
         acks.flush().await;
         for consumer in consumers {
             consumer.close().await;

@@ -7,10 +7,9 @@ use hookline_common::broker::Message;
 use hookline_common::delivery::{Delivery, FailedReason, Failure, Origin, Unrouted, Work};
 use hookline_common::message::{self, Rejection};
 use hookline_common::schedule::Delay;
-use hookline_common::topology::Queue;
+use hookline_common::topology::{PARK_DELAYS, Queue};
 use jiff::Timestamp;
 
-use crate::lane::park_delay;
 use crate::registry::{Matching, Registered, Registry};
 use crate::settle::{Replacements, Source};
 
@@ -90,7 +89,7 @@ fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration,
     if waited >= unknown_grace {
         return Step::Discard(delivery);
     }
-    let delay = park_delay(delivery.baggage.parked.min(1));
+    let delay = PARK_DELAYS[usize::from(delivery.baggage.parked > 0)];
     Step::Settle(vec![parked(Work::Deliver(delivery), delay)])
 }
 

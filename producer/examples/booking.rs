@@ -9,6 +9,7 @@
 )]
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use hookline_producer::{Event, Producer, PublishError, Receipt, Settings};
 use serde::Serialize;
@@ -47,7 +48,17 @@ struct Host {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?.with_connection_name("booking-service");
     let producer = Producer::connect(settings).await?;
 

@@ -37,7 +37,7 @@ impl Settings {
     pub fn from_env() -> Result<Self, Faults> {
         let mut reader = Reader::new(&Environment);
         let broker = BrokerSettings::read(&mut reader);
-        reader.finish(|| broker.map(Self::of))
+        reader.finish(|| broker.map(Self::from))
     }
 
     /// Settings without the environment: the broker at `url` (`amqp://user:password@host:5672/vhost`, or `amqps://`).
@@ -45,21 +45,11 @@ impl Settings {
     /// # Errors
     /// [`InvalidBrokerUrl`] says what is wrong, without repeating the URL, which may hold a password.
     pub fn new(url: &str) -> Result<Self, InvalidBrokerUrl> {
-        Ok(Self::of(BrokerSettings {
+        Ok(Self::from(BrokerSettings {
             url: BrokerUrl::parse(url)?,
             namespace: Namespace::default(),
             ca_pem: None,
         }))
-    }
-
-    fn of(broker: BrokerSettings) -> Self {
-        Self {
-            broker,
-            connection_name: "hookline-producer".to_owned(),
-            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
-            publish_timeout: Self::DEFAULT_PUBLISH_TIMEOUT,
-            max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
-        }
     }
 
     /// What every name on the broker starts with; `hookline` by default.
@@ -103,6 +93,19 @@ impl Settings {
     pub fn with_max_in_flight(mut self, events: usize) -> Self {
         self.max_in_flight = events.clamp(1, Self::MOST_IN_FLIGHT);
         self
+    }
+}
+
+/// Settings of a program that has read where the broker is together with settings of its own.
+impl From<BrokerSettings> for Settings {
+    fn from(broker: BrokerSettings) -> Self {
+        Self {
+            broker,
+            connection_name: "hookline-producer".to_owned(),
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            publish_timeout: Self::DEFAULT_PUBLISH_TIMEOUT,
+            max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
+        }
     }
 }
 

@@ -1,1 +1,43 @@
-//! x
+//! The harness of the scenarios: what plays the world around Hookline, and what judges it. Read downwards, it follows
+//! a scenario: the services, a namespace of its own, the programs, the receivers, the faults, the verdict.
+//!
+//! It reads the broker and the wire with code of its own wherever the product's could hide the product's mistakes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a harness fails a test by panicking, tells people why on stderr, and plays programs that may do anything"
+)]
+
+pub mod http; // one GET, for probes and the management API
+pub mod services; // the broker that `make test` started
+
+pub mod broker; // AMQP as a stranger speaks it: any message in, every queue looked at
+pub mod endpoint; // entries of the endpoints file
+pub mod message; // messages made by hand
+pub mod world; // a namespace for one scenario, and the look at what it leaves behind
+
+pub mod cli; // the operator's command
+pub mod dispatcher; // the real program as a child process
+pub mod in_process; // the same as a library, where a test turns a knob that operators have not
+pub mod ports; // ports that nobody else takes
+
+pub mod answer; // what a receiver does with a request
+pub mod raw; // a receiver that shows the bytes as they come
+pub mod receiver; // a real HTTP/1.1 receiver with a script
+
+pub mod private_broker; // a broker that a test may kill
+pub mod wire; // a link to the broker that a test may cut
+
+pub mod eventually; // waiting for something, never for time to pass
+pub mod judge; // lost, unexpected, duplicated
+pub mod records; // the attempts stream
+pub mod signature; // both signatures, computed anew
+
+pub use answer::{Answer, Gate, status};
+pub use eventually::eventually;
+pub use receiver::Receiver;
+pub use world::{World, scenario};

@@ -1,12 +1,18 @@
 //! Looking through a queue from its head, and taking single messages out of it: for people who look after it.
 //!
-//! What is read is held and not taken. When the connection ends, however it ends, all of it goes back to where it was,
-//! except for what was acknowledged.
+//! What is read is held and not taken. When the connection ends, all of it goes back, except for what was acknowledged.
+//! That it goes back to where it was needs some care; RabbitMQ 3.10 was seen to behave so:
 //!
-//! A queue of any depth is read in windows: a client that asked for all of it at once would have to hold it all. Each
-//! window is a consumer of its own, all of them on one channel, because a quorum queue gives back what the consumers of
-//! one channel hold in one step and in the order of their tags. With a channel for each, a killed program was seen to leave
-//! the windows shuffled; and so were more than 32 consumers, whose order the broker no longer keeps.
+//! - What comes back is handed out before what was never handed out, but behind what came back before. So a queue that
+//!   somebody has looked through is read to its end before it is given back, or it would be turned round.
+//! - What is on its way to a channel while that closes comes back in a random order. So everything is received first.
+//! - What the consumers of one channel hold comes back in one step, in the order of their tags, while they are at most 32.
+//!   With a channel for each, a killed program left a shuffled queue. A queue of any depth is read with several consumers
+//!   (windows), because a client that asked one for all of it would have to hold it all.
+//! - Acknowledgements wait in the broker's channel when they are many, and are lost when it closes. Cancelling a consumer
+//!   waits for the queue, and what waits is sent on before the close is looked at.
+//!
+//! A program that is killed while it reads loses nothing, but may leave the queue turned round.
 
 use std::mem::take;
 use std::time::Duration;
@@ -14,7 +20,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep, timeout};
@@ -32,6 +38,8 @@ const LEAST_WINDOW: u16 = 1000;
 const HANGING_UP: Duration = Duration::from_secs(1);
 /// After so long without a message the broker is asked whether there is any left.
 const QUIET: Duration = Duration::from_millis(300);
+/// The same where nothing is waited for, but what may still be on its way.
+const STILL: Duration = Duration::from_millis(50);
 /// So often in a row, before a queue that has messages and hands out none is given up.
 const QUIET_ROUNDS: u32 = 30;
 const WHAT: &str = "reading the queue";
@@ -45,11 +53,14 @@ pub struct Browser {
     left: u32,
     /// How many messages one consumer holds at most.
     window: u16,
-    windows: u16,
     channels: Vec<Channel>,
     consumers: SelectAll<lapin::Consumer>,
-    /// Messages read and not acknowledged.
+    tags: Vec<ShortString>,
+    /// How many messages all consumers hold at most.
+    capacity: u64,
+    /// Messages received and not acknowledged.
     held: u64,
+    has_acknowledged: bool,
 }
 
 /// A message that a [`Browser`] holds.
@@ -88,10 +99,12 @@ impl Browser {
             depth,
             left: depth.ready,
             window: window_for(depth.ready),
-            windows: 0,
             channels: Vec::new(),
             consumers: SelectAll::new(),
+            tags: Vec::new(),
+            capacity: 0,
             held: 0,
+            has_acknowledged: false,
         }))
     }
 
@@ -105,7 +118,7 @@ impl Browser {
     /// what is on its way: what an older window takes up later is given back before a newer one's.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.held >= u64::from(self.window) * u64::from(self.windows)
+        self.held >= self.capacity
     }
 
     /// The next message; `None` after as many as there were at the start, or when others have taken the rest.
@@ -156,24 +169,26 @@ impl Browser {
         }
     }
 
-    /// Takes up the queue once more, for the messages behind those that are held.
+    /// Takes up the queue once more, for the messages behind those that are held, and for no more than are to be read.
     async fn widen(&mut self) -> Result<(), BrokerError> {
-        if self.windows.is_multiple_of(WINDOWS_PER_CHANNEL) {
+        if self.tags.len().is_multiple_of(usize::from(WINDOWS_PER_CHANNEL)) {
             self.channels.push(open_channel(&self.connection).await?);
         }
         let Some(channel) = self.channels.last() else {
             return Ok(());
         };
+        let window = u16::try_from(self.left).unwrap_or(u16::MAX).min(self.window);
         in_time(
             "setting the prefetch",
-            channel.basic_qos(self.window, BasicQosOptions::default()),
+            channel.basic_qos(window, BasicQosOptions::default()),
         )
         .await?;
-        let tag = ShortString::try_new(format!("window-{:05}", self.windows)).unwrap_or_default();
-        let options = BasicConsumeOptions::default();
-        let consume = channel.basic_consume(self.queue.clone(), tag, options, FieldTable::default());
+        let tag = ShortString::try_new(format!("window-{:05}", self.tags.len())).unwrap_or_default();
+        let (queue, options) = (self.queue.clone(), BasicConsumeOptions::default());
+        let consume = channel.basic_consume(queue, tag.clone(), options, FieldTable::default());
         self.consumers.push(in_time("consuming", consume).await?);
-        self.windows += 1;
+        self.tags.push(tag);
+        self.capacity += u64::from(window);
         Ok(())
     }
 
@@ -191,22 +206,54 @@ impl Browser {
             });
         }
         self.held = self.held.saturating_sub(1);
+        self.has_acknowledged = true;
         Ok(())
     }
 
-    /// Gives back what is held, and returns when the broker has seen every acknowledgement.
+    /// Reads what is left, gives back what is held, and returns when the broker has seen every acknowledgement.
     ///
     /// # Errors
     /// [`BrokerError`] when it did not say so: what was acknowledged may be in the queue again.
-    pub async fn close(self) -> Result<(), BrokerError> {
+    pub async fn close(mut self) -> Result<(), BrokerError> {
+        while self.next().await?.is_some() {}
+        self.receive_the_rest().await?;
+        if self.has_acknowledged {
+            self.cancel().await?;
+        }
         for channel in &self.channels {
             in_time("closing a channel", channel.close(200, "done".into())).await?;
         }
-        in_time(
-            "closing the connection",
-            self.connection.close(200, "done".into()),
-        )
-        .await
+        // Nothing is held any more. The library refuses to close while one of its channels still does so by itself.
+        let close = self.connection.close(200, "done".into());
+        if let Err(error) = in_time("closing the connection", close).await {
+            tracing::debug!(%error, "the connection is left to end by itself");
+        }
+        Ok(())
+    }
+
+    /// Receives what came since, where acknowledging made room for it.
+    async fn receive_the_rest(&mut self) -> Result<(), BrokerError> {
+        let mut quiet_rounds = 0;
+        while self.held < self.capacity && quiet_rounds < QUIET_ROUNDS {
+            match timeout(STILL, self.consumers.next()).await {
+                Ok(Some(Ok(_))) => self.held += 1,
+                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error)),
+                Ok(None) => return Err(no_answer(0)),
+                Err(_) if self.is_empty().await? => break,
+                Err(_) => quiet_rounds += 1,
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel(&self) -> Result<(), BrokerError> {
+        for (index, tag) in self.tags.iter().enumerate() {
+            if let Some(channel) = self.channels.get(index / usize::from(WINDOWS_PER_CHANNEL)) {
+                let cancel = channel.basic_cancel(tag.clone(), BasicCancelOptions::default());
+                in_time("cancelling a consumer", cancel).await?;
+            }
+        }
+        Ok(())
     }
 }
 

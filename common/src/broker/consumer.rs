@@ -153,6 +153,12 @@ impl Subscription {
         }
     }
 
+    /// Whether messages are taken one at a time, because one could not be read at all.
+    #[must_use]
+    pub fn is_careful(&self) -> bool {
+        self.acker.established.is_careful
+    }
+
     /// What acknowledges this subscription's messages.
     #[must_use]
     pub fn acker(&self) -> Acker {

@@ -3,7 +3,12 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use lapin::ErrorKind;
+
 use super::declare::Discrepancy;
+
+/// AMQP's code for an object that is not there.
+pub(super) const NOT_FOUND: u16 = 404;
 
 /// A failure at the broker. [`BrokerError::is_final`] tells the one kind that trying again does not mend.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,23 @@ impl BrokerError {
             Self::Mismatch(_) => true,
             Self::Unreachable(error) => error.is_final(),
             Self::Call { .. } | Self::NoAnswer { .. } => false,
+        }
+    }
+
+    /// Whether the exchange or queue that was asked for is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.reply_code() == Some(NOT_FOUND)
+    }
+
+    /// The broker's own code for its refusal, if it answered with one.
+    pub(super) fn reply_code(&self) -> Option<u16> {
+        let Self::Call { source, .. } = self else {
+            return None;
+        };
+        match source.downcast_ref::<lapin::Error>()?.kind() {
+            ErrorKind::ProtocolError(error) => Some(error.get_id()),
+            _ => None,
         }
     }
 }

@@ -258,7 +258,7 @@ async fn supervise<P: Prepare>(
 ) {
     let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(4))
+        .with_max_delay(Duration::from_secs(2))
         .with_jitter()
         .without_max_times();
     let mut pause = pauses.build();
@@ -325,7 +325,7 @@ async fn supervise<P: Prepare>(
                 text
             }
         };
-        let retry_in = pause.next().unwrap_or(Duration::from_secs(4));
+        let retry_in = pause.next().unwrap_or(Duration::from_secs(2));
         let retry_in_ms = retry_in.as_millis() as u64;
         warn!(link = settings.name, broker = %settings.url, error = failure, retry_in_ms, "no connection to the broker");
         tokio::select! {
@@ -343,7 +343,13 @@ async fn establish<P: Prepare>(
     is_careful: bool,
 ) -> Result<Established<P::Ready>, BrokerError> {
     let connection = open(settings).await?;
-    let ready = prepare.prepare(&connection).await?;
+    let ready = match prepare.prepare(&connection).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            close(&connection).await;
+            return Err(error);
+        }
+    };
     Ok(Established {
         generation,
         connection,

@@ -222,7 +222,7 @@ impl Publisher {
             match self.publish(to, message, None).await {
                 Err(fault @ PublishFault::Unroutable { .. }) => {
                     error!(error = %fault, "a queue is missing; declaring it again");
-                    self.relink().await;
+                    self.declare_again().await;
                     sleep(PAUSE).await;
                 }
                 Err(PublishFault::Late { .. }) => {}
@@ -236,8 +236,8 @@ impl Publisher {
         self.link.close().await;
     }
 
-    /// Drops the connection, so that the next one makes sure of the topology.
-    async fn relink(&self) {
+    /// Has the topology made sure of again, by way of a new connection: an object that it names was found missing.
+    pub async fn declare_again(&self) {
         if let Ok(established) = self.link.up(Some(Instant::now())).await {
             established.give_up();
         }

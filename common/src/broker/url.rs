@@ -62,7 +62,7 @@ impl fmt::Display for BrokerUrl {
             ..
         } = &self.0;
         let (user, host, port) = (&authority.userinfo.username, &authority.host, authority.port);
-        write!(f, "{scheme}://{user}@{host}:{port}/{vhost}")
+        write!(f, "{scheme}://{user}@{host}:{port}/{}", vhost.replace('/', "%2f"))
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_url_is_printed_without_its_password() {
         let url = BrokerUrl::parse("amqp://guest:s3cret@127.0.0.1:5672/%2f").unwrap();
-        assert_eq!(url.to_string(), "amqp://guest@127.0.0.1:5672//");
+        assert_eq!(url.to_string(), "amqp://guest@127.0.0.1:5672/%2f");
         assert!(!format!("{url:?}").contains("s3cret"));
     }
 

@@ -89,7 +89,7 @@ fn a_secret_may_stand_in_a_file_and_then_nowhere_else() {
             .read(&AMQP_URL, BrokerUrl::parse)
             .unwrap()
             .to_string(),
-        "amqp://user@host:5672//"
+        "amqp://user@host:5672/%2f"
     );
     let source = given(&[
         ("HOOKLINE_AMQP_URL_FILE", file),

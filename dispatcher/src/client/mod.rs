@@ -7,6 +7,7 @@ mod connect;
 mod resolve;
 mod socket;
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +30,9 @@ pub use self::resolve::Resolver;
 const IDLE: Duration = Duration::from_secs(30);
 /// Headers of a response at most.
 const MAX_HEADERS: usize = 100;
+/// What is read ahead of a response at most, and so the size of its head: fifty times a server's usual headers, and
+/// little enough that all receivers together, each with a head that never ends, leave our memory alone.
+const READ_AHEAD: usize = 64 * 1024;
 /// How long a response's body may take once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(5);
 /// How much of a body is read, so that the connection can be used again after a short one.
@@ -103,6 +107,7 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(idle_per_host)
             .http1_max_headers(MAX_HEADERS)
+            .http1_max_buf_size(READ_AHEAD)
             .build(connector);
         Ok(Self { http, timeout })
     }
@@ -166,14 +171,21 @@ fn explain(error: &legacy::Error) -> Failure {
             return failure.explain();
         }
         if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-            return Failure::new(Outcome::ProtocolError, explain_http(error));
+            return explain_http(error);
         }
         source = cause.source();
     }
     Failure::new(Outcome::ProtocolError, "the connection ended before a response")
 }
 
-fn explain_http(error: &hyper::Error) -> String {
+fn explain_http(error: &hyper::Error) -> Failure {
+    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    // With TLS 1.3 a server that refuses us, for want of a certificate perhaps, can say so only after our own side of
+    // the handshake is done and the request is on its way.
+    let inner = io.and_then(io::Error::get_ref);
+    if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return Failure::new(Outcome::TlsError, format!("TLS failed before a response: {tls}"));
+    }
     let what = if error.is_parse_too_large() {
         "the response's head is too large"
     } else if error.is_parse() {
@@ -183,8 +195,6 @@ fn explain_http(error: &hyper::Error) -> String {
     } else {
         "the connection was lost before a response"
     };
-    match std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
-        Some(io) => format!("{what}: {}", io.kind()),
-        None => what.to_owned(),
-    }
+    let text = io.map_or_else(|| what.to_owned(), |io| format!("{what}: {}", io.kind()));
+    Failure::new(Outcome::ProtocolError, text)
 }

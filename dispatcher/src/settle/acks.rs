@@ -88,11 +88,11 @@ struct Current {
 }
 
 impl Acks {
-    /// A subscription of `source` begins.
-    pub fn begin(&self, source: Source, acker: Acker) {
+    /// A subscription of `source` begins, with at most `prefetch` messages unacknowledged.
+    pub fn begin(&self, source: Source, acker: Acker, prefetch: u16) {
         let mut state = self.books(source).lock();
         state.current = Some(Current {
-            window: Window::new(),
+            window: Window::new(prefetch),
             acker,
         });
     }

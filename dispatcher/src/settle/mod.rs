@@ -48,6 +48,17 @@ impl Settler {
         }
     }
 
+    /// As [`Self::settle`], for a message that nothing was done about yet: if its subscription is lost before there is a
+    /// connection to publish on, the broker gives it to somebody again, and a replacement would only double it.
+    pub async fn settle_untouched(&self, ticket: Ticket, replacements: Replacements) {
+        if !replacements.is_empty() && self.publisher.connected(None).await.is_err() {
+            return;
+        }
+        if let Some(ticket) = self.acks.still_ours(ticket) {
+            self.settle(ticket, replacements, None).await;
+        }
+    }
+
     /// Publishes every replacement until the broker has it, hands the record to the log, and has the message
     /// acknowledged when the log has it too.
     pub async fn settle(&self, ticket: Ticket, replacements: Replacements, record: Option<AttemptRecord>) {

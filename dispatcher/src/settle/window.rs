@@ -39,6 +39,10 @@ pub(super) struct Window {
     slots: VecDeque<Slot>,
     /// Settled behind a straggler, in the order in which they were settled.
     behind: VecDeque<(u64, Instant)>,
+    /// Acknowledged last: an acknowledgement that is lost with its connection leaves the message to be given out again.
+    /// The broker has no more of them than it lets us hold unacknowledged.
+    acked: VecDeque<Fingerprint>,
+    prefetch: usize,
 }
 
 /// What a lost subscription leaves behind.
@@ -46,16 +50,18 @@ pub(super) struct Window {
 pub(super) struct Leftovers {
     /// Still being worked on.
     pub(super) open: Vec<Fingerprint>,
-    /// Settled, and never acknowledged: the broker will give them to somebody again.
+    /// Settled, and not acknowledged, or perhaps not: the broker may give them to somebody again.
     pub(super) settled: Vec<Fingerprint>,
 }
 
 impl Window {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(prefetch: u16) -> Self {
         Self {
             first: 1,
             slots: VecDeque::new(),
             behind: VecDeque::new(),
+            acked: VecDeque::new(),
+            prefetch: usize::from(prefetch),
         }
     }
 
@@ -93,11 +99,15 @@ impl Window {
     /// The tag up to which everything is settled and can be acknowledged in one go, if there is any.
     pub(super) fn take_run(&mut self) -> Option<u64> {
         let mut through = None;
-        while let Some(slot) = self.slots.front() {
-            match slot.state {
+        while let Some(Slot { fingerprint, state }) = self.slots.front() {
+            let fingerprint = *fingerprint;
+            match state {
                 State::Open | State::Attached => break,
                 // The broker knows a tag only once, so the run must end with one that was not acknowledged yet.
-                State::Settled => through = Some(self.first),
+                State::Settled => {
+                    through = Some(self.first);
+                    self.remember(fingerprint);
+                }
                 State::Acked => {}
             }
             self.slots.pop_front();
@@ -114,8 +124,11 @@ impl Window {
                 break;
             }
             self.behind.pop_front();
-            if self.state(tag) == Some(State::Settled) {
-                self.set(tag, State::Acked);
+            let slot = self.index(tag).and_then(|index| self.slots.get_mut(index));
+            if let Some(slot) = slot.filter(|slot| slot.state == State::Settled) {
+                slot.state = State::Acked;
+                let fingerprint = slot.fingerprint;
+                self.remember(fingerprint);
                 overdue.push(tag);
             }
         }
@@ -137,7 +150,10 @@ impl Window {
 
     /// Ends the window: the subscription is gone.
     pub(super) fn close(self) -> Leftovers {
-        let mut leftovers = Leftovers::default();
+        let mut leftovers = Leftovers {
+            open: Vec::new(),
+            settled: self.acked.into(),
+        };
         for slot in self.slots {
             match slot.state {
                 State::Open => leftovers.open.push(slot.fingerprint),
@@ -153,8 +169,11 @@ impl Window {
         usize::try_from(tag.checked_sub(self.first)?).ok()
     }
 
-    fn state(&self, tag: u64) -> Option<State> {
-        self.slots.get(self.index(tag)?).map(|slot| slot.state)
+    fn remember(&mut self, fingerprint: Fingerprint) {
+        if self.acked.len() >= self.prefetch {
+            self.acked.pop_front();
+        }
+        self.acked.push_back(fingerprint);
     }
 
     fn set(&mut self, tag: u64, state: State) {
@@ -169,7 +188,7 @@ mod tests {
     use super::*;
 
     fn window(messages: u64) -> Window {
-        let mut window = Window::new();
+        let mut window = Window::new(2);
         for tag in 1..=messages {
             window.received(tag, tag * 100);
         }
@@ -229,11 +248,25 @@ mod tests {
         window.attach(4);
         window.take_overdue(now + PATIENCE);
         window.settled(5, now + PATIENCE);
+        let leftovers = Leftovers {
+            open: vec![100],
+            settled: vec![200, 300, 500],
+        };
+        assert_eq!(window.close(), leftovers);
+    }
+
+    #[test]
+    fn of_what_was_acknowledged_only_so_many_are_remembered_as_the_broker_may_have_missed() {
+        let mut window = window(4);
+        let now = Instant::now();
+        assert!(window.settled(1, now));
+        (2..=4).for_each(|tag| assert!(!window.settled(tag, now)));
+        assert_eq!(window.take_run(), Some(4));
         assert_eq!(
             window.close(),
             Leftovers {
-                open: vec![100],
-                settled: vec![500]
+                open: vec![],
+                settled: vec![300, 400]
             }
         );
     }

@@ -1,0 +1,250 @@
+//! One measurement of throughput, and comparisons in alternation.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock::seconds_between;
+use crate::error::Result;
+use crate::report::stats::median;
+use crate::report::{Entry, progress};
+use crate::sink::{Behaviour, Summary};
+use crate::stage::{Cpu, Stage};
+use crate::subject::{Running, Setup, Subject, Tenants};
+
+/// What the retries of nobody in particular are set to.
+pub(crate) const SCHEDULE: &str = "1m,5m,30m";
+
+/// When the events are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// While they are dispatched. The time runs from the first publish to the last arrival.
+    Steady,
+    /// All of them before the subject starts. The time runs from the first arrival to the last.
+    Drain,
+}
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) subject: Subject,
+    pub(crate) mode: Mode,
+    pub(crate) events: u32,
+    pub(crate) payload: usize,
+    pub(crate) companies: u32,
+    /// Endpoints of each company: so many deliveries come of an event.
+    pub(crate) endpoints: u32,
+    /// Deliveries that wait for one more company's endpoint, which hangs, before the time begins.
+    pub(crate) parked: u32,
+    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) replicas: usize,
+    pub(crate) tls: bool,
+}
+
+impl Case {
+    /// The usual: 1 KB, a hundred companies with an endpoint each.
+    pub(crate) fn new(subject: Subject, mode: Mode, events: u32) -> Self {
+        Self {
+            subject,
+            mode,
+            events,
+            payload: 1024,
+            companies: 100,
+            endpoints: 1,
+            parked: 0,
+            variables: Vec::new(),
+            replicas: 1,
+            tls: false,
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let healthy = Tenants {
+            companies: 0..self.companies,
+            endpoints: self.endpoints,
+            behaviour: Behaviour::Now,
+        };
+        Setup {
+            tenants: vec![
+                healthy,
+                Tenants::new(self.companies..self.companies + 1, Behaviour::Hang),
+            ],
+            variables: self.variables.clone(),
+            replicas: self.replicas,
+            tls: self.tls,
+        }
+    }
+}
+
+/// What came out. CPU in microseconds for each delivery.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    /// Deliveries a second.
+    pub(crate) rate: f64,
+    /// The same without the last twentieth: how far it lies above `rate` is what stragglers cost.
+    pub(crate) rate_95: f64,
+    pub(crate) dispatcher_us: f64,
+    pub(crate) broker_us: Option<f64>,
+    pub(crate) producer_us: f64,
+    pub(crate) sink_us: f64,
+    pub(crate) peak_rss_mb: f64,
+}
+
+impl Measured {
+    /// Each value's median over the rounds.
+    fn medians(rounds: &[Self]) -> Self {
+        let of = |value: fn(&Self) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
+        let broker: Option<Vec<f64>> = rounds.iter().map(|round| round.broker_us).collect();
+        Self {
+            rate: of(|round| round.rate),
+            rate_95: of(|round| round.rate_95),
+            dispatcher_us: of(|round| round.dispatcher_us),
+            broker_us: broker.map(|values| median(&values)),
+            producer_us: of(|round| round.producer_us),
+            sink_us: of(|round| round.sink_us),
+            peak_rss_mb: of(|round| round.peak_rss_mb),
+        }
+    }
+
+    /// Writes all of it into a report.
+    pub(crate) fn put(&self, mut entry: Entry<'_>) {
+        entry.put("rate", self.rate, "deliveries/s");
+        entry.put("rate_95", self.rate_95, "deliveries/s");
+        entry.put("cpu_dispatcher", self.dispatcher_us, "µs/delivery");
+        if let Some(broker) = self.broker_us {
+            entry.put("cpu_broker", broker, "µs/delivery");
+        }
+        entry.put("cpu_producer", self.producer_us, "µs/delivery");
+        entry.put("cpu_sink", self.sink_us, "µs/delivery");
+        entry.put("peak_rss", self.peak_rss_mb, "MB");
+    }
+}
+
+/// Measures all cases by turns, A B A B, so that a machine that changes its pace changes it for all of them. Returns each
+/// one's medians.
+///
+/// # Errors
+/// A measurement fails: what is left of a comparison would compare nothing.
+pub(crate) async fn alternate(stage: &mut Stage<'_>, what: &str, cases: &[Case]) -> Result<Vec<Measured>> {
+    let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
+    for round in 1..=stage.plan.rounds {
+        for (case, measured) in cases.iter().zip(&mut rounds) {
+            let one = measure(stage, case).await?;
+            progress(&format!(
+                "{what}, round {round}: {} {:.0}/s, {:.1} µs of CPU a delivery",
+                case.subject.name(),
+                one.rate,
+                one.dispatcher_us
+            ));
+            measured.push(one);
+        }
+    }
+    Ok(rounds.iter().map(|rounds| Measured::medians(rounds)).collect())
+}
+
+/// One measurement, in a namespace of its own.
+///
+/// # Errors
+/// Something is lost, doubled or forged, or a process fails.
+pub(crate) async fn measure(stage: &mut Stage<'_>, case: &Case) -> Result<Measured> {
+    let namespace = stage.new_namespace(SCHEDULE).await?;
+    let (running, measured) = match case.mode {
+        Mode::Steady => steady(stage, case, &namespace).await?,
+        Mode::Drain => drain(stage, case, &namespace).await?,
+    };
+    stage.clear(running, &namespace).await?;
+    Ok(measured)
+}
+
+async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured)> {
+    let mut running = stage.start(case.subject, &case.setup(), namespace).await?;
+    let companies = (0, case.companies);
+    let warm_up = stage.order(namespace, stage.plan.warm_up, companies);
+    stage.load.publish(&warm_up).await?;
+    stage
+        .all_arrived(warm_up.run, deliveries(case, warm_up.count), &mut running)
+        .await?;
+    if case.parked > 0 {
+        let parked = stage.order(namespace, case.parked, (case.companies, 1));
+        stage.load.publish(&parked).await?;
+        let events = format!("{namespace}.events");
+        stage.depth.emptied(&events, Duration::from_secs(60)).await?;
+    }
+    let order = stage.order(namespace, case.events, companies);
+    let order = crate::load::Order {
+        payload: case.payload,
+        ..order
+    };
+    let (cpu, of_subject) = (stage.cpu()?, running.cpu_seconds()?);
+    stage.load.publish(&order).await?;
+    let summary = stage
+        .all_arrived(order.run, deliveries(case, case.events), &mut running)
+        .await?;
+    let since_ns = summary.first_published_ns;
+    let measured = conclude(
+        stage,
+        case,
+        &running,
+        (order.run, &summary),
+        since_ns,
+        (cpu, of_subject),
+    )
+    .await?;
+    Ok((running, measured))
+}
+
+/// The subject's CPU counts from its start, since it begins with the work.
+async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured)> {
+    let order = stage.order(namespace, case.events, (0, case.companies));
+    let order = crate::load::Order {
+        payload: case.payload,
+        ..order
+    };
+    stage.load.publish(&order).await?;
+    // Let the broker finish what it does after the last confirm.
+    sleep(Duration::from_millis(500)).await;
+    let cpu = stage.cpu()?;
+    let mut running = stage.start(case.subject, &case.setup(), namespace).await?;
+    let summary = stage
+        .all_arrived(order.run, deliveries(case, case.events), &mut running)
+        .await?;
+    let since_ns = summary.first_ns;
+    let measured = conclude(stage, case, &running, (order.run, &summary), since_ns, (cpu, 0.0)).await?;
+    Ok((running, measured))
+}
+
+/// Floors know no endpoints: one delivery comes of an event.
+fn deliveries(case: &Case, events: u32) -> u64 {
+    let each = match case.subject {
+        Subject::Hookline => case.endpoints,
+        Subject::FloorBare | Subject::FloorReqwest => 1,
+    };
+    u64::from(events) * u64::from(each)
+}
+
+async fn conclude(
+    stage: &mut Stage<'_>,
+    case: &Case,
+    running: &Running,
+    (run, summary): (u32, &Summary),
+    since_ns: u64,
+    (before, subject_before): (Cpu, f64),
+) -> Result<Measured> {
+    let after = stage.cpu()?;
+    let used = running.cpu_seconds()? - subject_before;
+    let most = (summary.received * 19).div_ceil(20);
+    let most_ns = stage.sink.reached_at(run, most).await?;
+    let rate = |count: u64, until_ns| count as f64 / seconds_between(since_ns, until_ns).max(1e-6);
+    let count = deliveries(case, case.events) as f64;
+    let each = |seconds: f64| seconds * 1e6 / count;
+    let broker = after.broker.zip(before.broker);
+    Ok(Measured {
+        rate: rate(summary.received, summary.last_ns),
+        rate_95: rate(most, most_ns),
+        dispatcher_us: each(used),
+        broker_us: broker.map(|(after, before)| each(after - before)),
+        producer_us: each(after.producer - before.producer),
+        sink_us: each(after.sink - before.sink),
+        peak_rss_mb: running.peak_rss_mb()?,
+    })
+}

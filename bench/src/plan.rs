@@ -1,0 +1,74 @@
+//! How much of everything: enough to measure, or just enough to see that it works.
+
+use std::time::Duration;
+
+/// Sizes and times of all scenarios.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Whether times mean anything: not on a machine that does other things, and not in small.
+    pub(crate) is_judged: bool,
+    /// Rounds of each comparison: A B A B A B.
+    pub(crate) rounds: usize,
+    /// Events of one throughput measurement.
+    pub(crate) events: u32,
+    /// Events before it that do not count.
+    pub(crate) warm_up: u32,
+    /// Events a second where latency is measured.
+    pub(crate) per_second: u32,
+    /// Seconds of one latency measurement.
+    pub(crate) latency_s: u32,
+    /// Seconds of one measurement beside noisy neighbours.
+    pub(crate) noisy_s: u32,
+    /// Deliveries that wait for one hung endpoint beside healthy ones.
+    pub(crate) pending: u32,
+    /// Events of one tenant's burst.
+    pub(crate) burst: u32,
+    /// How long the burst may take to be delivered.
+    pub(crate) burst_time: Duration,
+    /// Events that wait when a dispatcher starts.
+    pub(crate) backlog: u32,
+    /// Deliveries that fall due at once.
+    pub(crate) storm: u32,
+    /// Deliveries that are parked beside a throughput measurement.
+    pub(crate) parked: u32,
+    /// Endpoints in a large file.
+    pub(crate) many_endpoints: u32,
+}
+
+impl Plan {
+    /// For measuring: below 20 minutes for everything.
+    pub(crate) const FULL: Self = Self {
+        is_judged: true,
+        rounds: 3,
+        events: 40_000,
+        warm_up: 2_000,
+        per_second: 100,
+        latency_s: 10,
+        noisy_s: 8,
+        pending: 1_000,
+        burst: 20_000,
+        burst_time: Duration::from_secs(120),
+        backlog: 100_000,
+        storm: 10_000,
+        parked: 10_000,
+        many_endpoints: 10_000,
+    };
+
+    /// For seeing that everything works, in a minute or two.
+    pub(crate) const QUICK: Self = Self {
+        is_judged: false,
+        rounds: 1,
+        events: 800,
+        warm_up: 100,
+        per_second: 100,
+        latency_s: 1,
+        noisy_s: 1,
+        pending: 100,
+        burst: 400,
+        burst_time: Duration::from_secs(60),
+        backlog: 1_000,
+        storm: 200,
+        parked: 100,
+        many_endpoints: 1_000,
+    };
+}

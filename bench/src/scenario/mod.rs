@@ -1,0 +1,161 @@
+//! What is measured, scenario by scenario, each with the targets that it is judged by.
+
+mod backlog; // a mountain that waits at the start
+mod latency; // from publish to receiver, at a low rate
+mod lateness; // of retries
+mod neighbours; // what the noisy do to the healthy: one measurement
+mod noisy; // the noisy, case by case
+mod parkedcost; // what parked deliveries cost the others
+mod samples; // latencies of a stretch of time
+mod scaleout; // several dispatchers
+mod storm; // retries that all fall due at once
+mod tenants; // few endpoints and many
+mod throughput; // as fast as it goes
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::broker::Broker;
+use crate::error::{Context as _, Fault, Result};
+use crate::machine;
+use crate::measure::{Case, Mode, measure};
+use crate::plan::Plan;
+use crate::report::{Report, progress};
+use crate::settings::Settings;
+use crate::stage::Stage;
+use crate::subject::Subject;
+
+/// All scenarios, in the order in which they run, each with the metrics that its chart shows.
+const ALL: [(&str, &[&str]); 9] = [
+    ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
+    ("latency", &["p50", "p99"]),
+    ("noisy", &["p50", "p99", "p99_ratio"]),
+    ("scaleout", &["rate"]),
+    ("backlog", &["rate", "peak_rss"]),
+    ("storm", &["attempted_in", "fresh_p99"]),
+    ("lateness", &["p50", "p99"]),
+    ("tenants", &["rate", "cpu_dispatcher"]),
+    ("parkedcost", &["rate", "cpu_dispatcher"]),
+];
+
+/// No run takes longer, whatever happens.
+const MOST_TIME: Duration = Duration::from_secs(40 * 60);
+
+/// Runs what was asked for, and reports.
+///
+/// # Errors
+/// A scenario has no numbers because something was lost or doubled, or a process failed. The others are reported.
+pub(crate) async fn run_all(settings: &Settings, broker: &Broker) -> Result<()> {
+    let wanted: Vec<_> = ALL
+        .into_iter()
+        .filter(|(name, _)| settings.scenario.as_deref().is_none_or(|wanted| wanted == *name))
+        .collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
+        return Err(Fault::new(format!(
+            "there is no such scenario; SCENARIO may be {}",
+            names.join(", ")
+        )));
+    }
+    prepare_folder(settings)?;
+    let plan = if settings.is_quick {
+        &Plan::QUICK
+    } else {
+        &Plan::FULL
+    };
+    let run = run_these(settings, broker, plan, &wanted);
+    timeout(MOST_TIME, run)
+        .await
+        .map_err(|_| Fault::new(format!("given up after {MOST_TIME:?}")))?
+}
+
+async fn run_these(
+    settings: &Settings,
+    broker: &Broker,
+    plan: &'static Plan,
+    wanted: &[(&'static str, &[&str])],
+) -> Result<()> {
+    let since = Instant::now();
+    progress(&format!(
+        "{} processors, load average over the last minute {:.2}",
+        machine::processors(),
+        machine::load_average_1m()
+    ));
+    broker.delete_orphans().await?;
+    let mut stage = Stage::open(settings, broker, plan).await?;
+    let mut report = Report::new(plan.is_judged);
+    let mut entry = report.entry("machine", "at the start", "machine");
+    entry.put("processors", machine::processors() as f64, "");
+    entry.put("load_average", machine::load_average_1m(), "over 1 min");
+    warm_up(&mut stage).await?;
+    let mut faults = Vec::new();
+    for (name, metrics) in wanted {
+        // A scenario that failed tells nothing, and takes nothing from the others.
+        let before = report.clone();
+        if let Err(fault) = run_one(name, &mut stage, &mut report).await {
+            progress(&format!("\n{name} FAILED: {fault}"));
+            faults.push(format!("{name}: {fault}"));
+            report = before;
+            drop(stage);
+            broker.delete_ours().await?;
+            stage = Stage::open(settings, broker, plan).await?;
+            continue;
+        }
+        report.print_scenario(name);
+        report.draw(name, metrics, &settings.folder)?;
+    }
+    report.print_targets();
+    let path = settings.folder.join("report.json");
+    report.write(&path)?;
+    progress(&format!(
+        "{} and the charts beside it, after {:.0} s",
+        path.display(),
+        since.elapsed().as_secs_f64()
+    ));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(faults.join("; ")))
+}
+
+async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
+    match name {
+        "throughput" => throughput::run(stage, report).await,
+        "latency" => latency::run(stage, report).await,
+        "noisy" => noisy::run(stage, report).await,
+        "scaleout" => scaleout::run(stage, report).await,
+        "backlog" => backlog::run(stage, report).await,
+        "storm" => storm::run(stage, report).await,
+        "lateness" => lateness::run(stage, report).await,
+        "tenants" => tenants::run(stage, report).await,
+        _ => parkedcost::run(stage, report).await,
+    }
+}
+
+/// The broker, the sink and the page cache have worked once before anything counts.
+async fn warm_up(stage: &mut Stage<'_>) -> Result<()> {
+    let events = stage.plan.warm_up * 3;
+    for subject in [Subject::Hookline, Subject::FloorBare] {
+        measure(stage, &Case::new(subject, Mode::Steady, events))
+            .await
+            .context("warming up")?;
+    }
+    Ok(())
+}
+
+/// A report of an earlier run must not pass for one of this run.
+fn prepare_folder(settings: &Settings) -> Result<()> {
+    let folder = &settings.folder;
+    std::fs::create_dir_all(folder).context(folder.display())?;
+    for file in std::fs::read_dir(folder).context(folder.display())? {
+        let path = file.context(folder.display())?.path();
+        if path
+            .extension()
+            .is_some_and(|kind| ["json", "svg", "log"].iter().any(|old| kind == *old))
+        {
+            std::fs::remove_file(&path).context(path.display())?;
+        }
+    }
+    Ok(())
+}

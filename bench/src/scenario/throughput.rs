@@ -1,0 +1,126 @@
+//! As fast as it goes: while events come in, and draining what has gathered. Hookline beside both floors; then other
+//! lengths, other numbers of endpoints, without records, and to receivers with TLS.
+
+use crate::error::Result;
+use crate::measure::{Case, Measured, Mode, alternate};
+use crate::report::Report;
+use crate::report::stats::ratio;
+use crate::stage::Stage;
+use crate::subject::Subject;
+
+const SCENARIO: &str = "throughput";
+const SUBJECTS: [Subject; 3] = [Subject::Hookline, Subject::FloorBare, Subject::FloorReqwest];
+
+pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
+    let steady = compare(stage, report, Mode::Steady, "steady").await?;
+    let drain = compare(stage, report, Mode::Drain, "drain").await?;
+    let (steady, drain) = (steady.as_slice(), drain.as_slice());
+    if let ([hookline, bare, _], [draining, draining_bare, draining_reqwest]) = (steady, drain) {
+        let name = "throughput: publishing and dispatching at once, part of the bare floor's rate";
+        report.at_least(name, ratio(hookline.rate, bare.rate), 0.80);
+        let name = "throughput: draining a backlog, part of the bare floor's rate";
+        report.at_least(name, ratio(draining.rate, draining_bare.rate), 0.60);
+        let name = "throughput: dispatcher's CPU for a delivery when draining, times the reqwest floor's";
+        let cpu = ratio(draining.dispatcher_us, draining_reqwest.dispatcher_us);
+        report.at_most(name, cpu, 1.3);
+    }
+    payloads(stage, report).await?;
+    fan_out(stage, report).await?;
+    options(stage, report).await
+}
+
+/// All three subjects, with what part of each floor's rate Hookline reaches.
+async fn compare(
+    stage: &mut Stage<'_>,
+    report: &mut Report,
+    mode: Mode,
+    variant: &str,
+) -> Result<Vec<Measured>> {
+    let events = stage.plan.events;
+    let cases = SUBJECTS.map(|subject| Case::new(subject, mode, events));
+    let measured = alternate(stage, variant, &cases).await?;
+    let variant = format!("{variant}, 1 KB");
+    put_all(report, &variant, &cases, &measured);
+    Ok(measured)
+}
+
+/// Longer events are fewer, so that all take about as long.
+async fn payloads(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
+    let events = stage.plan.events;
+    for (name, payload, events) in [
+        ("100 B", 100, events),
+        ("10 KB", 10_000, events / 4),
+        ("100 KB", 100_000, events / 20),
+    ] {
+        let cases = [Subject::Hookline, Subject::FloorBare].map(|subject| Case {
+            payload,
+            ..Case::new(subject, Mode::Steady, events)
+        });
+        let variant = format!("steady, {name}");
+        let measured = alternate(stage, &variant, &cases).await?;
+        put_all(report, &variant, &cases, &measured);
+    }
+    Ok(())
+}
+
+/// The same number of deliveries, made of fewer events for more endpoints each.
+async fn fan_out(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
+    let events = stage.plan.events;
+    let cases = [1, 2, 4].map(|endpoints| Case {
+        endpoints,
+        ..Case::new(Subject::Hookline, Mode::Steady, events / endpoints)
+    });
+    let measured = alternate(stage, "endpoints per company", &cases).await?;
+    for (case, measured) in cases.iter().zip(&measured) {
+        let variant = format!("steady, 1 KB, endpoints per company: {}", case.endpoints);
+        measured.put(report.entry(SCENARIO, variant, case.subject.name()));
+    }
+    if let [one, .., four] = measured.as_slice() {
+        let name =
+            "throughput: four endpoints per company, part of the rate of four times the events with one";
+        report.at_least(name, ratio(four.rate, one.rate), 0.60);
+    }
+    Ok(())
+}
+
+/// What single features cost.
+async fn options(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
+    let events = stage.plan.events;
+    for mode in [Mode::Steady, Mode::Drain] {
+        let usual = Case::new(Subject::Hookline, mode, events);
+        let no_records = Case {
+            variables: vec![("HOOKLINE_RECORDS", "off".to_owned())],
+            ..usual.clone()
+        };
+        let tls = Case {
+            tls: true,
+            ..usual.clone()
+        };
+        let name = if mode == Mode::Steady { "steady" } else { "drain" };
+        let cases = [usual, no_records, tls];
+        let measured = alternate(stage, &format!("{name}, options"), &cases).await?;
+        for (what, measured) in ["as it is", "records off", "TLS receivers"].iter().zip(&measured) {
+            measured.put(report.entry(
+                SCENARIO,
+                format!("{name}, 1 KB, {what}"),
+                Subject::Hookline.name(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn put_all(report: &mut Report, variant: &str, cases: &[Case], measured: &[Measured]) {
+    for (case, one) in cases.iter().zip(measured) {
+        one.put(report.entry(SCENARIO, variant, case.subject.name()));
+    }
+    let mut pairs = cases.iter().zip(measured);
+    let Some((hookline, ours)) = pairs.next() else {
+        return;
+    };
+    for (floor, theirs) in pairs {
+        let mut entry = report.entry(SCENARIO, variant, hookline.subject.name());
+        let metric = format!("of_{}", floor.subject.name().replace('-', "_"));
+        entry.put(&metric, ratio(ours.rate, theirs.rate), "×");
+    }
+}

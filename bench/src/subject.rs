@@ -1,0 +1,264 @@
+//! Who is measured: the real dispatcher with everything switched on, and the floors.
+
+use std::ops::Range;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use crate::broker::http_client;
+use crate::child::{Child, Helper};
+use crate::error::{Context as _, Fault, Result};
+use crate::names;
+use crate::settings::Settings;
+use crate::sink::{Behaviour, Ports};
+
+/// How long a program may take until it consumes.
+const START_TIME: Duration = Duration::from_secs(30);
+
+/// One of the programs that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// `hookline-dispatcher`: signed, recorded, guarded.
+    Hookline,
+    /// The floor with one bare connection for each worker.
+    FloorBare,
+    /// The floor with reqwest.
+    FloorReqwest,
+}
+
+impl Subject {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hookline => "hookline",
+            Self::FloorBare => "floor-bare",
+            Self::FloorReqwest => "floor-reqwest",
+        }
+    }
+}
+
+/// Companies whose endpoints behave alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenants {
+    /// Their numbers.
+    pub(crate) companies: Range<u32>,
+    /// Endpoints of each.
+    pub(crate) endpoints: u32,
+    /// What those do.
+    pub(crate) behaviour: Behaviour,
+}
+
+impl Tenants {
+    /// Companies with one endpoint each, of this behaviour.
+    pub(crate) fn new(companies: Range<u32>, behaviour: Behaviour) -> Self {
+        Self {
+            companies,
+            endpoints: 1,
+            behaviour,
+        }
+    }
+}
+
+/// How a subject is started.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    /// The endpoints; floors post to one of their own.
+    pub(crate) tenants: Vec<Tenants>,
+    /// Settings of the dispatcher beside those that it needs.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// How many processes; one where it says 0.
+    pub(crate) replicas: usize,
+    /// Whether endpoints are reached by HTTPS.
+    pub(crate) tls: bool,
+}
+
+/// The processes of a subject, consuming.
+pub(crate) struct Running(Vec<Child>);
+
+impl Running {
+    /// Starts `subject` and waits until it consumes.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) async fn start(
+        subject: Subject,
+        setup: &Setup,
+        namespace: &str,
+        settings: &Settings,
+        ports: Ports,
+    ) -> Result<Self> {
+        let log = settings.folder.join(format!("{}.log", subject.name()));
+        let client = match subject {
+            Subject::Hookline => return Self::start_hookline(setup, namespace, settings, ports, &log).await,
+            Subject::FloorBare => "bare",
+            Subject::FloorReqwest => "reqwest",
+        };
+        let endpoint = names::FLOOR_ENDPOINT;
+        let url = format!("http://{}:{}/now/{endpoint}", names::host(0), ports.http);
+        let (queue, secret) = (format!("{namespace}.events"), names::secret(endpoint));
+        let mut floor = Helper::start(subject.name(), &["floor", client, &queue, &url, &secret], &log)?;
+        floor.started::<()>().await?;
+        Ok(Self(vec![floor.into_child()]))
+    }
+
+    async fn start_hookline(
+        setup: &Setup,
+        namespace: &str,
+        settings: &Settings,
+        ports: Ports,
+        log: &Path,
+    ) -> Result<Self> {
+        let endpoints = settings.folder.join("endpoints.toml");
+        std::fs::write(&endpoints, endpoints_file(setup, ports)).context(endpoints.display())?;
+        let mut running = Self(Vec::new());
+        let mut addresses = Vec::new();
+        for _ in 0..setup.replicas.max(1) {
+            let address = format!("127.0.0.1:{}", free_port()?);
+            let mut command = Command::new(&settings.dispatcher);
+            command
+                .env_clear()
+                .env("HOOKLINE_AMQP_URL", &settings.amqp_url)
+                .env("HOOKLINE_NAMESPACE", namespace)
+                .env("HOOKLINE_ENDPOINTS_FILE", &endpoints)
+                .env("HOOKLINE_HTTP_ADDR", &address)
+                .env("HOOKLINE_ALLOW_HTTP", "true")
+                .env("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8")
+                .envs(setup.variables.iter().map(|(name, value)| (name, value)))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            if setup.tls {
+                command.env("HOOKLINE_CA_FILE", ca_file(settings));
+            }
+            running.0.push(Child::spawn("hookline", command, log)?);
+            addresses.push(address);
+        }
+        for address in addresses {
+            running.is_ready(&address).await?;
+        }
+        Ok(running)
+    }
+
+    async fn is_ready(&mut self, address: &str) -> Result<()> {
+        let (client, since) = (http_client()?, Instant::now());
+        let url = format!("http://{address}/readyz");
+        while since.elapsed() < START_TIME {
+            self.are_alive()?;
+            let answer = client.get(&url).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Err(Fault::new(format!(
+            "the dispatcher is not ready within {START_TIME:?}"
+        )))
+    }
+
+    /// Fails where a process has ended by itself.
+    ///
+    /// # Errors
+    /// One has.
+    pub(crate) fn are_alive(&mut self) -> Result<()> {
+        self.0.iter_mut().try_for_each(Child::is_alive)
+    }
+
+    /// Seconds of CPU of all its processes since their start.
+    ///
+    /// # Errors
+    /// One is gone.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        self.0.iter().map(Child::cpu_seconds).sum()
+    }
+
+    /// The peak memory of the process that had the most, in MB.
+    ///
+    /// # Errors
+    /// One is gone.
+    pub(crate) fn peak_rss_mb(&self) -> Result<f64> {
+        let peaks: Result<Vec<f64>> = self.0.iter().map(Child::peak_rss_mb).collect();
+        Ok(peaks?.into_iter().fold(0.0, f64::max))
+    }
+
+    /// Ends all its processes.
+    ///
+    /// # Errors
+    /// One does not end.
+    pub(crate) async fn stop(self) -> Result<()> {
+        for child in self.0 {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the sink writes the certificate of its authority.
+pub(crate) fn ca_file(settings: &Settings) -> std::path::PathBuf {
+    settings.folder.join("ca.pem")
+}
+
+fn endpoints_file(setup: &Setup, ports: Ports) -> String {
+    let (scheme, port) = if setup.tls {
+        ("https", ports.https)
+    } else {
+        ("http", ports.http)
+    };
+    let mut file = String::new();
+    for tenants in &setup.tenants {
+        for company in tenants.companies.clone() {
+            for nth in 0..tenants.endpoints {
+                let id = names::endpoint(company, nth);
+                let (company_id, host) = (names::company(company), names::host(company));
+                let (behaviour, secret) = (tenants.behaviour, names::secret(&id));
+                file.push_str(&format!(
+                    "[[endpoint]]\nid = {id:?}\ncompany = {company_id:?}\n\
+                     url = \"{scheme}://{host}:{port}/{behaviour}/{id}\"\nsecret = {secret:?}\n\n"
+                ));
+            }
+        }
+    }
+    file
+}
+
+/// A port on which nothing listens now: outside the range from which the system gives ports to outgoing connections, of
+/// which there are many here.
+fn free_port() -> Result<u16> {
+    const PORTS: Range<u16> = 12_000..16_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let count = PORTS.end - PORTS.start;
+    let start = (std::process::id() % u32::from(count)) as u16;
+    let nth = |_| PORTS.start + (start + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count;
+    let mut ports = (0..count).map(nth);
+    let free = ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.ok_or_else(|| Fault::new(format!("no port of {PORTS:?} is free")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_stands_in_the_file() {
+        let setup = Setup {
+            tenants: vec![
+                Tenants {
+                    endpoints: 4,
+                    ..Tenants::new(0..10, Behaviour::Now)
+                },
+                Tenants::new(10..11, Behaviour::Hang),
+            ],
+            ..Setup::default()
+        };
+        let ports = Ports {
+            http: 8080,
+            https: 8443,
+        };
+        let file = endpoints_file(&setup, ports);
+        assert_eq!(file.matches("[[endpoint]]").count(), 41);
+        assert!(file.contains("url = \"http://127.0.1.11:8080/hang/c10-0\""));
+        let tls = Setup { tls: true, ..setup };
+        assert!(endpoints_file(&tls, ports).contains("https://127.0.1.1:8443/now/c0-3"));
+    }
+}

@@ -1,0 +1,270 @@
+//! One message of the failed or the rejected queue, as far as it can be read. Total: every message is something. Pure.
+
+use hookline_common::broker::{Address, Message};
+use hookline_common::delivery::{Baggage, Delivery, Failure, Unrouted, Work};
+use hookline_common::message::{Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::topology::{Namespace, Queue};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Which;
+use crate::text::compact;
+
+/// What a message tells of itself. Its marks are texts, because a message that cannot be read has them too.
+#[derive(Debug, Default)]
+pub(crate) struct Letter {
+    pub(crate) event: Option<String>,
+    pub(crate) company: Option<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    /// When it failed or was rejected.
+    pub(crate) at: Option<Timestamp>,
+    /// How it failed, if it is a dead letter that tells it.
+    pub(crate) failure: Option<Failure>,
+    /// Why it was rejected: the stable name, and a sentence.
+    pub(crate) rejected: Option<(String, String)>,
+    pub(crate) bytes: usize,
+    pub(crate) content: Content,
+}
+
+/// What the message asks for.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// It can be read, and so be delivered again.
+    Work(Box<Work>),
+    /// It cannot, and this is why.
+    Unreadable(Rejection),
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Unreadable(Rejection::MessageId)
+    }
+}
+
+impl Letter {
+    pub(crate) fn read(which: Which, message: &Message) -> Self {
+        let header = |name| message.headers.text(name).ok().flatten().map(str::to_owned);
+        let marks = Self {
+            event: message.message_id.clone(),
+            company: header("company"),
+            event_type: message.message_type.clone(),
+            endpoint: header("endpoint"),
+            at: header("failed-at").and_then(|at| at.parse().ok()),
+            bytes: message.body.len(),
+            ..Self::default()
+        };
+        match which {
+            Which::Failed => Self::dead_letter(marks, message),
+            Which::Rejected => Self::rejected(marks, message),
+        }
+    }
+
+    fn dead_letter(marks: Self, message: &Message) -> Self {
+        match read_failed(message) {
+            Ok((delivery, failure)) => {
+                let content = Content::Work(Box::new(Work::Deliver(delivery)));
+                Self {
+                    failure,
+                    content,
+                    ..marks
+                }
+            }
+            Err(rejection) => Self {
+                content: Content::Unreadable(rejection),
+                ..marks
+            },
+        }
+    }
+
+    fn rejected(marks: Self, message: &Message) -> Self {
+        let header = |name| message.headers.text(name).ok().flatten().map(str::to_owned);
+        let (reason, at) = read_rejection(message);
+        // Without a reason of ours it was the broker that gave the message up.
+        let reason = reason
+            .map(str::to_owned)
+            .or_else(|| header("x-first-death-reason"));
+        let reason = reason.unwrap_or_else(|| "unknown".to_owned());
+        let detail = header("rejected-detail").unwrap_or_else(|| reason.replace('_', " "));
+        let content = match read_work(message) {
+            Ok(work) => Content::Work(Box::new(work)),
+            Err(rejection) => Content::Unreadable(rejection),
+        };
+        Self {
+            at,
+            rejected: Some((reason, detail)),
+            content,
+            ..marks
+        }
+    }
+
+    /// The delivery that it is, if it is one.
+    pub(crate) fn delivery(&self) -> Option<&Delivery> {
+        match &self.content {
+            Content::Work(work) => match &**work {
+                Work::Deliver(delivery) => Some(delivery),
+                Work::Route(_) => None,
+            },
+            Content::Unreadable(_) => None,
+        }
+    }
+
+    /// Why it is here, in few words.
+    pub(crate) fn why(&self) -> String {
+        match (&self.rejected, &self.failure, &self.content) {
+            (Some((reason, _)), ..) => reason.clone(),
+            (None, _, Content::Unreadable(rejection)) => format!("unreadable: {}", rejection.name()),
+            (
+                None,
+                Some(Failure {
+                    last_outcome: Some(outcome),
+                    last_status,
+                    ..
+                }),
+                _,
+            ) => match last_status {
+                Some(status) => format!("{outcome} {status}"),
+                None => outcome.to_string(),
+            },
+            (None, Some(failure), _) => failure.reason.as_str().to_owned(),
+            (None, None, _) => "unknown".to_owned(),
+        }
+    }
+
+    /// What it becomes when somebody wants it delivered again, and where that goes: a delivery to its endpoint from the
+    /// first attempt on, or an event to be matched with endpoints. `None` if it cannot be read.
+    pub(crate) fn again(
+        self,
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> Result<(Address, Message), Rejection> {
+        let work = match self.content {
+            Content::Work(work) => *work,
+            Content::Unreadable(rejection) => return Err(rejection),
+        };
+        Ok(match work {
+            Work::Deliver(delivery) => {
+                let delivery = delivery.for_manual_retry(now);
+                (
+                    Address::queue(namespace, Queue::Deliveries),
+                    write_work(&Work::Deliver(delivery)),
+                )
+            }
+            Work::Route(Unrouted { event, baggage }) => {
+                let to = Address::events(namespace, event.event_type.as_str());
+                let baggage = Baggage {
+                    other: baggage.other,
+                    ..Baggage::default()
+                };
+                (to, write_work(&Work::Route(Unrouted { event, baggage })))
+            }
+        })
+    }
+}
+
+/// A message as one JSON object. What is not known is left out.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Row<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_detail: Option<&'a str>,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable_detail: Option<String>,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Box<RawValue>>,
+    /// The body where it is no data, with what is not UTF-8 replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+impl Letter {
+    /// The message as one line of JSON, with its body if there is one given.
+    pub(crate) fn to_json(&self, body: Option<&[u8]>) -> String {
+        serde_json::to_string(&self.row(body)).unwrap_or_default()
+    }
+
+    fn row(&self, body: Option<&[u8]>) -> Row<'_> {
+        let time = |at: Timestamp| format!("{at:.3}");
+        let (failed_at, rejected_at) = match &self.rejected {
+            Some(_) => (None, self.at.map(time)),
+            None => (self.at.map(time), None),
+        };
+        let delivery = self.delivery();
+        let text = body.map(String::from_utf8_lossy);
+        let (created_at, unreadable, data) = match &self.content {
+            Content::Unreadable(rejection) => (None, Some(rejection), None),
+            Content::Work(work) => {
+                let event = match &**work {
+                    Work::Deliver(delivery) => &delivery.event,
+                    Work::Route(unrouted) => &unrouted.event,
+                };
+                let data = text
+                    .as_ref()
+                    .and_then(|text| RawValue::from_string(compact(text)).ok());
+                (Some(event.created_at.to_millis_text()), None, data)
+            }
+        };
+        Row {
+            event: self.event.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            company: self.company.as_deref(),
+            event_type: self.event_type.as_deref(),
+            created_at,
+            attempt: delivery.map(|delivery| delivery.attempt.get()),
+            origin: delivery.map(|delivery| delivery.origin.as_str()),
+            failed_at,
+            reason: self.failure.as_ref().map(|failure| failure.reason.as_str()),
+            last_outcome: self
+                .failure
+                .as_ref()
+                .and_then(|failure| failure.last_outcome)
+                .map(|it| it.as_str()),
+            last_status: self.failure.as_ref().and_then(|failure| failure.last_status),
+            rejected_at,
+            rejected_reason: self.rejected.as_ref().map(|(reason, _)| reason.as_str()),
+            rejected_detail: self.rejected.as_ref().map(|(_, detail)| detail.as_str()),
+            unreadable: unreadable.map(Rejection::name),
+            unreadable_detail: unreadable.map(ToString::to_string),
+            bytes: self.bytes,
+            body: if data.is_none() {
+                text.map(|text| text.into_owned())
+            } else {
+                None
+            },
+            data,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! `hookline dlq list`: a line for each message.
+
+use hookline_common::settings::BrokerSettings;
+use jiff::Timestamp;
+
+use super::letter::Letter;
+use super::sweep::Sweep;
+use super::{ListArgs, Which};
+use crate::error::CliError;
+use crate::out::{self, Colour, Out};
+use crate::table::{Column, Table};
+use crate::text::escape;
+
+const COLUMNS: [Column; 6] = [
+    Column {
+        title: "EVENT",
+        least: 36,
+        share: 0,
+    },
+    Column {
+        title: "ENDPOINT",
+        least: 8,
+        share: 2,
+    },
+    Column {
+        title: "COMPANY",
+        least: 6,
+        share: 2,
+    },
+    Column {
+        title: "TYPE",
+        least: 7,
+        share: 3,
+    },
+    Column {
+        title: "AGE",
+        least: 4,
+        share: 0,
+    },
+    Column {
+        title: "WHY",
+        least: 9,
+        share: 3,
+    },
+];
+
+pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), CliError> {
+    let which = args.filter.queue;
+    let mut sweep = Sweep::open(broker, which).await?;
+    let depth = sweep.depth();
+    let listed = list(&args, &mut sweep).await;
+    let listed = sweep.close(listed).await?;
+    if !args.filter.json {
+        let of = if listed < depth {
+            format!(" of {depth}")
+        } else {
+            String::new()
+        };
+        out::note(&format!(
+            "{}{of} in {}",
+            which.count(listed),
+            broker.namespace.queue(which.queue())
+        ));
+    }
+    Ok(())
+}
+
+async fn list(args: &ListArgs, sweep: &mut Sweep) -> Result<u64, CliError> {
+    let mut out = Out::new();
+    let table = Table::new(&COLUMNS, out.terminal);
+    let most = args.limit.map_or(u64::MAX, |limit| limit as u64);
+    let mut listed = 0;
+    while listed < most {
+        let Some((letter, _)) = sweep.next().await? else {
+            break;
+        };
+        if !args.filter.matches(&letter) {
+            continue;
+        }
+        if args.filter.json {
+            out.line(&letter.to_json(None))?;
+        } else {
+            if listed == 0 {
+                out.line(&out.terminal.paint(Colour::Bold, &table.head()))?;
+            }
+            out.line(&row(&table, &letter, args.filter.queue))?;
+        }
+        listed += 1;
+    }
+    out.flush()?;
+    Ok(listed)
+}
+
+fn row(table: &Table, letter: &Letter, which: Which) -> String {
+    let text = |mark: &Option<String>| mark.as_deref().map_or_else(|| "–".to_owned(), escape);
+    let endpoint = match (which, &letter.endpoint) {
+        // An event that was rejected had not come as far as an endpoint.
+        (Which::Rejected, None) => "(event)".to_owned(),
+        (_, endpoint) => text(endpoint),
+    };
+    let age = letter
+        .at
+        .map_or_else(|| "–".to_owned(), |at| age(Timestamp::now(), at));
+    table.row(&[
+        &text(&letter.event),
+        &endpoint,
+        &text(&letter.company),
+        &text(&letter.event_type),
+        &age,
+        &escape(&letter.why()),
+    ])
+}
+
+/// How long ago, in the largest whole unit.
+fn age(now: Timestamp, at: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(at.as_second()).max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::out::Terminal;
+
+    #[test]
+    fn ages_have_one_unit() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (seconds, expected) in [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7200, "2h"),
+            (172_800, "2d"),
+            (-5, "0s"),
+        ] {
+            assert_eq!(age(at(1_000_000 + seconds), at(1_000_000)), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_fits_eighty_columns_and_holds_the_whole_id() {
+        let table = Table::new(
+            &COLUMNS,
+            Terminal {
+                width: Some(80),
+                has_colour: false,
+            },
+        );
+        let id = format!("evt_{}", "0".repeat(32));
+        let letter = Letter {
+            event: Some(id.clone()),
+            company: Some("a-company-of-a-long-name".into()),
+            event_type: Some("booking.created\x1b[2J".into()),
+            endpoint: Some("ep_with_a_long_name".into()),
+            ..Letter::default()
+        };
+        let row = row(&table, &letter, Which::Failed);
+        assert!(
+            row.chars().count() <= 80 && row.starts_with(&id) && !row.contains('\x1b'),
+            "{row}"
+        );
+        assert!(table.head().chars().count() <= 80);
+    }
+}

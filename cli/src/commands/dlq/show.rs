@@ -1,0 +1,204 @@
+//! `hookline dlq show`: one event's messages in full, with their data.
+
+use hookline_common::broker::Message;
+use hookline_common::delivery::Work;
+use hookline_common::settings::BrokerSettings;
+
+use super::ShowArgs;
+use super::filter::Wanted;
+use super::letter::{Content, Letter};
+use super::sweep::Sweep;
+use crate::error::CliError;
+use crate::out::{Colour, Out, Terminal};
+use crate::text::{escape, indent};
+
+/// Lines of a body that cannot be read.
+const MOST_LINES: usize = 100;
+
+pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), CliError> {
+    let which = args.filter.queue;
+    let mut sweep = Sweep::open(broker, which).await?;
+    let shown = show(&args, &mut sweep).await;
+    if sweep.close(shown).await? {
+        return Ok(());
+    }
+    let (id, queue) = (&args.id, broker.namespace.queue(which.queue()));
+    Err(CliError::Failed(format!(
+        "{id} is not in {queue}; it may be delivered, still be retried, or be filed by the console: look there"
+    )))
+}
+
+async fn show(args: &ShowArgs, sweep: &mut Sweep) -> Result<bool, CliError> {
+    let mut wanted = Wanted::new(vec![args.id.clone()]);
+    let mut out = Out::new();
+    let mut is_found = false;
+    while let Some((letter, held)) = sweep.next().await? {
+        if !args.filter.matches(&letter) || !wanted.takes(&letter) {
+            continue;
+        }
+        if args.filter.json {
+            out.line(&letter.to_json(Some(&held.message.body)))?;
+        } else {
+            let gap = if is_found { "\n" } else { "" };
+            out.line(&format!("{gap}{}", in_full(&letter, &held.message, out.terminal)))?;
+        }
+        is_found = true;
+    }
+    out.flush()?;
+    Ok(is_found)
+}
+
+fn in_full(letter: &Letter, message: &Message, terminal: Terminal) -> String {
+    let mut lines = Vec::new();
+    for (name, value) in facts(letter) {
+        let name = terminal.paint(Colour::Faint, &format!("{name:13}"));
+        lines.push(format!("{name}  {}", escape(&value)));
+    }
+    let others = message
+        .headers
+        .names()
+        .filter(|name| matches!(letter.content, Content::Unreadable(_)) || is_foreign(name));
+    for name in others {
+        let value = header(message, name);
+        lines.push(format!(
+            "{}  {} = {}",
+            terminal.paint(Colour::Faint, "header       "),
+            escape(name),
+            escape(&value)
+        ));
+    }
+    let body = String::from_utf8_lossy(&message.body);
+    lines.extend(match letter.content {
+        Content::Work(_) => indent(&body, usize::MAX),
+        Content::Unreadable(_) => body.lines().take(MOST_LINES).map(escape).collect(),
+    });
+    lines.join("\n")
+}
+
+/// Headers that neither the facts nor the broker tell of.
+fn is_foreign(name: &str) -> bool {
+    const TOLD: [&str; 17] = [
+        "company",
+        "created-at",
+        "endpoint",
+        "attempt",
+        "origin",
+        "parked",
+        "unknown-since",
+        "retried-at",
+        "failed-at",
+        "last-outcome",
+        "last-status",
+        "reason",
+        "rejected-reason",
+        "rejected-detail",
+        "rejected-at",
+        "traceparent",
+        "tracestate",
+    ];
+    !TOLD.contains(&name) && !name.starts_with("x-")
+}
+
+fn header(message: &Message, name: &str) -> String {
+    let text = message.headers.text(name).ok().flatten().map(str::to_owned);
+    let number = || {
+        message
+            .headers
+            .integer(name)
+            .ok()
+            .flatten()
+            .map(|number| number.to_string())
+    };
+    text.or_else(number)
+        .unwrap_or_else(|| "(neither text nor a whole number)".to_owned())
+}
+
+/// What there is to tell, in the order in which it is told.
+fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
+    let time = |at: jiff::Timestamp| format!("{at:.3}");
+    let at = if letter.rejected.is_some() {
+        "rejected at"
+    } else {
+        "failed at"
+    };
+    let event = match &letter.content {
+        Content::Work(work) => match &**work {
+            Work::Deliver(delivery) => Some(&delivery.event),
+            Work::Route(unrouted) => Some(&unrouted.event),
+        },
+        Content::Unreadable(_) => None,
+    };
+    let delivery = letter.delivery();
+    let unreadable = match &letter.content {
+        Content::Unreadable(rejection) => Some(format!("{}: {rejection}", rejection.name())),
+        Content::Work(_) => None,
+    };
+    let facts = [
+        ("event", letter.event.clone()),
+        ("endpoint", letter.endpoint.clone()),
+        ("company", letter.company.clone()),
+        ("type", letter.event_type.clone()),
+        ("created at", event.map(|event| event.created_at.to_millis_text())),
+        ("attempts", delivery.map(|delivery| delivery.attempt.to_string())),
+        ("origin", delivery.map(|delivery| delivery.origin.to_string())),
+        (
+            "retried at",
+            delivery
+                .and_then(|delivery| delivery.baggage.retried_at)
+                .map(time),
+        ),
+        (at, letter.at.map(time)),
+        ("why", Some(letter.why())),
+        (
+            "reason",
+            letter
+                .failure
+                .as_ref()
+                .map(|failure| failure.reason.as_str().to_owned()),
+        ),
+        (
+            "detail",
+            letter.rejected.as_ref().map(|(_, detail)| detail.clone()),
+        ),
+        (
+            "trace",
+            event.and_then(|event| event.trace.trace_id()).map(str::to_owned),
+        ),
+        ("unreadable", unreadable),
+        ("bytes", Some(letter.bytes.to_string())),
+    ];
+    facts
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::dlq::Which;
+
+    #[test]
+    fn a_hostile_message_is_shown_harmlessly() {
+        let mut message = Message {
+            message_id: Some("evt_\x1b[2J".into()),
+            body: b"\x1b[2J\n\xff\xfe".to_vec().into(),
+            ..Message::default()
+        };
+        message.headers.set_text("company", "a\u{9b}b");
+        message.headers.set_text("x\x1b", "y\x1b");
+        for which in [Which::Failed, Which::Rejected] {
+            let letter = Letter::read(which, &message);
+            let text = in_full(
+                &letter,
+                &message,
+                Terminal {
+                    width: None,
+                    has_colour: false,
+                },
+            );
+            assert!(!text.contains('\x1b') && !text.contains('\u{9b}'), "{text:?}");
+            assert!(text.contains("bad_message_id"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Reading a queue from its head to where it ended when the reading began.
+
+use hookline_common::broker::{Browser, Held, HeldReceipt};
+use hookline_common::settings::BrokerSettings;
+use hookline_common::shutdown::Shutdown;
+
+use super::Which;
+use super::letter::Letter;
+use crate::commands::on_signals;
+use crate::error::CliError;
+use crate::out;
+
+/// A queue being read. [`Sweep::close`] gives back what it holds.
+pub(crate) struct Sweep {
+    browser: Browser,
+    broker: BrokerSettings,
+    which: Which,
+    shutdown: Shutdown,
+}
+
+impl Sweep {
+    /// Connects, and says on stderr what will not be seen.
+    pub(crate) async fn open(broker: &BrokerSettings, which: Which) -> Result<Self, CliError> {
+        let shutdown = on_signals()?;
+        let queue = broker.namespace.queue(which.queue());
+        let opened = Browser::open(&broker.link("hookline dlq"), &queue).await;
+        let browser = opened.map_err(|error| CliError::broker(&error, &broker.url))?.ok_or_else(|| {
+            CliError::Failed(format!(
+                "there is no queue {queue:?} on the broker; check --namespace, or create it with `hookline topology apply`"
+            ))
+        })?;
+        let others = browser.depth().consumers;
+        if others > 0 {
+            let who = if others == 1 {
+                "1 other reads".to_owned()
+            } else {
+                format!("{others} others read")
+            };
+            out::note(&format!(
+                "hookline: {who} {queue:?} too; what is held there is not seen here (the console files dead letters away, \
+                 and a list that is still open holds them)"
+            ));
+        }
+        Ok(Self {
+            browser,
+            broker: broker.clone(),
+            which,
+            shutdown,
+        })
+    }
+
+    /// How many messages there are to read.
+    pub(crate) fn depth(&self) -> u64 {
+        u64::from(self.browser.depth().ready)
+    }
+
+    /// The next message, or `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<(Letter, Held)>, CliError> {
+        // Looked at between messages: a read that is broken off half-way could leave a window that nobody reads.
+        if self.shutdown.is_requested() {
+            return Err(interrupted());
+        }
+        let held = self
+            .browser
+            .next()
+            .await
+            .map_err(|error| CliError::broker(&error, &self.broker.url))?;
+        Ok(held.map(|held| (Letter::read(self.which, &held.message), held)))
+    }
+
+    /// Whether what is on its way should be settled before the next message is read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.browser.is_full()
+    }
+
+    /// Takes one message out of the queue.
+    pub(crate) async fn take_out(&mut self, receipt: HeldReceipt) -> Result<(), CliError> {
+        self.browser
+            .ack(receipt)
+            .await
+            .map_err(|error| CliError::broker(&error, &self.broker.url))
+    }
+
+    /// Gives back what is held. What went wrong before counts more than what goes wrong now.
+    pub(crate) async fn close<T>(self, done: Result<T, CliError>) -> Result<T, CliError> {
+        let closed = self.browser.close().await;
+        let done = done?;
+        closed.map_err(|error| CliError::broker(&error, &self.broker.url))?;
+        Ok(done)
+    }
+}
+
+fn interrupted() -> CliError {
+    CliError::Failed("interrupted; what was not finished is still in the queue, run it again".to_owned())
+}

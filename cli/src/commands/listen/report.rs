@@ -1,0 +1,285 @@
+//! A request as people read it: what came, from which event, and whether its signatures hold. Pure.
+
+use axum::http::{HeaderMap, Method, Uri};
+use hookline_common::secret::Secret;
+use hookline_common::signature::{VerifyError, verify_meeva, verify_standard};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::out::{Colour, Terminal};
+use crate::text::{escape, fit, indent};
+
+const LONGEST_VALUE: usize = 120;
+const LONGEST_LINE: usize = 240;
+
+/// A request that was read to its end.
+pub(super) struct Received<'a> {
+    pub(super) at: Timestamp,
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+/// Where the four formats name the event's type.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    plain: Option<String>,
+    event: Option<String>,
+    #[serde(rename = "webhookType")]
+    webhook_type: Option<String>,
+}
+
+/// The whole report of one request, over several lines.
+pub(super) fn text(
+    received: &Received<'_>,
+    secrets: &[Secret],
+    most_lines: usize,
+    terminal: Terminal,
+) -> String {
+    let Received {
+        at,
+        method,
+        uri,
+        body,
+        ..
+    } = received;
+    let dash = || "–".to_owned();
+    let id = received.header("webhook-id").unwrap_or_else(dash);
+    let attempt = received.header("webhook-attempt").unwrap_or_else(dash);
+    let event_type = event_type(body).unwrap_or_else(dash);
+    let head = format!("{method} {}  {event_type}  {id}", path(uri));
+    let mut lines = vec![
+        format!("{at:.3}  {}", terminal.paint(Colour::Bold, &head)),
+        format!("  attempt {attempt}, {} bytes, {}", body.len(), received.agent()),
+        format!("  Meeva-Signature    {}", received.meeva(secrets).paint(terminal)),
+        format!(
+            "  webhook-signature  {}",
+            received.standard(secrets).paint(terminal)
+        ),
+    ];
+    lines.extend(
+        body_lines(body, most_lines)
+            .into_iter()
+            .map(|line| format!("  {line}")),
+    );
+    lines.join("\n")
+}
+
+/// The path that was asked for, harmless and not too long.
+pub(super) fn path(uri: &Uri) -> String {
+    escape(&fit(uri.path(), LONGEST_VALUE))
+}
+
+/// What is to be said of one signature.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Valid,
+    Invalid(VerifyError),
+    Absent,
+    /// There is no secret to hold it against.
+    Unchecked,
+}
+
+impl Verdict {
+    fn of(secrets: &[Secret], is_there: bool, verify: impl FnOnce() -> Result<(), VerifyError>) -> Self {
+        match (is_there, secrets) {
+            (false, _) => Self::Absent,
+            (true, []) => Self::Unchecked,
+            (true, _) => verify().map_or_else(Self::Invalid, |()| Self::Valid),
+        }
+    }
+
+    fn paint(&self, terminal: Terminal) -> String {
+        match self {
+            Self::Valid => terminal.paint(Colour::Good, "valid"),
+            Self::Invalid(why) => format!("{}: {why}", terminal.paint(Colour::Bad, "INVALID")),
+            Self::Absent => terminal.paint(Colour::Faint, "absent"),
+            Self::Unchecked => terminal.paint(Colour::Faint, "not checked: give --secret"),
+        }
+    }
+}
+
+impl Received<'_> {
+    /// A header as text; strangers may put any bytes there.
+    fn raw(&self, name: &str) -> Option<String> {
+        self.headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.raw(name).map(|value| escape(&fit(&value, LONGEST_VALUE)))
+    }
+
+    fn agent(&self) -> String {
+        self.header("user-agent")
+            .unwrap_or_else(|| "no user-agent".to_owned())
+    }
+
+    fn meeva(&self, secrets: &[Secret]) -> Verdict {
+        let header = self.raw("meeva-signature");
+        let value = header.as_deref().unwrap_or_default();
+        Verdict::of(secrets, header.is_some(), || {
+            verify_meeva(secrets, value, self.body)
+        })
+    }
+
+    fn standard(&self, secrets: &[Secret]) -> Verdict {
+        let [id, timestamp, signature] =
+            ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| self.raw(name));
+        let is_there = signature.is_some();
+        let [id, timestamp, signature] = [id, timestamp, signature].map(Option::unwrap_or_default);
+        let now = self.at.as_second();
+        Verdict::of(secrets, is_there, || {
+            verify_standard(secrets, &id, &timestamp, &signature, self.body, now)
+        })
+    }
+}
+
+fn event_type(body: &[u8]) -> Option<String> {
+    let envelope: Envelope = serde_json::from_slice(body).ok()?;
+    let name = envelope.plain.or(envelope.event).or(envelope.webhook_type)?;
+    Some(escape(&fit(&name, LONGEST_VALUE)))
+}
+
+fn body_lines(body: &[u8], most_lines: usize) -> Vec<String> {
+    let text = String::from_utf8_lossy(body);
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let lines: Vec<String> = match &*text {
+        "" => Vec::new(),
+        json if is_json => indent(json, most_lines),
+        text => {
+            let mut lines: Vec<String> = text.lines().take(most_lines).map(escape).collect();
+            if text.lines().nth(most_lines).is_some() {
+                lines.push("…".to_owned());
+            }
+            lines
+        }
+    };
+    let is_full = most_lines == usize::MAX;
+    lines
+        .into_iter()
+        .map(|line| if is_full { line } else { fit(&line, LONGEST_LINE) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::http::HeaderValue;
+    use hookline_common::ids::EventId;
+    use hookline_common::signature::SigningKeys;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const BODY: &str =
+        r#"{"id":"evt_1","type":"booking.created","createdAt":"2030-01-01T00:00:00Z","data":{"a":1}}"#;
+    const PLAIN: Terminal = Terminal {
+        width: None,
+        has_colour: false,
+    };
+
+    fn report(headers: &HeaderMap, body: &[u8], secrets: &[Secret], now: i64) -> String {
+        let (method, uri) = (Method::POST, Uri::from_static("/hooks"));
+        let at = Timestamp::from_second(now).unwrap();
+        text(
+            &Received {
+                at,
+                method: &method,
+                uri: &uri,
+                headers,
+                body,
+            },
+            secrets,
+            40,
+            PLAIN,
+        )
+    }
+
+    fn signed() -> (HeaderMap, Vec<Secret>) {
+        let secret = Secret::parse(SECRET).unwrap();
+        let keys = SigningKeys::new(&secret, None);
+        let id = EventId::parse("evt_1").unwrap();
+        let mut headers = HeaderMap::new();
+        let mut set = |name, value: &str| headers.insert(name, HeaderValue::from_str(value).unwrap());
+        set("webhook-id", "evt_1");
+        set("webhook-timestamp", "1700000000");
+        set("webhook-attempt", "2");
+        set(
+            "webhook-signature",
+            &keys.standard(&id, 1_700_000_000, BODY.as_bytes()).unwrap(),
+        );
+        set("meeva-signature", &keys.meeva(BODY.as_bytes()));
+        (headers, vec![secret])
+    }
+
+    #[test]
+    fn a_signed_request_is_told_in_full() {
+        let (headers, secrets) = signed();
+        let text = report(&headers, BODY.as_bytes(), &secrets, 1_700_000_000);
+        for part in [
+            "POST /hooks  booking.created  evt_1",
+            "attempt 2, 89 bytes",
+            "Meeva-Signature    valid",
+            "webhook-signature  valid",
+            "    \"data\": {",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn each_scheme_has_a_verdict_of_its_own() {
+        let (mut headers, secrets) = signed();
+        let late = report(&headers, BODY.as_bytes(), &secrets, 1_700_000_301);
+        assert!(
+            late.contains("webhook-signature  INVALID: the timestamp is 301 s old"),
+            "{late}"
+        );
+        assert!(late.contains("Meeva-Signature    valid"), "{late}");
+        headers.remove("meeva-signature");
+        let other = report(&headers, b"{}", &secrets, 1_700_000_000);
+        assert!(
+            other.contains("Meeva-Signature    absent") && other.contains("webhook-signature  INVALID"),
+            "{other}"
+        );
+        let unchecked = report(&headers, b"{}", &[], 1_700_000_000);
+        assert!(
+            unchecked.contains("webhook-signature  not checked: give --secret"),
+            "{unchecked}"
+        );
+    }
+
+    #[test]
+    fn no_stranger_moves_the_cursor() {
+        let mut headers = HeaderMap::new();
+        headers.insert("webhook-id", HeaderValue::from_bytes(b"\x9b31m\xffx").unwrap());
+        headers.insert(
+            "user-agent",
+            HeaderValue::from_bytes("a\u{9b}b".as_bytes()).unwrap(),
+        );
+        for body in [
+            &b"{\"type\":\"\\u001b[2J\"}"[..],
+            b"\x1b[2J\r\nx",
+            "\u{202e}".as_bytes(),
+            b"\xff\x00",
+        ] {
+            let text = report(&headers, body, &[], 0);
+            assert!(
+                !text.contains(['\x1b', '\r', '\u{9b}', '\u{202e}', '\0']),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_bodies_are_cut() {
+        let text = report(&HeaderMap::new(), "x\n".repeat(1000).as_bytes(), &[], 0);
+        assert!(text.lines().count() < 50 && text.ends_with('…'), "{text}");
+        let text = report(&HeaderMap::new(), "x".repeat(100_000).as_bytes(), &[], 0);
+        assert!(text.len() < 1000);
+    }
+}

@@ -1,0 +1,125 @@
+//! `hookline publish`: one event, or a file of them, through the same library as a booking service.
+
+mod lines; // many events, one a line
+mod ndjson; // what stands on one of them
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use clap::Args;
+use hookline_common::settings::BrokerSettings;
+use hookline_producer::{
+    CompanyId, CreatedAt, Data, Event, EventId, EventType, Producer, Settings, TraceContext,
+};
+
+use crate::error::CliError;
+use crate::out::Out;
+use crate::settings::Flags;
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookline publish --company acme --type booking.created --data '{\"booking\":{\"id\":\"bkg_1\"}}'
+  hookline publish --company acme --type booking.created --data @event.json
+  jq -c .booking dump.json | hookline publish --company acme --type booking.created --data -
+  hookline publish --ndjson events.ndjson
+
+The bytes of data are passed on as they are. With one event, its id is all that stdout gets, once the broker has \
+confirmed it.
+With --ndjson each line is {\"company\":…,\"type\":…,\"data\":{…}[,\"id\":…]}; a line that is no event is named on stderr \
+and loses no other, and a closing line on stdout counts.
+Publishing the same --id again is safe: receivers see the same webhook-id and recognise a duplicate.";
+
+const USAGE: &str = "\
+hookline publish --company <COMPANY> --type <TYPE> --data <JSON|@FILE|-> [--id <EVENT_ID>]
+       hookline publish --ndjson <FILE|->";
+
+/// Publish events, and know that the broker has them.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
+pub(crate) struct PublishArgs {
+    /// The tenant whose endpoints the event goes to.
+    #[arg(
+        long,
+        value_name = "COMPANY",
+        required_unless_present = "ndjson",
+        conflicts_with = "ndjson"
+    )]
+    company: Option<CompanyId>,
+    /// What kind of thing happened: lower-case words joined by dots.
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        required_unless_present = "ndjson",
+        conflicts_with = "ndjson"
+    )]
+    event_type: Option<EventType>,
+    /// The event's id; a new one by default.
+    #[arg(long, value_name = "EVENT_ID", conflicts_with = "ndjson")]
+    id: Option<EventId>,
+    /// One JSON object of at most 101888 bytes: the text itself, @FILE, or - for stdin.
+    #[arg(
+        long,
+        value_name = "JSON|@FILE|-",
+        required_unless_present = "ndjson",
+        conflicts_with = "ndjson"
+    )]
+    data: Option<String>,
+    /// Publish many events: a file with one a line, or - for stdin.
+    #[arg(long, value_name = "FILE|-")]
+    ndjson: Option<String>,
+}
+
+pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError> {
+    let broker = flags.broker()?;
+    if let Some(file) = &args.ndjson {
+        return lines::run(file, broker).await;
+    }
+    let (Some(company), Some(event_type), Some(data)) = (args.company, args.event_type, args.data) else {
+        return Err(CliError::Usage(
+            "--company, --type and --data belong together; give all three".to_owned(),
+        ));
+    };
+    let data = Data::new(read_data(&data)?)
+        .map_err(|error| CliError::Usage(format!("--data: {error}; mend it, then publish again")))?;
+    let id = args.id.unwrap_or_default();
+    let event = Event {
+        id,
+        company,
+        event_type,
+        created_at: CreatedAt::now(),
+        data,
+        trace: TraceContext::default(),
+    };
+    let receipt = connect(broker).await?.publish(&event).await?;
+    let mut out = Out::new();
+    out.line(receipt.event.as_str())?;
+    out.flush()
+}
+
+async fn connect(broker: BrokerSettings) -> Result<Producer, CliError> {
+    let settings = Settings::from(broker).with_connection_name("hookline publish");
+    Ok(Producer::connect_at_first_try(settings).await?)
+}
+
+/// The text itself, or the bytes of what it names.
+fn read_data(text: &str) -> Result<Vec<u8>, CliError> {
+    let (name, read) = match text.strip_prefix('@') {
+        _ if text == "-" => ("stdin", read_bounded(io::stdin())),
+        Some(path) => (path, File::open(path).and_then(read_bounded)),
+        None => return Ok(text.as_bytes().to_vec()),
+    };
+    read.map_err(|error| {
+        CliError::Failed(format!(
+            "--data: {name} cannot be read: {error}; name a file that can"
+        ))
+    })
+}
+
+/// Far more than any data may have, so that what is too long is told its length, and not a bound of ours.
+const MOST_BYTES: u64 = 16 << 20;
+
+fn read_bounded(source: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,27 @@
+//! `hookline`, the operator's and developer's command. One command is one file in `commands/`.
+
+mod args; // the command line
+mod commands; // what it can do
+mod error; // how it fails
+mod out; // the only place that prints
+mod settings; // flags and environment
+mod table; // columns that fit the terminal
+mod text; // strangers' text on a terminal
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return args::answer(&answer),
+    };
+    match commands::run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}

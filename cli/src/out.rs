@@ -1,0 +1,151 @@
+//! The only place that prints: results to stdout, everything else to stderr.
+
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+
+use crate::error::CliError;
+use crate::settings;
+
+/// What is known of the terminal at the other end of stdout, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terminal {
+    /// Columns; `None` where stdout is no terminal.
+    pub(crate) width: Option<usize>,
+    /// Whether colours are wanted.
+    pub(crate) has_colour: bool,
+}
+
+impl Terminal {
+    fn at_stdout() -> Self {
+        if !io::stdout().is_terminal() {
+            return Self {
+                width: None,
+                has_colour: false,
+            };
+        }
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+        Self {
+            width: Some(width),
+            has_colour: settings::wants_colour(),
+        }
+    }
+
+    /// `text` in a colour, where colours are wanted.
+    pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
+        if self.has_colour {
+            format!("\x1b[{}m{text}\x1b[0m", colour.code())
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// How a text is made to stand out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Colour {
+    Good,
+    Bad,
+    Faint,
+    Bold,
+}
+
+impl Colour {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Faint => "2",
+            Self::Bold => "1",
+        }
+    }
+}
+
+/// The results of a command, on stdout.
+pub(crate) struct Out {
+    stdout: BufWriter<Stdout>,
+    is_live: bool,
+    pub(crate) terminal: Terminal,
+}
+
+impl Out {
+    /// For results that come in one go: written when the buffer is full, or at once on a terminal.
+    pub(crate) fn new() -> Self {
+        let terminal = Terminal::at_stdout();
+        Self {
+            stdout: BufWriter::new(io::stdout()),
+            is_live: terminal.width.is_some(),
+            terminal,
+        }
+    }
+
+    /// For results that somebody waits for, line by line.
+    pub(crate) fn live() -> Self {
+        Self {
+            is_live: true,
+            ..Self::new()
+        }
+    }
+
+    /// Prints lines; the text comes without its last line break.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), CliError> {
+        writeln!(self.stdout, "{text}")?;
+        if self.is_live { self.flush() } else { Ok(()) }
+    }
+
+    /// As [`Out::line`], of work that goes on although nobody reads of it any more.
+    pub(crate) fn line_if_read(&mut self, text: &str) -> Result<(), CliError> {
+        match self.line(text) {
+            Err(error) if error.is_closed_pipe() => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Sees that all is written.
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
+        Ok(self.stdout.flush()?)
+    }
+}
+
+/// Tells people something beside the results. Nothing is to be done where nobody can be told.
+pub(crate) fn note(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Tells why the command failed.
+pub(crate) fn error(text: &str) {
+    note(&format!("hookline: {text}"));
+}
+
+/// A line on stderr that is written over and over, where stderr is a terminal.
+pub(crate) struct Progress {
+    is_shown: bool,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            is_shown: io::stderr().is_terminal(),
+        }
+    }
+
+    pub(crate) fn show(&self, text: &str) {
+        if self.is_shown {
+            drop(write!(io::stderr(), "\r{text}\x1b[K"));
+        }
+    }
+
+    /// Makes room for other lines.
+    pub(crate) fn clear(&self) {
+        self.show("");
+    }
+}
+
+/// Asks a question that is answered with `y` or anything else; `None` where nobody can answer.
+pub(crate) fn ask(question: &str) -> Option<bool> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    drop(write!(io::stderr(), "{question} [y/N] "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,97 @@
+//! What every command is told by flags and the environment. A flag wins over its variable.
+
+use std::io;
+
+use clap::Args;
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::settings::{
+    BrokerSettings, Environment, Faults, NotText, Reader, Source, Variable, variables,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Flags {
+    #[arg(long, global = true, value_name = "NAME", help = help(&variables::NAMESPACE), help_heading = "Settings")]
+    namespace: Option<String>,
+    #[arg(long, global = true, value_name = "FILE", help = help(&variables::AMQP_CA_FILE), help_heading = "Settings")]
+    amqp_ca_file: Option<String>,
+}
+
+/// The help of a flag that has a variable.
+pub(crate) fn help(variable: &Variable) -> String {
+    let default = variable
+        .default
+        .map(|default| format!(", default: {default}"))
+        .unwrap_or_default();
+    format!("{} [env: {}{default}]", variable.help, variable.name)
+}
+
+/// The flags that were given, by name, over the environment.
+struct Given<'a>(Vec<(&'static str, Option<&'a str>)>);
+
+impl Source for Given<'_> {
+    fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
+        Environment.variable(name)
+    }
+
+    fn flag(&self, flag: &str) -> Option<String> {
+        let given = self.0.iter().find(|(name, _)| *name == flag)?.1;
+        given.map(str::to_owned)
+    }
+}
+
+impl Flags {
+    fn given(&self) -> Vec<(&'static str, Option<&str>)> {
+        vec![
+            ("namespace", self.namespace.as_deref()),
+            ("amqp-ca-file", self.amqp_ca_file.as_deref()),
+        ]
+    }
+
+    /// Where the broker is, and which names on it are ours.
+    pub(crate) fn broker(&self) -> Result<BrokerSettings, Faults> {
+        let source = Given(self.given());
+        let mut reader = Reader::new(&source);
+        let broker = BrokerSettings::read(&mut reader);
+        reader.finish(|| broker)
+    }
+
+    /// The same with the retry schedule, on which some queues' names depend.
+    pub(crate) fn broker_and_schedule(
+        &self,
+        schedule: Option<&str>,
+    ) -> Result<(BrokerSettings, RetrySchedule), Faults> {
+        let mut given = self.given();
+        given.push(("retry-schedule", schedule));
+        let source = Given(given);
+        let mut reader = Reader::new(&source);
+        let broker = BrokerSettings::read(&mut reader);
+        let schedule = reader.read(&variables::RETRY_SCHEDULE, str::parse::<RetrySchedule>);
+        reader.finish(|| broker.zip(schedule))
+    }
+}
+
+/// Logs to stderr what `RUST_LOG` asks for; without it nothing, because a command's stderr is for its one error.
+pub(crate) fn start_logs() -> Result<(), Faults> {
+    let mut reader = Reader::new(&Environment);
+    if !reader.is_set(&variables::RUST_LOG) {
+        return Ok(());
+    }
+    let filter = reader.read(&variables::RUST_LOG, |text| {
+        text.parse::<EnvFilter>()
+            .map_err(|error| format!("is no log filter: {error}"))
+    });
+    let filter = reader.finish(|| filter)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
+
+/// Whether a terminal may be coloured: not where `NO_COLOR` (no-color.org) or the terminal's kind says no.
+pub(crate) fn wants_colour() -> bool {
+    let variable = |name| Environment.variable(name).ok().flatten().unwrap_or_default();
+    variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+}

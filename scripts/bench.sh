@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# bench.sh: builds and runs the benchmark, with the services up. Table on stdout, report and charts in target/bench/.
+#
+#   SCENARIO=name   only that one (a wrong name lists them)
+#   QUICK=1         everything in small, in a minute or two: shows that it works, judges nothing
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+[[ $(uname -s) == Linux ]] || die "the benchmark reads CPU times and memory from /proc, which only Linux has"
+# Before the services, so that a compiler is not what they are measured beside.
+cargo build --release --locked -p hookline-dispatcher -p hookline-bench
+exec scripts/with-services.sh "${CARGO_TARGET_DIR:-target}/release/hookline-bench"

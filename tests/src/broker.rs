@@ -1,0 +1,185 @@
+//! AMQP as a stranger speaks it: any message in, every queue looked at. Independent of the product's own broker code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use tokio::time::timeout;
+
+/// A connection of the test's own.
+pub struct Broker {
+    connection: Connection,
+}
+
+/// A message as it lies in a queue.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its properties.
+    pub properties: BasicProperties,
+    /// Its headers.
+    pub headers: BTreeMap<String, AMQPValue>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Stored {
+    /// The `message_id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.properties.message_id().as_ref().map_or("", |id| id.as_str())
+    }
+
+    /// A text header, or "" where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        match self.headers.get(name) {
+            Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// An integer header.
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        match self.headers.get(name) {
+            Some(AMQPValue::LongLongInt(number)) => Some(*number),
+            Some(AMQPValue::LongInt(number)) => Some(i64::from(*number)),
+            _ => None,
+        }
+    }
+}
+
+impl Broker {
+    /// Connects.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn connect(url: &str) -> Self {
+        let properties = ConnectionProperties::default().with_connection_name("hookline-tests".into());
+        let connection = Connection::connect(url, properties)
+            .await
+            .unwrap_or_else(|error| panic!("the broker does not answer ({error}); is it up?"));
+        Self { connection }
+    }
+
+    /// A channel for whatever else a test does.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn channel(&self) -> Channel {
+        self.connection.create_channel().await.expect("a channel")
+    }
+
+    /// How many messages of `queue` are ready, or `None` where there is no such queue.
+    pub async fn ready(&self, queue: &str) -> Option<u32> {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let channel = self.channel().await;
+        let declared = channel
+            .queue_declare(queue.into(), options, FieldTable::default())
+            .await;
+        // A missing queue closes the channel, a present one does not.
+        let count = declared.ok().map(|queue| queue.message_count());
+        if count.is_some() {
+            drop(channel.close(200, "done".into()).await);
+        }
+        count
+    }
+
+    /// Publishes and waits for the confirm.
+    ///
+    /// # Panics
+    /// When the message is not confirmed, or no queue takes it.
+    pub async fn publish(&self, exchange: &str, key: &str, properties: BasicProperties, body: &[u8]) {
+        let channel = self.channel().await;
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let confirmation = async {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let sent = channel.basic_publish(exchange.into(), key.into(), options, body, properties);
+            sent.await?.await
+        };
+        let confirmation = confirmation.await.expect("published");
+        assert!(
+            matches!(confirmation, Confirmation::Ack(None)),
+            "{exchange:?} {key:?}: {confirmation:?}"
+        );
+        drop(channel.close(200, "done".into()).await);
+    }
+
+    /// All ready messages of `queue`, oldest first; they go back to it, in their order.
+    ///
+    /// By one consumer and not by single gets: what many of those hold is given back shuffled.
+    ///
+    /// # Panics
+    /// When the queue is missing, or somebody else takes its messages.
+    pub async fn read(&self, queue: &str) -> Vec<Stored> {
+        let ready = self.ready(queue).await.expect("the queue is there");
+        let channel = self.channel().await;
+        let options = BasicConsumeOptions::default();
+        let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+        let mut consumer = consumer.await.expect("a consumer");
+        let mut messages = Vec::new();
+        while messages.len() < ready as usize {
+            let next = timeout(Duration::from_secs(5), consumer.next()).await;
+            let delivery = next.ok().flatten().expect("a message").expect("a message");
+            let headers = delivery.properties.headers().clone().unwrap_or_default();
+            messages.push(Stored {
+                headers: headers
+                    .inner()
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect(),
+                properties: delivery.properties,
+                body: delivery.data,
+            });
+        }
+        drop(channel.close(200, "done".into()).await);
+        messages
+    }
+
+    /// Deletes queues, whatever they hold, and exchanges.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn delete(&self, queues: &[String], exchanges: &[String]) {
+        let channel = self.channel().await;
+        for queue in queues {
+            let deleted = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default());
+            deleted.await.expect("the queue goes");
+        }
+        for exchange in exchanges {
+            let deleted = channel.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default());
+            deleted.await.expect("the exchange goes");
+        }
+    }
+
+    /// Declares a durable queue with arguments of the test's own.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn declare(&self, queue: &str, arguments: &[(&str, AMQPValue)]) {
+        let mut table = FieldTable::default();
+        for (name, value) in arguments {
+            table.insert((*name).into(), value.clone());
+        }
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let channel = self.channel().await;
+        let declared = channel.queue_declare(queue.into(), options, table).await;
+        declared.expect("the queue is declared");
+        drop(channel.close(200, "done".into()).await);
+    }
+}

@@ -1,0 +1,73 @@
+//! The real `hookline` command, as an operator types it.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::dispatcher::program;
+use crate::services::services;
+use crate::world::World;
+
+/// How long a command may take.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("hookline"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("HOOKLINE_AMQP_URL", &services().amqp_url)
+        .env("HOOKLINE_NAMESPACE", world.namespace().to_string())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it does not end.
+pub async fn run(world: &World, arguments: &[&str]) -> Output {
+    let output = timeout(ENDS_WITHIN, command(world, arguments).output()).await;
+    output
+        .unwrap_or_else(|_| panic!("hookline {arguments:?} does not end"))
+        .expect("the command starts")
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+///
+/// # Panics
+/// When it fails.
+pub async fn succeed(world: &World, arguments: &[&str]) -> String {
+    let output = run(world, arguments).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "hookline {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The same for a command that prints one JSON object a line.
+///
+/// # Panics
+/// When it fails, or prints something else.
+pub async fn objects(world: &World, arguments: &[&str]) -> Vec<Value> {
+    let text = succeed(world, arguments).await;
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// Starts a command and kills it (SIGKILL) after `after`. True if it had ended by itself before.
+///
+/// # Panics
+/// When it cannot be started.
+pub async fn run_and_kill(world: &World, arguments: &[&str], after: Duration) -> bool {
+    let mut command = command(world, arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the command starts");
+    let had_ended = timeout(after, child.wait()).await.is_ok();
+    child.kill().await.expect("killed");
+    had_ended
+}

@@ -1,0 +1,266 @@
+//! The real `hookline-dispatcher` as a child process: started with settings, asked whether it is ready, killed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use url::Url;
+
+use crate::eventually::eventually;
+use crate::http;
+use crate::ports::free_port;
+use crate::services::services;
+use crate::world::World;
+
+/// How long a dispatcher may take to become ready on a busy machine.
+pub const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// The longest drain: the longest request that a test makes, and a margin.
+const STOPS_WITHIN: Duration = Duration::from_secs(40);
+
+/// A dispatcher that is about to be started.
+pub struct Setup<'a> {
+    world: &'a World,
+    settings: BTreeMap<String, String>,
+    port: u16,
+}
+
+impl<'a> Setup<'a> {
+    pub(crate) fn new(world: &'a World) -> Self {
+        let port = free_port();
+        let settings = [
+            ("HOOKLINE_AMQP_URL", services().amqp_url.clone()),
+            ("HOOKLINE_NAMESPACE", world.namespace().to_string()),
+            (
+                "HOOKLINE_ENDPOINTS_FILE",
+                world.endpoints_file().display().to_string(),
+            ),
+            ("HOOKLINE_HTTP_ADDR", format!("127.0.0.1:{port}")),
+            ("HOOKLINE_ALLOW_HTTP", "true".to_owned()),
+            ("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),
+            ("HOOKLINE_RETRY_SCHEDULE", "1s,2s,3s".to_owned()),
+            ("HOOKLINE_LOG_FORMAT", "text".to_owned()),
+        ];
+        Self {
+            world,
+            settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+            port,
+        }
+    }
+
+    /// With this environment variable.
+    #[must_use]
+    pub fn set(mut self, variable: &str, value: impl Into<String>) -> Self {
+        self.settings.insert(variable.to_owned(), value.into());
+        self
+    }
+
+    /// Without this environment variable.
+    #[must_use]
+    pub fn unset(mut self, variable: &str) -> Self {
+        self.settings.remove(variable);
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn start(self) -> Arc<Dispatcher> {
+        let dispatcher = self.launch();
+        dispatcher.is_ready_within(STARTS_WITHIN).await;
+        dispatcher
+    }
+
+    /// Starts it and waits for nothing.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn launch(self) -> Arc<Dispatcher> {
+        let mut command = Command::new(program("hookline-dispatcher"));
+        command.env_clear().envs(&self.settings);
+        let dispatcher = Arc::new(Dispatcher::spawn(command, self.port));
+        self.world.adopt(Arc::clone(&dispatcher));
+        dispatcher
+    }
+}
+
+/// The path of one of our programs, built beside the tests.
+///
+/// # Panics
+/// When it has not been built: with what to do about it.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let folder = std::env::var("HOOKLINE_TEST_BIN_DIR").map_or_else(
+        |_| {
+            // target/<profile>/deps/<test>
+            let this = std::env::current_exe().expect("this program has a path");
+            this.ancestors()
+                .nth(2)
+                .map(Path::to_owned)
+                .expect("a folder above deps")
+        },
+        PathBuf::from,
+    );
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "{} does not exist: run the scenarios with `make test`, or first `cargo build --workspace --bins`",
+        path.display()
+    );
+    path
+}
+
+/// A running dispatcher. It is killed when its world ends, if it still runs.
+pub struct Dispatcher {
+    child: tokio::sync::Mutex<Child>,
+    pid: u32,
+    port: u16,
+    lines: Arc<Mutex<Vec<String>>>,
+    is_over: Mutex<bool>,
+}
+
+impl Dispatcher {
+    fn spawn(mut command: Command, port: u16) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the dispatcher starts");
+        let pid = child.id().expect("a running child has a pid");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&lines);
+        let stderr = child.stderr.take().expect("stderr is piped");
+        tokio::spawn(async move {
+            let mut stderr = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = stderr.next_line().await {
+                log.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            child: tokio::sync::Mutex::new(child),
+            pid,
+            port,
+            lines,
+            is_over: Mutex::new(false),
+        }
+    }
+
+    /// What it is called in what a failed test prints.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("pid {} port {}", self.pid, self.port)
+    }
+
+    /// What it has written so far.
+    ///
+    /// # Panics
+    /// When the reader has panicked.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// Asks one of its routes.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn get(&self, path: &str) -> Result<http::Page, String> {
+        let url: Url = format!("http://127.0.0.1:{}{path}", self.port)
+            .parse()
+            .expect("a URL");
+        http::get(&url).await
+    }
+
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        self.get("/readyz").await.is_ok_and(|page| page.status == 200)
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready, or has ended.
+    pub async fn is_ready_within(&self, within: Duration) {
+        eventually(within, "the dispatcher is ready", async || {
+            if let Some(status) = self.ended().await {
+                panic!("the dispatcher ended with {status}:\n{}", self.log());
+            }
+            self.is_ready().await.then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for a line of its log that contains `text`.
+    pub async fn says(&self, text: &str, within: Duration) -> String {
+        eventually(within, &format!("the log says {text:?}"), async || {
+            let lines = self.lines.lock().unwrap();
+            lines.iter().find(|line| line.contains(text)).cloned()
+        })
+        .await
+    }
+
+    async fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().await.try_wait().expect("a child of ours")
+    }
+
+    /// Waits for its end, however it comes.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ends_within(&self, within: Duration) -> ExitStatus {
+        let mut child = self.child.lock().await;
+        let ended = timeout(within, child.wait()).await;
+        *self.is_over.lock().unwrap() = true;
+        ended
+            .unwrap_or_else(|_| panic!("the dispatcher has not ended within {within:?}"))
+            .expect("a child of ours")
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for nothing.
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub async fn terminate(&self) {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.pid.to_string()])
+            .status()
+            .await;
+        assert!(sent.expect("kill runs").success(), "pid {} is gone", self.pid);
+    }
+
+    /// Asks it to stop, and makes sure that it does so as it should.
+    ///
+    /// # Panics
+    /// When it does not exit with 0 in time.
+    pub async fn stop(&self) {
+        if *self.is_over.lock().unwrap() {
+            return;
+        }
+        self.terminate().await;
+        let status = self.ends_within(STOPS_WITHIN).await;
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "a dispatcher that is asked to stop exits with 0"
+        );
+    }
+
+    /// Kills it (SIGKILL), if it still runs, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it is no child of ours.
+    pub async fn kill(&self) {
+        if std::mem::replace(&mut *self.is_over.lock().unwrap(), true) {
+            return;
+        }
+        self.child.lock().await.kill().await.expect("killed");
+    }
+}

@@ -1,0 +1,12 @@
+//! What means us no good: receivers that break every rule of HTTP and TLS, name servers that lie, and a network in
+//! which every address is ours, so that no connection goes unseen.
+
+pub mod certificates; // good and bad ones
+pub mod names; // a name server with a script
+pub mod namespace; // a network that leads nowhere
+pub mod peer; // the other end of a connection, byte by byte
+pub mod rig; // one attempt, in the test's own process
+
+pub use names::{NameServer, Reply, a, aaaa, cname};
+pub use peer::{Peer, Talk};
+pub use rig::{Rig, Tried};

@@ -1,0 +1,191 @@
+//! One attempt in the test's own process: from an entry of the endpoints file to the record, without a broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hookline_common::delivery::{Baggage, Delivery, Unrouted};
+use hookline_common::endpoint::Format;
+use hookline_common::endpoints_file;
+use hookline_common::event::Event;
+use hookline_common::guard::{Policy, parse_cidr};
+use hookline_common::ids::EndpointId;
+use hookline_common::record::AttemptRecord;
+use hookline_common::schedule::NextStep;
+use hookline_common::settings::Environment;
+use hookline_dispatcher::attempt;
+use hookline_dispatcher::client::{Client, Failure, Resolver};
+use hookline_dispatcher::registry::{Registered, Registry};
+use http_body_util::Full;
+use hyper::{Request, Uri};
+use tokio::time::Instant;
+
+use crate::endpoint::{Endpoint, file};
+
+/// Idle connections that the client keeps for each host.
+const IDLE_PER_HOST: usize = 32;
+
+/// A dispatcher's client and the rules that it follows.
+#[derive(Clone)]
+pub struct Rig {
+    policy: Policy,
+    client: Client,
+}
+
+/// What became of one attempt.
+#[derive(Debug)]
+pub struct Tried {
+    /// As the log keeps it.
+    pub record: AttemptRecord,
+    /// How long the receiver asked to be left alone.
+    pub not_before: Option<Duration>,
+    /// How long it took, by the test's clock.
+    pub took: Duration,
+}
+
+impl Tried {
+    /// How it ended: the outcome and the status, if there was one.
+    #[must_use]
+    pub fn end(&self) -> (&str, Option<u16>) {
+        (self.record.outcome.as_str(), self.record.status)
+    }
+
+    /// Whether the record says that the body was cut off.
+    #[must_use]
+    pub fn is_body_incomplete(&self) -> bool {
+        self.error().starts_with("body_incomplete")
+    }
+
+    /// What the record says went wrong.
+    #[must_use]
+    pub fn error(&self) -> &str {
+        self.record.error.as_deref().unwrap_or_default()
+    }
+
+    /// What the record keeps of the response's body.
+    #[must_use]
+    pub fn response(&self) -> &str {
+        self.record.response.as_deref().unwrap_or_default()
+    }
+}
+
+/// The rules of a laptop: `http://` and loopback are allowed.
+#[must_use]
+pub fn loopback() -> Policy {
+    policy(&["127.0.0.0/8", "::1/128"])
+}
+
+/// Rules that let these networks through besides the public internet, and `http://`.
+///
+/// # Panics
+/// When one is no network.
+#[must_use]
+pub fn policy(allowed: &[&str]) -> Policy {
+    Policy {
+        allow_http: true,
+        allow_cidrs: allowed
+            .iter()
+            .map(|text| parse_cidr(text).expect("a network"))
+            .collect(),
+        ..Policy::default()
+    }
+}
+
+/// A resolver that asks the name server at this UDP port of 127.0.0.1, as resolv.conf with this search list would.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn resolver(port: u16, search: &[&str]) -> Resolver {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = port;
+    let mut server = NameServerConfig::udp([127, 0, 0, 1].into());
+    server.connections = vec![connection];
+    let search = search.iter().map(|name| name.parse().expect("a name")).collect();
+    Resolver::with_config(ResolverConfig::from_parts(None, search, vec![server])).expect("a resolver")
+}
+
+impl Rig {
+    /// One for receivers on this machine, named by their addresses.
+    ///
+    /// # Panics
+    /// When the client cannot be made.
+    #[must_use]
+    pub fn new(timeout: Duration) -> Self {
+        // Nobody is asked for an address.
+        Self::with(loopback(), resolver(9, &[]), None, timeout)
+    }
+
+    /// One with rules, names and roots of the test's own.
+    ///
+    /// # Panics
+    /// When the client cannot be made.
+    #[must_use]
+    pub fn with(policy: Policy, resolver: Resolver, ca_pem: Option<&str>, timeout: Duration) -> Self {
+        let client = Client::new(policy.clone(), resolver, ca_pem, timeout, IDLE_PER_HOST).expect("a client");
+        Self { policy, client }
+    }
+
+    /// One attempt at `url`.
+    pub async fn attempt(&self, url: &str) -> Tried {
+        self.attempt_at(Endpoint::at("ep_crm", url)).await
+    }
+
+    /// One attempt at an entry of the endpoints file.
+    ///
+    /// # Panics
+    /// When it cannot stand in one.
+    pub async fn attempt_at(&self, endpoint: Endpoint) -> Tried {
+        let event = Event::new("acme", "booking.created", r#"{"a":1}"#).expect("an event");
+        self.deliver(endpoint, event).await
+    }
+
+    /// One attempt to deliver `event`.
+    ///
+    /// # Panics
+    /// When the entry cannot stand in an endpoints file.
+    pub async fn deliver(&self, endpoint: Endpoint, event: Event) -> Tried {
+        let registered = self.register(endpoint);
+        let baggage = Baggage::default();
+        let delivery = Delivery::first(Unrouted { event, baggage }, registered.endpoint.id.clone());
+        let begun = Instant::now();
+        let report = attempt::attempt(&self.client, &registered, &delivery).await;
+        let took = begun.elapsed();
+        let not_before = report.not_before;
+        let record = report.into_record(&delivery, &registered.endpoint.url, NextStep::Done, true);
+        Tried {
+            record,
+            not_before,
+            took,
+        }
+    }
+
+    fn register(&self, endpoint: Endpoint) -> Arc<Registered> {
+        let endpoints = endpoints_file::parse(&file(&[endpoint]), Format::Meeva, &Environment)
+            .unwrap_or_else(|faults| panic!("an endpoints file: {faults:?}"));
+        let (company, id): (_, EndpointId) = (endpoints[0].company.clone(), endpoints[0].id.clone());
+        let registry = Registry::default();
+        registry.replace(endpoints, &self.policy);
+        registry.find(&company, &id).expect("it has just been registered")
+    }
+
+    /// A bare request that the URL rule has never seen: what the connection alone makes of it.
+    ///
+    /// # Errors
+    /// [`Failure`], as the client has it.
+    ///
+    /// # Panics
+    /// When `url` cannot be sent to at all.
+    pub async fn past_the_url_rule(&self, url: &str) -> Result<u16, Failure> {
+        let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = url
+            .parse::<Uri>()
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
+        self.client
+            .send(request)
+            .await
+            .map(|answer| answer.status.as_u16())
+    }
+}

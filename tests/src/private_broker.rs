@@ -1,0 +1,88 @@
+//! A broker of the test's own, which it may stop, kill and start again.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::services::services;
+
+/// A RabbitMQ node in a folder of its own.
+pub struct PrivateBroker {
+    folder: TempDir,
+    script: &'static Path,
+    port: String,
+}
+
+impl PrivateBroker {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn start() -> Self {
+        let mut broker = Self {
+            folder: TempDir::new().expect("a folder"),
+            script: &services().broker_script,
+            port: "auto".to_owned(),
+        };
+        broker.start_again().await;
+        broker.port = broker.run(&["port"]).await.trim().to_owned();
+        broker
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// Starts it again on the same port, with the data that it had.
+    pub async fn start_again(&self) {
+        self.run(&["start", &self.port]).await;
+    }
+
+    /// Kills it (SIGKILL), as a crash would.
+    pub async fn kill(&self) {
+        self.run(&["kill", &self.port]).await;
+    }
+
+    /// Ends it and everything that belongs to it.
+    pub async fn stop(self) {
+        self.run(&["stop", &self.port]).await;
+    }
+
+    async fn run(&self, arguments: &[&str]) -> String {
+        let (command, rest) = arguments.split_first().expect("a command");
+        let output = Command::new(self.script)
+            .arg(command)
+            .arg(self.folder.path())
+            .args(rest)
+            // Nobody looks at its pages, and it starts in half the time.
+            .env("HOOKLINE_BROKER_PLUGINS", "none")
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("the script runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "broker.sh {arguments:?}: {stderr}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for PrivateBroker {
+    /// For a test that failed before it could stop it. A second stop does nothing.
+    fn drop(&mut self) {
+        let stopped = std::process::Command::new(self.script)
+            .arg("stop")
+            .arg(self.folder.path())
+            .stdin(Stdio::null())
+            .status();
+        if let Err(error) = stopped {
+            eprintln!(
+                "a broker may be left in {}: {error}",
+                self.folder.path().display()
+            );
+        }
+    }
+}

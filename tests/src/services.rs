@@ -1,0 +1,89 @@
+//! The broker that `make test` started, and what its management API knows of a namespace.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::eventually::eventually;
+use crate::http;
+
+/// Where the services are.
+pub struct Services {
+    /// The shared broker.
+    pub amqp_url: String,
+    /// The script that starts brokers of a test's own.
+    pub broker_script: PathBuf,
+    management: Url,
+}
+
+/// The services that the environment names.
+///
+/// # Panics
+/// When it names none: with what to do about it.
+pub fn services() -> &'static Services {
+    // Not a `LazyLock`: a panic would poison it, and only the first test could say what to do.
+    static SERVICES: OnceLock<Services> = OnceLock::new();
+    SERVICES.get_or_init(|| Services {
+        amqp_url: variable("HOOKLINE_AMQP_URL"),
+        broker_script: variable("HOOKLINE_TEST_BROKER").into(),
+        management: variable("HOOKLINE_TEST_MANAGEMENT_URL")
+            .parse()
+            .expect("HOOKLINE_TEST_MANAGEMENT_URL is no URL"),
+    })
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: run the scenarios with `make test`, or first `scripts/services.sh up` and \
+             `eval \"$(scripts/services.sh env)\"`"
+        )
+    })
+}
+
+impl Services {
+    /// The queues whose names start with `prefix`, as the broker declared them.
+    ///
+    /// # Panics
+    /// When the management API does not answer.
+    pub async fn queues(&self, prefix: &str) -> Vec<Value> {
+        self.list("queues", prefix).await
+    }
+
+    /// The exchanges whose names start with `prefix`.
+    ///
+    /// # Panics
+    /// When the management API does not answer.
+    pub async fn exchanges(&self, prefix: &str) -> Vec<Value> {
+        self.list("exchanges", prefix).await
+    }
+
+    /// Without statistics, which lag by seconds: what exists is known at once.
+    async fn list(&self, what: &str, prefix: &str) -> Vec<Value> {
+        let mut url = self.management.clone();
+        url.set_path(&format!("/api/{what}/%2F"));
+        url.set_query(Some("disable_stats=true"));
+        // It fails now and then while queues come and go beside it.
+        let page = eventually(
+            Duration::from_secs(20),
+            "the management API answers",
+            async || {
+                let page = http::get(&url).await.ok();
+                page.filter(|page| page.status == 200)
+            },
+        )
+        .await;
+        let mut all: Vec<Value> = serde_json::from_str(&page.body).expect("a JSON list");
+        all.retain(|object| name(object).starts_with(prefix));
+        all
+    }
+}
+
+/// The name of an object of the management API.
+#[must_use]
+pub fn name(object: &Value) -> &str {
+    object["name"].as_str().unwrap_or_default()
+}

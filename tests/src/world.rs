@@ -1,0 +1,299 @@
+//! A namespace of its own for each scenario, and a look at what the scenario leaves behind.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use hookline_common::topology::{Namespace, Queue};
+use hookline_producer::{Event, Producer, Settings};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::broker::{Broker, Stored};
+use crate::dispatcher::{Dispatcher, Setup};
+use crate::endpoint::{Endpoint, file};
+use crate::eventually::eventually;
+use crate::services::{name, services};
+
+/// What the names of all our namespaces start with.
+const OURS: &str = "scenario-";
+/// Namespaces of runs that were killed are older than this.
+const STALE_S: i64 = 1800;
+/// How long queues may take to become empty once a scenario is over.
+const COMES_TO_REST: Duration = Duration::from_secs(20);
+
+/// What a scenario plays in.
+pub struct World {
+    namespace: Namespace,
+    folder: TempDir,
+    broker: Broker,
+    producer: OnceCell<Producer>,
+    dispatchers: Mutex<Vec<Arc<Dispatcher>>>,
+    left_on_purpose: Mutex<BTreeSet<String>>,
+}
+
+/// Runs a scenario in a world of its own, and refuses what it leaves behind: programs that do not stop as they should,
+/// and messages in queues that it did not name with [`World::leaves`].
+///
+/// # Panics
+/// When the scenario does, or leaves something behind. The programs' logs are printed then.
+pub async fn scenario(body: impl AsyncFnOnce(&World)) {
+    let world = World::new().await;
+    let mut ended = AssertUnwindSafe(body(&world)).catch_unwind().await;
+    if ended.is_ok() {
+        ended = AssertUnwindSafe(world.come_to_rest()).catch_unwind().await;
+    }
+    if ended.is_err() {
+        world.tell().await;
+    }
+    for dispatcher in world.dispatchers() {
+        dispatcher.kill().await;
+    }
+    delete_namespace(&world.broker, &world.namespace.to_string()).await;
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let now = jiff::Timestamp::now().as_second();
+        let broker = Broker::connect(&services().amqp_url).await;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        if count == 0 {
+            sweep(&broker, now).await;
+        }
+        let namespace = format!("{OURS}{now}-{}-{count}", std::process::id());
+        Self {
+            namespace: Namespace::parse(&namespace).expect("a namespace"),
+            folder: TempDir::new().expect("a folder"),
+            broker,
+            producer: OnceCell::new(),
+            dispatchers: Mutex::default(),
+            left_on_purpose: Mutex::default(),
+        }
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// A connection of the test's own to the shared broker.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// The name of `queue` here.
+    #[must_use]
+    pub fn queue(&self, queue: Queue) -> String {
+        self.namespace.queue(queue)
+    }
+
+    /// A path for a file of the scenario's.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The endpoints file.
+    #[must_use]
+    pub fn endpoints_file(&self) -> PathBuf {
+        self.path("endpoints.toml")
+    }
+
+    /// Writes the endpoints file, as a careful operator does: whole, or not at all.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn endpoints(&self, endpoints: impl AsRef<[Endpoint]>) {
+        self.endpoints_text(&file(endpoints.as_ref()));
+    }
+
+    /// The same with a text that need not be a valid file.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn endpoints_text(&self, text: &str) {
+        let draft = self.path("endpoints.draft");
+        std::fs::write(&draft, text).expect("written");
+        std::fs::rename(draft, self.endpoints_file()).expect("renamed");
+    }
+
+    /// A dispatcher of this world, to be started.
+    #[must_use]
+    pub fn dispatcher(&self) -> Setup<'_> {
+        Setup::new(self)
+    }
+
+    /// The world looks after a program until the end.
+    pub(crate) fn adopt(&self, dispatcher: Arc<Dispatcher>) {
+        self.dispatchers.lock().unwrap().push(dispatcher);
+    }
+
+    fn dispatchers(&self) -> Vec<Arc<Dispatcher>> {
+        self.dispatchers.lock().unwrap().clone()
+    }
+
+    /// The producer of a booking service.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn producer(&self) -> &Producer {
+        let connect = async || {
+            let settings = Settings::new(&services().amqp_url).expect("a broker's URL");
+            let settings = settings.with_namespace(self.namespace.clone());
+            Producer::connect(settings).await.expect("connected")
+        };
+        self.producer.get_or_init(connect).await
+    }
+
+    /// Publishes an event of the company `acme`.
+    ///
+    /// # Panics
+    /// When it is not stored.
+    pub async fn publish(&self, event_type: &str, data: &str) -> Event {
+        let event = Event::new("acme", event_type, data.to_owned()).expect("an event");
+        self.producer().await.publish(&event).await.expect("stored");
+        event
+    }
+
+    /// Publishes `count` events of the company `acme`, many at once.
+    ///
+    /// # Panics
+    /// When one is not stored.
+    pub async fn publish_many(&self, count: usize, event_type: &str) -> Vec<Event> {
+        use futures_util::StreamExt as _;
+        let events: Vec<Event> = (0..count)
+            .map(|number| {
+                Event::new("acme", event_type, format!("{{\"number\":{number}}}")).expect("an event")
+            })
+            .collect();
+        let mut receipts = self
+            .producer()
+            .await
+            .publish_all(futures_util::stream::iter(events.clone()));
+        while let Some(receipt) = receipts.next().await {
+            receipt.expect("stored");
+        }
+        events
+    }
+
+    /// Messages may lie in this queue when the scenario is over.
+    ///
+    /// # Panics
+    /// When another thread panicked here.
+    pub fn leaves(&self, queue: Queue) {
+        self.left_on_purpose.lock().unwrap().insert(self.queue(queue));
+    }
+
+    /// The messages of `queue`, oldest first; they stay there.
+    pub async fn read(&self, queue: Queue) -> Vec<Stored> {
+        self.broker.read(&self.queue(queue)).await
+    }
+
+    /// Waits until `queue` holds `count` ready messages, and returns them; they stay there.
+    ///
+    /// # Panics
+    /// When there are not as many, or more.
+    pub async fn expect_in(&self, queue: Queue, count: usize, within: Duration) -> Vec<Stored> {
+        let what = format!("{count} messages in {}", self.queue(queue));
+        eventually(within, &what, async || {
+            let ready = self.broker.ready(&self.queue(queue)).await.unwrap_or(0);
+            (ready as usize >= count).then_some(())
+        })
+        .await;
+        let messages = self.read(queue).await;
+        assert_eq!(messages.len(), count, "{what}: {messages:#?}");
+        messages
+    }
+
+    /// Waits until no queue holds anything but those that the scenario named.
+    ///
+    /// # Panics
+    /// When that does not come to pass.
+    pub async fn is_empty_within(&self, within: Duration) {
+        let mut left = Vec::new();
+        let deadline = tokio::time::Instant::now() + within;
+        while tokio::time::Instant::now() < deadline {
+            left = self.leftovers().await;
+            if left.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("messages are left behind after {within:?}: {left:?}");
+    }
+
+    /// What lies ready in queues where nothing should.
+    async fn leftovers(&self) -> Vec<(String, u32)> {
+        let queues = services().queues(&format!("{}.", self.namespace)).await;
+        let mut left = Vec::new();
+        for queue in &queues {
+            let is_log = name(queue) == self.queue(Queue::Attempts);
+            if is_log || self.left_on_purpose.lock().unwrap().contains(name(queue)) {
+                continue;
+            }
+            match self.broker.ready(name(queue)).await {
+                Some(0) | None => {}
+                Some(ready) => left.push((name(queue).to_owned(), ready)),
+            }
+        }
+        left
+    }
+
+    /// Twice, because what a dispatcher holds is only seen when it has let go of it.
+    async fn come_to_rest(&self) {
+        self.is_empty_within(COMES_TO_REST).await;
+        for dispatcher in self.dispatchers() {
+            dispatcher.stop().await;
+        }
+        let left = self.leftovers().await;
+        assert!(left.is_empty(), "programs held messages to the end: {left:?}");
+    }
+
+    async fn tell(&self) {
+        for dispatcher in self.dispatchers() {
+            eprintln!("--- dispatcher {}\n{}", dispatcher.name(), dispatcher.log());
+        }
+        for queue in services().queues(&format!("{}.", self.namespace)).await {
+            let ready = self.broker.ready(name(&queue)).await;
+            eprintln!("--- queue {}: {ready:?} ready", name(&queue));
+        }
+    }
+}
+
+async fn delete_namespace(broker: &Broker, namespace: &str) {
+    let prefix = format!("{namespace}.");
+    let names =
+        |objects: &[serde_json::Value]| objects.iter().map(|it| name(it).to_owned()).collect::<Vec<_>>();
+    let queues = names(&services().queues(&prefix).await);
+    let exchanges = names(&services().exchanges(&prefix).await);
+    broker.delete(&queues, &exchanges).await;
+}
+
+/// Removes what runs left behind that were killed.
+async fn sweep(broker: &Broker, now: i64) {
+    let mut stale = BTreeSet::new();
+    for queue in services().queues(OURS).await {
+        let namespace = name(&queue).split('.').next().unwrap_or_default();
+        let made_at = namespace
+            .trim_start_matches(OURS)
+            .split('-')
+            .next()
+            .and_then(|text| text.parse::<i64>().ok());
+        if made_at.is_some_and(|made_at| now - made_at > STALE_S) {
+            stale.insert(namespace.to_owned());
+        }
+    }
+    for namespace in stale {
+        delete_namespace(broker, &namespace).await;
+    }
+}

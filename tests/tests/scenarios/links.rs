@@ -1,0 +1,194 @@
+//! Cuts and silence between the dispatcher and the broker. Nothing is lost, and what was done is not done again.
+
+use std::time::Duration;
+
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::judge::Judge;
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
+use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+
+use crate::{IN_FLIGHT, SOON};
+
+/// A steady load on one dispatcher whose link to the broker has a fault in the middle of it.
+async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
+    let wire = Wire::to(&services().amqp_url).await;
+    let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
+    world.endpoints([endpoint("ep_crm", &receiver)]);
+    let dispatcher = world
+        .dispatcher()
+        .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+        .start()
+        .await;
+    let load = async {
+        let mut events = Vec::new();
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        for _ in 0..600 {
+            pace.tick().await;
+            events.push(world.publish("booking.created", "{}").await);
+        }
+        events
+    };
+    let fault = async {
+        eventually(SOON, "it is in the middle of it", async || {
+            (receiver.accepted().len() >= 100).then_some(())
+        })
+        .await;
+        fault(&wire).await;
+    };
+    let (events, ()) = tokio::join!(load, fault);
+    let judge = || {
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        judge
+    };
+    eventually(Duration::from_secs(30), "everything is delivered", async || {
+        judge().verdict().lost.is_empty().then_some(())
+    })
+    .await;
+    world.is_empty_within(SOON).await;
+    dispatcher.stop().await;
+    // An acknowledgement that the fault swallows is one that the broker never saw.
+    judge().nothing_is_lost(IN_FLIGHT);
+}
+
+#[tokio::test]
+async fn a_link_that_is_reset_under_load_loses_nothing() {
+    scenario(async |world| {
+        link_fault(world, async |wire| {
+            wire.cut();
+            let tries = wire.accepted() + 2;
+            eventually(SOON, "tries that fail", async || {
+                (wire.accepted() >= tries).then_some(())
+            })
+            .await;
+            wire.restore();
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
+    scenario(async |world| {
+        link_fault(world, async |wire| {
+            let connections = wire.accepted();
+            wire.fall_silent();
+            eventually(
+                Duration::from_secs(20),
+                "both sides notice the silence",
+                async || {
+                    let is_noticed =
+                        wire.accepted() > connections && wire.given_up_by_the_broker() == connections;
+                    is_noticed.then_some(())
+                },
+            )
+            .await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
+    scenario(async |world| {
+        let wire = Wire::to(&services().amqp_url).await;
+        let gate = Gate::closed();
+        let receiver = Receiver::answering(status(200).behind(&gate)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        world.publish_many(5, "booking.created").await;
+        eventually(SOON, "five requests", async || {
+            (receiver.count() == 5).then_some(())
+        })
+        .await;
+        wire.cut();
+        eventually(SOON, "it notices", async || {
+            (!dispatcher.is_ready().await).then_some(())
+        })
+        .await;
+        gate.open();
+        receiver.expect(5, SOON).await;
+        wire.restore();
+        dispatcher.is_ready_within(SOON).await;
+        world.is_empty_within(SOON).await;
+        assert_eq!(receiver.count(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
+    scenario(async |world| {
+        let wire = Wire::to(&services().amqp_url).await;
+        let gate = Gate::closed();
+        let receiver = Receiver::answering(status(200).behind(&gate)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        world.publish_many(5, "booking.created").await;
+        eventually(SOON, "five requests", async || {
+            (receiver.count() == 5).then_some(())
+        })
+        .await;
+        wire.cut();
+        eventually(SOON, "it notices", async || {
+            (!dispatcher.is_ready().await).then_some(())
+        })
+        .await;
+        wire.restore();
+        dispatcher.is_ready_within(SOON).await;
+        gate.open();
+        world.is_empty_within(SOON).await;
+        assert_eq!(receiver.count(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
+    scenario(async |world| {
+        let wire = Wire::to(&services().amqp_url).await;
+        let gate = Gate::closed();
+        let first = status(500).behind(&gate);
+        let receiver = Receiver::scripted(move |request| {
+            if request.attempt() == 1 {
+                first.clone()
+            } else {
+                status(200)
+            }
+        })
+        .await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        world.publish("booking.created", "{}").await;
+        eventually(SOON, "a request", async || (receiver.count() == 1).then_some(())).await;
+        wire.cut();
+        eventually(SOON, "it notices", async || {
+            (!dispatcher.is_ready().await).then_some(())
+        })
+        .await;
+        gate.open();
+        receiver.expect(1, SOON).await;
+        wire.restore();
+        let requests = receiver.expect(2, SOON).await;
+        world.is_empty_within(SOON).await;
+        assert_eq!(receiver.count(), 2);
+        assert!(requests[1].arrived - requests[0].ended.unwrap() >= Duration::from_secs(1));
+    })
+    .await;
+}

@@ -1,0 +1,40 @@
+//! What Hookline promises, played through against a real broker, real receivers and the real programs, in the order in
+//! which an event moves. One binary, so that all scenarios run side by side, each in a namespace of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a scenario fails by panicking, and plays programs that may do anything"
+)]
+
+// The blank lines keep the order in which an event moves.
+mod publish; // into the broker
+
+mod routing; // who gets what
+
+mod formats; // what a receiver reads
+mod signatures; // how it knows that it is from us
+
+mod retries; // what happens when it does not take it
+
+mod dead_letters; // what a person does when nothing helped
+mod rejected; // what nobody can understand
+
+mod records; // what the log keeps
+
+mod saturation; // an endpoint that hangs, and its neighbours
+mod start_and_stop; // how a dispatcher comes and goes
+
+mod links; // a link to the broker that is cut
+
+mod crashes; // a program, or the broker, that dies
+
+use std::time::Duration;
+
+/// Long enough for anything that should happen at once, on a machine that is busy with other scenarios.
+const SOON: Duration = Duration::from_secs(15);
+
+/// What one dispatcher may have in flight for one endpoint, by default.
+const IN_FLIGHT: usize = 32;

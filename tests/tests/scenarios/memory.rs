@@ -1,0 +1,230 @@
+//! Receivers that want our memory: fifty at once, again and again, and the dispatcher stays within its share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::schedule::Delay;
+use hookline_common::topology::Queue;
+use hookline_tests::endpoint::Endpoint;
+use hookline_tests::hostile::{Peer, Talk};
+use hookline_tests::{eventually, scenario};
+use tokio::sync::Barrier;
+use tokio::time::timeout;
+
+use crate::SOON;
+
+/// Receivers at once.
+const AT_ONCE: usize = 50;
+/// How often all of them get an event.
+const ROUNDS: usize = 4;
+/// What the dispatcher may take more than when it has nothing to do.
+const SHARE_KB: u64 = 30 * 1024;
+/// The request timeout, and so the longest that anything below lasts.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a receiver waits for the others, so that all pour at once.
+const GATHERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// The resident memory of a process as the kernel has it, in KiB: now, and its peak since it was last forgotten.
+fn resident_kb(pid: &str) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    let field = |name: &str| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect(name);
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// Lets fifty receivers with this script have event after event, and looks at how far the dispatcher's memory rises.
+async fn assert_flat<F>(script: impl Fn(Talk) -> F + Send + Sync + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let script = Arc::new(script);
+    let together = Arc::new(Barrier::new(AT_ONCE));
+    let peer = Peer::start(move |mut talk| {
+        let (script, together) = (Arc::clone(&script), Arc::clone(&together));
+        async move {
+            talk.request().await;
+            // Where the machine is too slow for all to meet, they are late together.
+            drop(timeout(GATHERS_WITHIN, together.wait()).await);
+            script(talk).await;
+        }
+    })
+    .await;
+    scenario(async |world| {
+        let later = Queue::Retry(Delay::from_seconds(60));
+        world.leaves(later);
+        let endpoints: Vec<_> = (0..AT_ONCE)
+            .map(|number| Endpoint::at(&format!("ep_{number}"), &format!("{}/{number}", peer.url())))
+            .collect();
+        world.endpoints(endpoints);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_RETRY_SCHEDULE", "60s")
+            .set("HOOKLINE_REQUEST_TIMEOUT", "2s")
+            .start()
+            .await;
+        let name = dispatcher.name();
+        let pid = name.split(' ').nth(1).expect("its pid");
+        let (idle, _) = resident_kb(pid);
+        // 5 has the kernel forget the peak (proc_pid_clear_refs(5)).
+        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of ours");
+        for round in 1..=ROUNDS {
+            world.publish("booking.created", "{}").await;
+            peer.is_left(round * AT_ONCE, SOON).await;
+        }
+        let (_, peak) = resident_kb(pid);
+        assert_eq!(peer.posts(), ROUNDS * AT_ONCE);
+        assert!(
+            peak <= idle + SHARE_KB,
+            "{idle} KiB without anything to do, {peak} KiB at the worst"
+        );
+        eprintln!(
+            "idle {idle} KiB, peak {peak} KiB, +{} KiB",
+            peak.saturating_sub(idle)
+        );
+        eventually(SOON, "all attempts are settled", async || {
+            let unsettled = world.broker().ready(&world.queue(Queue::Deliveries)).await;
+            (unsettled == Some(0)).then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c04_endless_bodies() {
+    let chunk = [b"4000\r\n".as_slice(), &[b'a'; 0x4000], b"\r\n"].concat();
+    assert_flat(move |mut talk| {
+        let chunk = chunk.clone();
+        async move {
+            talk.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .await;
+            talk.pour(chunk, Duration::ZERO).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c05_bodies_of_ten_gigabytes() {
+    let block = vec![b'a'; 64 * 1024];
+    assert_flat(move |mut talk| {
+        let block = block.clone();
+        async move {
+            talk.say("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
+                .await;
+            talk.pour(block, Duration::ZERO).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c06_heads_without_end() {
+    let lines = "x-a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(500);
+    assert_flat(move |mut talk| {
+        let lines = lines.clone();
+        async move {
+            talk.say("HTTP/1.1 200 OK\r\n").await;
+            talk.pour(lines, Duration::ZERO).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c06_heads_that_fill_the_buffer_and_then_stall() {
+    // As much as is taken without a word, held until the time is up.
+    assert_flat(|mut talk| async move {
+        talk.say("HTTP/1.1 200 OK\r\nx-a: ").await;
+        let mut sent = 0;
+        while sent < 60 * 1024 && talk.say([b'a'; 4096]).await {
+            sent += 4096;
+        }
+        talk.fall_silent().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c07_heads_that_are_as_large_as_is_taken_before_endless_bodies() {
+    let lines = format!("x-a: {}\r\n", "a".repeat(4_000)).repeat(98);
+    assert_flat(move |mut talk| {
+        let lines = lines.clone();
+        async move {
+            talk.say(format!(
+                "HTTP/1.1 200 OK\r\n{lines}Content-Length: 10000000000\r\n\r\n"
+            ))
+            .await;
+            talk.pour([b'a'; 64 * 1024], Duration::ZERO).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c08_bombs_of_512_megabytes() {
+    // gzip's header, a deflate block of fixed codes with one zero in it, and then "258 times the byte before" for ever:
+    // eight of those are 13 bytes.
+    const BEGUN: [u8; 12] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x62, 0x18];
+    const EIGHT: [u8; 13] = [
+        0x05, 0xa3, 0x60, 0x14, 0x8c, 0x82, 0x51, 0x30, 0x0a, 0x46, 0xc1, 0x28, 0x18,
+    ];
+    const TIMES: usize = 1_000;
+    const UNPACKED: usize = 8 * 258 * TIMES;
+    assert_flat(|mut talk| async move {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n";
+        talk.say(head).await;
+        talk.say(BEGUN).await;
+        let mut unpacked = 0;
+        while unpacked < 512 * 1024 * 1024 && talk.say(EIGHT.repeat(TIMES)).await {
+            unpacked += UNPACKED;
+        }
+        talk.fall_silent().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c21_chunks_and_trailers_without_end() {
+    assert_flat(|mut talk| async move {
+        let begun = if talk.number.is_multiple_of(2) {
+            "1;a="
+        } else {
+            "0\r\nx-a: "
+        };
+        talk.say(format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{begun}"
+        ))
+        .await;
+        talk.pour([b'a'; 16 * 1024], Duration::ZERO).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c02_early_hints_for_ever() {
+    let hint = format!(
+        "HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n",
+        "a".repeat(8 * 1024)
+    );
+    assert_flat(move |mut talk| {
+        let hint = hint.clone();
+        async move { talk.pour(hint, Duration::from_millis(5)).await }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c03_bodies_that_drip() {
+    assert_flat(|mut talk| async move {
+        talk.say("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            .await;
+        talk.pour([b'a'; 256], TIMEOUT / 50).await;
+    })
+    .await;
+}

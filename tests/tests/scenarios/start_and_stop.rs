@@ -1,0 +1,192 @@
+//! How a dispatcher comes up, waits, refuses and goes.
+
+use std::time::Duration;
+
+use hookline_common::topology::{PARK_DELAYS, Queue};
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::message::text;
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
+use hookline_tests::{Receiver, eventually, scenario, status};
+use lapin::types::AMQPValue;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::SOON;
+
+#[tokio::test]
+async fn a_dispatcher_waits_for_a_broker_that_is_away_and_says_so_once_for_each_try() {
+    scenario(async |world| {
+        world.endpoints([]);
+        let wire = Wire::to(&services().amqp_url).await;
+        wire.cut();
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .launch();
+        eventually(SOON, "a third try", async || (wire.accepted() >= 3).then_some(())).await;
+        let ready = dispatcher.get("/readyz").await.unwrap();
+        assert_eq!(ready.status, 503);
+        assert!(ready.body.contains("broker"), "{}", ready.body);
+        assert_eq!(dispatcher.get("/healthz").await.unwrap().status, 200);
+        eventually(SOON, "one line for each try", async || {
+            let tries = wire.accepted();
+            let log = dispatcher.log();
+            let lines = log
+                .lines()
+                .filter(|line| line.contains("no connection to the broker"));
+            (lines.count() == tries && wire.accepted() == tries).then_some(())
+        })
+        .await;
+        wire.restore();
+        dispatcher.is_ready_within(SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_ends_the_start_with_a_way_out() {
+    scenario(async |world| {
+        world.endpoints([]);
+        let queue = world.queue(Queue::Deliveries);
+        let arguments = [
+            ("x-queue-type", text("quorum")),
+            ("x-delivery-limit", AMQPValue::LongInt(7)),
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-routing-key", text(&world.queue(Queue::Rejected))),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
+        ];
+        world.broker().declare(&queue, &arguments).await;
+        let start = Instant::now();
+        let dispatcher = world.dispatcher().launch();
+        let ended = dispatcher.ends_within(SOON).await;
+        assert_eq!(ended.code(), Some(1));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        let error = dispatcher.says("hookline-dispatcher: ", SOON).await;
+        for part in [&queue, "x-delivery-limit", " 7", "1000", "delete"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_settings_are_all_named_at_once_before_any_port_is_opened() {
+    scenario(async |world| {
+        let port = hookline_tests::ports::free_port();
+        let dispatcher = world
+            .dispatcher()
+            .unset("HOOKLINE_ENDPOINTS_FILE")
+            .set("HOOKLINE_HTTP_ADDR", format!("127.0.0.1:{port}"))
+            .set("HOOKLINE_RETRY_SCHEDULE", "1x,0s")
+            .set("HOOKLINE_PREFETCH", "0")
+            .set("HOOKLINE_NAMESPACE", "a b")
+            .set("HOOKLINE_ALLOW_CIDRS", "0.0.0.0/0")
+            .set("HOOKLINE_REQUEST_TIMEOUT", "soon")
+            .set("HOOKLINE_RECORDS", "perhaps")
+            .set("HOOKLINE_AMQP_URL", "amqp://guest:s3cret@host:port")
+            .launch();
+        let mut was_open = false;
+        let ended = {
+            let ending = dispatcher.ends_within(SOON);
+            let mut ending = std::pin::pin!(ending);
+            loop {
+                tokio::select! {
+                    ended = &mut ending => break ended,
+                    connected = TcpStream::connect(("127.0.0.1", port)) => {
+                        was_open |= connected.is_ok();
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        };
+        assert_eq!((ended.code(), was_open), (Some(2), false));
+        dispatcher.says("wrong", SOON).await;
+        let error = dispatcher.log();
+        for part in [
+            "HOOKLINE_ENDPOINTS_FILE",
+            "HOOKLINE_RETRY_SCHEDULE",
+            "HOOKLINE_PREFETCH",
+            "HOOKLINE_NAMESPACE",
+            "HOOKLINE_ALLOW_CIDRS",
+            "HOOKLINE_REQUEST_TIMEOUT",
+            "HOOKLINE_RECORDS",
+            "HOOKLINE_AMQP_URL",
+            "\"a b\"",
+            "perhaps",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!error.contains("s3cret"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broken_endpoints_file_ends_the_start_with_every_fault_in_it() {
+    scenario(async |world| {
+        world.endpoints_text(
+            "[[endpoint]]\nid = \"ep_crm\"\ncompany = \"acme\"\nurl = \"ftp://x\"\nevents = [\"A\"]\n",
+        );
+        let dispatcher = world.dispatcher().launch();
+        assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(2));
+        dispatcher.says("fault", SOON).await;
+        let error = dispatcher.log();
+        for part in ["ep_crm", "events", "secret"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives_the_rest_back() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200).after(Duration::from_millis(500))).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let first = world.dispatcher().start().await;
+        let events = world.publish_many(300, "booking.created").await;
+        eventually(SOON, "it is in the middle of it", async || {
+            (receiver.accepted().len() >= 40).then_some(())
+        })
+        .await;
+        first.terminate().await;
+        let asked = Instant::now();
+        eventually(SOON, "it is no longer ready", async || {
+            (!first.is_ready().await).then_some(())
+        })
+        .await;
+        assert!(
+            asked.elapsed() < Duration::from_millis(400),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert_eq!(first.ends_within(SOON).await.code(), Some(0));
+        // All that was begun has been answered, and all that was answered has been settled.
+        assert!(receiver.requests().iter().all(|request| request.ended.is_some()));
+        let done = receiver.count();
+        assert!(done < 300, "nothing was left to give back");
+        // What moves between two queues is in neither for a moment.
+        eventually(SOON, "the rest is in the queues", async || {
+            let mut left = 0;
+            for queue in [Queue::Events, Queue::Due]
+                .into_iter()
+                .chain(PARK_DELAYS.map(Queue::Park))
+            {
+                left += world.broker().ready(&world.queue(queue)).await.unwrap() as usize;
+            }
+            (done + left == 300).then_some(())
+        })
+        .await;
+
+        world.dispatcher().start().await;
+        receiver.expect(300, Duration::from_secs(30)).await;
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}

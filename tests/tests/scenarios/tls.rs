@@ -1,0 +1,382 @@
+//! Whom we talk to under TLS: only who proves to be whom the URL names, in time, and nobody else hears a byte of HTTP.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::hostile::certificates::{Authority, Identity};
+use hookline_tests::hostile::rig::loopback;
+use hookline_tests::hostile::{NameServer, Peer, Rig, Talk, Tried, a};
+use hookline_tests::ports::free_port;
+use hookline_tests::services::services;
+use hookline_tests::{Receiver, eventually, scenario, status};
+use rustls::version::{TLS12, TLS13};
+use tokio::process::Command;
+use tokio_rustls::TlsAcceptor;
+
+use crate::SOON;
+
+/// The name that every receiver here has.
+const NAME: &str = "hooks.example.com";
+/// The request timeout where it is what ends the attempt.
+const SHORT: Duration = Duration::from_secs(1);
+/// The request timeout where it must not be what ends the attempt.
+const LONG: Duration = Duration::from_secs(30);
+/// What an attempt that ends by itself may take on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// How far from its time a timeout may be.
+const TOLERANCE: Duration = Duration::from_millis(500);
+
+/// Whoever sends to receivers of that name, and trusts one authority besides the system's.
+struct Sender {
+    rig: Rig,
+    _names: NameServer,
+}
+
+impl Sender {
+    async fn trusting(authority: &Authority, timeout: Duration) -> Self {
+        let names = NameServer::knowing(vec![a(NAME, "127.0.0.1")]).await;
+        let rig = Rig::with(loopback(), names.resolver(), Some(&authority.pem()), timeout);
+        Self { rig, _names: names }
+    }
+
+    async fn try_once(&self, peer: &Peer) -> Tried {
+        self.rig.attempt(&peer.https_url(NAME)).await
+    }
+}
+
+async fn kind_behind(tls: TlsAcceptor) -> Peer {
+    Peer::listen("127.0.0.1:0", Some(tls), Talk::be_kind).await
+}
+
+/// A handshake fault with a reason, at once, after which nobody has heard a byte of HTTP.
+fn assert_tls_error(tried: &Tried, peer: &Peer, reason: &str) {
+    assert_eq!(tried.end(), ("tls_error", None), "{reason}: {tried:?}");
+    assert!(tried.error().contains(reason), "{reason}: {tried:?}");
+    assert!(tried.took < AT_ONCE, "{reason}: {tried:?}");
+    assert_eq!(
+        (peer.connections(), peer.bytes(), peer.posts()),
+        (1, 0, 0),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn c25_a_certificate_of_a_root_in_the_file_is_trusted_and_names_come_from_the_url() {
+    let authority = Authority::new("ours");
+    let peer = kind_behind(authority.vouch_for(&[NAME]).acceptor()).await;
+    let sender = Sender::trusting(&authority, LONG).await;
+    assert_eq!(sender.try_once(&peer).await.end(), ("delivered", Some(200)));
+    assert_eq!(peer.server_names(), [Some(NAME.to_owned())]);
+    assert_eq!(
+        peer.requests()[0].values("host"),
+        [format!("{NAME}:{}", peer.port())]
+    );
+
+    // An address has no place in SNI, and is proven by the certificate all the same.
+    let peer = kind_behind(authority.vouch_for(&["127.0.0.1"]).acceptor()).await;
+    let tried = sender.rig.attempt(&peer.https_url("127.0.0.1")).await;
+    assert_eq!(tried.end(), ("delivered", Some(200)));
+    assert_eq!(peer.server_names(), [None]);
+}
+
+#[tokio::test]
+async fn c25_a_connection_of_tls_is_kept_and_proven_once() {
+    let authority = Authority::new("ours");
+    let peer = kind_behind(authority.vouch_for(&[NAME]).acceptor()).await;
+    let sender = Sender::trusting(&authority, LONG).await;
+    for _ in 0..3 {
+        assert_eq!(sender.try_once(&peer).await.end(), ("delivered", Some(200)));
+    }
+    assert_eq!((peer.posts(), peer.connections()), (3, 1));
+}
+
+#[tokio::test]
+async fn c25_a_certificate_that_proves_nothing_is_a_tls_error_with_a_reason() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    let sender = Sender::trusting(&ours, LONG).await;
+    for (identity, reason) in [
+        (ours.vouched_for(&[NAME]), "expired"),
+        (ours.vouch_for(&["hooks.example.org"]), "not valid for name"),
+        (ours.vouch_for(&["example.com"]), "not valid for name"),
+        (ours.vouch_for(&["127.0.0.1"]), "not valid for name"),
+        (ours.vouch_for(&["*.example.org"]), "not valid for name"),
+        (Identity::self_signed(&[NAME]), "UnknownIssuer"),
+        (other.vouch_for(&[NAME]), "UnknownIssuer"),
+    ] {
+        let peer = kind_behind(identity.acceptor()).await;
+        assert_tls_error(&sender.try_once(&peer).await, &peer, reason);
+    }
+}
+
+#[tokio::test]
+async fn c26_what_is_no_tls_is_a_tls_error_at_once() {
+    let sender = Sender::trusting(&Authority::new("ours"), LONG).await;
+    for (answer, is_reset) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            false,
+        ),
+        ("SSH-2.0-OpenSSH_9.2\r\n", false),
+        ("", false),
+        ("", true),
+        ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}", false),
+    ] {
+        let peer = Peer::start(move |mut talk| async move {
+            talk.read().await;
+            talk.say(answer).await;
+            if is_reset {
+                talk.reset();
+            }
+        })
+        .await;
+        let tried = sender.try_once(&peer).await;
+        assert_eq!(tried.end(), ("tls_error", None), "{answer:?}: {tried:?}");
+        assert!(tried.error().len() > "TLS handshake failed: ".len(), "{tried:?}");
+        assert!(
+            tried.took < AT_ONCE && peer.connections() == 1,
+            "{answer:?}: {tried:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c26_a_handshake_that_is_stuck_is_a_tls_error_when_the_time_is_up() {
+    let sender = Sender::trusting(&Authority::new("ours"), SHORT).await;
+    // Nothing at all, and a record that grows by a byte at a time.
+    let silent = Peer::start(Talk::fall_silent).await;
+    let dripping = Peer::start(|mut talk| async move {
+        talk.say([0x16, 3, 3, 0x3f, 0xff]).await;
+        talk.pour([2], Duration::from_millis(50)).await;
+    })
+    .await;
+    let (first, second) = tokio::join!(sender.try_once(&silent), sender.try_once(&dripping));
+    for (tried, peer) in [(first, silent), (second, dripping)] {
+        assert_eq!(tried.end(), ("tls_error", None), "{tried:?}");
+        assert!(
+            tried.took + TOLERANCE / 10 >= SHORT && tried.took <= SHORT + TOLERANCE,
+            "{tried:?}"
+        );
+        peer.is_left(1, TOLERANCE).await;
+        assert_eq!(peer.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn c26_a_receiver_that_is_slow_after_the_handshake_is_a_timeout() {
+    let authority = Authority::new("ours");
+    let peer = Peer::listen(
+        "127.0.0.1:0",
+        Some(authority.vouch_for(&[NAME]).acceptor()),
+        Talk::fall_silent,
+    )
+    .await;
+    let tried = Sender::trusting(&authority, SHORT).await.try_once(&peer).await;
+    assert_eq!(tried.end(), ("timeout", None), "{tried:?}");
+    peer.is_left(1, TOLERANCE).await;
+}
+
+#[tokio::test]
+async fn c26_a_demand_for_a_client_certificate_is_a_tls_error() {
+    let authority = Authority::new("ours");
+    let sender = Sender::trusting(&authority, LONG).await;
+    for version in [&TLS12, &TLS13] {
+        // With TLS 1.3 the client has finished its handshake, and sent its request, before it hears of the refusal.
+        for _ in 0..20 {
+            let acceptor = authority.only_with_client_certificate(authority.vouch_for(&[NAME]), version);
+            let peer = kind_behind(acceptor).await;
+            assert_tls_error(&sender.try_once(&peer).await, &peer, "ertificate");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c26_tls_1_0_and_1_1_are_not_spoken() {
+    if !Command::new("openssl")
+        .arg("version")
+        .output()
+        .await
+        .is_ok_and(|output| output.status.success())
+    {
+        eprintln!("NOT RUN: c26_tls_1_0_and_1_1_are_not_spoken needs openssl, which is not installed");
+        return;
+    }
+    let authority = Authority::new("ours");
+    let sender = Sender::trusting(&authority, SHORT).await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let identity = authority.vouch_for(&[NAME]);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("cert.pem"), &identity.certificate_pem).unwrap();
+    std::fs::write(path("key.pem"), &identity.key_pem).unwrap();
+    for (version, is_spoken) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true)] {
+        let port = free_port();
+        let address = format!("127.0.0.1:{port}");
+        let old = ["-cipher", "ALL:@SECLEVEL=0", version];
+        let mut server = Command::new("openssl")
+            .args(["s_server", "-accept", &address, "-www", "-quiet"])
+            .args(["-cert", &path("cert.pem"), "-key", &path("key.pem")])
+            .args(old)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // It is up, and speaks with whoever speaks as it does.
+        eventually(SOON, "openssl answers its like", async || {
+            let client = Command::new("openssl")
+                .args(["s_client", "-connect", &address])
+                .args(old)
+                .stdin(Stdio::null())
+                .output();
+            client.await.unwrap().status.success().then_some(())
+        })
+        .await;
+        let tried = sender.rig.attempt(&format!("https://{NAME}:{port}/")).await;
+        // It has no answer to a POST, so that the attempt which gets through fails later.
+        let is_tls_error = tried.record.outcome.as_str() == "tls_error";
+        assert_eq!(is_tls_error, !is_spoken, "{version}: {tried:?}");
+        assert!(is_spoken || tried.took < SHORT, "{version}: {tried:?}");
+        server.kill().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn c14_tls_that_breaks_off_after_the_head_does_not_undo_the_status() {
+    let authority = Authority::new("ours");
+    let sender = Sender::trusting(&authority, LONG).await;
+    for (answer, is_whole, is_reset) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", true, false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhi", false, false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhi", false, true),
+        // Without its own goodbye TLS cannot tell an end from a cut.
+        ("HTTP/1.0 200 OK\r\n\r\nhi", false, false),
+    ] {
+        let acceptor = authority.vouch_for(&[NAME]).acceptor();
+        let peer = Peer::listen("127.0.0.1:0", Some(acceptor), move |mut talk| async move {
+            talk.request().await;
+            talk.say(answer).await;
+            if is_reset {
+                talk.reset();
+            }
+        })
+        .await;
+        let tried = sender.try_once(&peer).await;
+        assert_eq!(tried.end(), ("delivered", Some(200)), "{answer:?}: {tried:?}");
+        assert_eq!(tried.is_body_incomplete(), !is_whole, "{answer:?}: {tried:?}");
+        assert_eq!(peer.posts(), 1);
+    }
+}
+
+#[tokio::test]
+async fn c13_tls_that_breaks_off_before_a_status_is_a_protocol_error() {
+    let authority = Authority::new("ours");
+    let sender = Sender::trusting(&authority, LONG).await;
+    for is_reset in [false, true] {
+        let acceptor = authority.vouch_for(&[NAME]).acceptor();
+        let peer = Peer::listen("127.0.0.1:0", Some(acceptor), move |mut talk| async move {
+            talk.request().await;
+            if is_reset {
+                talk.reset();
+            }
+        })
+        .await;
+        let tried = sender.try_once(&peer).await;
+        assert_eq!(tried.end(), ("protocol_error", None), "{tried:?}");
+        assert_eq!((peer.posts(), peer.connections()), (1, 1));
+    }
+}
+
+/// The broker's plain port behind TLS, and its URL.
+async fn broker_behind(identity: Identity) -> (Peer, String) {
+    let plain: url::Url = services().amqp_url.parse().expect("an AMQP URL");
+    let target = format!(
+        "{}:{}",
+        plain.host_str().expect("a host"),
+        plain.port().unwrap_or(5672)
+    );
+    let peer = Peer::listen("127.0.0.1:0", Some(identity.acceptor()), move |talk| {
+        let target = target.clone();
+        async move { talk.carry_to(&target).await }
+    })
+    .await;
+    let url = services().amqp_url.replacen("amqp://", "amqps://", 1).replacen(
+        &format!(":{}", plain.port().unwrap_or(5672)),
+        &format!(":{}", peer.port()),
+        1,
+    );
+    (peer, url)
+}
+
+#[tokio::test]
+async fn a_broker_over_amqps_is_trusted_by_the_file_of_its_authority() {
+    let authority = Authority::new("the broker's");
+    let (broker, url) = broker_behind(authority.vouch_for(&["127.0.0.1"])).await;
+    scenario(async |world| {
+        std::fs::write(world.path("ca.pem"), authority.pem()).unwrap();
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", url)
+            .set(
+                "HOOKLINE_AMQP_CA_FILE",
+                world.path("ca.pem").display().to_string(),
+            )
+            .start()
+            .await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect_one(SOON).await;
+        assert!(!broker.server_names().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_over_amqps_that_proves_nothing_is_not_talked_to_and_the_log_says_why() {
+    scenario(async |world| {
+        let authority = Authority::new("the broker's");
+        std::fs::write(world.path("ca.pem"), authority.pem()).unwrap();
+        world.endpoints([]);
+        for (identity, ca_file, reason) in [
+            (authority.vouch_for(&["127.0.0.1"]), None, "UnknownIssuer"),
+            (
+                authority.vouch_for(&["broker.example.com"]),
+                Some("ca.pem"),
+                "not valid for name",
+            ),
+            (authority.vouched_for(&["127.0.0.1"]), Some("ca.pem"), "expired"),
+        ] {
+            let (broker, url) = broker_behind(identity).await;
+            let mut setup = world.dispatcher().set("HOOKLINE_AMQP_URL", url);
+            if let Some(file) = ca_file {
+                setup = setup.set("HOOKLINE_AMQP_CA_FILE", world.path(file).display().to_string());
+            }
+            let dispatcher = setup.launch();
+            let line = dispatcher.says(reason, SOON).await;
+            assert!(!line.contains("guest:guest"), "{line}");
+            assert!(!dispatcher.is_ready().await);
+            assert_eq!(broker.bytes(), 0);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_roots_that_holds_none_is_refused_at_the_start() {
+    scenario(async |world| {
+        world.endpoints([]);
+        let path = world.path("ca.pem").display().to_string();
+        for text in [
+            "",
+            "no certificate",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let dispatcher = world.dispatcher().set("HOOKLINE_CA_FILE", path.clone()).launch();
+            assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(2), "{text:?}");
+            dispatcher.says("HOOKLINE_CA_FILE", SOON).await;
+        }
+    })
+    .await;
+}
