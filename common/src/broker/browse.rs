@@ -25,9 +25,9 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::connect::{LinkSettings, in_time, open, open_channel};
 use super::declare::{QueueDepth, depth_on};
 use super::error::BrokerError;
-use super::link::{LinkSettings, in_time, open, open_channel};
 use super::wire::Message;
 
 /// So many consumers of one channel are given back in order.

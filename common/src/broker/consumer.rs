@@ -7,8 +7,9 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
 
+use super::connect::{LinkSettings, in_time, open_channel};
 use super::error::BrokerError;
-use super::link::{Established, Link, LinkSettings, NoLink, Prepare, in_time, open_channel};
+use super::link::{Established, Link, NoLink, Prepare};
 use super::wire::Message;
 
 /// Consumes over a connection of its own, apart from any that publishes: a broker in alarm stalls whole connections.

@@ -8,9 +8,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 use tokio::time::Instant;
 
+use super::connect::{LinkSettings, in_time, open, open_channel};
 use super::error::{BrokerError, NOT_FOUND};
-use super::link::{LinkSettings, open};
-use super::link::{in_time, open_channel};
 use crate::topology::{Argument, QueueSpec, Topology};
 
 const ACCESS_REFUSED: u16 = 403;

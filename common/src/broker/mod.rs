@@ -4,20 +4,21 @@
 //! [`Consumer`] takes messages from it. Every wait on the broker has a deadline, because the library's own
 //! recovery and its calls on a blocked connection were seen to hang.
 
-mod browse;
-mod consumer;
-mod declare;
-mod error;
-mod link;
-mod publisher;
-mod url;
-mod wire;
+mod url; // where it is, and who we are there
+mod error; // what can go wrong
+mod connect; // one connection
+mod link; // one that comes back
+mod declare; // the topology, made so
+mod wire; // a message as it is carried
+mod publisher; // in: confirmed and routed
+mod consumer; // out: taken, and acknowledged
+mod browse; // looked at, and given back
 
 pub use browse::{Browser, Held, HeldReceipt};
+pub use connect::LinkSettings;
 pub use consumer::{Acker, Consumer, Incoming, Subscription};
 pub use declare::{Discrepancy, DiscrepancyKind, QueueDepth, check, declare};
 pub use error::BrokerError;
-pub use link::LinkSettings;
 pub use publisher::{Address, PublishFault, Publisher, Stored};
 pub use url::{BrokerUrl, InvalidBrokerUrl};
 pub use wire::{Headers, Message, WrongType};

@@ -9,9 +9,10 @@ use lapin::{Channel, Confirmation, Connection};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::error;
 
+use super::connect::{LinkSettings, in_time, open_channel};
 use super::declare::declare_on;
 use super::error::BrokerError;
-use super::link::{Established, Link, LinkSettings, NoLink, Prepare, in_time, open_channel};
+use super::link::{Established, Link, NoLink, Prepare};
 use super::wire::Message;
 use crate::topology::{Namespace, Queue, Topology};
 

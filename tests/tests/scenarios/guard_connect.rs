@@ -1,5 +1,5 @@
 //! Where a connection may go: whatever name servers say, and however an address is spelt, nothing leaves for a place
-//! that is not allowed. The names of the tests are the rows of the list of cases.
+//! that is not allowed.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -16,6 +16,8 @@ mod routing; // who gets what
 
 mod formats; // what a receiver reads
 mod signatures; // how it knows that it is from us
+mod conformance; // how others' libraries know it
+mod seed_receivers; // what customers run behind an endpoint
 
 mod retries; // what happens when it does not take it
 
