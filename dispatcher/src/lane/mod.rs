@@ -1,7 +1,7 @@
 //! Fairness between endpoints: each has a lane of its own, with a few requests in flight and a short queue.
 //!
 //! Three things keep an endpoint that hangs from being anyone else's problem. Its requests in flight are limited, and
-//! the limit follows what it bears ([`limit`]). What would wait longer than the shortest park time is set aside on the
+//! the limit follows what it bears. What would wait longer than the shortest park time is set aside on the
 //! broker. And all endpoints together that have not shown of late that they answer hold at most half of a window, so
 //! that even more hung endpoints than the window is wide leave room for the others.
 //!
