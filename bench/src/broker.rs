@@ -28,6 +28,12 @@ struct Node {
     os_pid: String,
 }
 
+#[derive(Deserialize)]
+struct Alarms {
+    mem_alarm: bool,
+    disk_free_alarm: bool,
+}
+
 impl Broker {
     /// Asks nothing yet.
     ///
@@ -56,6 +62,17 @@ impl Broker {
         let [node] = nodes.as_slice() else { return Ok(None) };
         let pid = node.os_pid.parse().ok();
         Ok(pid.filter(|pid| machine::program(*pid).is_some_and(|name| name.contains("beam"))))
+    }
+
+    /// What keeps the broker from taking messages, if anything does: it holds back publishers and says nothing to them.
+    pub(crate) async fn alarm(&self) -> Option<&'static str> {
+        let nodes = self.get("/api/nodes?columns=mem_alarm,disk_free_alarm").await;
+        let nodes: Vec<Alarms> = nodes.ok()?;
+        if nodes.iter().any(|node| node.mem_alarm) {
+            return Some("the broker has reached its memory limit, vm_memory_high_watermark");
+        }
+        let is_full = nodes.iter().any(|node| node.disk_free_alarm);
+        is_full.then_some("the broker has reached its disk limit, disk_free_limit")
     }
 
     /// Deletes everything that this run has made.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{dlq, listen, publish, topology};
+use crate::commands::{completions, dlq, endpoints, listen, publish, sign, tail, topology, verify};
 use crate::settings::Flags;
 use crate::{out, text};
 
@@ -14,8 +14,10 @@ Examples:
   hookline topology apply
   hookline listen --port 9000 --secret whsec_…
   hookline publish --company acme --type booking.created --data '{\"booking\":{\"id\":\"bkg_1\"}}'
+  hookline tail --company acme
   hookline dlq list --since 2h
   hookline dlq retry --all --company acme
+  hookline endpoints check endpoints.toml
 
 Settings that may hold a secret have no flag:
   HOOKLINE_AMQP_URL (or HOOKLINE_AMQP_URL_FILE, the path of a file that holds it)
@@ -47,11 +49,18 @@ pub(crate) enum Command {
     Listen(listen::ListenArgs),
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    Tail(tail::TailArgs),
     #[command(subcommand)]
     Topology(topology::TopologyCommand),
+    #[command(subcommand)]
+    Endpoints(endpoints::EndpointsCommand),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
+    Completions(completions::CompletionsArgs),
 }
 
-/// Prints help or version where they were asked for, else why the command line is not understood, on one line.
+/// Prints help or version where they were asked for, else why the command line is not understood, on one
+/// line.
 pub(crate) fn answer(error: &clap::Error) -> ExitCode {
     let is_help = matches!(
         error.kind(),
@@ -122,6 +131,12 @@ mod tests {
             "hookline dlq retry --all --since 2030-01-01T00:00:00Z",
             "hookline dlq purge --yes",
             "hookline topology check --retry-schedule 1s,2s",
+            "hookline tail --company acme --endpoint ep_1 --from 5m --json",
+            "hookline endpoints check endpoints.toml --allow-http true",
+            "hookline sign --secret s --previous-secret-file f --id evt_1 --data -",
+            "hookline verify --secret s --secret-file f --meeva-signature v --data {}",
+            "hookline verify --secret s --id i --timestamp 1 --signature v --now 2 --data {}",
+            "hookline completions zsh",
         ] {
             assert!(parses(good), "{good}");
         }
@@ -139,6 +154,15 @@ mod tests {
             "hookline dlq retry",
             "hookline dlq retry --all evt_1",
             "hookline dlq retry a.b",
+            "hookline tail --from yesterday",
+            "hookline endpoints check",
+            "hookline sign --id evt_1 --data {}",
+            "hookline sign --secret s --secret-file f --id evt_1 --data {}",
+            "hookline verify --secret s --data {}",
+            "hookline verify --meeva-signature v --data {}",
+            "hookline verify --secret s --id i --data {}",
+            "hookline verify --secret s --meeva-signature v --id i --timestamp 1 --signature v --data {}",
+            "hookline completions cmd",
         ] {
             assert!(!parses(bad), "{bad}");
         }

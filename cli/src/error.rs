@@ -42,8 +42,8 @@ impl CliError {
             BrokerError::Mismatch(discrepancy) => Self::Broker(discrepancy.to_string()),
             BrokerError::Unreachable(_) | BrokerError::Call { .. } | BrokerError::NoAnswer { .. } => {
                 Self::Broker(format!(
-                    "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user and \
-                     vhost (HOOKLINE_AMQP_URL)"
+                    "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user \
+                     and vhost (HOOKLINE_AMQP_URL)"
                 ))
             }
         }

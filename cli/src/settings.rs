@@ -12,9 +12,11 @@ use tracing_subscriber::EnvFilter;
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
-    #[arg(long, global = true, value_name = "NAME", help = help(&variables::NAMESPACE), help_heading = "Settings")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    #[arg(help = help(&variables::NAMESPACE))]
     namespace: Option<String>,
-    #[arg(long, global = true, value_name = "FILE", help = help(&variables::AMQP_CA_FILE), help_heading = "Settings")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[arg(help = help(&variables::AMQP_CA_FILE))]
     amqp_ca_file: Option<String>,
 }
 
@@ -72,7 +74,8 @@ impl Flags {
     }
 }
 
-/// Logs to stderr what `RUST_LOG` asks for; without it nothing, because a command's stderr is for its one error.
+/// Logs to stderr what `RUST_LOG` asks for; without it nothing, because a command's stderr is for its one
+/// error.
 pub(crate) fn start_logs() -> Result<(), Faults> {
     let mut reader = Reader::new(&Environment);
     if !reader.is_set(&variables::RUST_LOG) {

@@ -10,11 +10,17 @@ const ELSEWHERE: usize = 140;
 /// One column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
-    pub(crate) title: &'static str,
+    title: &'static str,
     /// Its width on a terminal of 80 columns.
-    pub(crate) least: usize,
+    least: usize,
     /// Its share of what a wider terminal has to give.
-    pub(crate) share: usize,
+    share: usize,
+}
+
+impl Column {
+    pub(crate) const fn new(title: &'static str, least: usize, share: usize) -> Self {
+        Self { title, least, share }
+    }
 }
 
 /// Columns with their widths.
@@ -68,21 +74,9 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column {
-            title: "EVENT",
-            least: 10,
-            share: 0,
-        },
-        Column {
-            title: "TYPE",
-            least: 4,
-            share: 1,
-        },
-        Column {
-            title: "WHY",
-            least: 4,
-            share: 1,
-        },
+        Column::new("EVENT", 10, 0),
+        Column::new("TYPE", 4, 1),
+        Column::new("WHY", 4, 1),
     ];
 
     fn table(width: Option<usize>) -> Table {

@@ -39,8 +39,8 @@ pub(crate) fn compact(json: &str) -> String {
         .collect()
 }
 
-/// JSON over many lines for people: the same text with other whitespace. No number, no escape and no order is changed,
-/// as they would be by reading and writing it. After `most_lines` it is cut.
+/// JSON over many lines for people: the same text with other whitespace. No number, no escape and no order is
+/// changed, as they would be by reading and writing it. After `most_lines` it is cut.
 pub(crate) fn indent(json: &str, most_lines: usize) -> Vec<String> {
     let (mut lines, mut line, mut depth) = (Vec::new(), String::new(), 0_usize);
     let mut left = tokens(json)

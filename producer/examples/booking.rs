@@ -1,7 +1,7 @@
 //! A booking service that tells Hookline what happened.
 //!
-//! `cargo run -p hookline-producer --example booking` publishes one `booking.created` for company `acme`, to the broker of
-//! `HOOKLINE_AMQP_URL` in the namespace `HOOKLINE_NAMESPACE`.
+//! `cargo run -p hookline-producer --example booking` publishes one `booking.created` for company `acme`, to
+//! the broker of `HOOKLINE_AMQP_URL` in the namespace `HOOKLINE_NAMESPACE`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -72,8 +72,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tries three times. It is the same `Event`, and so the same id, each time: should the broker have stored an earlier try
-/// after all, receivers see a duplicate that they recognise, and never a second booking.
+/// Tries three times. It is the same `Event`, and so the same id, each time: should the broker have stored an
+/// earlier try after all, receivers see a duplicate that they recognise, and never a second booking.
 async fn publish_stubbornly(producer: &Producer, event: &Event) -> Result<Receipt, PublishError> {
     for _ in 0..2 {
         match producer.publish(event).await {

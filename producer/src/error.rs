@@ -45,15 +45,15 @@ impl ConnectError {
     }
 }
 
-/// Why an event is not known to be stored. Whatever it was: publish the same [`Event`] again, until it is. Its id stays
-/// the same, so receivers recognise what reached them twice.
+/// Why an event is not known to be stored. Whatever it was: publish the same [`Event`] again, until it is.
+/// Its id stays the same, so receivers recognise what reached them twice.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
     /// So many events were waiting for the broker's answer that this one was not sent.
     #[error(
-        "event {event} was not sent within {}: all slots were taken by events that wait for the broker's answer; \
-         publish the same event again", seconds(.waited)
+        "event {event} was not sent within {}: all slots were taken by events that wait for the broker's \
+         answer; publish the same event again", seconds(.waited)
     )]
     Busy {
         /// The event.
@@ -63,7 +63,8 @@ pub enum PublishError {
     },
     /// The broker was away, or refused it, until the deadline. It is not stored.
     #[error(
-        "event {event} was not stored within {}: the broker was away or refused it{}; publish the same event again",
+        "event {event} was not stored within {}: the broker was away or refused it{}; publish the same event \
+         again",
         seconds(.waited), because(.cause.as_deref())
     )]
     NotStored {
@@ -76,8 +77,8 @@ pub enum PublishError {
     },
     /// It was sent, and no answer came until the deadline.
     #[error(
-        "event {event} may or may not be stored: the broker did not confirm it within {}{}; publish the same event \
-         again, receivers recognise a duplicate by its id", seconds(.waited), because(.cause.as_deref())
+        "event {event} may or may not be stored: the broker did not confirm it within {}{}; publish the same \
+         event again, receivers recognise a duplicate by its id", seconds(.waited), because(.cause.as_deref())
     )]
     Unconfirmed {
         /// The event.
@@ -89,8 +90,8 @@ pub enum PublishError {
     },
     /// The broker answered that no queue takes it: somebody removed the queue or its binding.
     #[error(
-        "event {event} was not stored: no queue takes events from exchange {exchange:?}; run `hookline topology apply`, \
-         then publish the same event again"
+        "event {event} was not stored: no queue takes events from exchange {exchange:?}; run \
+         `hookline topology apply`, then publish the same event again"
     )]
     Unroutable {
         /// The event.
@@ -98,8 +99,8 @@ pub enum PublishError {
         /// The exchange that led nowhere.
         exchange: String,
     },
-    /// An object stands on the broker with other arguments than ours: nothing more is published until a person has
-    /// mended it and the producer is made anew.
+    /// An object stands on the broker with other arguments than ours: nothing more is published until a
+    /// person has mended it and the producer is made anew.
     #[error("event {event} was not confirmed: {cause}")]
     Broken {
         /// The event.
@@ -152,7 +153,8 @@ impl PublishError {
         }
     }
 
-    /// Whether the event may be stored, and delivered, all the same: it was sent, and the broker's answer is not known.
+    /// Whether the event may be stored, and delivered, all the same: it was sent, and the broker's answer is
+    /// not known.
     #[must_use]
     pub fn may_be_stored(&self) -> bool {
         match self {

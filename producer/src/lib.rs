@@ -1,4 +1,5 @@
-//! What a booking service links: publish an event, and know that the broker has it. The first step of an event's way.
+//! What a booking service links: publish an event, and know that the broker has it. The first step of an
+//! event's way.
 //!
 //! ```no_run
 //! # async fn book() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,10 +13,11 @@
 //! # }
 //! ```
 //!
-//! `Ok` means that the broker has stored the event in its queue; from there on it is delivered at least once to every
-//! endpoint of the company that wants it. An error never loses the event: publish *the same* [`Event`] again, and
-//! receivers recognise by its id what they should get twice. A service that must not forget an event when it crashes
-//! before `Ok` stores the event with its own data first, and publishes from there.
+//! `Ok` means that the broker has stored the event in its queue; from there on it is delivered at least once
+//! to every endpoint of the company that wants it. An error never loses the event: publish *the same*
+//! [`Event`] again, and receivers recognise by its id what they should get twice. A service that must not
+//! forget an event when it crashes before `Ok` stores the event with its own data first, and publishes from
+//! there.
 //!
 //! Everything that a caller needs is exported here; no other crate of the workspace has to be named.
 

@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::{ConnectError, PublishError};
 use crate::settings::Settings;
 
-/// Publishes events over one connection, which comes back by itself. Clones share it and cost nothing; dropping the last
-/// one closes it.
+/// Publishes events over one connection, which comes back by itself. Clones share it and cost nothing;
+/// dropping the last one closes it.
 #[derive(Clone)]
 pub struct Producer {
     inner: Arc<Inner>,
@@ -37,11 +37,11 @@ pub struct Receipt {
 }
 
 impl Producer {
-    /// Starts to connect and returns at once, for a service that must start while its broker is away. Call it in a Tokio
-    /// runtime: connecting and reconnecting, with growing pauses, is a task there.
+    /// Starts to connect and returns at once, for a service that must start while its broker is away. Call it
+    /// in a Tokio runtime: connecting and reconnecting, with growing pauses, is a task there.
     ///
-    /// On every connection the events exchange and the queues behind it are made sure of. An account without the right
-    /// to configure can use those that stand.
+    /// On every connection the events exchange and the queues behind it are made sure of. An account without
+    /// the right to configure can use those that stand.
     #[must_use]
     pub fn start(settings: Settings) -> Self {
         let topology = Topology::for_publishing(&settings.broker.namespace);
@@ -56,11 +56,12 @@ impl Producer {
         }
     }
 
-    /// As [`Producer::start`], and waits until a connection stands, through failed tries, up to the connect timeout.
+    /// As [`Producer::start`], and waits until a connection stands, through failed tries, up to the connect
+    /// timeout.
     ///
     /// # Errors
-    /// [`ConnectError::Unreachable`] when the time is over, [`ConnectError::Topology`] at once when an object on the broker
-    /// is not as it must be.
+    /// [`ConnectError::Unreachable`] when the time is over, [`ConnectError::Topology`] at once when an object
+    /// on the broker is not as it must be.
     pub async fn connect(settings: Settings) -> Result<Self, ConnectError> {
         let deadline = Instant::now() + settings.connect_timeout;
         let producer = Self::start(settings);
@@ -68,7 +69,8 @@ impl Producer {
         producer.once(connected)
     }
 
-    /// As [`Producer::connect`], but without a second try: for commands, whose user would rather know at once.
+    /// As [`Producer::connect`], but without a second try: for commands, whose user would rather know at
+    /// once.
     ///
     /// # Errors
     /// As [`Producer::connect`].
@@ -93,9 +95,9 @@ impl Producer {
 
     /// Publishes one event and returns when the broker has confirmed that a queue holds it.
     ///
-    /// It is tried until the publish timeout is over: through an outage, a restart of the broker, a refusal. What was
-    /// sent and not answered is sent again with the same id, so the event may be stored more than once. If its caller
-    /// goes away before the end, the event may or may not be stored.
+    /// It is tried until the publish timeout is over: through an outage, a restart of the broker, a refusal.
+    /// What was sent and not answered is sent again with the same id, so the event may be stored more than
+    /// once. If its caller goes away before the end, the event may or may not be stored.
     ///
     /// An event without a trace context gets that of the caller's OpenTelemetry span, if there is one.
     ///
@@ -125,11 +127,12 @@ impl Producer {
         }
     }
 
-    /// Publishes many events, as many at once as may be in flight. The results come in the order of the events, so the
-    /// *n*th result is that of the *n*th event; an error ends nothing but its own event. The events themselves reach the
-    /// broker in no promised order.
+    /// Publishes many events, as many at once as may be in flight. The results come in the order of the
+    /// events, so the *n*th result is that of the *n*th event; an error ends nothing but its own event. The
+    /// events themselves reach the broker in no promised order.
     ///
-    /// Nothing is published until the stream of results is read; dropping it leaves up to so many events unanswered.
+    /// Nothing is published until the stream of results is read; dropping it leaves up to so many events
+    /// unanswered.
     pub fn publish_all<S>(&self, events: S) -> impl Stream<Item = Result<Receipt, PublishError>> + use<S>
     where
         S: Stream<Item = Event>,

@@ -17,12 +17,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How long [`Producer::connect`](crate::Producer::connect) waits: long enough for one try to run into its own
-    /// limit of 10 s, so that the error can say why.
+    /// How long [`Producer::connect`](crate::Producer::connect) waits: long enough for one try to run into
+    /// its own limit of 10 s, so that the error can say why.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
     /// How long one event is tried, through outages.
     pub const DEFAULT_PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
-    /// How many events wait for the broker's answer at once: enough to keep it busy, and at most 100 MB of data.
+    /// How many events wait for the broker's answer at once: enough to keep it busy, and at most 100 MB of
+    /// data.
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 1000;
     /// More unanswered events than this bring nothing.
     pub const MOST_IN_FLIGHT: usize = 65_535;
@@ -40,7 +41,8 @@ impl Settings {
         reader.finish(|| broker.map(Self::from))
     }
 
-    /// Settings without the environment: the broker at `url` (`amqp://user:password@host:5672/vhost`, or `amqps://`).
+    /// Settings without the environment: the broker at `url` (`amqp://user:password@host:5672/vhost`, or
+    /// `amqps://`).
     ///
     /// # Errors
     /// [`InvalidBrokerUrl`] says what is wrong, without repeating the URL, which may hold a password.

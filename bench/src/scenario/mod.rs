@@ -94,8 +94,10 @@ async fn run_these(
         // A scenario that failed tells nothing, and takes nothing from the others.
         let before = report.clone();
         if let Err(fault) = run_one(name, &mut stage, &mut report).await {
-            progress(&format!("\n{name} FAILED: {fault}"));
-            faults.push(format!("{name}: {fault}"));
+            let alarm = broker.alarm().await.map(|alarm| format!(" ({alarm})"));
+            let text = format!("{name}: {fault}{}", alarm.unwrap_or_default());
+            progress(&format!("\nFAILED {text}"));
+            faults.push(text);
             report = before;
             drop(stage);
             broker.delete_ours().await?;

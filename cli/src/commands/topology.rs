@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::out::{Colour, Out};
-use crate::settings::{self, Flags};
+use crate::settings::{Flags, help};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -16,7 +16,10 @@ Examples:
   hookline topology check && echo as it must be
   hookline topology check --retry-schedule 1m,5m,30m --json
 
-Producers and dispatchers declare what they need by themselves; this is for accounts that may not, and for looking.
+Producers and dispatchers declare what they need by themselves; this is for accounts that may not, and for \
+looking.
+Check creates nothing but the binding of the events queue, which a broker cannot be asked for and which is made \
+again.
 Each delay of the retry schedule has a queue of its own: give the schedule that the dispatchers have.";
 
 /// Create the exchange and the queues on the broker, or check them.
@@ -25,13 +28,13 @@ Each delay of the retry schedule has a queue of its own: give the schedule that 
 pub(crate) enum TopologyCommand {
     /// Create what is missing and print what stands; changes nothing that exists.
     Apply(TopologyArgs),
-    /// Compare and change nothing: exit status 1 names every difference and the way out.
+    /// Compare: exit status 1 names every difference and the way out.
     Check(TopologyArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TopologyArgs {
-    #[arg(long, value_name = "DELAYS", help = settings::help(&variables::RETRY_SCHEDULE), help_heading = "Settings")]
+    #[arg(long, value_name = "DELAYS", help = help(&variables::RETRY_SCHEDULE), help_heading = "Settings")]
     retry_schedule: Option<String>,
     /// One JSON object a line.
     #[arg(long)]

@@ -1,16 +1,19 @@
 //! Looking through a queue from its head, and taking single messages out of it: for people who look after it.
 //!
-//! What is read is held and not taken. When the connection ends, all of it goes back, except for what was acknowledged.
-//! That it goes back to where it was needs some care; RabbitMQ 3.10 was seen to behave so:
+//! What is read is held and not taken. When the connection ends, all of it goes back, except for what was
+//! acknowledged. That it goes back to where it was needs some care; RabbitMQ 3.10 was seen to behave so:
 //!
-//! - What comes back is handed out before what was never handed out, but behind what came back before. So a queue that
-//!   somebody has looked through is read to its end before it is given back, or it would be turned round.
-//! - What is on its way to a channel while that closes comes back in a random order. So everything is received first.
-//! - What the consumers of one channel hold comes back in one step, in the order of their tags, while they are at most 32.
-//!   With a channel for each, a killed program left a shuffled queue. A queue of any depth is read with several consumers
-//!   (windows), because a client that asked one for all of it would have to hold it all.
-//! - Acknowledgements wait in the broker's channel when they are many, and are lost when it closes. Cancelling a consumer
-//!   waits for the queue, and what waits is sent on before the close is looked at.
+//! - What comes back is handed out before what was never handed out, but behind what came back before. So a
+//!   queue that somebody has looked through is read to its end before it is given back, or it would be turned
+//!   round.
+//! - What is on its way to a channel while that closes comes back in a random order. So everything is
+//!   received first.
+//! - What the consumers of one channel hold comes back in one step, in the order of their tags, while they
+//!   are at most 32. With a channel for each, a killed program left a shuffled queue. A queue of any depth is
+//!   read with several consumers (windows), because a client that asked one for all of it would have to hold
+//!   it all.
+//! - Acknowledgements wait in the broker's channel when they are many, and are lost when it closes.
+//!   Cancelling a consumer waits for the queue, and what waits is sent on before the close is looked at.
 //!
 //! A program that is killed while it reads loses nothing, but may leave the queue turned round.
 
@@ -114,8 +117,9 @@ impl Browser {
         self.depth
     }
 
-    /// Whether the next message needs a further window, for none of those held so far will be acknowledged. Settle first
-    /// what is on its way: what an older window takes up later is given back before a newer one's.
+    /// Whether the next message needs a further window, for none of those held so far will be acknowledged.
+    /// Settle first what is on its way: what an older window takes up later is given back before a newer
+    /// one's.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.held >= self.capacity
@@ -124,7 +128,8 @@ impl Browser {
     /// The next message; `None` after as many as there were at the start, or when others have taken the rest.
     ///
     /// # Errors
-    /// [`BrokerError`] when the connection or the queue is gone, or the broker hands out nothing of what it has.
+    /// [`BrokerError`] when the connection or the queue is gone, or the broker hands out nothing of what it
+    /// has.
     pub async fn next(&mut self) -> Result<Option<Held>, BrokerError> {
         if self.left == 0 {
             return Ok(None);
@@ -140,7 +145,8 @@ impl Browser {
                 Ok(None) => return Err(no_answer(0)),
                 Err(_) => {
                     let is_empty = self.is_empty().await?;
-                    // Twice, because the last message can be on its way to us while the queue is empty already.
+                    // Twice, because the last message can be on its way to us while the queue is empty
+                    // already.
                     if is_empty && was_empty {
                         self.left = 0;
                         return Ok(None);
@@ -169,7 +175,8 @@ impl Browser {
         }
     }
 
-    /// Takes up the queue once more, for the messages behind those that are held, and for no more than are to be read.
+    /// Takes up the queue once more, for the messages behind those that are held, and for no more than are to
+    /// be read.
     async fn widen(&mut self) -> Result<(), BrokerError> {
         if self.tags.len().is_multiple_of(usize::from(WINDOWS_PER_CHANNEL)) {
             self.channels.push(open_channel(&self.connection).await?);
@@ -210,7 +217,8 @@ impl Browser {
         Ok(())
     }
 
-    /// Reads what is left, gives back what is held, and returns when the broker has seen every acknowledgement.
+    /// Reads what is left, gives back what is held, and returns when the broker has seen every
+    /// acknowledgement.
     ///
     /// # Errors
     /// [`BrokerError`] when it did not say so: what was acknowledged may be in the queue again.
@@ -223,7 +231,8 @@ impl Browser {
         for channel in &self.channels {
             in_time("closing a channel", channel.close(200, "done".into())).await?;
         }
-        // Nothing is held any more. The library refuses to close while one of its channels still does so by itself.
+        // Nothing is held any more. The library refuses to close while one of its channels still does so by
+        // itself.
         let close = self.connection.close(200, "done".into());
         if let Err(error) = in_time("closing the connection", close).await {
             tracing::debug!(%error, "the connection is left to end by itself");

@@ -216,6 +216,20 @@ impl Acker {
         acked
     }
 
+    /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way
+    /// when the channel closes.
+    ///
+    /// # Errors
+    /// As [`Acker::ack`].
+    pub async fn seen(&self) -> Result<(), BrokerError> {
+        // Any call with an answer does; this one changes nothing for a consumer that was cancelled.
+        let answered = in_time(
+            "acknowledging",
+            self.channel.basic_qos(1, BasicQosOptions::default()),
+        );
+        answered.await
+    }
+
     /// Whether the connection that these acknowledgements belong to is gone.
     #[must_use]
     pub fn is_void(&self) -> bool {

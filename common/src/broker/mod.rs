@@ -13,6 +13,7 @@ mod wire; // a message as it is carried
 mod publisher; // in: confirmed and routed
 mod consumer; // out: taken, and acknowledged
 mod browse; // looked at, and given back
+mod stream; // a log, followed
 
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect::LinkSettings;
@@ -20,5 +21,6 @@ pub use consumer::{Acker, Consumer, Incoming, Subscription};
 pub use declare::{Discrepancy, DiscrepancyKind, QueueDepth, check, declare};
 pub use error::BrokerError;
 pub use publisher::{Address, PublishFault, Publisher, Stored};
+pub use stream::{StreamReader, StreamStart};
 pub use url::{BrokerUrl, InvalidBrokerUrl};
 pub use wire::{Headers, Message, WrongType};

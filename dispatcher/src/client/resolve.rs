@@ -1,11 +1,19 @@
 //! Names to addresses: straight to the name servers of resolv.conf, without hosts file or search domains.
 
 use std::net::IpAddr;
+use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use tokio::time::timeout;
+
+/// How long the answer for one address family is waited for when the other has one already.
+const SECOND_FAMILY: Duration = Duration::from_secs(1);
 
 /// A caching stub resolver. Clones share the cache.
 #[derive(Clone)]
@@ -39,15 +47,39 @@ impl Resolver {
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {
         // The dot at the end keeps search domains away: a customer's name is never one of ours.
         let absolute = format!("{}.", name.trim_end_matches('.'));
-        let mut addresses: Vec<IpAddr> = self.0.lookup_ip(absolute).await?.iter().collect();
+        let v4 = pin!(self.0.ipv4_lookup(absolute.as_str()));
+        let v6 = pin!(self.0.ipv6_lookup(absolute.as_str()));
+        let (first, other) = match select(v4, v6).await {
+            Either::Left((v4, v6)) => (v4, Either::Left(v6)),
+            Either::Right((v6, v4)) => (v6, Either::Right(v4)),
+        };
+        // Some name servers never answer for the family that a name does not have. Who has one need not wait for them:
+        // only addresses that were looked at are connected to.
+        let is_usable = first
+            .as_ref()
+            .is_ok_and(|lookup| addresses_in(lookup).next().is_some());
+        let patience = if is_usable { SECOND_FAMILY } else { Duration::MAX };
+        let both = match timeout(patience, other).await {
+            Ok(other) => [first, other],
+            Err(_) => return Ok(addresses_in(&first?).collect()),
+        };
+        let mut addresses: Vec<IpAddr> = both.iter().flatten().flat_map(addresses_in).collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
-        Ok(addresses)
+        match both {
+            [Err(error), Err(_)] => Err(error),
+            _ => Ok(addresses),
+        }
     }
 }
 
+fn addresses_in(lookup: &Lookup) -> impl Iterator<Item = IpAddr> + '_ {
+    lookup.answers().iter().filter_map(|record| record.data.ip_addr())
+}
+
 fn set_options(options: &mut ResolverOpts) {
-    // Both families are asked for always, since one bad address refuses the whole answer.
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    // Six tries of five seconds: no less time than the whole attempt has, whose own deadline ends it.
+    options.timeout = Duration::from_secs(5);
+    options.attempts = 5;
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 10_000;
 }

@@ -207,10 +207,21 @@ impl Acks {
         }
     }
 
-    /// Acknowledges everything that is settled, without gathering.
+    /// Acknowledges everything that is settled, without gathering, and waits until the broker has seen it.
     pub async fn flush(&self) {
         for source in Source::ALL {
             self.acknowledge_now(source, Instant::now() + PATIENCE).await;
+            let acker = self
+                .books(source)
+                .lock()
+                .current
+                .as_ref()
+                .map(|current| current.acker.clone());
+            if let Some(acker) = acker
+                && let Err(error) = acker.seen().await
+            {
+                debug!(source = source.as_str(), %error, "the broker may not have seen the last acknowledgements");
+            }
         }
     }
 

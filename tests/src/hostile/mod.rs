@@ -8,5 +8,15 @@ pub mod peer; // the other end of a connection, byte by byte
 pub mod rig; // one attempt, in the test's own process
 
 pub use names::{NameServer, Reply, a, aaaa, cname};
-pub use peer::{Peer, Talk};
+pub use peer::{Hole, Peer, Talk};
 pub use rig::{Rig, Tried};
+
+/// Says that a test was not run, and why, where whoever runs the tests sees it: what a test prints in the ordinary way
+/// is only shown when it fails.
+///
+/// # Panics
+/// When nothing can be said.
+pub fn not_run(test: &str, why: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "NOT RUN: {test}: {why}").expect("stderr is open");
+}

@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use super::not_run;
+
 /// Set in the processes that run inside.
 const INSIDE: &str = "HOOKLINE_TEST_NAMESPACE";
 
@@ -26,7 +28,7 @@ const FILES: [(&str, &str); 2] = [
     ),
 ];
 
-/// Runs the test `name` of this program inside such a network. Where the machine has none to give, that is said in one
+/// Runs the test `name` of this program again, inside such a network. Where the machine has none to give, that is said in one
 /// line, and nothing is run.
 ///
 /// # Panics
@@ -55,7 +57,10 @@ pub async fn run_inside(name: &str) {
             Err(why) => reason = why,
         }
     }
-    eprintln!("NOT RUN: {name} needs a network namespace, which this machine does not give: {reason}");
+    not_run(
+        name,
+        &format!("this machine gives no network namespace ({reason})"),
+    );
 }
 
 /// Whether the namespace comes to be, before the test is held responsible.
@@ -80,7 +85,7 @@ async fn run(mut command: Command, name: &str) {
     let this = std::env::current_exe().expect("this program has a path");
     let output = command
         .arg(this)
-        .args(["--exact", name, "--ignored", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .output()
         .await
         .expect("the namespace was there a moment ago");
@@ -96,16 +101,10 @@ async fn run(mut command: Command, name: &str) {
     );
 }
 
-/// Makes sure that this process runs inside such a network, and not by hand on the machine's own.
-///
-/// # Panics
-/// When it does not.
-pub fn assert_inside() {
-    let is_inside = std::env::var_os(INSIDE).is_some();
-    assert!(
-        is_inside,
-        "this test is run by another one, in a network of its own"
-    );
+/// Whether this process runs inside such a network.
+#[must_use]
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
 }
 
 /// What the kernel has counted in this network so far.

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::rig::TOLERANCE;
 use crate::eventually::eventually;
 use crate::raw::RawRequest;
 
@@ -312,4 +313,38 @@ fn whole(bytes: &[u8]) -> Option<(RawRequest, usize)> {
     let length = head + 4 + promised;
     request.body = bytes.get(head + 4..length)?.to_vec();
     Some((request, length))
+}
+
+/// An address that takes no further connection and refuses none, as behind a firewall that drops: its queue is full.
+pub struct Hole {
+    port: u16,
+    _queue: (TcpListener, Vec<TcpStream>),
+}
+
+impl Hole {
+    /// One at this IPv4 address, on a port of its own.
+    ///
+    /// # Panics
+    /// When it cannot listen there.
+    pub async fn at(address: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let there = format!("{address}:0").parse().expect("an address");
+        socket.bind(there).expect("an address to listen on");
+        let listener = socket.listen(1).expect("a queue");
+        let there = listener.local_addr().expect("an address");
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) = timeout(TOLERANCE, TcpStream::connect(there)).await {
+            waiting.push(stream);
+        }
+        Self {
+            port: there.port(),
+            _queue: (listener, waiting),
+        }
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
 }

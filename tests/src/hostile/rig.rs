@@ -23,6 +23,15 @@ use tokio::time::Instant;
 
 use crate::endpoint::{Endpoint, file};
 
+/// The request timeout where it is what ends an attempt.
+pub const SHORT: Duration = Duration::from_secs(1);
+/// The request timeout where it must not be what ends an attempt.
+pub const LONG: Duration = Duration::from_secs(30);
+/// What an attempt that ends by itself may take on a busy machine.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
+/// How far from its time a timeout may be.
+pub const TOLERANCE: Duration = Duration::from_millis(500);
+
 /// Idle connections that the client keeps for each host.
 const IDLE_PER_HOST: usize = 32;
 
@@ -49,6 +58,17 @@ impl Tried {
     #[must_use]
     pub fn end(&self) -> (&str, Option<u16>) {
         (self.record.outcome.as_str(), self.record.status)
+    }
+
+    /// Makes sure that it took this time and no other.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn assert_took(&self, expected: Duration) {
+        // Our clock begins a little later than the attempt's own.
+        let early = TOLERANCE / 10;
+        let is_on_time = self.took + early >= expected && self.took <= expected + TOLERANCE;
+        assert!(is_on_time, "not {expected:?}: {self:?}");
     }
 
     /// Whether the record says that the body was cut off.

@@ -19,12 +19,18 @@ mod signatures; // how it knows that it is from us
 mod conformance; // how others' libraries know it
 mod seed_receivers; // what customers run behind an endpoint
 
+mod guard_connect; // where we connect, whatever name servers say
+mod tls; // whom we believe
+mod responses; // what answers mean, and what they may cost
+mod memory; // and that fifty of them at once cost no more
+
 mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
 
 mod records; // what the log keeps
+mod commands; // what an operator types at his desk
 
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes

@@ -16,7 +16,7 @@ use crate::SOON;
 /// Receivers at once.
 const AT_ONCE: usize = 50;
 /// How often all of them get an event.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 /// What the dispatcher may take more than when it has nothing to do.
 const SHARE_KB: u64 = 30 * 1024;
 /// The request timeout, and so the longest that anything below lasts.
@@ -81,10 +81,6 @@ where
         assert!(
             peak <= idle + SHARE_KB,
             "{idle} KiB without anything to do, {peak} KiB at the worst"
-        );
-        eprintln!(
-            "idle {idle} KiB, peak {peak} KiB, +{} KiB",
-            peak.saturating_sub(idle)
         );
         eventually(SOON, "all attempts are settled", async || {
             let unsettled = world.broker().ready(&world.queue(Queue::Deliveries)).await;

@@ -70,6 +70,13 @@ impl FilterArgs {
     }
 }
 
+impl FilterArgs {
+    /// Whether all that match are of one company.
+    pub(crate) fn has_company(&self) -> bool {
+        self.company.is_some()
+    }
+}
+
 fn has_type(letter: &Letter, pattern: &EventPattern) -> bool {
     let Some(found) = &letter.event_type else {
         return false;

@@ -1,9 +1,14 @@
-//! One message of the failed or the rejected queue, as far as it can be read. Total: every message is something. Pure.
+//! One message of the failed or the rejected queue, as far as it can be read. Total: every message is
+//! something. Pure.
+
+use std::borrow::Cow;
 
 use hookline_common::broker::{Address, Message};
 use hookline_common::delivery::{Baggage, Delivery, Failure, Unrouted, Work};
 use hookline_common::message::{Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::outcome::Outcome;
 use hookline_common::topology::{Namespace, Queue};
+use hookline_producer::Event;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -110,6 +115,17 @@ impl Letter {
         }
     }
 
+    /// The event that it tells of, if it can be read.
+    pub(crate) fn readable_event(&self) -> Option<&Event> {
+        match &self.content {
+            Content::Work(work) => match &**work {
+                Work::Deliver(delivery) => Some(&delivery.event),
+                Work::Route(unrouted) => Some(&unrouted.event),
+            },
+            Content::Unreadable(_) => None,
+        }
+    }
+
     /// Why it is here, in few words.
     pub(crate) fn why(&self) -> String {
         match (&self.rejected, &self.failure, &self.content) {
@@ -124,16 +140,17 @@ impl Letter {
                 }),
                 _,
             ) => match last_status {
-                Some(status) => format!("{outcome} {status}"),
-                None => outcome.to_string(),
+                Some(status) if *outcome == Outcome::HttpStatus => format!("HTTP {status}"),
+                _ => outcome.to_string(),
             },
             (None, Some(failure), _) => failure.reason.as_str().to_owned(),
             (None, None, _) => "unknown".to_owned(),
         }
     }
 
-    /// What it becomes when somebody wants it delivered again, and where that goes: a delivery to its endpoint from the
-    /// first attempt on, or an event to be matched with endpoints. `None` if it cannot be read.
+    /// What it becomes when somebody wants it delivered again, and where that goes: a delivery to its
+    /// endpoint from the first attempt on, or an event to be matched with endpoints. `None` if it cannot be
+    /// read.
     pub(crate) fn again(
         self,
         namespace: &Namespace,
@@ -219,48 +236,35 @@ impl Letter {
             Some(_) => (None, self.at.map(time)),
             None => (self.at.map(time), None),
         };
-        let delivery = self.delivery();
-        let text = body.map(String::from_utf8_lossy);
-        let (created_at, unreadable, data) = match &self.content {
-            Content::Unreadable(rejection) => (None, Some(rejection), None),
-            Content::Work(work) => {
-                let event = match &**work {
-                    Work::Deliver(delivery) => &delivery.event,
-                    Work::Route(unrouted) => &unrouted.event,
-                };
-                let data = text
-                    .as_ref()
-                    .and_then(|text| RawValue::from_string(compact(text)).ok());
-                (Some(event.created_at.to_millis_text()), None, data)
-            }
+        let (event, delivery, failure) = (self.readable_event(), self.delivery(), self.failure.as_ref());
+        let unreadable = match &self.content {
+            Content::Unreadable(rejection) => Some(rejection),
+            Content::Work(_) => None,
         };
+        let text = body.map(String::from_utf8_lossy);
+        let data = text.as_ref().filter(|_| event.is_some());
+        let data = data.and_then(|text| RawValue::from_string(compact(text)).ok());
         Row {
             event: self.event.as_deref(),
             endpoint: self.endpoint.as_deref(),
             company: self.company.as_deref(),
             event_type: self.event_type.as_deref(),
-            created_at,
+            created_at: event.map(|event| event.created_at.to_millis_text()),
             attempt: delivery.map(|delivery| delivery.attempt.get()),
             origin: delivery.map(|delivery| delivery.origin.as_str()),
             failed_at,
-            reason: self.failure.as_ref().map(|failure| failure.reason.as_str()),
-            last_outcome: self
-                .failure
-                .as_ref()
+            reason: failure.map(|failure| failure.reason.as_str()),
+            last_outcome: failure
                 .and_then(|failure| failure.last_outcome)
-                .map(|it| it.as_str()),
-            last_status: self.failure.as_ref().and_then(|failure| failure.last_status),
+                .map(Outcome::as_str),
+            last_status: failure.and_then(|failure| failure.last_status),
             rejected_at,
             rejected_reason: self.rejected.as_ref().map(|(reason, _)| reason.as_str()),
             rejected_detail: self.rejected.as_ref().map(|(_, detail)| detail.as_str()),
             unreadable: unreadable.map(Rejection::name),
             unreadable_detail: unreadable.map(ToString::to_string),
             bytes: self.bytes,
-            body: if data.is_none() {
-                text.map(|text| text.into_owned())
-            } else {
-                None
-            },
+            body: text.filter(|_| data.is_none()).map(Cow::into_owned),
             data,
         }
     }

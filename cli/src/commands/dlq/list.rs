@@ -7,42 +7,21 @@ use super::letter::Letter;
 use super::sweep::Sweep;
 use super::{ListArgs, Which};
 use crate::error::CliError;
-use crate::out::{self, Colour, Out};
+use crate::out::{self, Colour, Out, Terminal};
 use crate::table::{Column, Table};
 use crate::text::escape;
 
+/// Of these 80 characters fit all but the company.
 const COLUMNS: [Column; 6] = [
-    Column {
-        title: "EVENT",
-        least: 36,
-        share: 0,
-    },
-    Column {
-        title: "ENDPOINT",
-        least: 8,
-        share: 2,
-    },
-    Column {
-        title: "COMPANY",
-        least: 6,
-        share: 2,
-    },
-    Column {
-        title: "TYPE",
-        least: 7,
-        share: 3,
-    },
-    Column {
-        title: "AGE",
-        least: 4,
-        share: 0,
-    },
-    Column {
-        title: "WHY",
-        least: 9,
-        share: 3,
-    },
+    Column::new("EVENT", 36, 0),
+    Column::new("ENDPOINT", 8, 2),
+    Column::new("TYPE", 15, 2),
+    Column::new("AGE", 4, 0),
+    Column::new("WHY", 9, 3),
+    Column::new("COMPANY", 8, 2),
 ];
+/// On narrower terminals the company is left out.
+const WIDE: usize = 90;
 
 pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), CliError> {
     let which = args.filter.queue;
@@ -67,7 +46,7 @@ pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), C
 
 async fn list(args: &ListArgs, sweep: &mut Sweep) -> Result<u64, CliError> {
     let mut out = Out::new();
-    let table = Table::new(&COLUMNS, out.terminal);
+    let table = table(args.filter.has_company(), out.terminal);
     let most = args.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut listed = 0;
     while listed < most {
@@ -104,11 +83,22 @@ fn row(table: &Table, letter: &Letter, which: Which) -> String {
     table.row(&[
         &text(&letter.event),
         &endpoint,
-        &text(&letter.company),
         &text(&letter.event_type),
         &age,
         &escape(&letter.why()),
+        &text(&letter.company),
     ])
+}
+
+/// Without the company where it is known to be the same in all rows, or where there is no room for it.
+fn table(is_one_company: bool, terminal: Terminal) -> Table {
+    let is_narrow = terminal.width.is_some_and(|width| width < WIDE);
+    let columns = if is_one_company || is_narrow {
+        &COLUMNS[..5]
+    } else {
+        &COLUMNS
+    };
+    Table::new(columns, terminal)
 }
 
 /// How long ago, in the largest whole unit.
@@ -126,7 +116,6 @@ fn age(now: Timestamp, at: Timestamp) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::out::Terminal;
 
     #[test]
     fn ages_have_one_unit() {
@@ -145,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_row_fits_eighty_columns_and_holds_the_whole_id() {
-        let table = Table::new(
-            &COLUMNS,
+        let table = table(
+            false,
             Terminal {
                 width: Some(80),
                 has_colour: false,

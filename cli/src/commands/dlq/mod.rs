@@ -1,7 +1,7 @@
 //! `hookline dlq`: look after dead letters and rejected messages, on the broker alone.
 //!
-//! A queue is read by holding its messages and giving them back. One leaves it only after what replaces it is confirmed,
-//! or because a person said that it may go.
+//! A queue is read by holding its messages and giving them back. One leaves it only after what replaces it is
+//! confirmed, or because a person said that it may go.
 
 mod filter; // which of them are meant
 mod letter; // what one of them is
@@ -27,17 +27,17 @@ Examples:
   hookline dlq retry --all --type 'booking.*'
   hookline dlq list --queue rejected --json | jq -r .rejected_reason | sort | uniq -c
 
-Reading holds the messages and gives them back in their old order; while it lasts nobody else sees them. What other \
-consumers hold (the console files dead letters away) is not seen here.";
+Reading holds the messages and gives them back in their old order; while it lasts nobody else sees them. What \
+other consumers hold (the console files dead letters away) is not seen here.";
 
 const RETRY_HELP: &str = "\
-A dead letter becomes a fresh delivery to its endpoint, attempt 1 of the whole schedule, and leaves the queue only after \
-the broker has confirmed that delivery: killed in between it is in both, and never in none.
+A dead letter becomes a fresh delivery to its endpoint, attempt 1 of the whole schedule, and leaves the queue \
+only after the broker has confirmed that delivery: killed in between it is in both, and never in none.
 --all takes what was there at the start; what fails again meanwhile waits for the next time.
 
-With --queue rejected a message goes back where it was: an event to the events exchange, a delivery to its endpoint. One \
-that still cannot be understood would only be rejected again, so it is left where it is and named: publish the event \
-anew as it should be, and purge this one.";
+With --queue rejected a message goes back where it was: an event to the events exchange, a delivery to its \
+endpoint. One that still cannot be understood would only be rejected again, so it is left where it is and named: \
+publish the event anew as it should be, and purge this one.";
 
 /// Look after dead letters (deliveries whose last retry failed) and rejected messages.
 #[derive(Debug, Subcommand)]

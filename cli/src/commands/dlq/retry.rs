@@ -17,7 +17,8 @@ use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::text::escape;
 
-/// Publishes that wait for the broker's answer at once: as many can be in both queues if this program is killed.
+/// Publishes that wait for the broker's answer at once: as many can be in both queues if this program is
+/// killed.
 const MOST_IN_FLIGHT: usize = 64;
 /// How long one publish may take before the whole retry is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,7 +83,8 @@ impl Tally {
         let mut faults = Vec::new();
         if self.unreadable > 0 {
             faults.push(format!(
-                "{} cannot be read and stayed in {queue}; see `hookline dlq show`, publish the event anew, then purge it",
+                "{} cannot be read and stayed in {queue}; see `hookline dlq show`, publish the event anew, then \
+                 purge it",
                 which.count(self.unreadable)
             ));
         }
@@ -93,8 +95,8 @@ impl Tally {
                 format!(" and {} more", others.len())
             };
             faults.push(format!(
-                "{first}{others} not found in {queue}; it may be delivered, still be retried, or be filed by the console: \
-                 look there"
+                "{first}{others} not found in {queue}; it may be delivered, still be retried, or be filed by the \
+                 console: look there"
             ));
         }
         if faults.is_empty() {
@@ -154,7 +156,8 @@ impl Work {
             Err(rejection) => {
                 self.tally.unreadable += 1;
                 out::error(&escape(&format!(
-                    "{name} cannot be read ({rejection}) and stays in the queue; look at it with `hookline dlq show`"
+                    "{name} cannot be read ({rejection}) and stays in the queue; look at it with \
+                     `hookline dlq show`"
                 )));
             }
             Ok((to, message)) => {

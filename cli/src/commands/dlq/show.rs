@@ -1,7 +1,6 @@
 //! `hookline dlq show`: one event's messages in full, with their data.
 
 use hookline_common::broker::Message;
-use hookline_common::delivery::Work;
 use hookline_common::settings::BrokerSettings;
 
 use super::ShowArgs;
@@ -24,7 +23,8 @@ pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), C
     }
     let (id, queue) = (&args.id, broker.namespace.queue(which.queue()));
     Err(CliError::Failed(format!(
-        "{id} is not in {queue}; it may be delivered, still be retried, or be filed by the console: look there"
+        "{id} is not in {queue}; it may be delivered, still be retried, or be filed by the console: look \
+         there"
     )))
 }
 
@@ -116,23 +116,20 @@ fn header(message: &Message, name: &str) -> String {
 /// What there is to tell, in the order in which it is told.
 fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
     let time = |at: jiff::Timestamp| format!("{at:.3}");
-    let at = if letter.rejected.is_some() {
-        "rejected at"
-    } else {
-        "failed at"
+    let (event, delivery, failure) = (
+        letter.readable_event(),
+        letter.delivery(),
+        letter.failure.as_ref(),
+    );
+    let (at, detail) = match &letter.rejected {
+        Some((_, detail)) => ("rejected at", Some(detail.clone())),
+        None => ("failed at", None),
     };
-    let event = match &letter.content {
-        Content::Work(work) => match &**work {
-            Work::Deliver(delivery) => Some(&delivery.event),
-            Work::Route(unrouted) => Some(&unrouted.event),
-        },
-        Content::Unreadable(_) => None,
-    };
-    let delivery = letter.delivery();
     let unreadable = match &letter.content {
         Content::Unreadable(rejection) => Some(format!("{}: {rejection}", rejection.name())),
         Content::Work(_) => None,
     };
+    let retried_at = delivery.and_then(|delivery| delivery.baggage.retried_at);
     let facts = [
         ("event", letter.event.clone()),
         ("endpoint", letter.endpoint.clone()),
@@ -141,25 +138,14 @@ fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
         ("created at", event.map(|event| event.created_at.to_millis_text())),
         ("attempts", delivery.map(|delivery| delivery.attempt.to_string())),
         ("origin", delivery.map(|delivery| delivery.origin.to_string())),
-        (
-            "retried at",
-            delivery
-                .and_then(|delivery| delivery.baggage.retried_at)
-                .map(time),
-        ),
+        ("retried at", retried_at.map(time)),
         (at, letter.at.map(time)),
         ("why", Some(letter.why())),
         (
             "reason",
-            letter
-                .failure
-                .as_ref()
-                .map(|failure| failure.reason.as_str().to_owned()),
+            failure.map(|failure| failure.reason.as_str().to_owned()),
         ),
-        (
-            "detail",
-            letter.rejected.as_ref().map(|(_, detail)| detail.clone()),
-        ),
+        ("detail", detail),
         (
             "trace",
             event.and_then(|event| event.trace.trace_id()).map(str::to_owned),

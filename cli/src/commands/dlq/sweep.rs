@@ -24,11 +24,14 @@ impl Sweep {
         let shutdown = on_signals()?;
         let queue = broker.namespace.queue(which.queue());
         let opened = Browser::open(&broker.link("hookline dlq"), &queue).await;
-        let browser = opened.map_err(|error| CliError::broker(&error, &broker.url))?.ok_or_else(|| {
-            CliError::Failed(format!(
-                "there is no queue {queue:?} on the broker; check --namespace, or create it with `hookline topology apply`"
-            ))
-        })?;
+        let browser = opened
+            .map_err(|error| CliError::broker(&error, &broker.url))?
+            .ok_or_else(|| {
+                CliError::Failed(format!(
+                    "there is no queue {queue:?} on the broker; check --namespace, or create it with \
+                 `hookline topology apply`"
+                ))
+            })?;
         let others = browser.depth().consumers;
         if others > 0 {
             let who = if others == 1 {
@@ -37,8 +40,8 @@ impl Sweep {
                 format!("{others} others read")
             };
             out::note(&format!(
-                "hookline: {who} {queue:?} too; what is held there is not seen here (the console files dead letters away, \
-                 and a list that is still open holds them)"
+                "hookline: {who} {queue:?} too; what is held there is not seen here (the console files dead \
+                 letters away, and a list that is still open holds them)"
             ));
         }
         Ok(Self {
@@ -56,7 +59,8 @@ impl Sweep {
 
     /// The next message, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<(Letter, Held)>, CliError> {
-        // Looked at between messages: a read that is broken off half-way could leave a window that nobody reads.
+        // Looked at between messages: a read that is broken off half-way could leave a window that nobody
+        // reads.
         if self.shutdown.is_requested() {
             return Err(interrupted());
         }

@@ -1,4 +1,5 @@
-//! `hookline listen`: a receiver for development. It prints each request, whether its signatures hold, and answers.
+//! `hookline listen`: a receiver for development. It prints each request, whether its signatures hold, and
+//! answers.
 
 mod report; // a request as people read it
 
@@ -11,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use clap::Args;
+use clap::{Args, value_parser};
 use hookline_common::secret::Secret;
 use hookline_common::settings::parse;
 use jiff::Timestamp;
@@ -32,9 +33,9 @@ Examples:
   hookline listen --port 9000 --delay 31s               one that is too slow
   hookline listen --port 0                              any free port; the first line says which
 
-Both signatures are checked where they are there: Meeva-Signature over the body, and webhook-signature (Standard \
-Webhooks) over id, time and body. Give --secret twice during a rotation. Nothing is trusted: control characters are \
-written out.
+Both signatures are checked where they are there: Meeva-Signature over the body, and webhook-signature \
+(Standard Webhooks) over id, time and body. Give --secret twice during a rotation. Nothing is trusted: control \
+characters are written out.
 A dispatcher reaches this address only with HOOKLINE_ALLOW_HTTP=true and HOOKLINE_ALLOW_CIDRS=127.0.0.0/8.
 Ctrl-C ends it.";
 
@@ -53,7 +54,7 @@ pub(crate) struct ListenArgs {
     #[arg(long = "secret", value_name = "SECRET")]
     secrets: Vec<String>,
     /// The status to answer with.
-    #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..=599))]
+    #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = value_parser!(u16).range(200..=599))]
     status: u16,
     /// How long to wait before answering, like 500ms or 2s.
     #[arg(long, value_name = "DURATION", value_parser = delay, default_value = "0s")]

@@ -77,8 +77,8 @@ fn unreadable(file: &str, error: &io::Error) -> CliError {
     ))
 }
 
-/// A thread of its own, because a read of stdin may block for ever and must not hold up anything else. It reads only as
-/// far ahead as the channel is long, and ends when `stop` is set.
+/// A thread of its own, because a read of stdin may block for ever and must not hold up anything else. It
+/// reads only as far ahead as the channel is long, and ends when `stop` is set.
 fn read_in_background(
     source: Box<dyn BufRead + Send>,
     stop: Arc<AtomicBool>,
@@ -195,7 +195,8 @@ impl Tally {
         let lines = published + bad + failed;
         let mut out = Out::new();
         out.line(&format!(
-            "published {published} of {lines} events in {seconds:.1} s ({rate:.0}/s), {bad} bad lines, {failed} failed"
+            "published {published} of {lines} events in {seconds:.1} s ({rate:.0}/s), {bad} bad lines, \
+             {failed} failed"
         ))?;
         out.flush()?;
         if let Some(error) = &self.unreadable {
@@ -208,8 +209,8 @@ impl Tally {
                 "it was interrupted"
             };
             return Err(CliError::Failed(format!(
-                "stopped after line {last_line} because {why}; publish the lines named above and those behind \
-                 {last_line} again"
+                "stopped after line {last_line} because {why}; publish the lines named above and those \
+                 behind {last_line} again"
             )));
         }
         if bad > 0 {

@@ -23,10 +23,10 @@ Examples:
   jq -c .booking dump.json | hookline publish --company acme --type booking.created --data -
   hookline publish --ndjson events.ndjson
 
-The bytes of data are passed on as they are. With one event, its id is all that stdout gets, once the broker has \
-confirmed it.
-With --ndjson each line is {\"company\":…,\"type\":…,\"data\":{…}[,\"id\":…]}; a line that is no event is named on stderr \
-and loses no other, and a closing line on stdout counts.
+The bytes of data are passed on as they are. With one event, its id is all that stdout gets, once the broker \
+has confirmed it.
+With --ndjson each line is {\"company\":…,\"type\":…,\"data\":{…}[,\"id\":…]}; a line that is no event is named \
+on stderr and loses no other, and a closing line on stdout counts.
 Publishing the same --id again is safe: receivers see the same webhook-id and recognise a duplicate.";
 
 const USAGE: &str = "\

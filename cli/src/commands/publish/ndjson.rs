@@ -48,7 +48,8 @@ impl Line {
     }
 }
 
-/// What is wrong and in which column: the parser's line is always the first, and the file's is told by others.
+/// What is wrong and in which column: the parser's line is always the first, and the file's is told by
+/// others.
 fn without_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text
@@ -85,8 +86,8 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Reads up to a line break, keeping no more than [`MOST_BYTES`]; says how long the line is, and whether it ended in
-    /// a break.
+    /// Reads up to a line break, keeping no more than [`MOST_BYTES`]; says how long the line is, and whether
+    /// it ended in a break.
     fn read_line(&mut self, bytes: &mut Vec<u8>) -> io::Result<(usize, bool)> {
         let mut length = 0;
         loop {

@@ -43,10 +43,7 @@ fn json(letter: &Letter, body: Option<&[u8]>) -> serde_json::Value {
 fn a_dead_letter_is_delivered_again_from_the_first_attempt_on() {
     let message = failed("{\"a\": 1.0}");
     let letter = Letter::read(Which::Failed, &message);
-    assert_eq!(
-        (letter.why().as_str(), letter.at),
-        ("http_status 500", Some(now()))
-    );
+    assert_eq!((letter.why().as_str(), letter.at), ("HTTP 500", Some(now())));
     let (to, again) = letter.again(&Namespace::default(), now()).unwrap();
     assert_eq!(to, Address::queue(&Namespace::default(), Queue::Deliveries));
     let Ok(Work::Deliver(delivery)) = read_work(&again) else {

@@ -1,0 +1,112 @@
+//! Reading a stream: an append-only log, of which every reader sees everything from where it begins.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::Connection;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use tokio::time::sleep;
+
+use super::connect::{LinkSettings, close, in_time, open, open_channel};
+use super::error::BrokerError;
+use super::wire::Message;
+
+/// A batch of records is at most 1 MiB, so that this many are held in memory without harm.
+const PREFETCH: u16 = 16;
+/// How often a connection that says nothing is asked whether it still stands.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+const WHAT: &str = "following the stream";
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamStart {
+    /// With the oldest message that is still kept.
+    First,
+    /// With whatever comes from now on.
+    Next,
+    /// With the messages of this second since the epoch, or some that came shortly before.
+    At(u64),
+}
+
+impl StreamStart {
+    fn to_argument(self) -> AMQPValue {
+        match self {
+            Self::First => AMQPValue::LongString("first".into()),
+            Self::Next => AMQPValue::LongString("next".into()),
+            Self::At(seconds) => AMQPValue::Timestamp(seconds),
+        }
+    }
+}
+
+/// Follows one stream over a connection of its own: what a broker refuses a stream's reader can end the whole connection.
+/// Nothing is taken away from anybody else.
+pub struct StreamReader {
+    connection: Connection,
+    messages: lapin::Consumer,
+}
+
+impl StreamReader {
+    /// Connects, once, and begins to read `stream`.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the broker cannot be reached; [`BrokerError::is_missing`] where there is no such stream.
+    pub async fn open(
+        settings: &LinkSettings,
+        stream: &str,
+        start: StreamStart,
+    ) -> Result<Self, BrokerError> {
+        let connection = open(settings).await?;
+        let channel = open_channel(&connection).await?;
+        let prefetch = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+        in_time("setting the prefetch", prefetch).await?;
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-stream-offset".into(), start.to_argument());
+        let consume = channel.basic_consume(
+            ShortString::try_new(stream).unwrap_or_default(),
+            ShortString::default(),
+            BasicConsumeOptions::default(),
+            arguments,
+        );
+        let messages = in_time("consuming", consume).await?;
+        Ok(Self { connection, messages })
+    }
+
+    /// The next message, as soon as there is one.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection or the stream is gone.
+    pub async fn next(&mut self) -> Result<Message, BrokerError> {
+        let delivery = loop {
+            tokio::select! {
+                delivery = self.messages.next() => break delivery,
+                () = sleep(CHECK_EVERY) => if !self.connection.status().connected() {
+                    return Err(ended("the connection is closed"));
+                },
+            }
+        };
+        let delivery = match delivery {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => return Err(BrokerError::call(WHAT)(error)),
+            None => return Err(ended("the connection or the stream is gone")),
+        };
+        // Nothing is removed by it: it asks for one more.
+        let acked = in_time("acknowledging", delivery.acker.ack(BasicAckOptions::default())).await?;
+        if !acked {
+            return Err(ended("the connection is closed"));
+        }
+        Ok(Message::from_broker(&delivery.properties, delivery.data))
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        close(&self.connection).await;
+    }
+}
+
+fn ended(why: &'static str) -> BrokerError {
+    BrokerError::Call {
+        what: WHAT,
+        source: why.into(),
+    }
+}
