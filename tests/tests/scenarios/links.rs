@@ -119,6 +119,8 @@ async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
         wire.restore();
         dispatcher.is_ready_within(SOON).await;
         world.is_empty_within(SOON).await;
+        // What it holds it settles over the wire, which ends with the scenario.
+        dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
     })
     .await;
@@ -150,6 +152,8 @@ async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
         dispatcher.is_ready_within(SOON).await;
         gate.open();
         world.is_empty_within(SOON).await;
+        // What it holds it settles over the wire, which ends with the scenario.
+        dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
     })
     .await;
@@ -187,6 +191,8 @@ async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
         wire.restore();
         let requests = receiver.expect(2, SOON).await;
         world.is_empty_within(SOON).await;
+        // What it holds it settles over the wire, which ends with the scenario.
+        dispatcher.stop().await;
         assert_eq!(receiver.count(), 2);
         assert!(requests[1].arrived - requests[0].ended.unwrap() >= Duration::from_secs(1));
     })
