@@ -30,6 +30,8 @@ mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
 
 mod records; // what the log keeps
+mod operating; // what publishes, receives and looks after queues
+mod secrets; // what must not be seen anywhere
 mod commands; // what an operator types at his desk
 
 mod saturation; // an endpoint that hangs, and its neighbours

@@ -150,7 +150,7 @@ fn all_edges_of_all_blocks() {
 #[test]
 fn random_ipv4_addresses() {
     let (table, mut numbers) = (Table::new(), Numbers(4));
-    for _ in 0..400_000 {
+    for _ in 0..1_000_000 {
         table.check_v4(numbers.u32());
     }
     for (first, last, _) in &table.v4 {
