@@ -29,6 +29,10 @@ use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
 /// How long a suspicious message is alone at most: a crash shows at once, and a slow receiver is no crash.
 const ALONE: Duration = Duration::from_secs(1);
 
+/// How long a new endpoint is given to show whether it answers, before what is for it is set aside.
+const GET_TO_KNOW: Duration = Duration::from_secs(1);
+/// How long to wait before a slot is asked for again meanwhile.
+const ASK_AGAIN: Duration = Duration::from_millis(2);
 /// How often the lanes are looked at for what waits behind requests that hang.
 const RELIEVE_EVERY: Duration = Duration::from_millis(250);
 
@@ -101,7 +105,7 @@ impl Deliverer {
     }
 
     /// Takes a message in and sees to it that it is settled.
-    pub fn take(self: &Arc<Self>, source: Source, incoming: Incoming) {
+    pub async fn take(self: &Arc<Self>, source: Source, incoming: Incoming) {
         let Incoming {
             tag,
             redelivered,
@@ -119,12 +123,17 @@ impl Deliverer {
             return;
         }
         match self.step(source, &message, returned) {
-            Step::Attempt(delivery, endpoint) => self.admit(Job {
-                source,
-                ticket,
-                delivery,
-                endpoint,
-            }),
+            Step::Attempt(delivery, endpoint) => {
+                let job = Job {
+                    source,
+                    ticket,
+                    delivery,
+                    endpoint,
+                };
+                if let Some(job) = self.admit(job, true) {
+                    self.admit_in_a_moment(job).await;
+                }
+            }
             step => {
                 let this = Arc::clone(self);
                 self.tasks
@@ -190,15 +199,35 @@ impl Deliverer {
             .await;
     }
 
-    /// Asks for a slot for the delivery, and starts it, lets it wait or sets it aside.
-    fn admit(self: &Arc<Self>, job: Job) {
+    /// Asks for a slot for the delivery, and starts it, lets it wait or sets it aside; or gives it back to ask again,
+    /// where it `may_wait`.
+    fn admit(self: &Arc<Self>, job: Job, may_wait: bool) -> Option<Job> {
         let key = (job.delivery.event.company.clone(), job.delivery.endpoint.clone());
         let (source, parked) = (job.source, job.delivery.baggage.parked);
-        match self.lanes.admit(&key, source, job, parked, Instant::now()) {
+        match self
+            .lanes
+            .admit(&key, source, job, parked, may_wait, Instant::now())
+        {
             Admission::Start(job) => self.start(key, job),
             Admission::Waits => {}
             Admission::Park(job, delay) => self.park(job, delay),
+            Admission::Later(job) => return Some(job),
         }
+        None
+    }
+
+    /// Asks again until there is an answer. Meanwhile no more is taken from the same queue: endpoints that nothing is
+    /// known of, as all are after a start, show within moments whether they answer.
+    async fn admit_in_a_moment(self: &Arc<Self>, mut job: Job) {
+        let until = Instant::now() + GET_TO_KNOW;
+        while Instant::now() < until {
+            sleep(ASK_AGAIN).await;
+            match self.admit(job, true) {
+                Some(again) => job = again,
+                None => return,
+            }
+        }
+        self.admit(job, false);
     }
 
     fn park(&self, job: Job, delay: Delay) {

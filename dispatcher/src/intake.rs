@@ -67,7 +67,7 @@ impl Intake {
                 biased;
                 () = &mut requested => return subscription.cancel().await,
                 incoming = subscription.next() => match incoming {
-                    Some(incoming) => self.deliverer.take(self.source, incoming),
+                    Some(incoming) => self.deliverer.take(self.source, incoming).await,
                     None => return self.acks.lost(self.source),
                 },
             }

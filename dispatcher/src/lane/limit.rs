@@ -64,6 +64,11 @@ impl Limit {
         matches!(self.proof, Proof::Always | Proof::Again)
     }
 
+    /// Whether it was seen not to answer, and nothing else since.
+    pub(super) fn is_failing(self) -> bool {
+        self.proof == Proof::Failing
+    }
+
     /// How long it takes for so many requests at its recent pace, if that is known. An endpoint that has always
     /// answered is judged by what its limit is about to grow to.
     pub(super) fn time_for(self, requests: usize, most: usize) -> Option<Duration> {

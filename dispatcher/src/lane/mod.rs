@@ -35,6 +35,9 @@ pub enum Admission<J> {
     Waits,
     /// It would wait too long: set it aside on the broker.
     Park(J, Delay),
+    /// Endpoints that nothing is known of yet hold all that they may, and are about to show what they are: ask again in
+    /// a moment.
+    Later(J),
 }
 
 /// What the lanes of one dispatcher may hold.
@@ -86,8 +89,17 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
         }
     }
 
-    /// Asks for a slot in the lane of `key` for a job that was set aside `parked` times before.
-    pub fn admit(&self, key: &K, source: Source, job: J, parked: u32, now: Instant) -> Admission<J> {
+    /// Asks for a slot in the lane of `key` for a job that was set aside `parked` times before. [`Admission::Later`] is
+    /// an answer only where the job `may_wait`.
+    pub fn admit(
+        &self,
+        key: &K,
+        source: Source,
+        job: J,
+        parked: u32,
+        may_wait: bool,
+        now: Instant,
+    ) -> Admission<J> {
         let mut state = self.lock();
         let State {
             lanes,
@@ -112,6 +124,16 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
             lane.wait(source, job, unproven);
             return Admission::Waits;
         }
+        let is_new = !has_share && !lane.is_stuck(now);
+        if is_new && may_wait && self.bounds.unproven() > 2 * held_by_stuck(lanes, source, now) {
+            if lanes.get(key).is_some_and(Lane::is_idle) {
+                lanes.remove(key);
+            }
+            return Admission::Later(job);
+        }
+        let Some(lane) = lanes.get_mut(key) else {
+            return Admission::Start(job);
+        };
         let delay = lane.park(parked, self.bounds.concurrency);
         if lane.is_idle() {
             memory.remember(key, lane.limit);
@@ -172,6 +194,15 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
     fn lock(&self) -> MutexGuard<'_, State<K, J>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What endpoints that do not answer hold of a working queue.
+fn held_by_stuck<K, J>(lanes: &HashMap<K, Lane<J>>, source: Source, now: Instant) -> usize {
+    lanes
+        .values()
+        .filter(|lane| lane.is_stuck(now))
+        .map(|lane| lane.held(source))
+        .sum()
 }
 
 #[cfg(test)]

@@ -55,6 +55,16 @@ impl<J> Lane<J> {
         self.in_flight > 0 && now.duration_since(self.progress) > STALLED_AFTER
     }
 
+    /// Whether the endpoint is known not to answer, or has not for too long.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        self.limit.is_failing() || self.is_stalled(now)
+    }
+
+    /// What it holds of a working queue.
+    pub(super) fn held(&self, source: Source) -> usize {
+        self.held[source as usize]
+    }
+
     /// Moves what is held to the right side of the books when the endpoint has begun or ceased to answer.
     pub(super) fn refresh(&mut self, now: Instant, unproven: &mut [usize; 3]) {
         let is_unproven = !self.limit.is_proven() || self.is_stalled(now);

@@ -24,7 +24,7 @@ impl Road {
     }
 
     fn admit(&self, key: &'static str, job: u32) -> Admission<u32> {
-        self.lanes.admit(&key, FROM, job, 0, self.now)
+        self.lanes.admit(&key, FROM, job, 0, false, self.now)
     }
 
     fn release(&self, key: &'static str, sign: Sign, took: Duration) -> Vec<u32> {
@@ -106,6 +106,22 @@ fn unknown_endpoints_hold_half_of_a_window_and_leave_the_rest_to_the_others() {
 }
 
 #[test]
+fn new_endpoints_are_waited_for_until_they_are_known_to_hang() {
+    let mut road = Road::new(Bounds {
+        concurrency: 32,
+        window: 4,
+    });
+    let ask = |road: &Road| road.lanes.admit(&"c", FROM, 3, 0, true, road.now);
+    assert_eq!(road.admit("a", 1), Admission::Start(1));
+    assert_eq!(road.admit("b", 2), Admission::Start(2));
+    assert_eq!(ask(&road), Admission::Later(3));
+    road.now += STEP * 2;
+    assert!(matches!(ask(&road), Admission::Park(3, _)));
+    assert_eq!(road.release("a", Sign::Success, FAST), NOTHING);
+    assert_eq!(ask(&road), Admission::Start(3));
+}
+
+#[test]
 fn what_waits_behind_hanging_requests_is_set_aside_after_a_second() {
     let mut road = Road::new(BOUNDS);
     road.prove("once");
@@ -146,7 +162,7 @@ fn parking_grows_longer_only_while_nothing_is_answered() {
     assert_eq!(road.admit("dead", 0), Admission::Start(0));
     assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
     assert_eq!(road.admit("dead", 0), Admission::Start(0));
-    let delay = |times| match road.lanes.admit(&"dead", FROM, 0, times, road.now) {
+    let delay = |times| match road.lanes.admit(&"dead", FROM, 0, times, false, road.now) {
         Admission::Park(_, delay) => delay.as_seconds(),
         other => panic!("{other:?}"),
     };
