@@ -21,8 +21,8 @@ leave() {
     for pid in "${children[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${children[@]}"; do wait "$pid" 2>/dev/null || true; done
     if ((status != 0)); then
-        echo "the demo failed; the dispatcher's last lines:" >&2
-        tail -n 20 "$files/dispatcher.log" >&2 2>/dev/null || true
+        echo "the demo failed; the last lines of each program:" >&2
+        tail -n 15 "$files"/*.log >&2 2>/dev/null || true
     fi
     rm -rf "$files"
     exit "$status"
@@ -64,7 +64,8 @@ times() { (($(grep -c "attempt $2," "$files/$1.log") >= 1)); }
 
 step "building (the first time takes some minutes)"
 cargo build --locked --bin hookline-dispatcher --bin hookline
-export PATH="$ROOT/target/debug:$PATH"
+built=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+export PATH="$built/debug:$PATH"
 
 step "two receivers: a CRM that works, and a calendar that answers 500"
 listener crm --port 0 --secret "$good_secret"

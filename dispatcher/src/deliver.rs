@@ -26,8 +26,9 @@ use crate::route::{self, Step};
 use crate::settings::KeepPayloads;
 use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
 
-/// How long a suspicious message is alone at most: a crash shows at once, and a slow receiver is no crash.
-const ALONE: Duration = Duration::from_secs(1);
+/// How long a suspicious message is alone at most: a crash shows at once, and a slow receiver is no crash. Messages that
+/// were only given back by restarts pass here, too, five a second at least.
+const ALONE: Duration = Duration::from_millis(200);
 
 /// How long a new endpoint is given to show whether it answers, before what is for it is set aside.
 const GET_TO_KNOW: Duration = Duration::from_secs(1);
@@ -179,8 +180,7 @@ impl Deliverer {
             }
             Step::Attempt(delivery, endpoint) => {
                 let report = attempt(&self.client, &endpoint, &delivery).await;
-                self.finish(ticket, &delivery, &endpoint.endpoint.url, report)
-                    .await;
+                self.finish(ticket, &delivery, &endpoint.shown_url, report).await;
             }
         }
     }
@@ -270,8 +270,7 @@ impl Deliverer {
         };
         let report = attempt(&self.client, &endpoint, &delivery).await;
         self.pass_on(&key, source, sign(report.outcome), report.duration);
-        self.finish(ticket, &delivery, &endpoint.endpoint.url, report)
-            .await;
+        self.finish(ticket, &delivery, &endpoint.shown_url, report).await;
     }
 
     fn pass_on(self: &Arc<Self>, key: &LaneKey, source: Source, sign: Sign, took: Duration) {

@@ -104,6 +104,21 @@ fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     }
 }
 
+/// A URL without what may be a credential: user, password, and what its query says.
+#[must_use]
+pub fn shown_url(url: &str) -> String {
+    let Ok(mut url) = url::Url::parse(url) else {
+        return String::new();
+    };
+    // Both fail only on URLs that can have neither.
+    let _cannot_have_one = (url.set_username(""), url.set_password(None));
+    if url.query().is_some() {
+        url.set_query(Some("***"));
+    }
+    url.set_fragment(None);
+    url.into()
+}
+
 /// The request's headers as the log may keep them: without signatures, and without the values of the endpoint's own.
 #[must_use]
 pub fn loggable(headers: &HeaderMap) -> Vec<(String, String)> {

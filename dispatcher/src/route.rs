@@ -84,7 +84,9 @@ fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration,
         return attempt_or_fail(delivery, endpoint, now);
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
-    let since = *delivery.baggage.unknown_since.get_or_insert(now);
+    // A time in the future would let it wait for ever.
+    let since = delivery.baggage.unknown_since.map_or(now, |since| since.min(now));
+    delivery.baggage.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if waited >= unknown_grace {
         return Step::Discard(delivery);

@@ -259,11 +259,10 @@ pub struct Incoming {
 impl Incoming {
     fn from_broker(delivery: lapin::message::Delivery) -> Self {
         let message = Message::from_broker(&delivery.properties, delivery.data);
-        let returned = message
-            .headers
-            .integer("x-delivery-count")
-            .ok()
-            .flatten()
+        // The broker counts from the first return on; before that, the header is whatever its publisher wrote.
+        let counted = message.headers.integer("x-delivery-count").ok().flatten();
+        let returned = counted
+            .filter(|count| delivery.redelivered && *count > 0)
             .unwrap_or(0);
         Self {
             tag: delivery.delivery_tag,

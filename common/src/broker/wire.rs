@@ -120,6 +120,22 @@ impl Headers {
         Ok(Some(number))
     }
 
+    /// Hashes every header but those that the broker adds on the way (`x-*`).
+    pub fn hash_of_others(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash as _;
+
+        for (name, value) in self.0.iter().filter(|(name, _)| !name.as_str().starts_with("x-")) {
+            name.as_str().hash(hasher);
+            match value {
+                AMQPValue::LongString(text) => text.as_bytes().hash(hasher),
+                AMQPValue::ShortString(text) => text.as_str().hash(hasher),
+                AMQPValue::LongLongInt(number) => number.hash(hasher),
+                // Rare in messages of ours, and of any shape in those of others.
+                other => format!("{other:?}").hash(hasher),
+            }
+        }
+    }
+
     /// Sets a text header.
     pub fn set_text(&mut self, name: &str, value: &str) {
         self.set(name, AMQPValue::LongString(value.into()));

@@ -149,7 +149,10 @@ impl EndpointsFile {
                 warn!(%company, %endpoint, reason = refusal.reason(), "nothing will be sent to this endpoint: {refusal}");
             }
         }
-        self.registry.replace(endpoints, &self.policy);
+        let before = self.registry.replace(endpoints, &self.policy);
+        if count == 0 && before > 0 {
+            warn!(removed = before, file = %self.path.display(), "the file has no endpoints any more: nobody gets anything");
+        }
         info!(endpoints = count, file = %self.path.display(), "endpoints loaded");
     }
 }

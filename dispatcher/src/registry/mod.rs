@@ -10,7 +10,7 @@ use hookline_common::endpoint::Endpoint;
 use hookline_common::guard::Policy;
 use hookline_common::ids::{CompanyId, EndpointId, EventType};
 
-use crate::request::Destination;
+use crate::request::{self, Destination};
 
 /// An endpoint with everything that is the same for each of its requests.
 pub struct Registered {
@@ -18,6 +18,8 @@ pub struct Registered {
     pub endpoint: Endpoint,
     /// Where its requests go, or why none may.
     pub destination: Destination,
+    /// Its URL as logs and records may show it.
+    pub shown_url: String,
 }
 
 /// The endpoints of each company, replaced as a whole when they change.
@@ -37,18 +39,21 @@ pub enum Matching {
 }
 
 impl Registry {
-    /// Puts `endpoints` in the place of all there were.
-    pub fn replace(&self, endpoints: Vec<Endpoint>, policy: &Policy) {
+    /// Puts `endpoints` in the place of all there were; returns how many these were.
+    pub fn replace(&self, endpoints: Vec<Endpoint>, policy: &Policy) -> usize {
         let mut by_company: HashMap<CompanyId, Vec<Arc<Registered>>> = HashMap::new();
         for endpoint in endpoints {
             let destination = Destination::new(&endpoint, policy);
+            let shown_url = request::shown_url(&endpoint.url);
             let company = endpoint.company.clone();
             by_company.entry(company).or_default().push(Arc::new(Registered {
                 endpoint,
                 destination,
+                shown_url,
             }));
         }
-        self.by_company.store(Arc::new(by_company));
+        let before = self.by_company.swap(Arc::new(by_company));
+        before.values().map(Vec::len).sum()
     }
 
     /// The endpoints of `company` that want events of this type, disabled ones included.

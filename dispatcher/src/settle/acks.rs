@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::{Acker, Message};
+use hookline_common::ids::EventId;
 use hookline_common::topology::Queue;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -118,7 +119,7 @@ impl Acks {
             return None;
         };
         current.window.received(tag, fingerprint);
-        let recognised = if redelivered {
+        let recognised = if redelivered && is_recognisable(message) {
             aftermath.recognise(fingerprint, tag)
         } else {
             Recognised::New
@@ -289,17 +290,23 @@ impl Books {
     }
 }
 
-/// Tells a message from others across subscriptions, whether it can be understood or not. It holds all that changes
-/// from hop to hop, so that only a redelivery has the same.
+/// Tells a message from others across subscriptions: all of it but what the broker adds, so that only a redelivery of the
+/// very same message has the same. Whoever sends one id with two contents has sent two messages.
 fn fingerprint(source: Source, message: &Message) -> Fingerprint {
     let mut hasher = DefaultHasher::new();
     source.hash(&mut hasher);
     message.message_id.hash(&mut hasher);
-    for header in ["company", "endpoint", "origin", "retried-at"] {
-        message.headers.text(header).ok().flatten().hash(&mut hasher);
-    }
-    for header in ["attempt", "parked"] {
-        message.headers.integer(header).ok().flatten().hash(&mut hasher);
-    }
+    message.message_type.hash(&mut hasher);
+    message.timestamp.hash(&mut hasher);
+    message.body.hash(&mut hasher);
+    message.headers.hash_of_others(&mut hasher);
     hasher.finish()
+}
+
+/// Whether a redelivery may be taken for something done before: only where an id says which event it is.
+fn is_recognisable(message: &Message) -> bool {
+    message
+        .message_id
+        .as_deref()
+        .is_some_and(|id| EventId::parse(id).is_ok())
 }

@@ -1,12 +1,16 @@
 //! Cuts and silence between the dispatcher and the broker. Nothing is lost, and what was done is not done again.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use hookline_common::topology::Queue;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
+use hookline_tests::message::{HandMade, text};
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use lapin::BasicProperties;
 
 use crate::{IN_FLIGHT, SOON};
 
@@ -197,4 +201,74 @@ async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
         assert!(requests[1].arrived - requests[0].ended.unwrap() >= Duration::from_secs(1));
     })
     .await;
+}
+
+/// Redeliveries are recognised by all that a message is, not by its id: somebody may use one id for many events, or none.
+#[tokio::test]
+async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects() {
+    const EACH: usize = 300;
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        let wire = Wire::to(&services().amqp_url).await;
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        for number in 0..EACH {
+            let body = format!("{{\"n\":{number}}}");
+            let shared = HandMade::event().body(body.clone());
+            shared
+                .properties(|it| it.with_message_id("booking_42".into()))
+                .publish(world)
+                .await;
+            let without = HandMade::event()
+                .body(body)
+                .header("case", text(&number.to_string()));
+            without.properties(without_id).publish(world).await;
+            if number % 75 == 50 {
+                wire.cut();
+                wire.restore();
+            }
+        }
+        eventually(Duration::from_secs(30), "every event is delivered", async || {
+            let bodies: HashSet<Vec<u8>> = receiver
+                .accepted()
+                .into_iter()
+                .map(|request| request.body.to_vec())
+                .collect();
+            (bodies.len() == EACH).then_some(())
+        })
+        .await;
+        eventually(
+            Duration::from_secs(30),
+            "every message without an id is rejected",
+            async || {
+                let rejected = world.read(Queue::Rejected).await;
+                let cases: HashSet<String> = rejected
+                    .iter()
+                    .map(|message| message.text("case").to_owned())
+                    .collect();
+                (cases.len() == EACH).then_some(())
+            },
+        )
+        .await;
+        dispatcher.stop().await;
+    })
+    .await;
+}
+
+fn without_id(properties: BasicProperties) -> BasicProperties {
+    let mut bare = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_content_type("application/json".into());
+    if let Some(headers) = properties.headers() {
+        bare = bare.with_headers(headers.clone());
+    }
+    if let (Some(kind), Some(timestamp)) = (properties.kind(), properties.timestamp()) {
+        bare = bare.with_type(kind.clone()).with_timestamp(*timestamp);
+    }
+    bare
 }
