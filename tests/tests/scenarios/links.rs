@@ -210,7 +210,7 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
     scenario(async |world| {
         world.leaves(Queue::Rejected);
         let wire = Wire::to(&services().amqp_url).await;
-        let receiver = Receiver::answering(status(200)).await;
+        let receiver = Receiver::answering(status(200).after(Duration::from_millis(300))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         let dispatcher = world
             .dispatcher()
@@ -228,10 +228,20 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
                 .body(body)
                 .header("case", text(&number.to_string()));
             without.properties(without_id).publish(world).await;
-            if number % 75 == 50 {
-                wire.cut();
-                wire.restore();
-            }
+        }
+        // Many are done and many more are in hand whenever the link goes.
+        for done in [60, 120] {
+            eventually(SOON, "some are done", async || {
+                (receiver.count() >= done).then_some(())
+            })
+            .await;
+            wire.cut();
+            let tries = wire.accepted() + 2;
+            eventually(SOON, "it tries to come back", async || {
+                (wire.accepted() >= tries).then_some(())
+            })
+            .await;
+            wire.restore();
         }
         eventually(Duration::from_secs(30), "every event is delivered", async || {
             let bodies: HashSet<Vec<u8>> = receiver
