@@ -121,7 +121,7 @@ impl Browser {
     /// Settle first what is on its way: what an older window takes up later is given back before a newer
     /// one's.
     #[must_use]
-    pub fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.held >= self.capacity
     }
 
@@ -214,6 +214,19 @@ impl Browser {
         }
         self.held = self.held.saturating_sub(1);
         self.has_acknowledged = true;
+        Ok(())
+    }
+
+    /// Returns when the broker has seen every acknowledgement so far: those on their way are lost with the connection.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it does not answer.
+    pub async fn is_seen(&self) -> Result<(), BrokerError> {
+        for channel in &self.channels {
+            // Any call with an answer does. This one would only touch consumers that are yet to come, which set their own.
+            let answered = channel.basic_qos(self.window, BasicQosOptions::default());
+            in_time("acknowledging", answered).await?;
+        }
         Ok(())
     }
 

@@ -6,7 +6,6 @@ use hookline_common::broker::{BrokerUrl, HeldReceipt, PublishFault, Publisher, S
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Topology};
 use jiff::Timestamp;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::filter::Wanted;
@@ -17,9 +16,6 @@ use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::text::escape;
 
-/// Publishes that wait for the broker's answer at once: as many can be in both queues if this program is
-/// killed.
-const MOST_IN_FLIGHT: usize = 64;
 /// How long one publish may take before the whole retry is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -43,9 +39,6 @@ async fn retry(
     let mut wanted = Wanted::new(args.ids.clone());
     let mut work = Work::start(args, broker).await?;
     while work.fault.is_none() {
-        if work.in_flight.len() >= MOST_IN_FLIGHT || sweep.is_full() {
-            work.settle_all(sweep).await?;
-        }
         let (letter, held) = match sweep.next().await {
             Ok(Some(next)) => next,
             Ok(None) => break,
@@ -55,11 +48,9 @@ async fn retry(
             }
         };
         if args.filter.matches(&letter) && wanted.takes(&letter) {
-            work.publish(letter, held.receipt);
+            work.retry(sweep, letter, held.receipt).await?;
         }
-        work.settle_finished(sweep).await?;
     }
-    work.settle_all(sweep).await?;
     let missing = wanted.missing().into_iter().map(str::to_owned).collect();
     let retried = work.tally.retried;
     match work.fault {
@@ -107,19 +98,11 @@ impl Tally {
     }
 }
 
-/// One message whose replacement is being published.
-struct Published {
-    line: String,
-    receipt: HeldReceipt,
-    stored: Result<Stored, PublishFault>,
-}
-
 struct Work {
     publisher: Publisher,
     namespace: Namespace,
-    in_flight: JoinSet<Published>,
     tally: Tally,
-    /// What made us stop. What is on its way then is still settled.
+    /// What made us stop.
     fault: Option<CliError>,
     json: bool,
     out: Out,
@@ -137,7 +120,6 @@ impl Work {
         Ok(Self {
             publisher,
             namespace: broker.namespace.clone(),
-            in_flight: JoinSet::new(),
             tally: Tally::default(),
             fault: None,
             json: args.filter.json,
@@ -145,34 +127,44 @@ impl Work {
         })
     }
 
-    /// Starts to publish what replaces the message, or names it if it cannot be read.
-    fn publish(&mut self, letter: Letter, receipt: HeldReceipt) {
+    /// Publishes what replaces the message, then takes it out, and goes on when the broker has seen both: killed at any
+    /// point, this program leaves at most one message in both queues. One that cannot be read is named and stays.
+    async fn retry(
+        &mut self,
+        sweep: &mut Sweep,
+        letter: Letter,
+        receipt: HeldReceipt,
+    ) -> Result<(), CliError> {
         let line = self.line(&letter);
         let name = letter
             .event
             .clone()
             .unwrap_or_else(|| "a message without id".to_owned());
-        match letter.again(&self.namespace, Timestamp::now()) {
+        let (to, message) = match letter.again(&self.namespace, Timestamp::now()) {
+            Ok(again) => again,
             Err(rejection) => {
                 self.tally.unreadable += 1;
                 out::error(&escape(&format!(
                     "{name} cannot be read ({rejection}) and stays in the queue; look at it with \
                      `hookline dlq show`"
                 )));
+                return Ok(());
             }
-            Ok((to, message)) => {
-                let publisher = self.publisher.clone();
-                let deadline = Instant::now() + PATIENCE;
-                self.in_flight.spawn(async move {
-                    let stored = publisher.publish(&to, &message, Some(deadline)).await;
-                    Published {
-                        line,
-                        receipt,
-                        stored,
-                    }
-                });
+        };
+        match self
+            .publisher
+            .publish(&to, &message, Some(Instant::now() + PATIENCE))
+            .await
+        {
+            Ok(Stored) => {
+                sweep.take_out(receipt).await?;
+                sweep.is_seen().await?;
+                self.tally.retried += 1;
+                self.out.line_if_read(&line)?;
             }
+            Err(fault) => drop(self.fault.get_or_insert_with(|| stopped(&fault))),
         }
+        Ok(())
     }
 
     fn line(&self, letter: &Letter) -> String {
@@ -185,40 +177,6 @@ impl Work {
             || format!("retried {event}"),
             |endpoint| format!("retried {event} for {endpoint}"),
         )
-    }
-
-    /// Takes out of the queue what is confirmed by now.
-    async fn settle_finished(&mut self, sweep: &mut Sweep) -> Result<(), CliError> {
-        while let Some(joined) = self.in_flight.try_join_next() {
-            self.settle(sweep, joined).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for everything that is on its way.
-    async fn settle_all(&mut self, sweep: &mut Sweep) -> Result<(), CliError> {
-        while let Some(joined) = self.in_flight.join_next().await {
-            self.settle(sweep, joined).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle(
-        &mut self,
-        sweep: &mut Sweep,
-        joined: Result<Published, tokio::task::JoinError>,
-    ) -> Result<(), CliError> {
-        let published = joined
-            .map_err(|error| CliError::Failed(format!("a publish broke off: {error}; run it again")))?;
-        match published.stored {
-            Ok(Stored) => {
-                sweep.take_out(published.receipt).await?;
-                self.tally.retried += 1;
-                self.out.line_if_read(&published.line)?;
-            }
-            Err(fault) => drop(self.fault.get_or_insert_with(|| stopped(&fault))),
-        }
-        Ok(())
     }
 }
 

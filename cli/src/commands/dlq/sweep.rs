@@ -72,15 +72,18 @@ impl Sweep {
         Ok(held.map(|held| (Letter::read(self.which, &held.message), held)))
     }
 
-    /// Whether what is on its way should be settled before the next message is read.
-    pub(crate) fn is_full(&self) -> bool {
-        self.browser.is_full()
-    }
-
     /// Takes one message out of the queue.
     pub(crate) async fn take_out(&mut self, receipt: HeldReceipt) -> Result<(), CliError> {
         self.browser
             .ack(receipt)
+            .await
+            .map_err(|error| CliError::broker(&error, &self.broker.url))
+    }
+
+    /// Returns when the broker has seen what was taken out.
+    pub(crate) async fn is_seen(&self) -> Result<(), CliError> {
+        self.browser
+            .is_seen()
             .await
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }
