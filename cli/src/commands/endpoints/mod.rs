@@ -149,7 +149,7 @@ fn refuse(faults: &[FileFault], args: &CheckArgs) -> Result<(), CliError> {
         count => format!("{count} faults"),
     };
     Err(CliError::Failed(format!(
-        "{count} in {}; a dispatcher would not take it: mend what is named above",
+        "{count} in {}; mend what is named above",
         args.file
     )))
 }
