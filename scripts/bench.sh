@@ -2,6 +2,7 @@
 # bench.sh: builds and runs the benchmark, with the services up. Table on stdout, report and charts in target/bench/.
 #
 #   SCENARIO=name   only that one (a wrong name lists them)
+#   BASELINE=path   another build of the dispatcher, measured beside this one in the scenario "builds"
 #   QUICK=1         everything in small, in a minute or two: shows that it works, judges nothing
 set -euo pipefail
 # shellcheck source=scripts/lib.sh

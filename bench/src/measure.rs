@@ -216,7 +216,7 @@ async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(R
 /// Floors know no endpoints: one delivery comes of an event.
 fn deliveries(case: &Case, events: u32) -> u64 {
     let each = match case.subject {
-        Subject::Hookline => case.endpoints,
+        Subject::Hookline | Subject::Baseline => case.endpoints,
         Subject::FloorBare | Subject::FloorReqwest => 1,
     };
     u64::from(events) * u64::from(each)

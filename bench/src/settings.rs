@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     /// The program that is measured.
     pub(crate) dispatcher: PathBuf,
+    /// Another build of it, to be compared with it.
+    pub(crate) baseline: Option<PathBuf>,
 }
 
 impl Settings {
@@ -42,6 +44,7 @@ impl Settings {
             is_quick: variable("QUICK").is_some_and(|value| value != "0"),
             folder: PathBuf::from("target/bench"),
             dispatcher,
+            baseline: variable("BASELINE").map(PathBuf::from),
         })
     }
 }

@@ -24,6 +24,8 @@ const START_TIME: Duration = Duration::from_secs(30);
 pub(crate) enum Subject {
     /// `hookline-dispatcher`: signed, recorded, guarded.
     Hookline,
+    /// Another build of the same, with everything switched on as well.
+    Baseline,
     /// The floor with one bare connection for each worker.
     FloorBare,
     /// The floor with reqwest.
@@ -34,6 +36,7 @@ impl Subject {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hookline => "hookline",
+            Self::Baseline => "baseline",
             Self::FloorBare => "floor-bare",
             Self::FloorReqwest => "floor-reqwest",
         }
@@ -92,7 +95,16 @@ impl Running {
     ) -> Result<Self> {
         let log = settings.folder.join(format!("{}.log", subject.name()));
         let client = match subject {
-            Subject::Hookline => return Self::start_hookline(setup, namespace, settings, ports, &log).await,
+            Subject::Hookline => {
+                return Self::start_dispatcher(&settings.dispatcher, setup, namespace, settings, ports, &log)
+                    .await;
+            }
+            Subject::Baseline => {
+                let program = settings.baseline.as_ref();
+                let program =
+                    program.ok_or_else(|| Fault::new("BASELINE names no other build of the dispatcher"))?;
+                return Self::start_dispatcher(program, setup, namespace, settings, ports, &log).await;
+            }
             Subject::FloorBare => "bare",
             Subject::FloorReqwest => "reqwest",
         };
@@ -104,7 +116,8 @@ impl Running {
         Ok(Self(vec![floor.into_child()]))
     }
 
-    async fn start_hookline(
+    async fn start_dispatcher(
+        program: &Path,
         setup: &Setup,
         namespace: &str,
         settings: &Settings,
@@ -117,7 +130,7 @@ impl Running {
         let mut addresses = Vec::new();
         for _ in 0..setup.replicas.max(1) {
             let address = format!("127.0.0.1:{}", free_port()?);
-            let mut command = Command::new(&settings.dispatcher);
+            let mut command = Command::new(program);
             command
                 .env_clear()
                 .env("HOOKLINE_AMQP_URL", &settings.amqp_url)

@@ -12,6 +12,10 @@ use tokio::net::TcpListener;
 const ABOUT: &str =
     "Consumes events from RabbitMQ, signs them and delivers them to the endpoints of their companies";
 
+/// A delivery is some hundred small objects, many of them freed by another thread than the one that made them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     abort_on_panic();
     let command = clap::Command::new("hookline-dispatcher")

@@ -1,6 +1,7 @@
 //! What is measured, scenario by scenario, each with the targets that it is judged by.
 
 mod backlog; // a mountain that waits at the start
+mod builds; // another build of the dispatcher beside this one
 mod latency; // from publish to receiver, at a low rate
 mod lateness; // of retries
 mod neighbours; // what the noisy do to the healthy: one measurement
@@ -27,7 +28,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 9] = [
+const ALL: [(&str, &[&str]); 10] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("latency", &["p50", "p99"]),
     ("noisy", &["p50", "p99", "p99_ratio"]),
@@ -37,6 +38,7 @@ const ALL: [(&str, &[&str]); 9] = [
     ("lateness", &["p50", "p99"]),
     ("tenants", &["rate", "cpu_dispatcher"]),
     ("parkedcost", &["rate", "cpu_dispatcher"]),
+    (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
 /// No run takes longer, whatever happens.
@@ -49,7 +51,10 @@ const MOST_TIME: Duration = Duration::from_secs(40 * 60);
 pub(crate) async fn run_all(settings: &Settings, broker: &Broker) -> Result<()> {
     let wanted: Vec<_> = ALL
         .into_iter()
-        .filter(|(name, _)| settings.scenario.as_deref().is_none_or(|wanted| wanted == *name))
+        .filter(|(name, _)| match settings.scenario.as_deref() {
+            Some(wanted) => wanted == *name,
+            None => *name != builds::NAME || settings.baseline.is_some(),
+        })
         .collect();
     if wanted.is_empty() {
         let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
@@ -131,6 +136,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "storm" => storm::run(stage, report).await,
         "lateness" => lateness::run(stage, report).await,
         "tenants" => tenants::run(stage, report).await,
+        builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }
 }

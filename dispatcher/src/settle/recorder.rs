@@ -14,7 +14,7 @@ use tracing::error;
 use super::acks::{Acks, Ticket};
 
 /// How long a batch is gathered before it is sent, full or not.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(3);
 
 /// A record's line, and the message that is settled when the stream has it.
 type Entry = (Vec<u8>, Ticket);
