@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::attempt::{Report, attempt};
 use crate::client::Client;
+use crate::gate::Pass;
 use crate::lane::{Admission, Bounds, Lanes, Sign};
 use crate::meters::Meters;
 use crate::registry::{Registered, Registry};
@@ -30,8 +31,8 @@ use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
 /// were only given back by restarts pass here, too, five a second at least.
 const ALONE: Duration = Duration::from_millis(200);
 
-/// How long a new endpoint is given to show whether it answers, before what is for it is set aside.
-const GET_TO_KNOW: Duration = Duration::from_secs(1);
+/// How long new endpoints are given to show whether they answer, before what is for one more is set aside.
+const GET_TO_KNOW: Duration = Duration::from_millis(100);
 /// How long to wait before a slot is asked for again meanwhile.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
 /// How often the lanes are looked at for what waits behind requests that hang.
@@ -105,8 +106,8 @@ impl Deliverer {
         }
     }
 
-    /// Takes a message in and sees to it that it is settled.
-    pub async fn take(self: &Arc<Self>, source: Source, incoming: Incoming) {
+    /// Takes a message in and sees to it that it is settled. An attempt that begins at once keeps the pass until it ends.
+    pub async fn take(self: &Arc<Self>, source: Source, incoming: Incoming, pass: Pass) {
         let Incoming {
             tag,
             redelivered,
@@ -131,7 +132,7 @@ impl Deliverer {
                     delivery,
                     endpoint,
                 };
-                if let Some(job) = self.admit(job, true) {
+                if let Some(job) = self.admit(job, Some(pass), true) {
                     self.admit_in_a_moment(job).await;
                 }
             }
@@ -201,14 +202,14 @@ impl Deliverer {
 
     /// Asks for a slot for the delivery, and starts it, lets it wait or sets it aside; or gives it back to ask again,
     /// where it `may_wait`.
-    fn admit(self: &Arc<Self>, job: Job, may_wait: bool) -> Option<Job> {
+    fn admit(self: &Arc<Self>, job: Job, pass: Option<Pass>, may_wait: bool) -> Option<Job> {
         let key = (job.delivery.event.company.clone(), job.delivery.endpoint.clone());
         let (source, parked) = (job.source, job.delivery.baggage.parked);
         match self
             .lanes
             .admit(&key, source, job, parked, may_wait, Instant::now())
         {
-            Admission::Start(job) => self.start(key, job),
+            Admission::Start(job) => self.start(key, job, pass),
             Admission::Waits => {}
             Admission::Park(job, delay) => self.park(job, delay),
             Admission::Later(job) => return Some(job),
@@ -222,12 +223,12 @@ impl Deliverer {
         let until = Instant::now() + GET_TO_KNOW;
         while Instant::now() < until {
             sleep(ASK_AGAIN).await;
-            match self.admit(job, true) {
+            match self.admit(job, None, true) {
                 Some(again) => job = again,
                 None => return,
             }
         }
-        self.admit(job, false);
+        self.admit(job, None, false);
     }
 
     fn park(&self, job: Job, delay: Delay) {
@@ -251,13 +252,13 @@ impl Deliverer {
         }
     }
 
-    fn start(self: &Arc<Self>, key: LaneKey, job: Job) {
+    fn start(self: &Arc<Self>, key: LaneKey, job: Job, pass: Option<Pass>) {
         let this = Arc::clone(self);
-        self.tasks.spawn(async move { this.run(key, job).await });
+        self.tasks.spawn(async move { this.run(key, job, pass).await });
     }
 
     /// Makes one attempt, passes the slot on, and settles.
-    async fn run(self: Arc<Self>, key: LaneKey, job: Job) {
+    async fn run(self: Arc<Self>, key: LaneKey, job: Job, pass: Option<Pass>) {
         let Job {
             source,
             ticket,
@@ -269,13 +270,14 @@ impl Deliverer {
             return;
         };
         let report = attempt(&self.client, &endpoint, &delivery).await;
+        drop(pass);
         self.pass_on(&key, source, sign(report.outcome), report.duration);
         self.finish(ticket, &delivery, &endpoint.shown_url, report).await;
     }
 
     fn pass_on(self: &Arc<Self>, key: &LaneKey, source: Source, sign: Sign, took: Duration) {
         for next in self.lanes.release(key, source, sign, took, Instant::now()) {
-            self.start(key.clone(), next);
+            self.start(key.clone(), next, None);
         }
     }
 

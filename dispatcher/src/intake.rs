@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::deliver::Deliverer;
+use crate::gate::Gate;
 use crate::settle::{Acks, Source};
 
 /// Before a queue that could not be consumed is tried again.
@@ -23,6 +24,8 @@ pub struct Intake {
     pub namespace: Namespace,
     /// Unacknowledged messages at most.
     pub prefetch: u16,
+    /// How many attempts begin at once.
+    pub gate: Arc<Gate>,
     /// The connection.
     pub consumer: Consumer,
     /// What makes sure of the queues.
@@ -67,7 +70,10 @@ impl Intake {
                 biased;
                 () = &mut requested => return subscription.cancel().await,
                 incoming = subscription.next() => match incoming {
-                    Some(incoming) => self.deliverer.take(self.source, incoming).await,
+                    Some(incoming) => {
+                        let pass = self.gate.enter().await;
+                        self.deliverer.take(self.source, incoming, pass).await;
+                    }
                     None => return self.acks.lost(self.source),
                 },
             }

@@ -3,6 +3,7 @@
 pub mod settings; // what an operator can set
 pub mod registry; // which endpoints a company has
 pub mod intake; // messages come in
+pub mod gate; // how many attempts begin at once
 pub mod route; // what each asks for
 pub mod lane; // whose turn it is
 pub mod deliver; // the way through all of this
@@ -28,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::client::{Client, Resolver, TlsSetupError};
 use crate::deliver::{Deliverer, Parts};
+use crate::gate::Gate;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::lane::Bounds;
@@ -39,6 +41,11 @@ use crate::settle::{Acks, Recorder, Settler, Source};
 
 /// What the drain may take beyond the longest request.
 const DRAIN_MARGIN: Duration = Duration::from_secs(4);
+
+/// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
+const AT_ONCE: usize = 32;
+/// The same of what falls due, all of it at once perhaps: little enough that fresh deliveries hardly notice.
+const DUE_AT_ONCE: usize = 8;
 
 /// Why a dispatcher cannot run. A broker that is away is no reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -215,6 +222,7 @@ impl Work {
                 source,
                 namespace: settings.broker.namespace.clone(),
                 prefetch: settings.prefetch,
+                gate: Gate::new(places(source)),
                 consumer,
                 publisher: publisher.clone(),
                 acks: Arc::clone(&self.acks),
@@ -261,4 +269,13 @@ impl Work {
         }
         info!("drained");
     }
+}
+
+/// How many attempts of a queue begin at once.
+fn places(source: Source) -> usize {
+    let each = match source {
+        Source::Events | Source::Deliveries => AT_ONCE,
+        Source::Due => DUE_AT_ONCE,
+    };
+    each * std::thread::available_parallelism().map_or(1, usize::from)
 }

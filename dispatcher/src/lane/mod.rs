@@ -124,8 +124,8 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
             lane.wait(source, job, unproven);
             return Admission::Waits;
         }
-        let is_new = !has_share && !lane.is_stuck(now);
-        if is_new && may_wait && self.bounds.unproven() > 2 * held_by_stuck(lanes, source, now) {
+        let is_new = !has_share && !lane.is_silent(now);
+        if is_new && may_wait && self.bounds.unproven() > 2 * held_by_silent(lanes, source, now) {
             if lanes.get(key).is_some_and(Lane::is_idle) {
                 lanes.remove(key);
             }
@@ -197,10 +197,10 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
 }
 
 /// What endpoints that do not answer hold of a working queue.
-fn held_by_stuck<K, J>(lanes: &HashMap<K, Lane<J>>, source: Source, now: Instant) -> usize {
+fn held_by_silent<K, J>(lanes: &HashMap<K, Lane<J>>, source: Source, now: Instant) -> usize {
     lanes
         .values()
-        .filter(|lane| lane.is_stuck(now))
+        .filter(|lane| lane.is_silent(now))
         .map(|lane| lane.held(source))
         .sum()
 }

@@ -13,6 +13,10 @@ use crate::settle::Source;
 
 /// Requests in flight without an answer for so long mean that the endpoint hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// Most endpoints answer within this time; one that has not shows nothing of itself in the next moment either.
+const SOON: Duration = Duration::from_millis(100);
+/// What is set aside for an endpoint that does not answer comes back no faster than one in this time.
+const RETURN_EVERY: Duration = Duration::from_millis(5);
 
 pub(super) struct Lane<J> {
     pub(super) limit: Limit,
@@ -55,9 +59,9 @@ impl<J> Lane<J> {
         self.in_flight > 0 && now.duration_since(self.progress) > STALLED_AFTER
     }
 
-    /// Whether the endpoint is known not to answer, or has not for too long.
-    pub(super) fn is_stuck(&self, now: Instant) -> bool {
-        self.limit.is_failing() || self.is_stalled(now)
+    /// Whether the endpoint is known not to answer, or has not for so long that it will hardly do so in the next moment.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.limit.is_failing() || self.in_flight > 0 && now.duration_since(self.progress) > SOON
     }
 
     /// What it holds of a working queue.
@@ -161,22 +165,20 @@ impl<J> Lane<J> {
     /// For how long to set a job aside that was set aside `times` before.
     pub(super) fn park(&mut self, times: u32, most: usize) -> Delay {
         self.parked += 1;
+        let [shortest, .., longest] = PARK_DELAYS;
         match self.limit.time_for(self.parked, most) {
             // It answers: no longer than it needs for those ahead, or it would stand idle meanwhile.
             Some(ahead) if !self.counted_unproven => {
                 let fits = |delay: &&Delay| delay.as_duration() <= ahead;
-                PARK_DELAYS
-                    .iter()
-                    .rev()
-                    .find(fits)
-                    .copied()
-                    .unwrap_or(PARK_DELAYS[0])
+                PARK_DELAYS.iter().rev().find(fits).copied().unwrap_or(shortest)
             }
-            // It does not: a few seconds at first, longer while that does not change.
+            // It does not: longer each time, and so long that a mountain of them is not moved to and fro all the time.
             _ => {
-                PARK_DELAYS[usize::try_from(times)
-                    .unwrap_or(usize::MAX)
-                    .min(PARK_DELAYS.len() - 1)]
+                let ahead = RETURN_EVERY.saturating_mul(u32::try_from(self.parked).unwrap_or(u32::MAX));
+                let lasts = |delay: &&Delay| delay.as_duration() >= ahead;
+                let times = usize::try_from(times).unwrap_or(usize::MAX);
+                let next = PARK_DELAYS.iter().skip(times).find(lasts);
+                next.copied().unwrap_or(longest)
             }
         }
     }

@@ -106,7 +106,7 @@ fn unknown_endpoints_hold_half_of_a_window_and_leave_the_rest_to_the_others() {
 }
 
 #[test]
-fn new_endpoints_are_waited_for_until_they_are_known_to_hang() {
+fn new_endpoints_are_waited_for_for_a_moment() {
     let mut road = Road::new(Bounds {
         concurrency: 32,
         window: 4,
@@ -114,8 +114,9 @@ fn new_endpoints_are_waited_for_until_they_are_known_to_hang() {
     let ask = |road: &Road| road.lanes.admit(&"c", FROM, 3, 0, true, road.now);
     assert_eq!(road.admit("a", 1), Admission::Start(1));
     assert_eq!(road.admit("b", 2), Admission::Start(2));
+    road.now += FAST;
     assert_eq!(ask(&road), Admission::Later(3));
-    road.now += STEP * 2;
+    road.now += FAST;
     assert!(matches!(ask(&road), Admission::Park(3, _)));
     assert_eq!(road.release("a", Sign::Success, FAST), NOTHING);
     assert_eq!(ask(&road), Admission::Start(3));
@@ -167,6 +168,25 @@ fn parking_grows_longer_only_while_nothing_is_answered() {
         other => panic!("{other:?}"),
     };
     assert_eq!([delay(0), delay(1), delay(2), delay(9)], [2, 10, 60, 60]);
+}
+
+#[test]
+fn a_mountain_for_an_endpoint_that_does_not_answer_comes_back_at_200_a_second() {
+    let road = Road::new(Bounds {
+        concurrency: 1,
+        window: 500,
+    });
+    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
+    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    let mut seconds = Vec::new();
+    for job in 0..10_000 {
+        if let Admission::Park(_, delay) = road.admit("dead", job) {
+            seconds.push(delay.as_seconds());
+        }
+    }
+    let of = |delay| seconds.iter().filter(|seconds| **seconds == delay).count();
+    assert_eq!([of(2), of(10), of(60)], [400, 1_600, 8_000]);
 }
 
 #[test]
