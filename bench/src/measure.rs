@@ -58,7 +58,7 @@ impl Case {
         }
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         let healthy = Tenants {
             companies: 0..self.companies,
             endpoints: self.endpoints,
@@ -165,10 +165,7 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
         .all_arrived(warm_up.run, deliveries(case, warm_up.count), &mut running)
         .await?;
     if case.parked > 0 {
-        let parked = stage.order(namespace, case.parked, (case.companies, 1));
-        stage.load.publish(&parked).await?;
-        let events = format!("{namespace}.events");
-        stage.depth.emptied(&events, Duration::from_secs(60)).await?;
+        park(stage, case.parked, case.companies, namespace).await?;
     }
     let order = stage.order(namespace, case.events, companies);
     let order = crate::load::Order {
@@ -191,6 +188,20 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
     )
     .await?;
     Ok((running, measured))
+}
+
+/// Publishes `count` events for a company whose endpoint hangs, and waits until they are parked.
+///
+/// # Errors
+/// They stay in the events queue.
+pub(crate) async fn park(stage: &mut Stage<'_>, count: u32, company: u32, namespace: &str) -> Result<()> {
+    let order = stage.order(namespace, count, (company, 1));
+    stage.load.publish(&order).await?;
+    let events = format!("{namespace}.events");
+    stage.depth.emptied(&events, Duration::from_secs(60)).await?;
+    // What waited in the dispatcher, because the endpoint was new, is parked when it has not answered for a second.
+    sleep(Duration::from_millis(1500)).await;
+    Ok(())
 }
 
 /// The subject's CPU counts from its start, since it begins with the work.

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) storm: u32,
     /// Deliveries that are parked beside a throughput measurement.
     pub(crate) parked: u32,
+    /// How long it is watched what those do beside nothing.
+    pub(crate) standing_s: u32,
     /// Endpoints in a large file.
     pub(crate) many_endpoints: u32,
 }
@@ -51,6 +53,7 @@ impl Plan {
         backlog: 100_000,
         storm: 10_000,
         parked: 10_000,
+        standing_s: 70,
         many_endpoints: 10_000,
     };
 
@@ -69,6 +72,7 @@ impl Plan {
         backlog: 1_000,
         storm: 200,
         parked: 100,
+        standing_s: 3,
         many_endpoints: 1_000,
     };
 }

@@ -183,7 +183,7 @@ impl Work {
             schedule: settings.schedule.clone(),
             bounds: Bounds {
                 concurrency: settings.endpoint_concurrency,
-                window: usize::from(settings.prefetch),
+                windows: Source::ALL.map(|source| usize::from(window(source, settings.prefetch))),
             },
             keep_payloads: settings.keep_payloads,
             unknown_grace: settings.unknown_grace,
@@ -221,7 +221,7 @@ impl Work {
             let intake = Intake {
                 source,
                 namespace: settings.broker.namespace.clone(),
-                prefetch: settings.prefetch,
+                prefetch: window(source, settings.prefetch),
                 gate: Gate::new(places(source)),
                 consumer,
                 publisher: publisher.clone(),
@@ -268,6 +268,15 @@ impl Work {
             consumer.close().await;
         }
         info!("drained");
+    }
+}
+
+/// How many messages of a queue are in hand at most. A storm of retries passes a narrow window in batches, which cost the
+/// broker a fraction of as many single messages, and so leaves it time for what is fresh.
+fn window(source: Source, prefetch: u16) -> u16 {
+    match source {
+        Source::Events | Source::Deliveries => prefetch,
+        Source::Due => (prefetch / 4).max(1),
     }
 }
 

@@ -45,19 +45,19 @@ pub enum Admission<J> {
 pub struct Bounds {
     /// Requests in flight per endpoint at most.
     pub concurrency: usize,
-    /// Unacknowledged messages of one working queue at most.
-    pub window: usize,
+    /// Unacknowledged messages at most, of each working queue.
+    pub windows: [usize; 3],
 }
 
 impl Bounds {
     /// Messages of one working queue that endpoints without proof hold at most.
-    fn unproven(self) -> usize {
-        (self.window / 2).max(1)
+    fn unproven(self, source: Source) -> usize {
+        (self.windows[source as usize] / 2).max(1)
     }
 
-    /// Deliveries that wait in one lane at most, however quick it is.
-    fn waiting(self) -> usize {
-        (self.window * 2 / 5).max(1)
+    /// Deliveries that wait in one lane at most, however quick it is, for another from this queue to join them.
+    fn waiting(self, source: Source) -> usize {
+        (self.windows[source as usize] * 2 / 5).max(1)
     }
 }
 
@@ -115,17 +115,17 @@ impl<K: Eq + Hash + Clone, J> Lanes<K, J> {
         };
         lane.returned(parked);
         lane.refresh(now, unproven);
-        let has_share = !lane.is_unproven() || unproven[source as usize] < self.bounds.unproven();
+        let has_share = !lane.is_unproven() || unproven[source as usize] < self.bounds.unproven(source);
         if has_share && lane.has_slot(self.bounds.concurrency) {
             lane.start(source, unproven, now);
             return Admission::Start(job);
         }
-        if has_share && lane.has_room(self.bounds) {
+        if has_share && lane.has_room(source, self.bounds) {
             lane.wait(source, job, unproven);
             return Admission::Waits;
         }
         let is_new = !has_share && !lane.is_silent(now);
-        if is_new && may_wait && self.bounds.unproven() > 2 * held_by_silent(lanes, source, now) {
+        if is_new && may_wait && self.bounds.unproven(source) > 2 * held_by_silent(lanes, source, now) {
             if lanes.get(key).is_some_and(Lane::is_idle) {
                 lanes.remove(key);
             }

@@ -97,8 +97,8 @@ impl<J> Lane<J> {
     }
 
     /// Whether one more would have its turn before the shortest park time is over.
-    pub(super) fn has_room(&self, bounds: Bounds) -> bool {
-        if self.waiting.len() >= bounds.waiting() {
+    pub(super) fn has_room(&self, source: Source, bounds: Bounds) -> bool {
+        if self.waiting.len() >= bounds.waiting(source) {
             return false;
         }
         match self.limit.time_for(self.waiting.len() + 1, bounds.concurrency) {

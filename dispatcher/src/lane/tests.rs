@@ -4,7 +4,7 @@ const FAST: Duration = Duration::from_millis(100);
 const HUNG: Duration = Duration::from_secs(30);
 const BOUNDS: Bounds = Bounds {
     concurrency: 32,
-    window: 500,
+    windows: [500; 3],
 };
 const FROM: Source = Source::Events;
 const NOTHING: [u32; 0] = [];
@@ -58,7 +58,7 @@ fn count(admissions: &[Admission<u32>]) -> (usize, usize, usize) {
 fn a_lane_starts_what_it_has_slots_for_and_hands_them_on_in_order() {
     let road = Road::new(Bounds {
         concurrency: 2,
-        window: 500,
+        windows: [500; 3],
     });
     let admitted: Vec<_> = (1..=4).map(|job| road.admit("a", job)).collect();
     assert_eq!(
@@ -93,7 +93,7 @@ fn an_endpoint_that_answers_in_100_ms_with_200_waiting_is_never_parked() {
 fn unknown_endpoints_hold_half_of_a_window_and_leave_the_rest_to_the_others() {
     let road = Road::new(Bounds {
         concurrency: 32,
-        window: 100,
+        windows: [100; 3],
     });
     road.prove("healthy");
     let names: Vec<&'static str> = (0..200)
@@ -109,7 +109,7 @@ fn unknown_endpoints_hold_half_of_a_window_and_leave_the_rest_to_the_others() {
 fn new_endpoints_are_waited_for_for_a_moment() {
     let mut road = Road::new(Bounds {
         concurrency: 32,
-        window: 4,
+        windows: [4; 3],
     });
     let ask = |road: &Road| road.lanes.admit(&"c", FROM, 3, 0, true, road.now);
     assert_eq!(road.admit("a", 1), Admission::Start(1));
@@ -158,7 +158,7 @@ fn timeouts_leave_an_endpoint_one_slot_and_it_is_remembered() {
 fn parking_grows_longer_only_while_nothing_is_answered() {
     let road = Road::new(Bounds {
         concurrency: 1,
-        window: 500,
+        windows: [500; 3],
     });
     assert_eq!(road.admit("dead", 0), Admission::Start(0));
     assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
@@ -174,7 +174,7 @@ fn parking_grows_longer_only_while_nothing_is_answered() {
 fn a_mountain_for_an_endpoint_that_does_not_answer_comes_back_at_200_a_second() {
     let road = Road::new(Bounds {
         concurrency: 1,
-        window: 500,
+        windows: [500; 3],
     });
     assert_eq!(road.admit("dead", 0), Admission::Start(0));
     assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);

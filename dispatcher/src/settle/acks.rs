@@ -264,10 +264,7 @@ impl Acks {
             if let Some(tag) = run {
                 acker.ack_through(tag).await?;
             }
-            for tag in overdue {
-                acker.ack(tag).await?;
-            }
-            Ok::<_, hookline_common::broker::BrokerError>(())
+            acker.ack_each(overdue).await
         };
         if let Err(error) = acknowledge.await {
             debug!(source = source.as_str(), %error, "an acknowledgement did not go out; the message comes again");
