@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::clock::seconds_between;
 use crate::error::Result;
-use crate::report::stats::median;
+use crate::report::stats::{median, ratio};
 use crate::report::{Entry, progress};
 use crate::sink::{Behaviour, Summary};
 use crate::stage::{Cpu, Stage};
@@ -120,15 +120,39 @@ impl Measured {
     }
 }
 
-/// Measures all cases by turns, A B A B, so that a machine that changes its pace changes it for all of them. Returns each
-/// one's medians.
+/// Several cases, measured by turns.
+pub(crate) struct Compared(Vec<Vec<Measured>>);
+
+impl Compared {
+    /// Each case's medians over the rounds.
+    pub(crate) fn medians(&self) -> Vec<Measured> {
+        self.0.iter().map(|rounds| Measured::medians(rounds)).collect()
+    }
+
+    /// What one case's value is to another's: the median of what it was in each round, because a machine that changes its
+    /// pace between rounds changes it for both. The cases by their places in the list.
+    pub(crate) fn ratio(&self, part: usize, whole: usize, value: fn(&Measured) -> f64) -> f64 {
+        let rounds = |case: usize| self.0.get(case).into_iter().flatten().map(value);
+        let ratios = rounds(part)
+            .zip(rounds(whole))
+            .map(|(part, whole)| ratio(part, whole));
+        median(&ratios.collect::<Vec<_>>())
+    }
+}
+
+/// Measures all cases by turns, A B A B, so that a machine that changes its pace changes it for all of them.
 ///
 /// # Errors
 /// A measurement fails: what is left of a comparison would compare nothing.
-pub(crate) async fn alternate(stage: &mut Stage<'_>, what: &str, cases: &[Case]) -> Result<Vec<Measured>> {
-    let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
-    for round in 1..=stage.plan.rounds {
-        for (case, measured) in cases.iter().zip(&mut rounds) {
+pub(crate) async fn alternate(
+    stage: &mut Stage<'_>,
+    what: &str,
+    rounds: usize,
+    cases: &[Case],
+) -> Result<Compared> {
+    let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
+    for round in 1..=rounds {
+        for (case, measured) in cases.iter().zip(&mut measured) {
             let one = measure(stage, case).await?;
             progress(&format!(
                 "{what}, round {round}: {} {:.0}/s, {:.1} µs of CPU a delivery",
@@ -139,7 +163,7 @@ pub(crate) async fn alternate(stage: &mut Stage<'_>, what: &str, cases: &[Case])
             measured.push(one);
         }
     }
-    Ok(rounds.iter().map(|rounds| Measured::medians(rounds)).collect())
+    Ok(Compared(measured))
 }
 
 /// One measurement, in a namespace of its own.

@@ -9,6 +9,8 @@ pub(crate) struct Plan {
     pub(crate) is_judged: bool,
     /// Rounds of each comparison: A B A B A B.
     pub(crate) rounds: usize,
+    /// The same of what is judged: the more, the less a stumble of the machine counts.
+    pub(crate) judged_rounds: usize,
     /// Events of one throughput measurement.
     pub(crate) events: u32,
     /// Events before it that do not count.
@@ -42,6 +44,7 @@ impl Plan {
     pub(crate) const FULL: Self = Self {
         is_judged: true,
         rounds: 3,
+        judged_rounds: 5,
         events: 40_000,
         warm_up: 2_000,
         per_second: 100,
@@ -61,6 +64,7 @@ impl Plan {
     pub(crate) const QUICK: Self = Self {
         is_judged: false,
         rounds: 1,
+        judged_rounds: 1,
         events: 800,
         warm_up: 100,
         per_second: 100,

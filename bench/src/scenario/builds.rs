@@ -3,7 +3,6 @@
 use crate::error::Result;
 use crate::measure::{Case, Mode, alternate};
 use crate::report::Report;
-use crate::report::stats::ratio;
 use crate::stage::Stage;
 use crate::subject::Subject;
 
@@ -14,16 +13,17 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
     for (variant, mode) in [("steady", Mode::Steady), ("drain", Mode::Drain)] {
         let events = stage.plan.events;
         let cases = [Subject::Hookline, Subject::Baseline].map(|subject| Case::new(subject, mode, events));
-        let measured = alternate(stage, variant, &cases).await?;
-        for (case, measured) in cases.iter().zip(&measured) {
+        let measured = alternate(stage, variant, stage.plan.judged_rounds, &cases).await?;
+        for (case, measured) in cases.iter().zip(measured.medians()) {
             measured.put(report.entry(NAME, variant, case.subject.name()));
         }
-        if let [ours, theirs] = measured.as_slice() {
-            let mut entry = report.entry(NAME, variant, Subject::Hookline.name());
-            entry.put("of_baseline", ratio(ours.rate, theirs.rate), "×");
-            let cpu = ratio(ours.dispatcher_us, theirs.dispatcher_us);
-            entry.put("cpu_of_baseline", cpu, "×");
-        }
+        let mut entry = report.entry(NAME, variant, Subject::Hookline.name());
+        entry.put("of_baseline", measured.ratio(0, 1, |one| one.rate), "×");
+        entry.put(
+            "cpu_of_baseline",
+            measured.ratio(0, 1, |one| one.dispatcher_us),
+            "×",
+        );
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep};
 use crate::error::Result;
 use crate::machine;
 use crate::measure::{Case, Mode, SCHEDULE, alternate, park};
-use crate::report::stats::ratio;
 use crate::report::{Report, progress};
 use crate::stage::Stage;
 use crate::subject::Subject;
@@ -21,15 +20,19 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
         parked,
         ..Case::new(Subject::Hookline, Mode::Steady, events)
     });
-    let measured = alternate(stage, "parkedcost: without, with", &cases).await?;
-    for (case, measured) in cases.iter().zip(&measured) {
+    let measured = alternate(
+        stage,
+        "parkedcost: without, with",
+        stage.plan.judged_rounds,
+        &cases,
+    )
+    .await?;
+    for (case, measured) in cases.iter().zip(measured.medians()) {
         let variant = format!("steady, parked: {}", case.parked);
         measured.put(report.entry(SCENARIO, variant, case.subject.name()));
     }
-    if let [without, with] = measured.as_slice() {
-        let name = "parkedcost: throughput beside 10,000 parked deliveries, part of that without";
-        report.at_least(name, ratio(with.rate, without.rate), 0.95);
-    }
+    let name = "parkedcost: throughput beside 10,000 parked deliveries, part of that without";
+    report.at_least(name, measured.ratio(1, 0, |one| one.rate), 0.95);
     standing(stage, report).await
 }
 

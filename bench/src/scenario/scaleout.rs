@@ -13,8 +13,8 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
         replicas,
         ..Case::new(Subject::Hookline, Mode::Drain, events)
     });
-    let measured = alternate(stage, "scaleout: 1, 2, 4 in turn", &cases).await?;
-    for (case, measured) in cases.iter().zip(&measured) {
+    let measured = alternate(stage, "scaleout: 1, 2, 4 in turn", stage.plan.rounds, &cases).await?;
+    for (case, measured) in cases.iter().zip(measured.medians()) {
         let variant = format!("drain, replicas: {}", case.replicas);
         measured.put(report.entry("scaleout", variant, case.subject.name()));
     }

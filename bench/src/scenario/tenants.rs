@@ -3,7 +3,6 @@
 use crate::error::Result;
 use crate::measure::{Case, Mode, alternate};
 use crate::report::Report;
-use crate::report::stats::ratio;
 use crate::stage::Stage;
 use crate::subject::Subject;
 
@@ -13,14 +12,12 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
         companies,
         ..Case::new(Subject::Hookline, Mode::Steady, events)
     });
-    let measured = alternate(stage, "tenants: few, many", &cases).await?;
-    for (case, measured) in cases.iter().zip(&measured) {
+    let measured = alternate(stage, "tenants: few, many", stage.plan.judged_rounds, &cases).await?;
+    for (case, measured) in cases.iter().zip(measured.medians()) {
         let variant = format!("steady, endpoints: {}", case.companies);
         measured.put(report.entry("tenants", variant, case.subject.name()));
     }
-    if let [few, many] = measured.as_slice() {
-        let name = "tenants: dispatcher's CPU for a delivery with 10,000 endpoints, times that with 10";
-        report.at_most(name, ratio(many.dispatcher_us, few.dispatcher_us), 1.2);
-    }
+    let name = "tenants: dispatcher's CPU for a delivery with 10,000 endpoints, times that with 10";
+    report.at_most(name, measured.ratio(1, 0, |one| one.dispatcher_us), 1.2);
     Ok(())
 }

@@ -2,43 +2,38 @@
 //! lengths, other numbers of endpoints, without records, and to receivers with TLS.
 
 use crate::error::Result;
-use crate::measure::{Case, Measured, Mode, alternate};
+use crate::measure::{Case, Compared, Mode, alternate};
 use crate::report::Report;
-use crate::report::stats::ratio;
 use crate::stage::Stage;
 use crate::subject::Subject;
 
 const SCENARIO: &str = "throughput";
 const SUBJECTS: [Subject; 3] = [Subject::Hookline, Subject::FloorBare, Subject::FloorReqwest];
+/// Their places in it.
+const HOOKLINE: usize = 0;
+const BARE: usize = 1;
+const REQWEST: usize = 2;
 
 pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
     let steady = compare(stage, report, Mode::Steady, "steady").await?;
     let drain = compare(stage, report, Mode::Drain, "drain").await?;
-    let (steady, drain) = (steady.as_slice(), drain.as_slice());
-    if let ([hookline, bare, _], [draining, draining_bare, draining_reqwest]) = (steady, drain) {
-        let name = "throughput: publishing and dispatching at once, part of the bare floor's rate";
-        report.at_least(name, ratio(hookline.rate, bare.rate), 0.80);
-        let name = "throughput: draining a backlog, part of the bare floor's rate";
-        report.at_least(name, ratio(draining.rate, draining_bare.rate), 0.60);
-        let name = "throughput: dispatcher's CPU for a delivery when draining, times the reqwest floor's";
-        let cpu = ratio(draining.dispatcher_us, draining_reqwest.dispatcher_us);
-        report.at_most(name, cpu, 1.3);
-    }
+    let name = "throughput: publishing and dispatching at once, part of the bare floor's rate";
+    report.at_least(name, steady.ratio(HOOKLINE, BARE, |one| one.rate), 0.80);
+    let name = "throughput: draining a backlog, part of the bare floor's rate";
+    report.at_least(name, drain.ratio(HOOKLINE, BARE, |one| one.rate), 0.60);
+    let name = "throughput: dispatcher's CPU for a delivery when draining, times the reqwest floor's";
+    let cpu = drain.ratio(HOOKLINE, REQWEST, |one| one.dispatcher_us);
+    report.at_most(name, cpu, 1.3);
     payloads(stage, report).await?;
     fan_out(stage, report).await?;
     options(stage, report).await
 }
 
 /// All three subjects, with what part of each floor's rate Hookline reaches.
-async fn compare(
-    stage: &mut Stage<'_>,
-    report: &mut Report,
-    mode: Mode,
-    variant: &str,
-) -> Result<Vec<Measured>> {
+async fn compare(stage: &mut Stage<'_>, report: &mut Report, mode: Mode, variant: &str) -> Result<Compared> {
     let events = stage.plan.events;
     let cases = SUBJECTS.map(|subject| Case::new(subject, mode, events));
-    let measured = alternate(stage, variant, &cases).await?;
+    let measured = alternate(stage, variant, stage.plan.judged_rounds, &cases).await?;
     let variant = format!("{variant}, 1 KB");
     put_all(report, &variant, &cases, &measured);
     Ok(measured)
@@ -57,7 +52,7 @@ async fn payloads(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
             ..Case::new(subject, Mode::Steady, events)
         });
         let variant = format!("steady, {name}");
-        let measured = alternate(stage, &variant, &cases).await?;
+        let measured = alternate(stage, &variant, stage.plan.rounds, &cases).await?;
         put_all(report, &variant, &cases, &measured);
     }
     Ok(())
@@ -70,16 +65,13 @@ async fn fan_out(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
         endpoints,
         ..Case::new(Subject::Hookline, Mode::Steady, events / endpoints)
     });
-    let measured = alternate(stage, "endpoints per company", &cases).await?;
-    for (case, measured) in cases.iter().zip(&measured) {
+    let measured = alternate(stage, "endpoints per company", stage.plan.judged_rounds, &cases).await?;
+    for (case, measured) in cases.iter().zip(measured.medians()) {
         let variant = format!("steady, 1 KB, endpoints per company: {}", case.endpoints);
         measured.put(report.entry(SCENARIO, variant, case.subject.name()));
     }
-    if let [one, .., four] = measured.as_slice() {
-        let name =
-            "throughput: four endpoints per company, part of the rate of four times the events with one";
-        report.at_least(name, ratio(four.rate, one.rate), 0.60);
-    }
+    let name = "throughput: four endpoints per company, part of the rate of four times the events with one";
+    report.at_least(name, measured.ratio(2, 0, |one| one.rate), 0.60);
     Ok(())
 }
 
@@ -98,8 +90,11 @@ async fn options(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
         };
         let name = if mode == Mode::Steady { "steady" } else { "drain" };
         let cases = [usual, no_records, tls];
-        let measured = alternate(stage, &format!("{name}, options"), &cases).await?;
-        for (what, measured) in ["as it is", "records off", "TLS receivers"].iter().zip(&measured) {
+        let measured = alternate(stage, &format!("{name}, options"), stage.plan.rounds, &cases).await?;
+        for (what, measured) in ["as it is", "records off", "TLS receivers"]
+            .iter()
+            .zip(measured.medians())
+        {
             measured.put(report.entry(
                 SCENARIO,
                 format!("{name}, 1 KB, {what}"),
@@ -110,17 +105,13 @@ async fn options(stage: &mut Stage<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn put_all(report: &mut Report, variant: &str, cases: &[Case], measured: &[Measured]) {
-    for (case, one) in cases.iter().zip(measured) {
+fn put_all(report: &mut Report, variant: &str, cases: &[Case], measured: &Compared) {
+    for (case, one) in cases.iter().zip(measured.medians()) {
         one.put(report.entry(SCENARIO, variant, case.subject.name()));
     }
-    let mut pairs = cases.iter().zip(measured);
-    let Some((hookline, ours)) = pairs.next() else {
-        return;
-    };
-    for (floor, theirs) in pairs {
-        let mut entry = report.entry(SCENARIO, variant, hookline.subject.name());
+    for (place, floor) in cases.iter().enumerate().skip(1) {
+        let mut entry = report.entry(SCENARIO, variant, SUBJECTS[HOOKLINE].name());
         let metric = format!("of_{}", floor.subject.name().replace('-', "_"));
-        entry.put(&metric, ratio(ours.rate, theirs.rate), "×");
+        entry.put(&metric, measured.ratio(HOOKLINE, place, |one| one.rate), "×");
     }
 }
