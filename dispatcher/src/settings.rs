@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hookline_common::endpoint::Format;
-use hookline_common::guard::{AllowedHost, Policy, parse_cidr};
+use hookline_common::guard::Policy;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
 use hookline_common::settings::{BrokerSettings, Faults, Reader, Source, Variable, parse};
@@ -97,7 +97,7 @@ impl Settings {
             );
         }
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
-        let policy = read_policy(r);
+        let policy = Policy::read(r);
         let ca_pem = r.read_file(&var::CA_FILE);
         let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
@@ -140,17 +140,4 @@ impl Settings {
 
 fn read_number(reader: &mut Reader<'_>, variable: &Variable, most: u64) -> Option<u64> {
     reader.read(variable, |text| parse::number_within(text, 1, most))
-}
-
-fn read_policy(reader: &mut Reader<'_>) -> Option<Policy> {
-    let allow_http = reader.read(&var::ALLOW_HTTP, parse::boolean);
-    let allow_cidrs = reader.read(&var::ALLOW_CIDRS, |text| parse::list(text, parse_cidr));
-    let deny_cidrs = reader.read(&var::DENY_CIDRS, |text| parse::list(text, parse_cidr));
-    let allow_hosts = reader.read(&var::ALLOW_HOSTS, |text| parse::list(text, AllowedHost::parse));
-    Some(Policy {
-        allow_http: allow_http?,
-        allow_cidrs: allow_cidrs.unwrap_or_default(),
-        deny_cidrs: deny_cidrs.unwrap_or_default(),
-        allow_hosts: allow_hosts.unwrap_or_default(),
-    })
 }

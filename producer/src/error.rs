@@ -90,12 +90,14 @@ pub enum PublishError {
     },
     /// The broker answered that no queue takes it: somebody removed the queue or its binding.
     #[error(
-        "event {event} was not stored: no queue takes events from exchange {exchange:?}; run \
+        "event {event} was not confirmed: no queue takes events from exchange {exchange:?}; run \
          `hookline topology apply`, then publish the same event again"
     )]
     Unroutable {
         /// The event.
         event: EventId,
+        /// Whether it was sent before, without an answer, when a queue was perhaps still bound.
+        maybe_stored: bool,
         /// The exchange that led nowhere.
         exchange: String,
     },
@@ -116,7 +118,15 @@ impl PublishError {
     pub(crate) fn new(fault: PublishFault, event: &Event, waited: Duration) -> Self {
         let event = event.id.clone();
         match fault {
-            PublishFault::Unroutable { exchange, .. } => Self::Unroutable { event, exchange },
+            PublishFault::Unroutable {
+                maybe_stored,
+                exchange,
+                ..
+            } => Self::Unroutable {
+                event,
+                maybe_stored,
+                exchange,
+            },
             PublishFault::Late {
                 maybe_stored: true,
                 last,
@@ -159,8 +169,8 @@ impl PublishError {
     pub fn may_be_stored(&self) -> bool {
         match self {
             Self::Unconfirmed { .. } => true,
-            Self::Broken { maybe_stored, .. } => *maybe_stored,
-            Self::Busy { .. } | Self::NotStored { .. } | Self::Unroutable { .. } => false,
+            Self::Unroutable { maybe_stored, .. } | Self::Broken { maybe_stored, .. } => *maybe_stored,
+            Self::Busy { .. } | Self::NotStored { .. } => false,
         }
     }
 }

@@ -118,9 +118,6 @@ impl Browser {
     }
 
     /// Whether the next message needs a further window, for none of those held so far will be acknowledged.
-    /// Settle first what is on its way: what an older window takes up later is given back before a newer
-    /// one's.
-    #[must_use]
     fn is_full(&self) -> bool {
         self.held >= self.capacity
     }

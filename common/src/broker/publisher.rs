@@ -55,9 +55,12 @@ pub struct Stored;
 /// Why a message is not known to be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishFault {
-    /// No queue is bound for it. It is not stored.
+    /// No queue is bound for it any more.
     #[error("no queue takes messages for {routing_key:?} on exchange {exchange:?}")]
     Unroutable {
+        /// Whether the message may be stored all the same: an earlier try, when a queue was perhaps still bound, had no
+        /// answer.
+        maybe_stored: bool,
         /// The exchange that had no queue for it.
         exchange: String,
         /// The routing key that led nowhere.
@@ -192,6 +195,7 @@ impl Publisher {
                 Tried::Unroutable => {
                     let (exchange, routing_key) = (to.exchange.clone(), to.routing_key.clone());
                     return Err(PublishFault::Unroutable {
+                        maybe_stored,
                         exchange,
                         routing_key,
                     });

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use hookline_common::endpoint::Format;
-use hookline_common::guard::{AllowedHost, Policy, parse_cidr};
-use hookline_common::settings::{Environment, Faults, NotText, Reader, Source, parse, variables as var};
+use hookline_common::guard::Policy;
+use hookline_common::settings::{Environment, Faults, NotText, Reader, Source, variables as var};
 
 use crate::settings::help;
 
@@ -49,19 +49,11 @@ impl Source for CheckFlags {
 impl CheckFlags {
     pub(super) fn read(&self) -> Result<CheckSettings, Faults> {
         let mut reader = Reader::new(self);
-        let allow_http = reader.read(&var::ALLOW_HTTP, parse::boolean);
-        let allow_cidrs = reader.read(&var::ALLOW_CIDRS, |text| parse::list(text, parse_cidr));
-        let deny_cidrs = reader.read(&var::DENY_CIDRS, |text| parse::list(text, parse_cidr));
-        let allow_hosts = reader.read(&var::ALLOW_HOSTS, |text| parse::list(text, AllowedHost::parse));
+        let policy = Policy::read(&mut reader);
         let default_format = reader.read(&var::DEFAULT_FORMAT, str::parse::<Format>);
         reader.finish(|| {
             Some(CheckSettings {
-                policy: Policy {
-                    allow_http: allow_http?,
-                    allow_cidrs: allow_cidrs.unwrap_or_default(),
-                    deny_cidrs: deny_cidrs.unwrap_or_default(),
-                    allow_hosts: allow_hosts.unwrap_or_default(),
-                },
+                policy: policy?,
                 default_format: default_format?,
             })
         })
