@@ -14,7 +14,9 @@ use crate::world::World;
 /// How long a command may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+/// A command about to be started, for what needs more than a run to its end: another environment, or pipes.
+#[must_use]
+pub fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(program("hookline"));
     command
         .args(arguments)
@@ -45,7 +47,7 @@ pub async fn succeed(world: &World, arguments: &[&str]) -> String {
     let output = run(world, arguments).await;
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "hookline {arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    out(&output)
 }
 
 /// The same for a command that prints one JSON object a line.
@@ -57,6 +59,35 @@ pub async fn objects(world: &World, arguments: &[&str]) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect()
+}
+
+/// What an ended command printed.
+///
+/// # Panics
+/// When that is not UTF-8.
+#[must_use]
+pub fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// The one line that tells why a command failed with `code`; none of the secrets that scenarios sign with stands
+/// on stderr.
+///
+/// # Panics
+/// When it ended otherwise, or tells it in none or several lines, or prints the start of a secret.
+pub fn why(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    let errors: Vec<_> = stderr
+        .lines()
+        .filter(|line| line.starts_with("hookline: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{stderr}");
+    assert!(
+        !stderr.contains("whsec_M") && !stderr.contains("whsec_O"),
+        "{stderr}"
+    );
+    errors[0].to_owned()
 }
 
 /// Starts a command and kills it (SIGKILL) after `after`. True if it had ended by itself before.

@@ -3,8 +3,8 @@
 use super::Row;
 use super::table::number;
 
-const WIDTH: usize = 860;
-const LABELS: usize = 300;
+const WIDTH: usize = 940;
+const LABELS: usize = 380;
 const NUMBERS: usize = 90;
 const BAR: usize = 18;
 const GAP: usize = 6;
@@ -90,7 +90,7 @@ fn line(svg: &mut String, text: std::fmt::Arguments<'_>) {
 /// What is measured stands out, what it is measured by stays behind.
 fn colour(subject: &str) -> &'static str {
     match subject {
-        "floor-bare" => "#9aa5b1",
+        "floor-bare" | "baseline" => "#9aa5b1",
         "floor-reqwest" => "#c3cad2",
         _ => "#2b6cb0",
     }

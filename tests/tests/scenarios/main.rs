@@ -30,9 +30,13 @@ mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
 
 mod records; // what the log keeps
+mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
 mod secrets; // what must not be seen anywhere
-mod commands; // what an operator types at his desk
+
+mod endpoints_check; // a file judged before it is used
+mod sign_and_verify; // signatures made and judged at a desk
+mod help; // what teaches the commands
 
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes

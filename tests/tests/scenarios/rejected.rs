@@ -1,6 +1,7 @@
 //! What cannot be understood is set aside with its reason, and what stands beside it is delivered.
 
 use hookline_common::topology::{Namespace, Queue};
+use hookline_tests::cli::{objects, out, run, succeed, why};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::{Receiver, eventually, scenario, status};
@@ -149,6 +150,113 @@ async fn a_rejected_message_is_kept_as_it_came() {
         );
         let metrics = dispatcher.get("/metrics").await.unwrap().body;
         assert!(metrics.contains("data_not_json"), "{metrics}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_sees_why_a_message_was_rejected_sends_again_what_can_be_read_and_removes_the_rest() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world.dispatcher().start().await;
+        let torn = HandMade::event().body("{\"a\":\"\u{1b}[31m");
+        torn.publish(world).await;
+        world.expect_in(Queue::Rejected, 1, SOON).await;
+        let uncounted = HandMade::delivery("ep_crm").without("attempt");
+        uncounted.send(world, Queue::Deliveries).await;
+        world.expect_in(Queue::Rejected, 2, SOON).await;
+        dispatcher.stop().await;
+        // Nothing is wrong with this one but that nobody came for it in time.
+        let expired = HandMade::event().properties(|it| it.with_expiration("1".into()));
+        expired.publish(world).await;
+        world.expect_in(Queue::Rejected, 3, SOON).await;
+        let (torn, uncounted, expired) = (torn.id(), uncounted.id(), expired.id());
+        let dlq = |words: &[&'static str]| [&["dlq"], words, &["--queue", "rejected"]].concat();
+        let listed = async || -> Vec<String> {
+            let rows = objects(world, &dlq(&["list", "--json"])).await;
+            rows.iter()
+                .map(|row| row["event"].as_str().unwrap().to_owned())
+                .collect()
+        };
+
+        let list = succeed(world, &dlq(&["list"])).await;
+        let rows: Vec<Vec<&str>> = list
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows.len(), 4, "a head, and a line for each: {list}");
+        for (row, expected) in rows[1..].iter().zip([
+            [torn.as_str(), "(event)", "data_not_json"],
+            [&uncounted, "ep_crm", "bad_attempt"],
+            [&expired, "(event)", "expired"],
+        ]) {
+            let [event, endpoint, event_type, _age, reason, company] = row[..] else {
+                panic!("six columns: {list}");
+            };
+            assert_eq!([event, endpoint, reason], expected, "{list}");
+            assert_eq!((event_type, company), ("booking.created", "acme"), "{list}");
+        }
+        let row = objects(world, &dlq(&["list", "--json", "--limit", "1"]))
+            .await
+            .remove(0);
+        assert_eq!(row["rejected_reason"], "data_not_json", "{row}");
+        assert!(
+            objects(world, &["dlq", "list", "--json"]).await.is_empty(),
+            "no dead letter"
+        );
+
+        let show = [&["dlq", "show", &torn][..], &["--queue", "rejected"]].concat();
+        let shown = succeed(world, &show).await;
+        for part in [torn.as_str(), "data_not_json", "{\"a\":\"", "acme"] {
+            assert!(shown.contains(part), "{part} in\n{shown}");
+        }
+        assert!(!shown.contains('\x1b'), "{shown}");
+        let elsewhere = why(&run(world, &["dlq", "show", &torn]).await, 1);
+        assert!(elsewhere.contains(&world.queue(Queue::Failed)), "{elsewhere}");
+
+        let retried = run(world, &dlq(&["retry", "--all"])).await;
+        let told = String::from_utf8_lossy(&retried.stderr).into_owned();
+        assert_eq!(retried.status.code(), Some(1), "what stays is no success: {told}");
+        assert_eq!(out(&retried), format!("retried {expired}\n"));
+        for (id, fault) in [(&torn, "JSON"), (&uncounted, "attempt is missing")] {
+            let is_named = |line: &str| line.contains(id.as_str()) && line.contains(fault);
+            assert!(told.lines().any(is_named), "{id} in\n{told}");
+        }
+        assert!(
+            told.contains("2 rejected messages cannot be read and stayed"),
+            "{told}"
+        );
+        assert_eq!(listed().await, [torn.as_str(), &uncounted]);
+        let again = world.expect_in(Queue::Events, 1, SOON).await.remove(0);
+        assert_eq!(again.id(), expired);
+        world.dispatcher().start().await;
+        assert_eq!(receiver.expect_one(SOON).await.id(), expired);
+
+        let unasked = why(&run(world, &dlq(&["purge"])).await, 2);
+        assert!(
+            unasked.contains("--yes") && unasked.contains(&world.queue(Queue::Rejected)),
+            "{unasked}"
+        );
+        succeed(world, &["dlq", "purge", "--yes"]).await;
+        assert_eq!(
+            listed().await,
+            [torn.as_str(), &uncounted],
+            "the other queue was meant"
+        );
+        let one = [&["dlq", "purge", &torn][..], &["--queue", "rejected", "--yes"]].concat();
+        let purged = succeed(world, &one).await;
+        assert_eq!(
+            purged,
+            format!(
+                "purged 1 rejected message from {}\n",
+                world.queue(Queue::Rejected)
+            )
+        );
+        assert_eq!(listed().await, [uncounted.as_str()]);
+        let purged = objects(world, &dlq(&["purge", "--yes", "--json"])).await;
+        assert_eq!(purged[0]["purged"], 1);
+        assert!(listed().await.is_empty());
     })
     .await;
 }
