@@ -87,7 +87,7 @@ usable() {
         eval "$("$1/scripts/services.sh" env)"
         amqp_answers "$(record "$1" base)" && [[ $HOOKLINE_AMQP_URL == *"127.0.0.1:$(record "$1" base)/%2f" ]] &&
             [[ $HOOKLINE_DATABASE_URL == *":$(($(record "$1" base) + 10))/hookline" ]] &&
-            [[ $("$1/scripts/services.sh" ctl -q eval 'application:get_env(rabbit, dead_letter_worker_consumer_prefetch).') == '{ok,1000}' ]] &&
+            [[ $("$1/scripts/services.sh" ctl -q eval 'application:get_env(rabbit, dead_letter_worker_publisher_confirm_timeout).') == '{ok,3000}' ]] &&
             [[ $("$1/scripts/services.sh" ctl -q eval 'application:get_env(kernel, net_ticktime).') == '{ok,8}' ]]
     )
 }

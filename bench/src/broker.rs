@@ -1,8 +1,12 @@
 //! The broker from outside, by its management API: which process it is, and an end to what the benchmark made there.
 
+use std::time::Duration;
+
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 use crate::error::{Context as _, Fault, Result};
 use crate::machine;
@@ -10,6 +14,9 @@ use crate::settings::Settings;
 
 /// What the names of all our queues and exchanges start with; the pid of the benchmark follows.
 const PREFIX: &str = "hookline-bench-";
+
+/// How long a broker that has just started may take to gather its own figures; it does so every five seconds.
+const START_TIME: Duration = Duration::from_secs(30);
 
 /// The management API.
 pub(crate) struct Broker {
@@ -58,7 +65,21 @@ impl Broker {
     /// # Errors
     /// The management API does not answer.
     pub(crate) async fn pid(&self) -> Result<Option<u32>> {
-        let nodes: Vec<Node> = self.get("/api/nodes?columns=os_pid").await?;
+        let since = Instant::now();
+        let nodes: Vec<Node> = loop {
+            let nodes: Vec<Value> = self.get("/api/nodes?columns=os_pid").await?;
+            let known = nodes.into_iter().map(serde_json::from_value).collect();
+            match known {
+                Ok(nodes) => break nodes,
+                // A broker that has just started does not know its own process yet.
+                Err(_) if since.elapsed() < START_TIME => sleep(Duration::from_millis(200)).await,
+                Err(error) => {
+                    return Err(Fault::new(format!(
+                        "the broker does not know its own process: {error}"
+                    )));
+                }
+            }
+        };
         let [node] = nodes.as_slice() else { return Ok(None) };
         let pid = node.os_pid.parse().ok();
         Ok(pid.filter(|pid| machine::program(*pid).is_some_and(|name| name.contains("beam"))))
@@ -135,7 +156,7 @@ impl Broker {
 pub(crate) fn http_client() -> Result<reqwest::Client> {
     let client = reqwest::Client::builder()
         .no_proxy()
-        .timeout(std::time::Duration::from_secs(20))
+        .timeout(Duration::from_secs(20))
         .build();
     client.context("setting up an HTTP client")
 }

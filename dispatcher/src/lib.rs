@@ -45,7 +45,7 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(4);
 /// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
 const AT_ONCE: usize = 32;
 /// The same of what falls due, all of it at once perhaps: little enough that fresh deliveries hardly notice.
-const DUE_AT_ONCE: usize = 8;
+const DUE_AT_ONCE: usize = 4;
 
 /// Why a dispatcher cannot run. A broker that is away is no reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
