@@ -117,6 +117,22 @@ impl Which {
         }
     }
 
+    /// What a command needs to look after this queue.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Failed => "",
+            Self::Rejected => " --queue rejected",
+        }
+    }
+
+    /// Where a message may be that is not in the queue.
+    fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Failed => "it may be delivered, still be retried, or be removed already",
+            Self::Rejected => "it may have been retried or removed already",
+        }
+    }
+
     /// What so many of its messages are called.
     fn count(self, number: u64) -> String {
         let plural = if number == 1 { "" } else { "s" };

@@ -74,9 +74,10 @@ impl Tally {
         let mut faults = Vec::new();
         if self.unreadable > 0 {
             faults.push(format!(
-                "{} cannot be read and stayed in {queue}; see `hookline dlq show`, publish the event anew, then \
-                 purge it",
-                which.count(self.unreadable)
+                "{} cannot be read and stayed in {queue}; see `hookline dlq show EVENT_ID{flag}`, publish the event \
+                 anew, then `hookline dlq purge EVENT_ID{flag}`",
+                which.count(self.unreadable),
+                flag = which.flag()
             ));
         }
         if let [first, others @ ..] = missing {
@@ -86,8 +87,8 @@ impl Tally {
                 format!(" and {} more", others.len())
             };
             faults.push(format!(
-                "{first}{others} not found in {queue}; it may be delivered, still be retried, or be filed by the \
-                 console: look there"
+                "{first}{others} not found in {queue}; {}",
+                which.elsewhere()
             ));
         }
         if faults.is_empty() {
@@ -145,8 +146,7 @@ impl Work {
             Err(rejection) => {
                 self.tally.unreadable += 1;
                 out::error(&escape(&format!(
-                    "{name} cannot be read ({rejection}) and stays in the queue; look at it with \
-                     `hookline dlq show`"
+                    "{name} cannot be read ({rejection}) and stays in the queue"
                 )));
                 return Ok(());
             }

@@ -23,8 +23,8 @@ pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), C
     }
     let (id, queue) = (&args.id, broker.namespace.queue(which.queue()));
     Err(CliError::Failed(format!(
-        "{id} is not in {queue}; it may be delivered, still be retried, or be filed by the console: look \
-         there"
+        "{id} is not in {queue}; {}",
+        which.elsewhere()
     )))
 }
 
