@@ -209,7 +209,8 @@ mod tests {
                 seconds: 10,
             })
         };
-        let unroutable = PublishFault::Unroutable {
+        let unroutable = |maybe_stored| PublishFault::Unroutable {
+            maybe_stored,
             exchange: "hookline.events".into(),
             routing_key: "booking.created".into(),
         };
@@ -242,7 +243,8 @@ mod tests {
                 },
                 false,
             ),
-            (unroutable, false),
+            (unroutable(true), true),
+            (unroutable(false), false),
         ] {
             let error = PublishError::new(fault, &event, Duration::from_secs(30));
             assert_eq!(error.may_be_stored(), expected, "{error}");
