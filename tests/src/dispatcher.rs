@@ -184,6 +184,21 @@ impl Dispatcher {
         self.get("/readyz").await.is_ok_and(|page| page.status == 200)
     }
 
+    /// Waits until it holds no message of any queue: stopped before, it would give some back.
+    ///
+    /// # Panics
+    /// When that does not come to pass.
+    pub async fn has_let_go_within(&self, within: Duration) {
+        eventually(within, "the dispatcher has nothing in hand", async || {
+            let metrics = self.get("/metrics").await.ok()?.body;
+            let in_hand = |line: &&str| line.starts_with("hookline_messages_in_hand{");
+            let mut samples = metrics.lines().filter(in_hand).peekable();
+            samples.peek()?;
+            samples.all(|line| line.ends_with(" 0")).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until it is ready.
     ///
     /// # Panics

@@ -265,6 +265,8 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
             },
         )
         .await;
+        // What was rejected and not acknowledged when the link went is rejected once more.
+        dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
     })
     .await;
