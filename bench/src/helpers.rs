@@ -156,6 +156,29 @@ impl Depth {
         })
     }
 
+    /// Waits until these queues together have so many messages ready.
+    ///
+    /// # Errors
+    /// They do not have them in time.
+    pub(crate) async fn reached(&self, queues: &[String], count: u32, within: Duration) -> Result<()> {
+        let since = Instant::now();
+        loop {
+            let mut waiting = 0;
+            for queue in queues {
+                waiting += amqp::waiting(&self.channel, queue).await?;
+            }
+            if waiting >= count {
+                return Ok(());
+            }
+            if since.elapsed() >= within {
+                return Err(Fault::new(format!(
+                    "{queues:?} hold {waiting} messages after {within:?}, and not {count}"
+                )));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Waits until a queue has (next to) nothing left that nobody has taken.
     ///
     /// # Errors

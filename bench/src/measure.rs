@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use hookline_common::topology::{Namespace, PARK_DELAYS, Queue};
 use tokio::time::sleep;
 
 use crate::clock::seconds_between;
-use crate::error::Result;
+use crate::error::{Context as _, Result};
 use crate::report::stats::{median, ratio};
 use crate::report::{Entry, progress};
 use crate::sink::{Behaviour, Summary};
 use crate::stage::{Cpu, Stage};
 use crate::subject::{Running, Setup, Subject, Tenants};
+
+/// Requests to a hung endpoint that are under way while the rest for it is parked: the dispatcher's default bound.
+const MOST_IN_FLIGHT: u32 = 32;
+/// How long deliveries may take to be parked.
+const PARK_TIME: Duration = Duration::from_secs(60);
 
 /// What the retries of nobody in particular are set to.
 pub(crate) const SCHEDULE: &str = "1m,5m,30m";
@@ -217,15 +223,14 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
 /// Publishes `count` events for a company whose endpoint hangs, and waits until they are parked.
 ///
 /// # Errors
-/// They stay in the events queue.
+/// They are not parked in time.
 pub(crate) async fn park(stage: &mut Stage<'_>, count: u32, company: u32, namespace: &str) -> Result<()> {
     let order = stage.order(namespace, count, (company, 1));
     stage.load.publish(&order).await?;
-    let events = format!("{namespace}.events");
-    stage.depth.emptied(&events, Duration::from_secs(60)).await?;
-    // What waited in the dispatcher, because the endpoint was new, is parked when it has not answered for a second.
-    sleep(Duration::from_millis(1500)).await;
-    Ok(())
+    let namespace = Namespace::parse(namespace).context("the namespace")?;
+    let parked = PARK_DELAYS.map(|delay| namespace.queue(Queue::Park(delay)));
+    let most = count.saturating_sub(MOST_IN_FLIGHT);
+    stage.depth.reached(&parked, most, PARK_TIME).await
 }
 
 /// The subject's CPU counts from its start, since it begins with the work.

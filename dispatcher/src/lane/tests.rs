@@ -142,6 +142,18 @@ fn what_waits_behind_hanging_requests_is_set_aside_after_a_second() {
 
 const STEP: Duration = Duration::from_millis(600);
 
+/// One endpoint, `dead`, with one slot: it has not answered, and is asked again.
+fn with_a_hung_request() -> Road {
+    let road = Road::new(Bounds {
+        concurrency: 1,
+        ..BOUNDS
+    });
+    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
+    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    road
+}
+
 #[test]
 fn timeouts_leave_an_endpoint_one_slot_and_it_is_remembered() {
     let road = Road::new(BOUNDS);
@@ -156,13 +168,7 @@ fn timeouts_leave_an_endpoint_one_slot_and_it_is_remembered() {
 
 #[test]
 fn parking_grows_longer_only_while_nothing_is_answered() {
-    let road = Road::new(Bounds {
-        concurrency: 1,
-        windows: [500; 3],
-    });
-    assert_eq!(road.admit("dead", 0), Admission::Start(0));
-    assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
-    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    let road = with_a_hung_request();
     let delay = |times| match road.lanes.admit(&"dead", FROM, 0, times, false, road.now) {
         Admission::Park(_, delay) => delay.as_seconds(),
         other => panic!("{other:?}"),
@@ -172,13 +178,7 @@ fn parking_grows_longer_only_while_nothing_is_answered() {
 
 #[test]
 fn a_mountain_for_an_endpoint_that_does_not_answer_comes_back_at_200_a_second() {
-    let road = Road::new(Bounds {
-        concurrency: 1,
-        windows: [500; 3],
-    });
-    assert_eq!(road.admit("dead", 0), Admission::Start(0));
-    assert_eq!(road.release("dead", Sign::Overload, HUNG), NOTHING);
-    assert_eq!(road.admit("dead", 0), Admission::Start(0));
+    let road = with_a_hung_request();
     let mut seconds = Vec::new();
     for job in 0..10_000 {
         if let Admission::Park(_, delay) = road.admit("dead", job) {

@@ -1,9 +1,11 @@
 //! Cuts and silence between the dispatcher and the broker. Nothing is lost, and what was done is not done again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
+use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
 use hookline_tests::message::{HandMade, text};
@@ -14,16 +16,22 @@ use lapin::BasicProperties;
 
 use crate::{IN_FLIGHT, SOON};
 
-/// A steady load on one dispatcher whose link to the broker has a fault in the middle of it.
-async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
+/// A dispatcher whose link to the broker can be cut, with one endpoint.
+async fn on_a_wire(world: &World, receiver: &Receiver) -> (Wire, Arc<Dispatcher>) {
     let wire = Wire::to(&services().amqp_url).await;
-    let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
-    world.endpoints([endpoint("ep_crm", &receiver)]);
+    world.endpoints([endpoint("ep_crm", receiver)]);
     let dispatcher = world
         .dispatcher()
         .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
         .start()
         .await;
+    (wire, dispatcher)
+}
+
+/// A steady load on one dispatcher whose link to the broker has a fault in the middle of it.
+async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
+    let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
+    let (wire, dispatcher) = on_a_wire(world, &receiver).await;
     let load = async {
         let mut events = Vec::new();
         let mut pace = tokio::time::interval(Duration::from_millis(5));
@@ -52,6 +60,7 @@ async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
     })
     .await;
     world.is_empty_within(SOON).await;
+    dispatcher.has_let_go_within(SOON).await;
     dispatcher.stop().await;
     // An acknowledgement that the fault swallows is one that the broker never saw.
     judge().nothing_is_lost(IN_FLIGHT);
@@ -99,15 +108,9 @@ async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
 #[tokio::test]
 async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
     scenario(async |world| {
-        let wire = Wire::to(&services().amqp_url).await;
         let gate = Gate::closed();
         let receiver = Receiver::answering(status(200).behind(&gate)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
-            .start()
-            .await;
+        let (wire, dispatcher) = on_a_wire(world, &receiver).await;
         world.publish_many(5, "booking.created").await;
         eventually(SOON, "five requests", async || {
             (receiver.count() == 5).then_some(())
@@ -133,15 +136,9 @@ async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
 #[tokio::test]
 async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
     scenario(async |world| {
-        let wire = Wire::to(&services().amqp_url).await;
         let gate = Gate::closed();
         let receiver = Receiver::answering(status(200).behind(&gate)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
-            .start()
-            .await;
+        let (wire, dispatcher) = on_a_wire(world, &receiver).await;
         world.publish_many(5, "booking.created").await;
         eventually(SOON, "five requests", async || {
             (receiver.count() == 5).then_some(())
@@ -166,7 +163,6 @@ async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
 #[tokio::test]
 async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
     scenario(async |world| {
-        let wire = Wire::to(&services().amqp_url).await;
         let gate = Gate::closed();
         let first = status(500).behind(&gate);
         let receiver = Receiver::scripted(move |request| {
@@ -177,12 +173,7 @@ async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
             }
         })
         .await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
-            .start()
-            .await;
+        let (wire, dispatcher) = on_a_wire(world, &receiver).await;
         world.publish("booking.created", "{}").await;
         eventually(SOON, "a request", async || (receiver.count() == 1).then_some(())).await;
         wire.cut();
@@ -209,14 +200,8 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
     const EACH: usize = 300;
     scenario(async |world| {
         world.leaves(Queue::Rejected);
-        let wire = Wire::to(&services().amqp_url).await;
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(300))).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
-            .start()
-            .await;
+        let (wire, dispatcher) = on_a_wire(world, &receiver).await;
         for number in 0..EACH {
             let body = format!("{{\"n\":{number}}}");
             let shared = HandMade::event().body(body.clone());
@@ -266,6 +251,7 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
         )
         .await;
         // What was rejected and not acknowledged when the link went is rejected once more.
+        world.is_empty_within(SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
     })
