@@ -5,7 +5,7 @@ use std::io;
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
-    BrokerSettings, Environment, Faults, NotText, Reader, Source, Variable, variables,
+    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, variables,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -32,7 +32,7 @@ pub(crate) fn help(variable: &Variable) -> String {
 /// The flags that were given, by name, over the environment.
 struct Given<'a>(Vec<(&'static str, Option<&'a str>)>);
 
-impl Source for Given<'_> {
+impl SettingSource for Given<'_> {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Environment.variable(name)
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::broker::Headers;
 use crate::event::Event;
+use crate::headers::Headers;
 use crate::ids::{AttemptNo, EndpointId};
 use crate::outcome::Outcome;
 
@@ -24,7 +24,7 @@ pub struct Unrouted {
     /// What happened.
     pub event: Event,
     /// What else came with the message.
-    pub baggage: Baggage,
+    pub pass_through: PassThrough,
 }
 
 /// One event to one endpoint, and how far it has come.
@@ -39,7 +39,7 @@ pub struct Delivery {
     /// Why the delivery exists.
     pub origin: Origin,
     /// What else came with the message.
-    pub baggage: Baggage,
+    pub pass_through: PassThrough,
 }
 
 impl Delivery {
@@ -52,9 +52,9 @@ impl Delivery {
             attempt: AttemptNo::FIRST,
             origin: Origin::Event,
             // Times parked belong to the event's own wait, not to the delivery's.
-            baggage: Baggage {
-                other: unrouted.baggage.other,
-                ..Baggage::default()
+            pass_through: PassThrough {
+                other: unrouted.pass_through.other,
+                ..PassThrough::default()
             },
         }
     }
@@ -62,14 +62,14 @@ impl Delivery {
     /// The delivery as it waits for its next attempt.
     #[must_use]
     pub fn for_next_attempt(&self) -> Self {
-        let baggage = Baggage {
+        let pass_through = PassThrough {
             parked: 0,
             unknown_since: None,
-            ..self.baggage.clone()
+            ..self.pass_through.clone()
         };
         Self {
             attempt: self.attempt.next(),
-            baggage,
+            pass_through,
             ..self.clone()
         }
     }
@@ -77,15 +77,15 @@ impl Delivery {
     /// The delivery as a person sends it again: from the first attempt on.
     #[must_use]
     pub fn for_manual_retry(self, now: Timestamp) -> Self {
-        let baggage = Baggage {
-            other: self.baggage.other,
+        let pass_through = PassThrough {
+            other: self.pass_through.other,
             retried_at: Some(now),
-            ..Baggage::default()
+            ..PassThrough::default()
         };
         Self {
             attempt: AttemptNo::FIRST,
             origin: Origin::Manual,
-            baggage,
+            pass_through,
             ..self
         }
     }
@@ -93,7 +93,7 @@ impl Delivery {
 
 /// Headers that travel with a message beside the event itself.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Baggage {
+pub struct PassThrough {
     /// How often the message was set aside.
     pub parked: u32,
     /// Since when the endpoint could not be found, if that is why it was set aside.
@@ -143,14 +143,14 @@ impl fmt::Display for Origin {
 
 /// Why a delivery is a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailedReason {
+pub enum DeadLetterReason {
     /// The last retry of the schedule failed.
     RetriesExhausted,
     /// The endpoint is switched off.
     EndpointDisabled,
 }
 
-impl FailedReason {
+impl DeadLetterReason {
     /// The name in message headers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -171,11 +171,11 @@ impl FailedReason {
 
 /// How a delivery became a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct DeadLetterCause {
     /// When it went to the dead-letter queue.
     pub failed_at: Timestamp,
     /// Why.
-    pub reason: FailedReason,
+    pub reason: DeadLetterReason,
     /// How its last attempt ended, if one was made.
     pub last_outcome: Option<Outcome>,
     /// The HTTP status of its last attempt, if there was one.

@@ -5,6 +5,7 @@
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
 pub mod trace_context; // the publisher's trace, carried along
+pub mod headers; // what a message says beside its body
 pub mod delivery; // one event on its way to one endpoint
 pub mod message; // both as messages on the broker: strict and total
 pub mod topology; // the exchange and the queues they pass, as data

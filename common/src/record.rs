@@ -7,8 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::broker::Message;
 use crate::ids::{CompanyId, EndpointId, EventId, EventType};
+use crate::message::Message;
 use crate::outcome::Outcome;
 
 /// What became of one attempt. Times are RFC 3339 UTC with milliseconds.

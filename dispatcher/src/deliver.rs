@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::{Incoming, Message};
-use hookline_common::delivery::{Delivery, FailedReason, Failure, Work};
+use hookline_common::broker::Incoming;
+use hookline_common::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Work};
 use hookline_common::ids::{AttemptNo, CompanyId, EndpointId};
-use hookline_common::message::{self, Rejection};
+use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
 use hookline_common::topology::Queue;
@@ -204,7 +204,7 @@ impl Deliverer {
     /// where it `may_wait`.
     fn admit(self: &Arc<Self>, job: Job, pass: Option<Pass>, may_wait: bool) -> Option<Job> {
         let key = (job.delivery.event.company.clone(), job.delivery.endpoint.clone());
-        let (source, parked) = (job.source, job.delivery.baggage.parked);
+        let (source, parked) = (job.source, job.delivery.pass_through.parked);
         match self
             .lanes
             .admit(&key, source, job, parked, may_wait, Instant::now())
@@ -245,7 +245,7 @@ impl Deliverer {
             sleep(RELIEVE_EVERY).await;
             let stuck = self
                 .lanes
-                .stuck(|job| job.delivery.baggage.parked, Instant::now());
+                .stuck(|job| job.delivery.pass_through.parked, Instant::now());
             for (job, delay) in stuck {
                 self.park(job, delay);
             }
@@ -307,9 +307,9 @@ impl Deliverer {
             }
             NextStep::Failed => {
                 self.meters.failed();
-                let failure = Failure {
+                let failure = DeadLetterCause {
                     failed_at: Timestamp::now(),
-                    reason: FailedReason::RetriesExhausted,
+                    reason: DeadLetterReason::RetriesExhausted,
                     last_outcome: Some(report.outcome),
                     last_status: report.status,
                 };

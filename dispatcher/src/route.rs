@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::Message;
-use hookline_common::delivery::{Delivery, FailedReason, Failure, Origin, Unrouted, Work};
-use hookline_common::message::{self, Rejection};
+use hookline_common::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, Unrouted, Work};
+use hookline_common::message::{self, Message, Rejection};
 use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use jiff::Timestamp;
@@ -80,18 +79,21 @@ fn route(registry: &Registry, unrouted: Unrouted, now: Timestamp) -> Step {
 
 fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration, now: Timestamp) -> Step {
     if let Some(endpoint) = registry.find(&delivery.event.company, &delivery.endpoint) {
-        delivery.baggage.unknown_since = None;
+        delivery.pass_through.unknown_since = None;
         return attempt_or_fail(delivery, endpoint, now);
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
     // A time in the future would let it wait for ever.
-    let since = delivery.baggage.unknown_since.map_or(now, |since| since.min(now));
-    delivery.baggage.unknown_since = Some(since);
+    let since = delivery
+        .pass_through
+        .unknown_since
+        .map_or(now, |since| since.min(now));
+    delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if waited >= unknown_grace {
         return Step::Discard(delivery);
     }
-    let delay = PARK_DELAYS[usize::from(delivery.baggage.parked > 0)];
+    let delay = PARK_DELAYS[usize::from(delivery.pass_through.parked > 0)];
     Step::Settle(vec![parked(Work::Deliver(delivery), delay)])
 }
 
@@ -100,9 +102,9 @@ fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp
     if !endpoint.endpoint.disabled || delivery.origin == Origin::Test {
         return Step::Attempt(delivery, endpoint);
     }
-    let failure = Failure {
+    let failure = DeadLetterCause {
         failed_at: now,
-        reason: FailedReason::EndpointDisabled,
+        reason: DeadLetterReason::EndpointDisabled,
         last_outcome: None,
         last_status: None,
     };
@@ -112,7 +114,8 @@ fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp
 /// `work` set aside for `delay`, one time more.
 #[must_use]
 pub fn parked(mut work: Work, delay: Delay) -> (Queue, Message) {
-    let (Work::Route(Unrouted { baggage, .. }) | Work::Deliver(Delivery { baggage, .. })) = &mut work;
-    baggage.parked = baggage.parked.saturating_add(1);
+    let (Work::Route(Unrouted { pass_through, .. }) | Work::Deliver(Delivery { pass_through, .. })) =
+        &mut work;
+    pass_through.parked = pass_through.parked.saturating_add(1);
     (Queue::Park(delay), message::write_work(&work))
 }

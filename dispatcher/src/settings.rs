@@ -8,7 +8,7 @@ use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{BrokerSettings, Faults, Reader, Source, Variable, parse};
+use hookline_common::settings::{BrokerSettings, Faults, Reader, SettingSource, Variable, parse};
 use hookline_common::telemetry::TelemetrySettings;
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
@@ -84,7 +84,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`Faults`] names every wrong one at once.
-    pub fn read(source: &dyn Source) -> Result<Self, Faults> {
+    pub fn read(source: &dyn SettingSource) -> Result<Self, Faults> {
         let mut reader = Reader::new(source);
         let r = &mut reader;
         let broker = BrokerSettings::read(r);

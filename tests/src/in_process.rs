@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hookline_common::settings::{NotText, Source};
+use hookline_common::settings::{NotText, SettingSource};
 use hookline_common::shutdown::{Shutdown, Trigger};
 use hookline_common::telemetry::Telemetry;
 use hookline_dispatcher::settings::Settings;
@@ -21,7 +21,7 @@ pub struct Embedded {
 
 struct Variables(BTreeMap<&'static str, String>);
 
-impl Source for Variables {
+impl SettingSource for Variables {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Ok(self.0.get(name).cloned())
     }

@@ -31,7 +31,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::connect::{LinkSettings, in_time, open, open_channel};
 use super::declare::{QueueDepth, depth_on};
 use super::error::BrokerError;
-use super::wire::Message;
+use super::wire;
+use crate::message::Message;
 
 /// So many consumers of one channel are given back in order.
 const WINDOWS_PER_CHANNEL: u16 = 32;
@@ -167,7 +168,7 @@ impl Browser {
         self.held += 1;
         let (properties, body) = (take(&mut delivery.properties), take(&mut delivery.data));
         Held {
-            message: Message::from_broker(&properties, body),
+            message: wire::from_broker(&properties, body),
             receipt: HeldReceipt(delivery),
         }
     }

@@ -11,7 +11,8 @@ use lapin::{Channel, Connection};
 use super::connect::{LinkSettings, in_time, open_channel};
 use super::error::BrokerError;
 use super::link::{Established, Link, NoLink, Prepare};
-use super::wire::Message;
+use super::wire;
+use crate::message::Message;
 
 /// Consumes over a connection of its own, apart from any that publishes: a broker in alarm stalls whole connections.
 /// Clones share it.
@@ -260,7 +261,7 @@ pub struct Incoming {
 
 impl Incoming {
     fn from_broker(delivery: lapin::message::Delivery) -> Self {
-        let message = Message::from_broker(&delivery.properties, delivery.data);
+        let message = wire::from_broker(&delivery.properties, delivery.data);
         // The broker counts from the first return on; before that, the header is whatever its publisher wrote.
         let counted = message.headers.integer("x-delivery-count").ok().flatten();
         let returned = counted

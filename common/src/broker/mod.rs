@@ -9,7 +9,7 @@ mod error; // what can go wrong
 mod connect; // one connection
 mod link; // one that comes back
 mod declare; // the topology, made so
-mod wire; // a message as it is carried
+mod wire; // a message as the client library has it
 mod publisher; // in: confirmed and routed
 mod consumer; // out: taken, and acknowledged
 mod browse; // looked at, and given back
@@ -23,4 +23,3 @@ pub use error::BrokerError;
 pub use publisher::{Address, PublishFault, Publisher, Stored};
 pub use stream::{StreamReader, StreamStart};
 pub use url::{BrokerUrl, InvalidBrokerUrl};
-pub use wire::{Headers, Message, WrongType};

@@ -13,7 +13,8 @@ use super::connect::{LinkSettings, in_time, open_channel};
 use super::declare::declare_on;
 use super::error::BrokerError;
 use super::link::{Established, Link, NoLink, Prepare};
-use super::wire::Message;
+use super::wire;
+use crate::message::Message;
 use crate::topology::{Namespace, Queue, Topology};
 
 /// How long the broker may take to confirm a message while it takes any.
@@ -276,7 +277,7 @@ async fn try_once(established: &Established<Channel>, to: &Address, message: &Me
             routing_key,
             options,
             &message.body,
-            message.to_properties(),
+            wire::to_properties(message),
         );
         sent.await?.await
     };

@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use super::connect::{LinkSettings, close, in_time, open, open_channel};
 use super::error::BrokerError;
-use super::wire::Message;
+use super::wire;
+use crate::message::Message;
 
 /// A batch of records is at most 1 MiB, so that this many are held in memory without harm.
 const PREFETCH: u16 = 16;
@@ -95,7 +96,7 @@ impl StreamReader {
         if !acked {
             return Err(ended("the connection is closed"));
         }
-        Ok(Message::from_broker(&delivery.properties, delivery.data))
+        Ok(wire::from_broker(&delivery.properties, delivery.data))
     }
 
     /// Closes the connection.

@@ -1,75 +1,53 @@
-//! A message as the broker carries it, without the client library's types: what `message.rs` reads and writes.
-
-use std::collections::BTreeMap;
+//! A message on its way to and from the client library's types.
 
 use bytes::Bytes;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, ShortString};
 
-/// Properties, headers and body of one message.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Message {
-    /// MIME type of the body.
-    pub content_type: Option<String>,
-    /// Encoding of the body (`zstd`), if any.
-    pub content_encoding: Option<String>,
-    /// The `message_id` property.
-    pub message_id: Option<String>,
-    /// The `type` property.
-    pub message_type: Option<String>,
-    /// The `timestamp` property: seconds since the epoch.
-    pub timestamp: Option<u64>,
-    /// Application headers.
-    pub headers: Headers,
-    /// The payload; clones share it.
-    pub body: Bytes,
+use crate::headers::{HeaderValue, Headers};
+use crate::message::Message;
+
+/// What a consumer received. Properties that mean nothing here (priority, reply-to …) are left behind, and so
+/// are `expiration` and `user_id`: they would expire or refuse the message where it is published again.
+pub(super) fn from_broker(properties: &BasicProperties, body: Vec<u8>) -> Message {
+    let text = |field: &Option<ShortString>| field.as_ref().map(|text| text.as_str().to_owned());
+    Message {
+        content_type: text(properties.content_type()),
+        content_encoding: text(properties.content_encoding()),
+        message_id: text(properties.message_id()),
+        message_type: text(properties.kind()),
+        timestamp: *properties.timestamp(),
+        headers: properties
+            .headers()
+            .as_ref()
+            .map(read_headers)
+            .unwrap_or_default(),
+        body: Bytes::from(body),
+    }
 }
 
-impl Message {
-    /// What a consumer received. Properties that mean nothing here (priority, reply-to …) are left behind, and so
-    /// are `expiration` and `user_id`: they would expire or refuse the message where it is published again.
-    pub(super) fn from_broker(properties: &BasicProperties, body: Vec<u8>) -> Self {
-        let text = |field: &Option<ShortString>| field.as_ref().map(|text| text.as_str().to_owned());
-        Self {
-            content_type: text(properties.content_type()),
-            content_encoding: text(properties.content_encoding()),
-            message_id: text(properties.message_id()),
-            message_type: text(properties.kind()),
-            timestamp: *properties.timestamp(),
-            headers: Headers(
-                properties
-                    .headers()
-                    .as_ref()
-                    .map(|table| table.inner().clone())
-                    .unwrap_or_default(),
-            ),
-            body: Bytes::from(body),
-        }
+/// The properties to publish with: persistent always.
+pub(super) fn to_properties(message: &Message) -> BasicProperties {
+    let mut properties = BasicProperties::default().with_delivery_mode(2);
+    if let Some(text) = short(message.content_type.as_deref()) {
+        properties = properties.with_content_type(text);
     }
-
-    /// The properties to publish with: persistent always.
-    pub(super) fn to_properties(&self) -> BasicProperties {
-        let mut properties = BasicProperties::default().with_delivery_mode(2);
-        if let Some(text) = short(self.content_type.as_deref()) {
-            properties = properties.with_content_type(text);
-        }
-        if let Some(text) = short(self.content_encoding.as_deref()) {
-            properties = properties.with_content_encoding(text);
-        }
-        if let Some(text) = short(self.message_id.as_deref()) {
-            properties = properties.with_message_id(text);
-        }
-        if let Some(text) = short(self.message_type.as_deref()) {
-            properties = properties.with_type(text);
-        }
-        if let Some(seconds) = self.timestamp {
-            properties = properties.with_timestamp(seconds);
-        }
-        if !self.headers.0.is_empty() {
-            properties = properties.with_headers(FieldTable::from(self.headers.0.clone()));
-        }
-        properties
+    if let Some(text) = short(message.content_encoding.as_deref()) {
+        properties = properties.with_content_encoding(text);
     }
+    if let Some(text) = short(message.message_id.as_deref()) {
+        properties = properties.with_message_id(text);
+    }
+    if let Some(text) = short(message.message_type.as_deref()) {
+        properties = properties.with_type(text);
+    }
+    if let Some(seconds) = message.timestamp {
+        properties = properties.with_timestamp(seconds);
+    }
+    if !message.headers.is_empty() {
+        properties = properties.with_headers(write_table(message.headers.iter()));
+    }
+    properties
 }
 
 /// AMQP short strings hold at most 255 bytes; what came from the broker always fits.
@@ -77,149 +55,96 @@ fn short(text: Option<&str>) -> Option<ShortString> {
     text.and_then(|text| ShortString::try_new(text).ok())
 }
 
-/// Application headers, each with the AMQP type that it came with.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Headers(BTreeMap<ShortString, AMQPValue>);
+fn read_headers(table: &FieldTable) -> Headers {
+    table
+        .into_iter()
+        .map(|(name, value)| (name.as_str().to_owned(), read_value(value)))
+        .collect()
+}
 
-/// A header that is there, but not of the type that its reader wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WrongType;
-
-impl Headers {
-    /// The header as UTF-8 text, or `None` where it is absent.
-    ///
-    /// # Errors
-    /// [`WrongType`] when it is there and is not UTF-8 text.
-    pub fn text(&self, name: &str) -> Result<Option<&str>, WrongType> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes())
-                .map(Some)
-                .map_err(|_| WrongType),
-            Some(AMQPValue::ShortString(text)) => Ok(Some(text.as_str())),
-            Some(_) => Err(WrongType),
+fn read_value(value: &AMQPValue) -> HeaderValue {
+    match value {
+        AMQPValue::Boolean(value) => HeaderValue::Boolean(*value),
+        AMQPValue::ShortShortInt(number) => HeaderValue::I8(*number),
+        AMQPValue::ShortShortUInt(number) => HeaderValue::U8(*number),
+        AMQPValue::ShortInt(number) => HeaderValue::I16(*number),
+        AMQPValue::ShortUInt(number) => HeaderValue::U16(*number),
+        AMQPValue::LongInt(number) => HeaderValue::I32(*number),
+        AMQPValue::LongUInt(number) => HeaderValue::U32(*number),
+        AMQPValue::LongLongInt(number) => HeaderValue::I64(*number),
+        AMQPValue::Float(number) => HeaderValue::F32(*number),
+        AMQPValue::Double(number) => HeaderValue::F64(*number),
+        AMQPValue::DecimalValue(DecimalValue { scale, value }) => HeaderValue::Decimal {
+            scale: *scale,
+            value: *value,
+        },
+        AMQPValue::ShortString(text) => HeaderValue::ShortText(text.as_str().to_owned()),
+        AMQPValue::LongString(text) => HeaderValue::Text(text.as_bytes().to_vec()),
+        AMQPValue::FieldArray(values) => {
+            HeaderValue::Array(values.as_slice().iter().map(read_value).collect())
         }
+        AMQPValue::Timestamp(seconds) => HeaderValue::Timestamp(*seconds),
+        AMQPValue::FieldTable(table) => HeaderValue::Table(
+            table
+                .into_iter()
+                .map(|(name, value)| (name.as_str().to_owned(), read_value(value)))
+                .collect(),
+        ),
+        AMQPValue::ByteArray(bytes) => HeaderValue::Bytes(bytes.as_slice().to_vec()),
+        AMQPValue::Void => HeaderValue::Void,
     }
+}
 
-    /// The header as an integer, whatever AMQP integer type it has, or `None` where it is absent.
-    ///
-    /// # Errors
-    /// [`WrongType`] when it is there and is no integer.
-    pub fn integer(&self, name: &str) -> Result<Option<i64>, WrongType> {
-        let number = match self.0.get(name) {
-            None => return Ok(None),
-            Some(AMQPValue::ShortShortInt(n)) => i64::from(*n),
-            Some(AMQPValue::ShortShortUInt(n)) => i64::from(*n),
-            Some(AMQPValue::ShortInt(n)) => i64::from(*n),
-            Some(AMQPValue::ShortUInt(n)) => i64::from(*n),
-            Some(AMQPValue::LongInt(n)) => i64::from(*n),
-            Some(AMQPValue::LongUInt(n)) => i64::from(*n),
-            Some(AMQPValue::LongLongInt(n)) => *n,
-            Some(_) => return Err(WrongType),
-        };
-        Ok(Some(number))
-    }
-
-    /// Hashes every header but those that the broker adds on the way (`x-*`).
-    pub fn hash_of_others(&self, hasher: &mut impl std::hash::Hasher) {
-        use std::hash::Hash as _;
-
-        for (name, value) in self.0.iter().filter(|(name, _)| !name.as_str().starts_with("x-")) {
-            name.as_str().hash(hasher);
-            match value {
-                AMQPValue::LongString(text) => text.as_bytes().hash(hasher),
-                AMQPValue::ShortString(text) => text.as_str().hash(hasher),
-                AMQPValue::LongLongInt(number) => number.hash(hasher),
-                // Rare in messages of ours, and of any shape in those of others.
-                other => format!("{other:?}").hash(hasher),
-            }
-        }
-    }
-
-    /// Sets a text header.
-    pub fn set_text(&mut self, name: &str, value: &str) {
-        self.set(name, AMQPValue::LongString(value.into()));
-    }
-
-    /// Sets an integer header.
-    pub fn set_integer(&mut self, name: &str, value: i64) {
-        self.set(name, AMQPValue::LongLongInt(value));
-    }
-
-    /// A header name longer than AMQP allows cannot come from the broker and is none of ours.
-    fn set(&mut self, name: &str, value: AMQPValue) {
+/// A name longer than AMQP allows cannot come from the broker and is none of ours.
+fn write_table<'a>(entries: impl Iterator<Item = (&'a str, &'a HeaderValue)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in entries {
         if let Ok(name) = ShortString::try_new(name) {
-            self.0.insert(name, value);
+            table.insert(name, write_value(value));
         }
     }
+    table
+}
 
-    /// The names, in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(ShortString::as_str)
-    }
-
-    /// These headers without those that `is_dropped` names, and without what must never be published again:
-    /// the broker's own `x-*` (a message that carries them into a delay queue can be taken for a cycle and stay
-    /// there), and `CC`/`BCC`, by which a publisher could have us route copies into any queue.
-    #[must_use]
-    pub fn without(&self, is_dropped: impl Fn(&str) -> bool) -> Self {
-        let stays =
-            |name: &str| !name.starts_with("x-") && name != "CC" && name != "BCC" && !is_dropped(name);
-        let kept = self.0.iter().filter(|(name, _)| stays(name.as_str()));
-        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+fn write_value(value: &HeaderValue) -> AMQPValue {
+    match value {
+        HeaderValue::Boolean(value) => AMQPValue::Boolean(*value),
+        HeaderValue::I8(number) => AMQPValue::ShortShortInt(*number),
+        HeaderValue::U8(number) => AMQPValue::ShortShortUInt(*number),
+        HeaderValue::I16(number) => AMQPValue::ShortInt(*number),
+        HeaderValue::U16(number) => AMQPValue::ShortUInt(*number),
+        HeaderValue::I32(number) => AMQPValue::LongInt(*number),
+        HeaderValue::U32(number) => AMQPValue::LongUInt(*number),
+        HeaderValue::I64(number) => AMQPValue::LongLongInt(*number),
+        HeaderValue::F32(number) => AMQPValue::Float(*number),
+        HeaderValue::F64(number) => AMQPValue::Double(*number),
+        HeaderValue::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue {
+            scale: *scale,
+            value: *value,
+        }),
+        HeaderValue::ShortText(text) => ShortString::try_new(text.as_str()).map_or_else(
+            |_| AMQPValue::LongString(text.as_str().into()),
+            AMQPValue::ShortString,
+        ),
+        HeaderValue::Text(bytes) => AMQPValue::LongString(bytes.clone().into()),
+        HeaderValue::Array(values) => AMQPValue::FieldArray(FieldArray::from(
+            values.iter().map(write_value).collect::<Vec<_>>(),
+        )),
+        HeaderValue::Timestamp(seconds) => AMQPValue::Timestamp(*seconds),
+        HeaderValue::Table(entries) => AMQPValue::FieldTable(write_table(
+            entries.iter().map(|(name, value)| (name.as_str(), value)),
+        )),
+        HeaderValue::Bytes(bytes) => AMQPValue::ByteArray(bytes.as_slice().into()),
+        HeaderValue::Void => AMQPValue::Void,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn any_integer_type_is_an_integer() {
-        for value in [
-            AMQPValue::ShortShortInt(3),
-            AMQPValue::ShortShortUInt(3),
-            AMQPValue::ShortInt(3),
-            AMQPValue::ShortUInt(3),
-            AMQPValue::LongInt(3),
-            AMQPValue::LongUInt(3),
-            AMQPValue::LongLongInt(3),
-        ] {
-            let mut headers = Headers::default();
-            headers.set("attempt", value);
-            assert_eq!(headers.integer("attempt"), Ok(Some(3)));
-            assert_eq!(headers.text("attempt"), Err(WrongType));
-        }
-    }
-
-    #[test]
-    fn text_must_be_utf8() {
-        let mut headers = Headers::default();
-        headers.set("company", AMQPValue::LongString(vec![0xff].into()));
-        assert_eq!(headers.text("company"), Err(WrongType));
-        assert_eq!(headers.text("absent"), Ok(None));
-    }
-
-    #[test]
-    fn what_the_broker_made_and_what_would_route_copies_is_not_published_again() {
-        let mut headers = Headers::default();
-        for name in [
-            "x-death",
-            "x-delivery-count",
-            "CC",
-            "BCC",
-            "ordering-key",
-            "attempt",
-        ] {
-            headers.set_text(name, "v");
-        }
-        let kept = headers.without(|name| name == "attempt");
-        assert_eq!(kept.names().collect::<Vec<_>>(), ["ordering-key"]);
-    }
-
-    #[test]
-    fn properties_survive_the_way_out_and_back() {
+    fn a_message_survives_the_way_out_and_back_with_the_type_of_every_header() {
         let mut message = Message {
             content_type: Some("application/json".into()),
             content_encoding: Some("zstd".into()),
@@ -227,11 +152,37 @@ mod tests {
             message_type: Some("booking.created".into()),
             timestamp: Some(1_700_000_000),
             body: Bytes::from_static(b"{}"),
-            ..Message::default()
+            headers: [
+                ("a", HeaderValue::Boolean(true)),
+                ("b", HeaderValue::I8(-1)),
+                ("c", HeaderValue::U8(1)),
+                ("d", HeaderValue::I16(-1)),
+                ("e", HeaderValue::U16(1)),
+                ("f", HeaderValue::I32(-1)),
+                ("g", HeaderValue::U32(1)),
+                ("h", HeaderValue::F32(1.5)),
+                ("i", HeaderValue::F64(1.5)),
+                ("j", HeaderValue::Decimal { scale: 2, value: 314 }),
+                ("k", HeaderValue::ShortText("short".into())),
+                (
+                    "l",
+                    HeaderValue::Array(vec![HeaderValue::Void, HeaderValue::I64(1)]),
+                ),
+                ("m", HeaderValue::Timestamp(1_700_000_000)),
+                (
+                    "n",
+                    HeaderValue::Table(vec![("inner".into(), HeaderValue::Text(vec![0xff]))]),
+                ),
+                ("o", HeaderValue::Bytes(vec![0, 1])),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
         };
-        message.headers.set_text("company", "acme");
-        let properties = message.to_properties();
+        message.headers.set_text("p", "acme");
+        message.headers.set_integer("q", 3);
+        let properties = to_properties(&message);
         assert_eq!(*properties.delivery_mode(), Some(2));
-        assert_eq!(Message::from_broker(&properties, b"{}".to_vec()), message);
+        assert_eq!(from_broker(&properties, b"{}".to_vec()), message);
     }
 }

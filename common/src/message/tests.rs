@@ -105,7 +105,7 @@ fn created_at_is_more_exact_than_the_timestamp() {
 #[test]
 fn an_event_on_the_events_queue_is_no_delivery_whatever_its_headers_claim() {
     let read = read_event(&delivery_message()).unwrap();
-    assert_eq!(read.baggage, Baggage::default());
+    assert_eq!(read.pass_through, PassThrough::default());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_message_without_an_endpoint_is_an_event_that_was_parked() {
     let Ok(Work::Route(unrouted)) = read_work(&message) else {
         panic!("not an event")
     };
-    assert_eq!(unrouted.baggage.parked, 3);
+    assert_eq!(unrouted.pass_through.parked, 3);
 }
 
 #[test]
@@ -143,9 +143,9 @@ fn headers_of_others_travel_along_and_the_brokers_own_do_not() {
 #[test]
 fn a_dead_letter_tells_how_it_failed_and_a_manual_retry_forgets_it() {
     let now: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
-    let failure = Failure {
+    let failure = DeadLetterCause {
         failed_at: now,
-        reason: FailedReason::RetriesExhausted,
+        reason: DeadLetterReason::RetriesExhausted,
         last_outcome: Some(Outcome::HttpStatus),
         last_status: Some(503),
     };
@@ -210,7 +210,7 @@ proptest! {
             endpoint: EndpointId::parse("ep_1").unwrap(),
             attempt: AttemptNo::new(attempt).unwrap(),
             origin: Origin::Manual,
-            baggage: Baggage { parked, ..Baggage::default() },
+            pass_through: PassThrough { parked, ..PassThrough::default() },
         };
         prop_assert_eq!(read_work(&write_delivery(&delivery)), Ok(Work::Deliver(delivery)));
     }

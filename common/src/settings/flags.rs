@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Environment, NotText, Source, Variable};
+use super::{Environment, NotText, SettingSource, Variable};
 
 /// The command line and the environment; a flag wins over its variable.
 pub struct CommandLine {
@@ -19,7 +19,7 @@ impl CommandLine {
     }
 }
 
-impl Source for CommandLine {
+impl SettingSource for CommandLine {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Environment.variable(name)
     }

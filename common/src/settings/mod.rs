@@ -81,7 +81,7 @@ impl fmt::Display for Faults {
 pub struct NotText;
 
 /// Where values come from: the process's environment, or a test's.
-pub trait Source {
+pub trait SettingSource {
     /// The value of an environment variable, if it is set.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ pub trait Source {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Environment;
 
-impl Source for Environment {
+impl SettingSource for Environment {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         match std::env::var(name) {
@@ -121,14 +121,14 @@ impl SecretSource for Environment {
 
 /// Reads settings from a source and collects every fault.
 pub struct Reader<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn SettingSource,
     faults: Vec<Fault>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader without faults yet.
     #[must_use]
-    pub fn new(source: &'a dyn Source) -> Self {
+    pub fn new(source: &'a dyn SettingSource) -> Self {
         Self {
             source,
             faults: Vec::new(),

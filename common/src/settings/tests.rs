@@ -10,7 +10,7 @@ struct Given {
     flags: HashMap<&'static str, String>,
 }
 
-impl Source for Given {
+impl SettingSource for Given {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Ok(self.variables.get(name).cloned())
     }

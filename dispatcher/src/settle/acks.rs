@@ -4,8 +4,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hookline_common::broker::{Acker, Message};
+use hookline_common::broker::Acker;
 use hookline_common::ids::EventId;
+use hookline_common::message::Message;
 use hookline_common::topology::Queue;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};

@@ -11,7 +11,8 @@ mod window;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use hookline_common::broker::{Address, Message, Publisher};
+use hookline_common::broker::{Address, Publisher};
+use hookline_common::message::Message;
 use hookline_common::record::AttemptRecord;
 use hookline_common::topology::{Namespace, Queue};
 use tracing::error;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hookline_common::delivery::{Baggage, Delivery, Unrouted};
+use hookline_common::delivery::{Delivery, PassThrough, Unrouted};
 use hookline_common::endpoint::Format;
 use hookline_common::endpoints_file;
 use hookline_common::event::Event;
@@ -167,8 +167,8 @@ impl Rig {
     /// When the entry cannot stand in an endpoints file.
     pub async fn deliver(&self, endpoint: Endpoint, event: Event) -> Tried {
         let registered = self.register(endpoint);
-        let baggage = Baggage::default();
-        let delivery = Delivery::first(Unrouted { event, baggage }, registered.endpoint.id.clone());
+        let pass_through = PassThrough::default();
+        let delivery = Delivery::first(Unrouted { event, pass_through }, registered.endpoint.id.clone());
         let begun = Instant::now();
         let report = attempt::attempt(&self.client, &registered, &delivery).await;
         let took = begun.elapsed();

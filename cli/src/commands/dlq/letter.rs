@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use hookline_common::broker::{Address, Message};
-use hookline_common::delivery::{Baggage, Delivery, Failure, Unrouted, Work};
-use hookline_common::message::{Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::broker::Address;
+use hookline_common::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
+use hookline_common::message::{Message, Rejection, read_failed, read_rejection, read_work, write_work};
 use hookline_common::outcome::Outcome;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
@@ -26,7 +26,7 @@ pub(crate) struct Letter {
     /// When it failed or was rejected.
     pub(crate) at: Option<Timestamp>,
     /// How it failed, if it is a dead letter that tells it.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<DeadLetterCause>,
     /// Why it was rejected: the stable name, and a sentence.
     pub(crate) rejected: Option<(String, String)>,
     pub(crate) bytes: usize,
@@ -133,7 +133,7 @@ impl Letter {
             (None, _, Content::Unreadable(rejection)) => format!("unreadable: {}", rejection.name()),
             (
                 None,
-                Some(Failure {
+                Some(DeadLetterCause {
                     last_outcome: Some(outcome),
                     last_status,
                     ..
@@ -168,13 +168,13 @@ impl Letter {
                     write_work(&Work::Deliver(delivery)),
                 )
             }
-            Work::Route(Unrouted { event, baggage }) => {
+            Work::Route(Unrouted { event, pass_through }) => {
                 let to = Address::events(namespace, event.event_type.as_str());
-                let baggage = Baggage {
-                    other: baggage.other,
-                    ..Baggage::default()
+                let pass_through = PassThrough {
+                    other: pass_through.other,
+                    ..PassThrough::default()
                 };
-                (to, write_work(&Work::Route(Unrouted { event, baggage })))
+                (to, write_work(&Work::Route(Unrouted { event, pass_through })))
             }
         })
     }

@@ -1,6 +1,6 @@
 //! `hookline dlq show`: one event's messages in full, with their data.
 
-use hookline_common::broker::Message;
+use hookline_common::message::Message;
 use hookline_common::settings::BrokerSettings;
 
 use super::ShowArgs;
@@ -129,7 +129,7 @@ fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
         Content::Unreadable(rejection) => Some(format!("{}: {rejection}", rejection.name())),
         Content::Work(_) => None,
     };
-    let retried_at = delivery.and_then(|delivery| delivery.baggage.retried_at);
+    let retried_at = delivery.and_then(|delivery| delivery.pass_through.retried_at);
     let facts = [
         ("event", letter.event.clone()),
         ("endpoint", letter.endpoint.clone()),

@@ -3,7 +3,7 @@
 use clap::Args;
 use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
-use hookline_common::settings::{Environment, Faults, NotText, Reader, Source, variables as var};
+use hookline_common::settings::{Environment, Faults, NotText, Reader, SettingSource, variables as var};
 
 use crate::settings::help;
 
@@ -29,7 +29,7 @@ pub(super) struct CheckSettings {
     pub(super) default_format: Format,
 }
 
-impl Source for CheckFlags {
+impl SettingSource for CheckFlags {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Environment.variable(name)
     }

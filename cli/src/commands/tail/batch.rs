@@ -3,7 +3,7 @@
 
 use std::io;
 
-use hookline_common::broker::Message;
+use hookline_common::message::Message;
 use hookline_common::record::{AttemptRecord, Batch};
 
 /// A record and the text that it was read from, or why it is none.

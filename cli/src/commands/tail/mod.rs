@@ -6,8 +6,9 @@ mod line; // an attempt as people read it
 use std::time::SystemTime;
 
 use clap::Args;
-use hookline_common::broker::{BrokerError, BrokerUrl, Message, StreamReader, StreamStart};
+use hookline_common::broker::{BrokerError, BrokerUrl, StreamReader, StreamStart};
 use hookline_common::ids::{CompanyId, EndpointId};
+use hookline_common::message::Message;
 use hookline_common::record::AttemptRecord;
 use hookline_common::settings::{BrokerSettings, parse};
 use hookline_common::topology::Queue;

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use hookline_common::delivery::{FailedReason, Origin};
+use hookline_common::delivery::{DeadLetterReason, Origin};
 use hookline_common::ids::{AttemptNo, EndpointId};
 use hookline_common::message::{write_event, write_failed, write_rejected};
 use hookline_common::outcome::Outcome;
@@ -19,14 +19,14 @@ fn failed(data: &str) -> Message {
         endpoint: EndpointId::parse("ep_1").unwrap(),
         attempt: AttemptNo::new(4).unwrap(),
         origin: Origin::Event,
-        baggage: Baggage {
+        pass_through: PassThrough {
             parked: 3,
-            ..Baggage::default()
+            ..PassThrough::default()
         },
     };
-    let failure = Failure {
+    let failure = DeadLetterCause {
         failed_at: now(),
-        reason: FailedReason::RetriesExhausted,
+        reason: DeadLetterReason::RetriesExhausted,
         last_outcome: Some(Outcome::HttpStatus),
         last_status: Some(500),
     };
@@ -53,7 +53,10 @@ fn a_dead_letter_is_delivered_again_from_the_first_attempt_on() {
         (delivery.attempt, delivery.origin),
         (AttemptNo::FIRST, Origin::Manual)
     );
-    assert_eq!((delivery.endpoint.as_str(), delivery.baggage.parked), ("ep_1", 0));
+    assert_eq!(
+        (delivery.endpoint.as_str(), delivery.pass_through.parked),
+        ("ep_1", 0)
+    );
     assert_eq!(
         (&again.body, &again.message_id),
         (&message.body, &message.message_id)

@@ -2,14 +2,34 @@
 //!
 //! Every rule of the message format stands here once, for what comes in and for what goes out.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::broker::{Headers, Message, WrongType};
-use crate::delivery::{Baggage, Delivery, FailedReason, Failure, Origin, Unrouted, Work};
+use crate::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, PassThrough, Unrouted, Work};
 use crate::event::{CreatedAt, Data, Event, InvalidData};
+use crate::headers::{Headers, WrongType};
 use crate::ids::{AttemptNo, CompanyId, EndpointId, EventId, EventType};
 use crate::outcome::Outcome;
 use crate::trace_context::TraceContext;
+
+/// Properties, headers and body of one message, as the broker carries it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Message {
+    /// MIME type of the body.
+    pub content_type: Option<String>,
+    /// Encoding of the body (`zstd`), if any.
+    pub content_encoding: Option<String>,
+    /// The `message_id` property.
+    pub message_id: Option<String>,
+    /// The `type` property.
+    pub message_type: Option<String>,
+    /// The `timestamp` property: seconds since the epoch.
+    pub timestamp: Option<u64>,
+    /// Application headers.
+    pub headers: Headers,
+    /// The payload; clones share it.
+    pub body: Bytes,
+}
 
 /// Names of the headers that are ours.
 mod header {
@@ -141,9 +161,9 @@ pub fn read_event(message: &Message) -> Result<Unrouted, Rejection> {
     let other = message.headers.without(|name| header::OURS.contains(&name));
     Ok(Unrouted {
         event,
-        baggage: Baggage {
+        pass_through: PassThrough {
             other,
-            ..Baggage::default()
+            ..PassThrough::default()
         },
     })
 }
@@ -157,20 +177,20 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
     let headers = &message.headers;
     let Unrouted {
         event,
-        baggage: Baggage { other, .. },
+        pass_through: PassThrough { other, .. },
     } = read_event(message)?;
     let parked = headers
         .integer(header::PARKED)
         .map_err(|WrongType| Rejection::Parked)?;
     let parked = u32::try_from(parked.unwrap_or(0)).map_err(|_| Rejection::Parked)?;
-    let baggage = Baggage {
+    let pass_through = PassThrough {
         parked,
         unknown_since: read_time(headers, header::UNKNOWN_SINCE),
         retried_at: read_time(headers, header::RETRIED_AT),
         other,
     };
     if headers.text(header::ENDPOINT) == Ok(None) {
-        return Ok(Work::Route(Unrouted { event, baggage }));
+        return Ok(Work::Route(Unrouted { event, pass_through }));
     }
     let attempt = headers
         .integer(header::ATTEMPT)
@@ -187,7 +207,7 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
         endpoint: read_header(headers, header::ENDPOINT, EndpointId::parse).ok_or(Rejection::Endpoint)?,
         attempt: attempt.ok_or(Rejection::Attempt)?,
         origin: origin.ok_or(Rejection::Origin)?,
-        baggage,
+        pass_through,
     }))
 }
 
@@ -195,7 +215,7 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
 ///
 /// # Errors
 /// [`Rejection`] names the part that breaks the format; how it failed is read as far as it can be.
-pub fn read_failed(message: &Message) -> Result<(Delivery, Option<Failure>), Rejection> {
+pub fn read_failed(message: &Message) -> Result<(Delivery, Option<DeadLetterCause>), Rejection> {
     let Work::Deliver(delivery) = read_work(message)? else {
         return Err(Rejection::Endpoint);
     };
@@ -204,10 +224,10 @@ pub fn read_failed(message: &Message) -> Result<(Delivery, Option<Failure>), Rej
         .text(header::REASON)
         .ok()
         .flatten()
-        .and_then(FailedReason::parse);
+        .and_then(DeadLetterReason::parse);
     let failed_at = read_time(headers, header::FAILED_AT);
     let last_status = headers.integer(header::LAST_STATUS).ok().flatten();
-    let failure = failed_at.zip(reason).map(|(failed_at, reason)| Failure {
+    let failure = failed_at.zip(reason).map(|(failed_at, reason)| DeadLetterCause {
         failed_at,
         reason,
         last_outcome: headers
@@ -238,9 +258,9 @@ pub fn write_event(event: &Event) -> Message {
 pub fn write_work(work: &Work) -> Message {
     match work {
         Work::Deliver(delivery) => write_delivery(delivery),
-        Work::Route(Unrouted { event, baggage }) => {
-            let mut message = event_message(event, &baggage.other);
-            write_baggage(&mut message.headers, baggage);
+        Work::Route(Unrouted { event, pass_through }) => {
+            let mut message = event_message(event, &pass_through.other);
+            write_pass_through(&mut message.headers, pass_through);
             message
         }
     }
@@ -249,18 +269,18 @@ pub fn write_work(work: &Work) -> Message {
 /// A delivery as it waits for the attempt that it names.
 #[must_use]
 pub fn write_delivery(delivery: &Delivery) -> Message {
-    let mut message = event_message(&delivery.event, &delivery.baggage.other);
+    let mut message = event_message(&delivery.event, &delivery.pass_through.other);
     let headers = &mut message.headers;
     headers.set_text(header::ENDPOINT, delivery.endpoint.as_str());
     headers.set_integer(header::ATTEMPT, i64::from(delivery.attempt.get()));
     headers.set_text(header::ORIGIN, delivery.origin.as_str());
-    write_baggage(headers, &delivery.baggage);
+    write_pass_through(headers, &delivery.pass_through);
     message
 }
 
 /// A delivery as a dead letter. Its attempt is the last one that was made, or the one that was never made.
 #[must_use]
-pub fn write_failed(delivery: &Delivery, failure: &Failure) -> Message {
+pub fn write_failed(delivery: &Delivery, failure: &DeadLetterCause) -> Message {
     let mut message = write_delivery(delivery);
     let headers = &mut message.headers;
     headers.set_text(header::FAILED_AT, &time_text(failure.failed_at));
@@ -363,14 +383,14 @@ fn event_message(event: &Event, other: &Headers) -> Message {
     }
 }
 
-fn write_baggage(headers: &mut Headers, baggage: &Baggage) {
-    if baggage.parked > 0 {
-        headers.set_integer(header::PARKED, i64::from(baggage.parked));
+fn write_pass_through(headers: &mut Headers, pass_through: &PassThrough) {
+    if pass_through.parked > 0 {
+        headers.set_integer(header::PARKED, i64::from(pass_through.parked));
     }
-    if let Some(since) = baggage.unknown_since {
+    if let Some(since) = pass_through.unknown_since {
         headers.set_text(header::UNKNOWN_SINCE, &time_text(since));
     }
-    if let Some(at) = baggage.retried_at {
+    if let Some(at) = pass_through.retried_at {
         headers.set_text(header::RETRIED_AT, &time_text(at));
     }
 }
