@@ -31,6 +31,16 @@ pub struct Message {
     pub body: Bytes,
 }
 
+impl Message {
+    /// What it takes in memory and on the wire, in bytes and by and large: the body, and what is said beside it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        /// Properties and the frames around them.
+        const REST: usize = 200;
+        REST + self.body.len() + self.headers.size()
+    }
+}
+
 /// Names of the headers that are ours.
 mod header {
     pub(super) const COMPANY: &str = "company";
