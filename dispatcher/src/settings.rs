@@ -8,7 +8,9 @@ use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{BrokerSettings, Faults, Reader, SettingSource, Variable, parse};
+use hookline_common::settings::{
+    BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
+};
 use hookline_common::telemetry::TelemetrySettings;
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
@@ -97,7 +99,7 @@ impl Settings {
             );
         }
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
-        let policy = Policy::read(r);
+        let policy = read_policy(r);
         let ca_pem = r.read_file(&var::CA_FILE);
         let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
