@@ -8,21 +8,21 @@ pub use crate::duration::parse as duration;
 ///
 /// # Errors
 /// Says what is allowed.
-pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+pub fn duration_within(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
     duration(text)
-        .filter(|duration| (least..=most).contains(duration))
-        .ok_or_else(|| format!("must be a duration from {least:?} to {most:?}, like 500ms, 30s, 5m or 1h"))
+        .filter(|duration| (min..=max).contains(duration))
+        .ok_or_else(|| format!("must be a duration from {min:?} to {max:?}, like 500ms, 30s, 5m or 1h"))
 }
 
 /// A whole number between two others.
 ///
 /// # Errors
 /// Says what is allowed.
-pub fn number_within(text: &str, least: u64, most: u64) -> Result<u64, String> {
+pub fn number_within(text: &str, min: u64, max: u64) -> Result<u64, String> {
     text.parse()
         .ok()
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
 }
 
 /// `true` or `false`.
