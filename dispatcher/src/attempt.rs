@@ -19,7 +19,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span, info};
 
 use crate::client::{Answer, Client, Failure};
-use crate::registry::Registered;
+use crate::endpoints::Registered;
 use crate::request::{self, Destination};
 
 /// Bytes of response headers that a record keeps, names and values together.

@@ -19,10 +19,10 @@ use tracing::warn;
 
 use crate::attempt::{Report, attempt};
 use crate::client::Client;
+use crate::endpoints::{Endpoints, Registered};
 use crate::gate::Pass;
 use crate::lane::{Admission, Bounds, Lanes, Sign};
 use crate::meters::Meters;
-use crate::registry::{Registered, Registry};
 use crate::route::{self, Step};
 use crate::settings::KeepPayloads;
 use crate::settle::{Acks, Replacements, Settler, Source, Ticket};
@@ -50,7 +50,7 @@ struct Job {
 
 /// Everything that a message meets on its way.
 pub struct Deliverer {
-    registry: Arc<Registry>,
+    endpoints: Arc<dyn Endpoints>,
     lanes: Lanes<LaneKey, Job>,
     client: Client,
     acks: Arc<Acks>,
@@ -66,7 +66,7 @@ pub struct Deliverer {
 /// What a deliverer is made of.
 pub struct Parts {
     /// Which endpoints there are.
-    pub registry: Arc<Registry>,
+    pub endpoints: Arc<dyn Endpoints>,
     /// Sends requests.
     pub client: Client,
     /// The messages in hand.
@@ -92,7 +92,7 @@ impl Deliverer {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
-            registry: parts.registry,
+            endpoints: parts.endpoints,
             lanes: Lanes::new(parts.bounds),
             client: parts.client,
             acks: parts.acks,
@@ -162,7 +162,7 @@ impl Deliverer {
 
     fn step(&self, source: Source, message: &Message, returned: u32) -> Step {
         route::step(
-            &self.registry,
+            self.endpoints.as_ref(),
             source,
             message,
             returned,

@@ -9,7 +9,7 @@ use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use jiff::Timestamp;
 
-use crate::registry::{Matching, Registered, Registry};
+use crate::endpoints::{Endpoints, Lookup, Matching, Registered};
 use crate::settle::{Replacements, Source};
 
 /// Returns to the queue from which on a message is handled alone: one of those that came back is what crashes us.
@@ -38,7 +38,7 @@ pub fn is_suspicious(returned: u32) -> bool {
 /// Decides what to do with a message that came back `returned` times.
 #[must_use]
 pub fn step(
-    registry: &Registry,
+    endpoints: &dyn Endpoints,
     source: Source,
     message: &Message,
     returned: u32,
@@ -53,15 +53,24 @@ pub fn step(
         Source::Deliveries | Source::Due => message::read_work(message),
     };
     match work {
-        Ok(Work::Route(unrouted)) => route(registry, unrouted, now),
-        Ok(Work::Deliver(delivery)) => deliver(registry, delivery, unknown_grace, now),
+        Ok(Work::Route(unrouted)) => route(endpoints.lookup(&unrouted.event.company), unrouted, now),
+        Ok(Work::Deliver(delivery)) => deliver(
+            endpoints.lookup(&delivery.event.company),
+            delivery,
+            unknown_grace,
+            now,
+        ),
         Err(rejection) => Step::Reject(rejection),
     }
 }
 
 /// One endpoint is served without a further hop; several get a message each, so that each goes its own way.
-fn route(registry: &Registry, unrouted: Unrouted, now: Timestamp) -> Step {
-    match registry.matching(&unrouted.event.company, &unrouted.event.event_type) {
+fn route(endpoints: Lookup, unrouted: Unrouted, now: Timestamp) -> Step {
+    let Lookup::Known(endpoints) = endpoints else {
+        let delay = PARK_DELAYS[usize::from(unrouted.pass_through.parked > 0)];
+        return Step::Settle(vec![parked(Work::Route(unrouted), delay)]);
+    };
+    match endpoints.matching(&unrouted.event.event_type) {
         Matching::None => Step::Settle(Vec::new()),
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
@@ -77,8 +86,12 @@ fn route(registry: &Registry, unrouted: Unrouted, now: Timestamp) -> Step {
     }
 }
 
-fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration, now: Timestamp) -> Step {
-    if let Some(endpoint) = registry.find(&delivery.event.company, &delivery.endpoint) {
+fn deliver(endpoints: Lookup, mut delivery: Delivery, unknown_grace: Duration, now: Timestamp) -> Step {
+    let (found, is_known) = match endpoints {
+        Lookup::Known(endpoints) => (endpoints.find(&delivery.endpoint), true),
+        Lookup::NotYet => (None, false),
+    };
+    if let Some(endpoint) = found {
         delivery.pass_through.unknown_since = None;
         return attempt_or_fail(delivery, endpoint, now);
     }
@@ -90,7 +103,7 @@ fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration,
         .map_or(now, |since| since.min(now));
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if waited >= unknown_grace {
+    if is_known && waited >= unknown_grace {
         return Step::Discard(delivery);
     }
     let delay = PARK_DELAYS[usize::from(delivery.pass_through.parked > 0)];

@@ -6,6 +6,8 @@
 pub mod parse;
 pub mod variables;
 
+mod policy;
+
 #[cfg(feature = "service")]
 pub mod flags;
 
@@ -13,7 +15,10 @@ use std::fmt;
 
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::endpoints_file::SecretSource;
+use crate::text_file;
 use crate::topology::Namespace;
+
+pub use self::policy::read_policy;
 
 /// One setting: what it is called, what it means, and what it is when nobody sets it.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +113,9 @@ impl SettingSource for Environment {
     }
 }
 
+/// A secret is 256 characters at most; what is longer than this by far is another file.
+const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
+
 /// Secrets of an endpoints file come from the same environment and disk.
 impl SecretSource for Environment {
     fn env(&self, name: &str) -> Option<String> {
@@ -115,7 +123,7 @@ impl SecretSource for Environment {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.kind().to_string())
+        text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES).map_err(|error| error.without_path())
     }
 }
 

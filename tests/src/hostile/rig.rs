@@ -10,13 +10,12 @@ use hookline_common::endpoint::Format;
 use hookline_common::endpoints_file;
 use hookline_common::event::Event;
 use hookline_common::guard::{Policy, parse_cidr};
-use hookline_common::ids::EndpointId;
 use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
 use hookline_dispatcher::attempt;
 use hookline_dispatcher::client::{Client, Failure, Resolver};
-use hookline_dispatcher::registry::{Registered, Registry};
+use hookline_dispatcher::endpoints::Registered;
 use http_body_util::Full;
 use hyper::{Request, Uri};
 use tokio::time::Instant;
@@ -184,10 +183,8 @@ impl Rig {
     fn register(&self, endpoint: Endpoint) -> Arc<Registered> {
         let endpoints = endpoints_file::parse(&file(&[endpoint]), Format::Meeva, &Environment)
             .unwrap_or_else(|faults| panic!("an endpoints file: {faults:?}"));
-        let (company, id): (_, EndpointId) = (endpoints[0].company.clone(), endpoints[0].id.clone());
-        let registry = Registry::default();
-        registry.replace(endpoints, &self.policy);
-        registry.find(&company, &id).expect("it has just been registered")
+        let endpoint = endpoints.into_iter().next().expect("it has just been written");
+        Arc::new(Registered::new(endpoint, &self.policy))
     }
 
     /// A bare request that the URL rule has never seen: what the connection alone makes of it.

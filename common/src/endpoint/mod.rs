@@ -1,11 +1,15 @@
 //! An endpoint: where a company wants its events, in which format, signed with which keys, and which of them.
 
+mod rate;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::ids::{CompanyId, EndpointId, EventType};
 use crate::signature::SigningKeys;
+
+pub use self::rate::{InvalidRate, Rate};
 
 /// Where a company wants its events delivered. Built from the database or the endpoints file.
 #[derive(Clone)]
@@ -22,6 +26,8 @@ pub struct Endpoint {
     pub events: EventFilter,
     /// What its owner adds to each request; already checked by [`crate::guard::check_header`].
     pub headers: Vec<StaticHeader>,
+    /// How many attempts it takes at most, over all replicas; without one, as many as it bears.
+    pub rate: Option<Rate>,
     /// While true, matched events are failed at once instead of sent.
     pub disabled: bool,
     /// What its requests are signed with.

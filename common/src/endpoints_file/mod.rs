@@ -3,21 +3,27 @@
 
 mod entry;
 mod fault;
+mod lines;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::entry::Entry;
 use self::fault::Faults;
-use crate::endpoint::{Endpoint, EventFilter, EventPattern, Format, StaticHeader};
+use crate::endpoint::{Endpoint, EventFilter, EventPattern, Format, Rate, StaticHeader};
 use crate::guard::check_header;
 use crate::ids::{CompanyId, EndpointId};
 use crate::secret::Secret;
 use crate::signature::SigningKeys;
 
 pub use self::fault::FileFault;
+pub use self::lines::Lines;
+
+/// The longest file that is read, in bytes: room for some 250,000 endpoints, several times what one installation has, and
+/// little enough that whatever else stands at the path cannot fill the memory.
+pub const MAX_BYTES: u64 = 64 << 20;
 
 /// Where the file's secrets stand if not in the file itself. The caller reads them, so that this module
 /// only decides.
@@ -34,7 +40,7 @@ pub trait SecretSource {
 }
 
 /// What an `[[endpoint]]` may say.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "id",
     "company",
     "url",
@@ -47,6 +53,7 @@ const KEYS: [&str; 13] = [
     "format",
     "events",
     "headers",
+    "rate",
     "disabled",
 ];
 
@@ -88,7 +95,7 @@ pub fn parse(
 }
 
 /// The values of `[[endpoint]]`, which are all that a file may hold.
-fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults<'_>) -> Vec<&'a Spanned<DeValue<'a>>> {
+fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults) -> Vec<&'a Spanned<DeValue<'a>>> {
     let mut found = Vec::new();
     for (key, value) in document {
         match (key.get_ref().as_ref(), value.get_ref()) {
@@ -113,7 +120,7 @@ fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults<'_>) -> Vec<&'a Spa
 type Seen = HashMap<(CompanyId, EndpointId), Option<usize>>;
 
 fn read(
-    entry: &mut Entry<'_, '_>,
+    entry: &mut Entry<'_>,
     default_format: Format,
     secrets: &dyn SecretSource,
     seen: &mut Seen,
@@ -133,6 +140,7 @@ fn read(
     let previous = read_secret(entry, PREVIOUS, secrets);
     let events = read_events(entry);
     let headers = read_headers(entry);
+    let rate = entry.optional("rate", Rate::parse);
     let disabled = entry.flag("disabled");
 
     let (id, company) = (id?, company?);
@@ -144,12 +152,13 @@ fn read(
         format,
         events,
         headers,
+        rate,
         disabled,
         keys: SigningKeys::new(&current?, previous.as_ref()),
     })
 }
 
-fn refuse_second(entry: &mut Entry<'_, '_>, company: &CompanyId, id: &EndpointId, seen: &mut Seen) {
+fn refuse_second(entry: &mut Entry<'_>, company: &CompanyId, id: &EndpointId, seen: &mut Seen) {
     match seen.insert((company.clone(), id.clone()), entry.line_of("id")) {
         Some(Some(line)) => entry.fault(
             "id",
@@ -162,11 +171,7 @@ fn refuse_second(entry: &mut Entry<'_, '_>, company: &CompanyId, id: &EndpointId
 
 /// Reads a secret given in one of three ways. Neither the text nor the name nor the path goes into a fault,
 /// because any of them may be a secret put in the wrong place.
-fn read_secret(
-    entry: &mut Entry<'_, '_>,
-    keys: [&'static str; 3],
-    source: &dyn SecretSource,
-) -> Option<Secret> {
+fn read_secret(entry: &mut Entry<'_>, keys: [&'static str; 3], source: &dyn SecretSource) -> Option<Secret> {
     let given: Vec<&'static str> = keys.into_iter().filter(|key| entry.has(key)).collect();
     let key = match given.as_slice() {
         [] => return None,
@@ -212,7 +217,7 @@ fn without_last_newline(mut text: String) -> String {
     text
 }
 
-fn read_events(entry: &mut Entry<'_, '_>) -> EventFilter {
+fn read_events(entry: &mut Entry<'_>) -> EventFilter {
     let patterns = entry.texts("events").into_iter().filter_map(|(text, span)| {
         EventPattern::parse(text)
             .map_err(|fault| entry.fault_at(span, "events", fault.to_string()))
@@ -221,15 +226,13 @@ fn read_events(entry: &mut Entry<'_, '_>) -> EventFilter {
     EventFilter::new(patterns.collect())
 }
 
-fn read_headers(entry: &mut Entry<'_, '_>) -> Vec<StaticHeader> {
+fn read_headers(entry: &mut Entry<'_>) -> Vec<StaticHeader> {
     let mut headers: Vec<StaticHeader> = Vec::new();
+    let mut seen = HashSet::new();
     for (name, value, span) in entry.pairs("headers") {
         if let Err(refusal) = check_header(name, value) {
             entry.fault_at(span, "headers", refusal.to_string());
-        } else if headers
-            .iter()
-            .any(|header| header.name.eq_ignore_ascii_case(name))
-        {
+        } else if !seen.insert(name.to_ascii_lowercase()) {
             entry.fault_at(
                 span,
                 "headers",

@@ -1,4 +1,4 @@
-//! A [`Policy`] as it stands in settings.
+//! What a [`Policy`](super::Policy) lists, read from text: networks and names.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,26 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::Policy;
 use super::name::is_dns_name;
-use crate::settings::{Reader, parse, variables as var};
-
-impl Policy {
-    /// Reads the policy that all programs share: `HOOKLINE_ALLOW_HTTP`, `HOOKLINE_ALLOW_CIDRS`, `HOOKLINE_DENY_CIDRS` and
-    /// `HOOKLINE_ALLOW_HOSTS`. What is wrong with them is the reader's to tell.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let allow_http = reader.read(&var::ALLOW_HTTP, parse::boolean);
-        let allow_cidrs = reader.read(&var::ALLOW_CIDRS, |text| parse::list(text, parse_cidr));
-        let deny_cidrs = reader.read(&var::DENY_CIDRS, |text| parse::list(text, parse_cidr));
-        let allow_hosts = reader.read(&var::ALLOW_HOSTS, |text| parse::list(text, AllowedHost::parse));
-        Some(Self {
-            allow_http: allow_http?,
-            allow_cidrs: allow_cidrs.unwrap_or_default(),
-            deny_cidrs: deny_cidrs.unwrap_or_default(),
-            allow_hosts: allow_hosts.unwrap_or_default(),
-        })
-    }
-}
 
 /// Reads one network of `HOOKLINE_ALLOW_CIDRS` or `HOOKLINE_DENY_CIDRS`: an address and a prefix length, or
 /// an address alone for itself. What the prefix leaves out of the address is dropped.
