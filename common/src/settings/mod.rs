@@ -10,6 +10,7 @@ pub mod variables;
 pub mod flags;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::endpoints_file::SecretSource;
@@ -273,6 +274,8 @@ impl BrokerSettings {
             url: self.url.clone(),
             ca_pem: self.ca_pem.clone(),
             name: name.to_owned(),
+            max_frame: None,
+            stats: Arc::default(),
         }
     }
 }
