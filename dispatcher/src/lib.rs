@@ -123,7 +123,7 @@ impl Dispatcher {
         }
         let acks = Arc::new(Acks::default());
         let topology = Topology::whole(&broker.namespace, schedule);
-        let publisher = Publisher::start(broker.link("hookline-dispatcher publish"), topology);
+        let publisher = Publisher::start_as_keeper(broker.link("hookline-dispatcher publish"), topology);
         let health = Health {
             publisher: publisher.clone(),
             acks: Arc::clone(&acks),

@@ -12,6 +12,7 @@ mod policy;
 pub mod flags;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::endpoints_file::SecretSource;
@@ -281,6 +282,8 @@ impl BrokerSettings {
             url: self.url.clone(),
             ca_pem: self.ca_pem.clone(),
             name: name.to_owned(),
+            max_frame: None,
+            stats: Arc::default(),
         }
     }
 }

@@ -81,9 +81,9 @@ impl Sweep {
     }
 
     /// Returns when the broker has seen what was taken out.
-    pub(crate) async fn is_seen(&self) -> Result<(), CliError> {
+    pub(crate) async fn flush_acks(&self) -> Result<(), CliError> {
         self.browser
-            .is_seen()
+            .flush_acks()
             .await
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }
