@@ -181,7 +181,10 @@ impl Headers {
 }
 
 fn entries_size(entries: &[(String, HeaderValue)]) -> usize {
-    entries.iter().map(|(name, value)| name.len() + value.size()).sum()
+    entries
+        .iter()
+        .map(|(name, value)| name.len() + value.size())
+        .sum()
 }
 
 impl HeaderValue {

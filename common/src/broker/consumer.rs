@@ -83,10 +83,7 @@ impl Consumer {
                 queue: ShortString::try_new(queue).unwrap_or_default(),
                 prefetch: 0,
                 stream: None,
-                acker: Acker {
-                    channel,
-                    established,
-                },
+                acker: Acker { channel, established },
             }),
             Err(error) => {
                 established.give_up();
