@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span, info};
 
-use crate::client::{Answer, Client, Failure};
+use crate::client::{Answer, Client, RequestError, SendError};
 use crate::registry::Registered;
 use crate::request::{self, Destination};
 
@@ -71,11 +71,18 @@ async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -
     let clock = Instant::now();
     let mut request_headers = BTreeMap::new();
     let answer = match &endpoint.destination {
-        Destination::Refused(refusal) => Err(Failure::blocked(refusal.clone())),
+        Destination::Refused(refusal) => Err(RequestError::blocked(refusal.clone())),
         Destination::Allowed { uri, headers } => {
             let request = request::build(uri, headers, &endpoint.endpoint, delivery, started_at.as_second());
             request_headers.extend(request::loggable(request.headers()));
-            client.send(request).await
+            client.send(request).await.map_err(|error| match error {
+                SendError::Failed(error) => error,
+                SendError::Shortage(shortage) => RequestError {
+                    outcome: Outcome::ConnectError,
+                    text: shortage.to_string(),
+                    refusal: None,
+                },
+            })
         }
     };
     // Only the operator may know why the guard refused: the reason tells about our network.
@@ -91,7 +98,7 @@ async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -
 }
 
 impl Report {
-    fn of(answer: Result<Answer, Failure>) -> Self {
+    fn of(answer: Result<Answer, RequestError>) -> Self {
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
