@@ -9,6 +9,7 @@ pub mod lane; // whose turn it is
 pub mod deliver; // the way through all of this
 pub mod request; // the signed request
 pub mod client; // the only socket to customers
+pub mod descriptors; // how many of them there can be
 pub mod attempt; // one try, and what became of it
 pub mod settle; // confirm, record, acknowledge
 pub mod meters; // what is counted
@@ -96,8 +97,9 @@ impl Dispatcher {
             grace: settings.unknown_grace,
         })?;
         let resolver = Resolver::from_system().map_err(|error| RunError::Resolver(error.to_string()))?;
-        let (ca_pem, idle) = (settings.ca_pem.as_deref(), settings.endpoint_concurrency);
-        let client = Client::new(policy, resolver, ca_pem, settings.request_timeout, idle)?;
+        let max_connections = client::max_connections(descriptors::limit());
+        let (ca_pem, timeout) = (settings.ca_pem.as_deref(), settings.request_timeout);
+        let client = Client::new(policy, resolver, ca_pem, timeout, max_connections)?;
         Ok(Self {
             settings,
             telemetry: Arc::new(telemetry),
