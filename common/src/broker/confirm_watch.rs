@@ -47,7 +47,7 @@ pub(super) async fn watch_confirms(established: &Established<PublishChannels>, i
             }
             in_flight.ledger().is_alive(Instant::now());
         }
-        in_flight.set_stalled_aside();
+        in_flight.set_stalled_aside(Instant::now());
     }
 }
 

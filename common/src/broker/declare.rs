@@ -20,30 +20,38 @@ pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(),
     declare_on(&connection, topology).await
 }
 
-/// Compares the broker with `topology` and changes nothing.
+/// Compares the broker with `topology` and changes nothing, but that a binding cannot be asked for and is made again.
 ///
 /// # Errors
 /// [`BrokerError`] when the broker cannot be asked.
 pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<Discrepancy>, BrokerError> {
     let connection = open(settings).await?;
     let mut found = Vec::new();
-    // A binding cannot be asked for without being made.
-    let asked = objects(topology).filter(|object| !matches!(object, Object::Binding { .. }));
-    for object in asked {
-        let missing = || Discrepancy {
-            object: object.to_string(),
-            kind: DiscrepancyKind::Missing,
-        };
-        match Standing::of(&connection, &object).await? {
-            Standing::Missing => found.push(missing()),
-            Standing::Exists => match compare(&connection, &object).await {
-                Ok(()) => {}
-                Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
-                Err(error) => return Err(error),
-            },
+    for object in objects(topology) {
+        match look_at(&connection, &object).await {
+            Ok(()) => {}
+            Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
+            Err(error) => return Err(error),
         }
     }
     Ok(found)
+}
+
+async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
+    if let Object::Binding { .. } = object {
+        return match compare(connection, object).await {
+            // One of its ends is missing, and told of already.
+            Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(()),
+            bound => bound,
+        };
+    }
+    match Standing::of(connection, object).await? {
+        Standing::Exists => compare(connection, object).await,
+        Standing::Missing => Err(BrokerError::Mismatch(Discrepancy {
+            object: object.to_string(),
+            kind: DiscrepancyKind::Missing,
+        })),
+    }
 }
 
 /// Declares what is missing, and compares what is there. An account without the right to configure can use a
