@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The borders between the parts of the program, as far as a search can see them. Each has one place that may do a thing;
-# here is checked that no other does. Code of tests is not held to them: it plays the world outside.
+# here is checked that no other does. Code of tests is not held to them: it plays the world outside. And that modules are
+# laid out in one style.
 #
 # usage: check-borders.sh              checks this checkout
 #        check-borders.sh --self-test  crosses each border in a copy of the sources, and fails unless it is refused
@@ -79,7 +80,13 @@ check() {
     no_import '^common/src/' '^common/src/(settings|telemetry)(/|\.rs)' '^common/src/settings(/|\.rs)' \
         "settings are read by means of the rules, and no rule reads settings"
 
-    local crate found
+    local crate folder found
+    found=$({ find ./*/src ./tests/tests -type d 2>/dev/null || true; } | sort | while read -r folder; do
+        if [[ -f $folder.rs ]]; then echo "${folder#./}.rs"; fi
+    done)
+    if [[ -n $found ]]; then
+        fault "$found" "^ a module that has parts is a folder with mod.rs, and not a file beside its folder: one style is found faster"
+    fi
     if found=$(grep -rn lapin producer/src producer/Cargo.toml 2>/dev/null); then
         fault "$found" "^ the producer must not show or name lapin, not even in its documentation: callers depend on our types alone"
     fi
@@ -127,6 +134,7 @@ self_test() {
     crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'
     crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'
     crossed common/src/guard/planted.rs 'use crate::settings::Reader;' 'no rule reads settings'
+    crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'
     crossed producer/src/planted.rs '//! As lapin does.' 'show or name lapin'
     crossed cli/Cargo.toml 'lapin = "1"' 'may depend on lapin'
     # The one place itself: where there is a crate for it, no other may.
