@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # The borders between the parts of the program, as far as a search can see them. Each has one place that may do a thing;
-# here is checked that no other does. Code of tests is not held to them: it plays the world outside.
+# here is checked that no other does. Code of tests is not held to them: it plays the world outside. And that modules are
+# laid out in one style.
+#
+# usage: check-borders.sh              checks this checkout
+#        check-borders.sh --self-test  crosses each border in a copy of the sources, and fails unless it is refused
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-PRODUCT=(common producer dispatcher store console cli)
+PRODUCT=(common producer consume dispatcher store console cli)
 faults=0
 
 fault() {
@@ -25,37 +29,126 @@ sources() {
     done
 }
 
-# code FILE: "FILE:LINE:text" of its code, without comment lines and up to a test module, which stands last.
+# "FILE:LINE:text" of all their code, without comment lines and up to a test module, which stands last.
 code() {
-    awk -v file="$1" '
+    local files
+    mapfile -t files < <(sources)
+    awk '
+        FNR == 1 { test = ended = 0 }
+        ended { next }
         /^#\[cfg\(test\)\]/ { test = 1; next }
-        test && /^mod .*\{/ { exit }
+        test && /^mod .*\{/ { ended = 1; next }
         /^[^#]/ { test = 0 }
-        !/^[[:space:]]*\/\// { print file ":" FNR ":" $0 }' "$1"
+        !/^[[:space:]]*\/\// { print FILENAME ":" FNR ":" $0 }' "${files[@]}"
 }
 
 # only_in ALLOWED PATTERN WHY: code that matches PATTERN may stand only in files whose path matches ALLOWED.
 only_in() {
-    local file found
-    found=$(sources | grep -vE "$1" | while read -r file; do code "$file"; done | grep -E "$2") || return 0
+    local found
+    found=$(grep -vE "^[^:]*$1" <<<"$CODE" | grep -E "^[^:]*:[0-9]+:.*($2)") || return 0
     fault "$found" "^ $3"
 }
 
-only_in '^common/src/broker(/|\.rs$)' '\blapin::|\buse lapin\b' \
-    "only common/src/broker/ may use lapin: what it must promise (confirmed and routed, every await bounded) is kept in one place"
-only_in '^dispatcher/src/client(/|\.rs$)' 'hyper_util::client|hyper::client|TcpStream::connect|TcpSocket|\breqwest\b' \
-    "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
-only_in '(^|/)settings(/|\.rs$)' '\benv::(vars?|vars?_os)\b' \
-    "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
-only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
+# no_import FROM BUT TO WHY: files of common whose path matches FROM, and not BUT, may not import one that matches TO.
+no_import() {
+    local found
+    found=$(awk -v from="$1" -v but="$2" -v to="$3" \
+        '$1 ~ from && $1 !~ but && $2 ~ to { print $1 " imports " $3 " of " $2 }' <<<"$IMPORTS")
+    if [[ -n $found ]]; then fault "$found" "^ $4"; fi
+}
 
-if found=$(grep -rn lapin producer/src producer/Cargo.toml 2>/dev/null); then
-    fault "$found" "^ the producer must not show or name lapin, not even in its documentation: callers depend on our types alone"
-fi
-for crate in "${PRODUCT[@]}"; do
-    if [[ $crate != common ]] && found=$(grep -Hn '^lapin\b' "$crate/Cargo.toml" 2>/dev/null); then
-        fault "$found" "^ only hookline-common may depend on lapin"
+check() {
+    CODE=$(code)
+    IMPORTS=$(scripts/check-cycles.sh --imports common)
+
+    only_in '^common/src/broker(/|\.rs)' '\blapin::|\buse lapin\b' \
+        "only common/src/broker/ may use lapin: what it must promise (confirmed and routed, every await bounded) is kept in one place"
+    only_in '^common/src/broker(/|\.rs)' '\bbasic_(ack|nack|reject|recover)\b|\bBasic(Ack|Nack|Reject)Options\b' \
+        "only common/src/broker/ may speak of acknowledgements to the AMQP client"
+    only_in "$ACKS" '(\.|::)(ack_through|ack_each|nack_each)\b' \
+        "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
+    only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
+        "only the commands of dlq may take messages out of a queue that they browse"
+    only_in '^dispatcher/src/client(/|\.rs)' 'hyper_util::client|hyper::client|TcpStream::connect|TcpSocket|\breqwest\b' \
+        "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
+    only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
+        "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
+    only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
+
+    no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
+        "the domain and its rules know no broker: they are data and decisions, and tested without one"
+    no_import '^common/src/' '^common/src/(settings|telemetry)(/|\.rs)' '^common/src/settings(/|\.rs)' \
+        "settings are read by means of the rules, and no rule reads settings"
+
+    local crate folder found
+    found=$({ find ./*/src ./tests/tests -type d 2>/dev/null || true; } | sort | while read -r folder; do
+        if [[ -f $folder.rs ]]; then echo "${folder#./}.rs"; fi
+    done)
+    if [[ -n $found ]]; then
+        fault "$found" "^ a module that has parts is a folder with mod.rs, and not a file beside its folder: one style is found faster"
     fi
-done
+    if found=$(grep -rn lapin producer/src producer/Cargo.toml 2>/dev/null); then
+        fault "$found" "^ the producer must not show or name lapin, not even in its documentation: callers depend on our types alone"
+    fi
+    for crate in "${PRODUCT[@]}"; do
+        if [[ $crate != common ]] && found=$(grep -Hn '^lapin\b' "$crate/Cargo.toml" 2>/dev/null); then
+            fault "$found" "^ only hookline-common may depend on lapin"
+        fi
+    done
+    ((faults == 0)) || die "$faults border(s) crossed"
+}
 
-((faults == 0)) || die "$faults border(s) crossed"
+# crossed FILE LINE WORDS: adds the line to a file of the copy (made if need be), and sees the copy refused with these words.
+crossed() {
+    local file=$scratch/$1 before='' output
+    if [[ -f $file ]]; then before=$(cat "$file"); fi
+    mkdir -p "$(dirname "$file")"
+    # First in the file, because a test module ends what is looked at.
+    printf '%s\n%s\n' "$2" "$before" >"$file"
+    # The copy may be crossed already where this checkout is; so the line itself is looked for.
+    if output=$("$scratch/scripts/check-borders.sh" 2>&1) || ! grep -qF "$3" <<<"$output" || ! grep -qF "$1" <<<"$output"; then
+        say "self-test: not refused: '$2' in $1"
+        faults=$((faults + 1))
+    fi
+    if [[ -n $before ]]; then printf '%s\n' "$before" >"$file"; else rm "$file"; fi
+}
+
+self_test() {
+    local crate
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    cp -r scripts "$scratch"
+    for crate in "${PRODUCT[@]}"; do
+        if [[ -d $crate/src ]]; then
+            mkdir "$scratch/$crate"
+            cp -r "$crate/src" "$crate/Cargo.toml" "$scratch/$crate"
+        fi
+    done
+    crossed dispatcher/src/planted.rs 'use lapin::Channel;' 'may use lapin'
+    crossed dispatcher/src/planted.rs 'channel.basic_ack(1, options);' 'to the AMQP client'
+    crossed cli/src/planted.rs 'acker.ack_each(tags).await' 'only one place may acknowledge'
+    crossed common/src/planted.rs 'Acker::ack_through(&acker, 1)' 'only one place may acknowledge'
+    crossed cli/src/commands/planted.rs 'browser.ack(receipt).await' 'commands of dlq'
+    crossed dispatcher/src/planted.rs 'TcpStream::connect(address)' 'guarded resolver'
+    crossed cli/src/planted.rs 'std::env::var("HOME")' 'read the environment'
+    crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'
+    crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'
+    crossed common/src/guard/planted.rs 'use crate::settings::Reader;' 'no rule reads settings'
+    crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'
+    crossed producer/src/planted.rs '//! As lapin does.' 'show or name lapin'
+    crossed cli/Cargo.toml 'lapin = "1"' 'may depend on lapin'
+    # The one place itself: where there is a crate for it, no other may.
+    mkdir -p "$scratch/consume/src"
+    crossed dispatcher/src/settle/planted.rs 'acker.ack_each(tags).await' 'only one place may acknowledge'
+    ((faults == 0)) || die "borders that nobody guards"
+}
+
+# Where messages that a program consumes are acknowledged.
+ACKS='^dispatcher/src/settle(/|\.rs)'
+if [[ -d consume/src ]]; then ACKS='^consume/src/'; fi
+
+case ${1:-} in
+    --self-test) self_test ;;
+    '') check ;;
+    *) die "unknown option $1" ;;
+esac

@@ -58,7 +58,10 @@ with_tools() {
 # All crates of all platforms, for the checks that look at them without the network.
 check 'cargo fetch' cargo fetch --locked
 check 'cargo fmt' cargo fmt --all --check
+check 'borders: crossings are found' scripts/check-borders.sh --self-test
 check borders scripts/check-borders.sh
+check 'cycles: cycles are found' scripts/check-cycles.sh --self-test
+check 'no file imports its importer' scripts/check-cycles.sh
 check 'the producer stays light' scripts/check-producer-tree.sh
 check clippy cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 check 'cargo doc' rustdoc

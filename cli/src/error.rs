@@ -50,14 +50,9 @@ impl CliError {
         }
     }
 
-    /// Whether the reader of our output has gone, as `head` does when it has seen enough.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    /// Prints it, unless nobody is to blame, and says what to exit with.
+    /// Prints the error and returns the exit status. A reader that has gone is no failure, and nothing is printed then.
     pub(crate) fn report(&self) -> ExitCode {
-        if self.is_closed_pipe() {
+        if matches!(self, Self::Output(error) if out::is_closed_pipe(error)) {
             return ExitCode::SUCCESS;
         }
         out::error(&text::escape(&self.to_string()));

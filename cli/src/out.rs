@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 
-use crate::error::CliError;
 use crate::settings;
 
 /// What is known of the terminal at the other end of stdout, if there is one.
@@ -86,23 +85,28 @@ impl Out {
     }
 
     /// Prints lines; the text comes without its last line break.
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), CliError> {
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.stdout, "{text}")?;
         if self.is_live { self.flush() } else { Ok(()) }
     }
 
     /// As [`Out::line`], of work that goes on although nobody reads of it any more.
-    pub(crate) fn line_if_read(&mut self, text: &str) -> Result<(), CliError> {
+    pub(crate) fn line_if_read(&mut self, text: &str) -> io::Result<()> {
         match self.line(text) {
-            Err(error) if error.is_closed_pipe() => Ok(()),
+            Err(error) if is_closed_pipe(&error) => Ok(()),
             written => written,
         }
     }
 
     /// Sees that all is written.
-    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
-        Ok(self.stdout.flush()?)
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
     }
+}
+
+/// Whether the reader of our output has gone, as `head` does when it has seen enough.
+pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// Tells people something beside the results. Nothing is to be done where nobody can be told.

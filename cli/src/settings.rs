@@ -30,9 +30,9 @@ pub(crate) fn help(variable: &Variable) -> String {
 }
 
 /// The flags that were given, by name, over the environment.
-struct Given<'a>(Vec<(&'static str, Option<&'a str>)>);
+struct FlagSource<'a>(Vec<(&'static str, Option<&'a str>)>);
 
-impl SettingSource for Given<'_> {
+impl SettingSource for FlagSource<'_> {
     fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
         Environment.variable(name)
     }
@@ -44,7 +44,7 @@ impl SettingSource for Given<'_> {
 }
 
 impl Flags {
-    fn given(&self) -> Vec<(&'static str, Option<&str>)> {
+    fn by_name(&self) -> Vec<(&'static str, Option<&str>)> {
         vec![
             ("namespace", self.namespace.as_deref()),
             ("amqp-ca-file", self.amqp_ca_file.as_deref()),
@@ -53,7 +53,7 @@ impl Flags {
 
     /// Where the broker is, and which names on it are ours.
     pub(crate) fn broker(&self) -> Result<BrokerSettings, Faults> {
-        let source = Given(self.given());
+        let source = FlagSource(self.by_name());
         let mut reader = Reader::new(&source);
         let broker = BrokerSettings::read(&mut reader);
         reader.finish(|| broker)
@@ -64,9 +64,9 @@ impl Flags {
         &self,
         schedule: Option<&str>,
     ) -> Result<(BrokerSettings, RetrySchedule), Faults> {
-        let mut given = self.given();
-        given.push(("retry-schedule", schedule));
-        let source = Given(given);
+        let mut flags = self.by_name();
+        flags.push(("retry-schedule", schedule));
+        let source = FlagSource(flags);
         let mut reader = Reader::new(&source);
         let broker = BrokerSettings::read(&mut reader);
         let schedule = reader.read(&variables::RETRY_SCHEDULE, str::parse::<RetrySchedule>);

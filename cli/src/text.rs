@@ -40,14 +40,14 @@ pub(crate) fn compact(json: &str) -> String {
 }
 
 /// JSON over many lines for people: the same text with other whitespace. No number, no escape and no order is
-/// changed, as they would be by reading and writing it. After `most_lines` it is cut.
-pub(crate) fn indent(json: &str, most_lines: usize) -> Vec<String> {
+/// changed, as they would be by reading and writing it. After `max_lines` it is cut.
+pub(crate) fn indent(json: &str, max_lines: usize) -> Vec<String> {
     let (mut lines, mut line, mut depth) = (Vec::new(), String::new(), 0_usize);
     let mut left = tokens(json)
         .filter(|(c, in_string)| *in_string || !c.is_ascii_whitespace())
         .peekable();
     while let Some((c, in_string)) = left.next() {
-        if lines.len() >= most_lines {
+        if lines.len() >= max_lines {
             lines.push("…".to_owned());
             return lines;
         }

@@ -1,4 +1,5 @@
-//! What an attempt can end in. A new outcome is added here, and the compiler names the places that must know it.
+//! What an attempt can end in. Where a new outcome is added, the compiler names the places that must know it, and a test
+//! below names [`Outcome::ALL`].
 
 use std::fmt;
 
@@ -85,5 +86,17 @@ mod tests {
             );
         }
         assert_eq!(Outcome::parse("lost"), None);
+    }
+
+    #[test]
+    fn the_list_holds_every_outcome_in_the_order_of_the_enum() {
+        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+            // Metrics find their labels by this number.
+            assert_eq!(outcome as usize, index, "{outcome}");
+        }
+        // The derived reader knows all variants, and lists them where it is given none of them.
+        let refusal = serde_json::from_str::<Outcome>("\"lost\"").map_err(|error| error.to_string());
+        let known = refusal.map_or_else(|text| text.matches('`').count() / 2 - 1, |_| 0);
+        assert_eq!(known, Outcome::ALL.len());
     }
 }

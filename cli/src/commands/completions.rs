@@ -1,9 +1,8 @@
 //! `hookline completions`: what a shell needs to complete these commands.
 
-use clap::{Args, CommandFactory as _, ValueEnum};
+use clap::{Args, ValueEnum};
 use clap_complete::generate;
 
-use crate::args::Cli;
 use crate::error::CliError;
 use crate::out::Out;
 
@@ -42,16 +41,17 @@ impl From<Shell> for clap_complete::Shell {
     }
 }
 
-pub(crate) fn run(args: &CompletionsArgs) -> Result<(), CliError> {
+/// Prints the script for `command`, which is the whole command line.
+pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<(), CliError> {
     // Into memory first: the generator panics where it cannot write, as into a closed pipe.
     let mut script = Vec::new();
     generate(
         clap_complete::Shell::from(args.shell),
-        &mut Cli::command(),
+        &mut command,
         "hookline",
         &mut script,
     );
     let mut out = Out::new();
     out.line(String::from_utf8_lossy(&script).trim_end())?;
-    out.flush()
+    Ok(out.flush()?)
 }

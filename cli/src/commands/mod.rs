@@ -9,8 +9,9 @@ pub(crate) mod endpoints; // where they end
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
 pub(crate) mod completions; // what the shell knows of all this
+mod signals; // how a command that runs on is ended
 
-use hookline_common::shutdown::Shutdown;
+use clap::CommandFactory as _;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
@@ -29,16 +30,6 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Endpoints(command) => endpoints::run(&command),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     }
-}
-
-/// Ctrl-C and SIGTERM, so that what was begun can be ended in order. A second one ends the process at once.
-fn on_signals() -> Result<Shutdown, CliError> {
-    let cannot = |error| {
-        CliError::Failed(format!(
-            "signals cannot be listened for: {error}; check the limits of this account"
-        ))
-    };
-    Shutdown::on_signals().map_err(cannot)
 }

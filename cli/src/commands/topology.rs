@@ -65,7 +65,7 @@ pub(crate) async fn run(command: TopologyCommand, flags: &Flags) -> Result<(), C
                 };
                 out.line(&object.print(state, args.json, &out))?;
             }
-            out.flush()
+            Ok(out.flush()?)
         }
         TopologyCommand::Check(_) => {
             let count = objects(&topology).count();

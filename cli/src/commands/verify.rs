@@ -77,7 +77,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let mut out = Out::new();
     let valid = out.terminal.paint(Colour::Good, "valid");
     out.line(&format!("{header}: {valid}"))?;
-    out.flush()
+    Ok(out.flush()?)
 }
 
 fn secrets(args: &VerifyArgs) -> Result<Vec<Secret>, CliError> {

@@ -37,7 +37,7 @@ mod secrets; // what must not be seen anywhere
 mod endpoints_check; // a file judged before it is used
 mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
-
+mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 

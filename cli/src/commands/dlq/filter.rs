@@ -1,4 +1,4 @@
-//! Which messages are meant: by company, endpoint, type and age, and by event id. Pure.
+//! Kind messages are meant: by company, endpoint, type and age, and by event id. Pure.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,8 +10,8 @@ use hookline_common::settings::parse;
 use hookline_producer::{CompanyId, EventId, EventType};
 use jiff::Timestamp;
 
-use super::Which;
-use super::letter::Letter;
+use super::dead_letter::DeadLetter;
+use super::kind::Kind;
 
 /// Flags that say which messages are meant, and how they are printed.
 #[derive(Debug, Clone, Args)]
@@ -28,9 +28,9 @@ pub(crate) struct FilterArgs {
     /// Only what failed since: a duration until now (30m, 2h, 7d) or a time (2030-01-15T14:30:00Z).
     #[arg(long, value_name = "SINCE", value_parser = since)]
     since: Option<Timestamp>,
-    /// Which queue to look after.
+    /// Kind queue to look after.
     #[arg(long, value_enum, value_name = "QUEUE", default_value = "failed")]
-    pub(crate) queue: Which,
+    pub(crate) queue: Kind,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,7 +55,7 @@ fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 
 impl FilterArgs {
     /// Whether the message is meant. What cannot be read has as many of these marks as can be read of it.
-    pub(crate) fn matches(&self, letter: &Letter) -> bool {
+    pub(crate) fn matches(&self, letter: &DeadLetter) -> bool {
         let is =
             |wanted: Option<&str>, found: &Option<String>| wanted.is_none() || wanted == found.as_deref();
         is(self.company.as_ref().map(CompanyId::as_str), &letter.company)
@@ -77,7 +77,7 @@ impl FilterArgs {
     }
 }
 
-fn has_type(letter: &Letter, pattern: &EventPattern) -> bool {
+fn has_type(letter: &DeadLetter, pattern: &EventPattern) -> bool {
     let Some(found) = &letter.event_type else {
         return false;
     };
@@ -87,15 +87,15 @@ fn has_type(letter: &Letter, pattern: &EventPattern) -> bool {
 
 /// Ids that were asked for, and which of them were found. Without any, every message is meant.
 #[derive(Debug)]
-pub(crate) struct Wanted(BTreeMap<EventId, bool>);
+pub(crate) struct IdFilter(BTreeMap<EventId, bool>);
 
-impl Wanted {
+impl IdFilter {
     pub(crate) fn new(ids: Vec<EventId>) -> Self {
         Self(ids.into_iter().map(|id| (id, false)).collect())
     }
 
     /// Whether the message is one of them.
-    pub(crate) fn takes(&mut self, letter: &Letter) -> bool {
+    pub(crate) fn accepts(&mut self, letter: &DeadLetter) -> bool {
         if self.0.is_empty() {
             return true;
         }
@@ -134,14 +134,14 @@ mod tests {
         Line::try_parse_from(["x"].iter().chain(args)).unwrap().filter
     }
 
-    fn letter() -> Letter {
-        Letter {
+    fn letter() -> DeadLetter {
+        DeadLetter {
             event: Some("evt_1".into()),
             company: Some("acme".into()),
             event_type: Some("booking.created".into()),
             endpoint: Some("ep_1".into()),
             at: Some("2030-01-15T14:30:00Z".parse().unwrap()),
-            ..Letter::default()
+            ..DeadLetter::default()
         }
     }
 
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn what_a_message_does_not_tell_does_not_match() {
-        let bare = Letter {
+        let bare = DeadLetter {
             event_type: Some("Not A Type".into()),
-            ..Letter::default()
+            ..DeadLetter::default()
         };
         assert!(filter(&[]).matches(&bare));
         for args in [
@@ -205,14 +205,14 @@ mod tests {
     #[test]
     fn ids_that_were_not_found_are_known() {
         let ids = ["evt_1", "evt_2"].map(|id| EventId::parse(id).unwrap());
-        let mut wanted = Wanted::new(ids.to_vec());
-        assert!(wanted.takes(&letter()));
-        assert!(!wanted.takes(&Letter {
+        let mut filter = IdFilter::new(ids.to_vec());
+        assert!(filter.accepts(&letter()));
+        assert!(!filter.accepts(&DeadLetter {
             event: Some("evt_3".into()),
-            ..Letter::default()
+            ..DeadLetter::default()
         }));
-        assert!(!wanted.takes(&Letter::default()));
-        assert_eq!(wanted.missing(), ["evt_2"]);
-        assert!(Wanted::new(Vec::new()).takes(&Letter::default()));
+        assert!(!filter.accepts(&DeadLetter::default()));
+        assert_eq!(filter.missing(), ["evt_2"]);
+        assert!(IdFilter::new(Vec::new()).accepts(&DeadLetter::default()));
     }
 }

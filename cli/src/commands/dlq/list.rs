@@ -1,11 +1,13 @@
 //! `hookline dlq list`: a line for each message.
 
+use clap::Args;
 use hookline_common::settings::BrokerSettings;
 use jiff::Timestamp;
 
-use super::letter::Letter;
-use super::sweep::Sweep;
-use super::{ListArgs, Which};
+use super::dead_letter::DeadLetter;
+use super::filter::FilterArgs;
+use super::kind::Kind;
+use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{self, Colour, Out, Terminal};
 use crate::table::{Column, Table};
@@ -23,12 +25,21 @@ const COLUMNS: [Column; 6] = [
 /// On narrower terminals the company is left out.
 const WIDE: usize = 90;
 
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Stop after so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
 pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), CliError> {
-    let which = args.filter.queue;
-    let mut sweep = Sweep::open(broker, which).await?;
-    let depth = sweep.depth();
-    let listed = list(&args, &mut sweep).await;
-    let listed = sweep.close(listed).await?;
+    let kind = args.filter.queue;
+    let mut scan = QueueScan::open(broker, kind).await?;
+    let depth = scan.depth();
+    let listed = list(&args, &mut scan).await;
+    let listed = scan.close(listed).await?;
     if !args.filter.json {
         let of = if listed < depth {
             format!(" of {depth}")
@@ -37,20 +48,20 @@ pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), C
         };
         out::note(&format!(
             "{}{of} in {}",
-            which.count(listed),
-            broker.namespace.queue(which.queue())
+            kind.count(listed),
+            broker.namespace.queue(kind.queue())
         ));
     }
     Ok(())
 }
 
-async fn list(args: &ListArgs, sweep: &mut Sweep) -> Result<u64, CliError> {
+async fn list(args: &ListArgs, scan: &mut QueueScan) -> Result<u64, CliError> {
     let mut out = Out::new();
     let table = table(args.filter.has_company(), out.terminal);
-    let most = args.limit.map_or(u64::MAX, |limit| limit as u64);
+    let max = args.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut listed = 0;
-    while listed < most {
-        let Some((letter, _)) = sweep.next().await? else {
+    while listed < max {
+        let Some((letter, _)) = scan.next().await? else {
             break;
         };
         if !args.filter.matches(&letter) {
@@ -70,11 +81,11 @@ async fn list(args: &ListArgs, sweep: &mut Sweep) -> Result<u64, CliError> {
     Ok(listed)
 }
 
-fn row(table: &Table, letter: &Letter, which: Which) -> String {
+fn row(table: &Table, letter: &DeadLetter, kind: Kind) -> String {
     let text = |mark: &Option<String>| mark.as_deref().map_or_else(|| "–".to_owned(), escape);
-    let endpoint = match (which, &letter.endpoint) {
+    let endpoint = match (kind, &letter.endpoint) {
         // An event that was rejected had not come as far as an endpoint.
-        (Which::Rejected, None) => "(event)".to_owned(),
+        (Kind::Rejected, None) => "(event)".to_owned(),
         (_, endpoint) => text(endpoint),
     };
     let age = letter
@@ -142,14 +153,14 @@ mod tests {
             },
         );
         let id = format!("evt_{}", "0".repeat(32));
-        let letter = Letter {
+        let letter = DeadLetter {
             event: Some(id.clone()),
             company: Some("a-company-of-a-long-name".into()),
             event_type: Some("booking.created\x1b[2J".into()),
             endpoint: Some("ep_with_a_long_name".into()),
-            ..Letter::default()
+            ..DeadLetter::default()
         };
-        let row = row(&table, &letter, Which::Failed);
+        let row = row(&table, &letter, Kind::Failed);
         assert!(
             row.chars().count() <= 80 && row.starts_with(&id) && !row.contains('\x1b'),
             "{row}"

@@ -3,21 +3,23 @@
 //! A queue is read by holding its messages and giving them back. One leaves it only after what replaces it is
 //! confirmed, or because a person said that it may go.
 
-mod filter; // which of them are meant
-mod letter; // what one of them is
+mod kind; // which of the two queues
+mod dead_letter; // one of its messages
+mod filter; // which messages are meant
+mod scan; // reading the queue from end to end
 mod list; // all of them, a line each
-mod purge; // away with them
-mod retry; // once more from the first attempt on
 mod show; // one of them in full
-mod sweep; // reading the queue from end to end
+mod retry; // deliver them again, from the first attempt on
+mod purge; // remove them for good
 
-use clap::{Args, Subcommand, ValueEnum};
-use hookline_common::topology::Queue;
-use hookline_producer::EventId;
+use clap::Subcommand;
 
 use crate::error::CliError;
 use crate::settings::Flags;
-use filter::FilterArgs;
+use list::ListArgs;
+use purge::PurgeArgs;
+use retry::RetryArgs;
+use show::ShowArgs;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,95 +54,6 @@ pub(crate) enum DlqCommand {
     Retry(RetryArgs),
     /// Remove for good.
     Purge(PurgeArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    #[command(flatten)]
-    filter: FilterArgs,
-    /// Stop after so many.
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// The event's id.
-    #[arg(value_name = "EVENT_ID")]
-    id: EventId,
-    #[command(flatten)]
-    filter: FilterArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RetryArgs {
-    /// Ids of events; all their endpoints unless --endpoint says which.
-    #[arg(
-        value_name = "EVENT_ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
-    ids: Vec<EventId>,
-    /// Every one that the filters let through.
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    filter: FilterArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PurgeArgs {
-    /// Ids of events; every one that the filters let through by default.
-    #[arg(value_name = "EVENT_ID")]
-    ids: Vec<EventId>,
-    #[command(flatten)]
-    filter: FilterArgs,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-}
-
-/// Which of the two queues is looked after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Which {
-    /// Dead letters: their last retry failed, or their endpoint is disabled.
-    Failed,
-    /// Messages that could not be understood, or that crashed their consumers.
-    Rejected,
-}
-
-impl Which {
-    fn queue(self) -> Queue {
-        match self {
-            Self::Failed => Queue::Failed,
-            Self::Rejected => Queue::Rejected,
-        }
-    }
-
-    /// What a command needs to look after this queue.
-    fn flag(self) -> &'static str {
-        match self {
-            Self::Failed => "",
-            Self::Rejected => " --queue rejected",
-        }
-    }
-
-    /// Where a message may be that is not in the queue.
-    fn elsewhere(self) -> &'static str {
-        match self {
-            Self::Failed => "it may be delivered, still be retried, or be removed already",
-            Self::Rejected => "it may have been retried or removed already",
-        }
-    }
-
-    /// What so many of its messages are called.
-    fn count(self, number: u64) -> String {
-        let plural = if number == 1 { "" } else { "s" };
-        match self {
-            Self::Failed => format!("{number} dead letter{plural}"),
-            Self::Rejected => format!("{number} rejected message{plural}"),
-        }
-    }
 }
 
 pub(crate) async fn run(command: DlqCommand, flags: &Flags) -> Result<(), CliError> {

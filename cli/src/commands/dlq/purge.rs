@@ -1,46 +1,59 @@
 //! `hookline dlq purge`: remove messages for good, those that are meant and no others.
 
+use clap::Args;
 use hookline_common::settings::BrokerSettings;
+use hookline_producer::EventId;
 
-use super::PurgeArgs;
-use super::filter::Wanted;
-use super::sweep::Sweep;
+use super::filter::{FilterArgs, IdFilter};
+use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{self, Out};
 
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArgs {
+    /// Ids of events; every one that the filters let through by default.
+    #[arg(value_name = "EVENT_ID")]
+    ids: Vec<EventId>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
 pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), CliError> {
-    let which = args.filter.queue;
-    let queue = broker.namespace.queue(which.queue());
-    let mut sweep = Sweep::open(broker, which).await?;
+    let kind = args.filter.queue;
+    let queue = broker.namespace.queue(kind.queue());
+    let mut scan = QueueScan::open(broker, kind).await?;
     if !args.yes {
         let question = format!(
             "Remove what is meant of the {} in {queue} for good?",
-            which.count(sweep.depth())
+            kind.count(scan.depth())
         );
         match out::ask(&question) {
             Some(true) => {}
             Some(false) => {
-                return sweep
+                return scan
                     .close(Err(CliError::Failed("nothing was removed".to_owned())))
                     .await;
             }
             None => {
                 let usage = format!("this removes messages of {queue} for good; say --yes if that is meant");
-                return sweep.close(Err(CliError::Usage(usage))).await;
+                return scan.close(Err(CliError::Usage(usage))).await;
             }
         }
     }
-    let mut wanted = Wanted::new(args.ids.clone());
-    let purged = purge(&args, &mut sweep, &mut wanted).await;
-    let purged = sweep.close(purged).await?;
+    let mut ids = IdFilter::new(args.ids.clone());
+    let purged = purge(&args, &mut scan, &mut ids).await;
+    let purged = scan.close(purged).await?;
     let mut out = Out::new();
     out.line(&if args.filter.json {
         format!("{{\"purged\":{purged}}}")
     } else {
-        format!("purged {} from {queue}", which.count(purged))
+        format!("purged {} from {queue}", kind.count(purged))
     })?;
     out.flush()?;
-    match wanted.missing().as_slice() {
+    match ids.missing().as_slice() {
         [] => Ok(()),
         missing => Err(CliError::Failed(format!(
             "{} not found in {queue}; nothing of it was removed",
@@ -49,11 +62,11 @@ pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), 
     }
 }
 
-async fn purge(args: &PurgeArgs, sweep: &mut Sweep, wanted: &mut Wanted) -> Result<u64, CliError> {
+async fn purge(args: &PurgeArgs, scan: &mut QueueScan, ids: &mut IdFilter) -> Result<u64, CliError> {
     let mut purged = 0;
-    while let Some((letter, held)) = sweep.next().await? {
-        if args.filter.matches(&letter) && wanted.takes(&letter) {
-            sweep.take_out(held.receipt).await?;
+    while let Some((letter, held)) = scan.next().await? {
+        if args.filter.matches(&letter) && ids.accepts(&letter) {
+            scan.take_out(held.receipt).await?;
             purged += 1;
         }
     }

@@ -2,44 +2,63 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use hookline_common::broker::{BrokerUrl, HeldReceipt, PublishFault, Publisher, Stored};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Topology};
+use hookline_producer::EventId;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::filter::Wanted;
-use super::letter::Letter;
-use super::sweep::Sweep;
-use super::{RetryArgs, Which};
+use super::dead_letter::DeadLetter;
+use super::filter::{FilterArgs, IdFilter};
+use super::kind::Kind;
+use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::text::escape;
 
-/// How long one publish may take before the whole retry is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one publish may take before the whole retry is given up. A dead link is noticed within 10 s (two heartbeats)
+/// and another may take 10 s to open; what is left is for the confirm.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// Ids of events; all their endpoints unless --endpoint says which.
+    #[arg(
+        value_name = "EVENT_ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    ids: Vec<EventId>,
+    /// Every one that the filters let through.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
 
 pub(crate) async fn run(args: RetryArgs, broker: &BrokerSettings) -> Result<(), CliError> {
     // The queue first: a namespace that is misspelt must not be created by the publisher.
-    let mut sweep = Sweep::open(broker, args.filter.queue).await?;
-    let retried = retry(&args, broker, &mut sweep).await;
-    let (tally, missing) = sweep.close(retried).await?;
-    let which = args.filter.queue;
+    let mut scan = QueueScan::open(broker, args.filter.queue).await?;
+    let retried = retry(&args, broker, &mut scan).await;
+    let (tally, missing) = scan.close(retried).await?;
+    let kind = args.filter.queue;
     if !args.filter.json {
-        out::note(&format!("retried {}", which.count(tally.retried)));
+        out::note(&format!("retried {}", kind.count(tally.retried)));
     }
-    tally.into_result(&missing, which, broker)
+    tally.into_result(&missing, kind, broker)
 }
 
 async fn retry(
     args: &RetryArgs,
     broker: &BrokerSettings,
-    sweep: &mut Sweep,
+    scan: &mut QueueScan,
 ) -> Result<(Tally, Vec<String>), CliError> {
-    let mut wanted = Wanted::new(args.ids.clone());
+    let mut ids = IdFilter::new(args.ids.clone());
     let mut work = Work::start(args, broker).await?;
     while work.fault.is_none() {
-        let (letter, held) = match sweep.next().await {
+        let (letter, held) = match scan.next().await {
             Ok(Some(next)) => next,
             Ok(None) => break,
             Err(error) => {
@@ -47,11 +66,11 @@ async fn retry(
                 break;
             }
         };
-        if args.filter.matches(&letter) && wanted.takes(&letter) {
-            work.retry(sweep, letter, held.receipt).await?;
+        if args.filter.matches(&letter) && ids.accepts(&letter) {
+            work.retry(scan, letter, held.receipt).await?;
         }
     }
-    let missing = wanted.missing().into_iter().map(str::to_owned).collect();
+    let missing = ids.missing().into_iter().map(str::to_owned).collect();
     let retried = work.tally.retried;
     match work.fault {
         Some(fault) => Err(CliError::Failed(format!(
@@ -61,7 +80,7 @@ async fn retry(
     }
 }
 
-/// What came of it.
+/// How many messages were retried, and how many could not be.
 #[derive(Debug, Default)]
 struct Tally {
     retried: u64,
@@ -69,15 +88,15 @@ struct Tally {
 }
 
 impl Tally {
-    fn into_result(self, missing: &[String], which: Which, broker: &BrokerSettings) -> Result<(), CliError> {
-        let queue = broker.namespace.queue(which.queue());
+    fn into_result(self, missing: &[String], kind: Kind, broker: &BrokerSettings) -> Result<(), CliError> {
+        let queue = broker.namespace.queue(kind.queue());
         let mut faults = Vec::new();
         if self.unreadable > 0 {
             faults.push(format!(
                 "{} cannot be read and stayed in {queue}; see `hookline dlq show EVENT_ID{flag}`, publish the event \
                  anew, then `hookline dlq purge EVENT_ID{flag}`",
-                which.count(self.unreadable),
-                flag = which.flag()
+                kind.count(self.unreadable),
+                flag = kind.flag()
             ));
         }
         if let [first, others @ ..] = missing {
@@ -88,7 +107,7 @@ impl Tally {
             };
             faults.push(format!(
                 "{first}{others} not found in {queue}; {}",
-                which.elsewhere()
+                kind.elsewhere()
             ));
         }
         if faults.is_empty() {
@@ -103,7 +122,7 @@ struct Work {
     publisher: Publisher,
     namespace: Namespace,
     tally: Tally,
-    /// What made us stop.
+    /// Why no further message is tried, once there is a reason.
     fault: Option<CliError>,
     json: bool,
     out: Out,
@@ -132,8 +151,8 @@ impl Work {
     /// point, this program leaves at most one message in both queues. One that cannot be read is named and stays.
     async fn retry(
         &mut self,
-        sweep: &mut Sweep,
-        letter: Letter,
+        scan: &mut QueueScan,
+        letter: DeadLetter,
         receipt: HeldReceipt,
     ) -> Result<(), CliError> {
         let line = self.line(&letter);
@@ -153,12 +172,12 @@ impl Work {
         };
         match self
             .publisher
-            .publish(&to, &message, Some(Instant::now() + PATIENCE))
+            .publish(&to, &message, Some(Instant::now() + CONFIRM_TIMEOUT))
             .await
         {
             Ok(Stored) => {
-                sweep.take_out(receipt).await?;
-                sweep.flush_acks().await?;
+                scan.take_out(receipt).await?;
+                scan.flush_acks().await?;
                 self.tally.retried += 1;
                 self.out.line_if_read(&line)?;
             }
@@ -167,7 +186,7 @@ impl Work {
         Ok(())
     }
 
-    fn line(&self, letter: &Letter) -> String {
+    fn line(&self, letter: &DeadLetter) -> String {
         if self.json {
             return letter.to_json(None);
         }
@@ -186,9 +205,7 @@ fn unreachable(fault: PublishFault, broker: &BrokerUrl) -> CliError {
             last: Some(error), ..
         }
         | PublishFault::Final { error, .. } => CliError::broker(error, broker),
-        PublishFault::Late { last: None, .. }
-        | PublishFault::Unroutable { .. }
-        | PublishFault::Refused { .. } => stopped(&fault),
+        PublishFault::Late { last: None, .. } | PublishFault::Unroutable { .. } => stopped(&fault),
     }
 }
 
@@ -198,7 +215,6 @@ fn stopped(fault: &PublishFault) -> CliError {
         PublishFault::Unroutable { .. } => {
             "create the queues with `hookline topology apply`, then run it again"
         }
-        PublishFault::Refused { .. } => "the message stays in the queue; then run it again",
         PublishFault::Late { .. } | PublishFault::Final { .. } => {
             "nothing is lost, and what was sent without an answer may be delivered twice; run it again"
         }

@@ -1,39 +1,49 @@
 //! `hookline dlq show`: one event's messages in full, with their data.
 
+use clap::Args;
 use hookline_common::message::Message;
 use hookline_common::settings::BrokerSettings;
+use hookline_producer::EventId;
 
-use super::ShowArgs;
-use super::filter::Wanted;
-use super::letter::{Content, Letter};
-use super::sweep::Sweep;
+use super::dead_letter::{Content, DeadLetter};
+use super::filter::{FilterArgs, IdFilter};
+use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{Colour, Out, Terminal};
 use crate::text::{escape, indent};
 
 /// Lines of a body that cannot be read.
-const MOST_LINES: usize = 100;
+const MAX_LINES: usize = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The event's id.
+    #[arg(value_name = "EVENT_ID")]
+    id: EventId,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
 
 pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), CliError> {
-    let which = args.filter.queue;
-    let mut sweep = Sweep::open(broker, which).await?;
-    let shown = show(&args, &mut sweep).await;
-    if sweep.close(shown).await? {
+    let kind = args.filter.queue;
+    let mut scan = QueueScan::open(broker, kind).await?;
+    let shown = show(&args, &mut scan).await;
+    if scan.close(shown).await? {
         return Ok(());
     }
-    let (id, queue) = (&args.id, broker.namespace.queue(which.queue()));
+    let (id, queue) = (&args.id, broker.namespace.queue(kind.queue()));
     Err(CliError::Failed(format!(
         "{id} is not in {queue}; {}",
-        which.elsewhere()
+        kind.elsewhere()
     )))
 }
 
-async fn show(args: &ShowArgs, sweep: &mut Sweep) -> Result<bool, CliError> {
-    let mut wanted = Wanted::new(vec![args.id.clone()]);
+async fn show(args: &ShowArgs, scan: &mut QueueScan) -> Result<bool, CliError> {
+    let mut ids = IdFilter::new(vec![args.id.clone()]);
     let mut out = Out::new();
     let mut is_found = false;
-    while let Some((letter, held)) = sweep.next().await? {
-        if !args.filter.matches(&letter) || !wanted.takes(&letter) {
+    while let Some((letter, held)) = scan.next().await? {
+        if !args.filter.matches(&letter) || !ids.accepts(&letter) {
             continue;
         }
         if args.filter.json {
@@ -48,7 +58,7 @@ async fn show(args: &ShowArgs, sweep: &mut Sweep) -> Result<bool, CliError> {
     Ok(is_found)
 }
 
-fn in_full(letter: &Letter, message: &Message, terminal: Terminal) -> String {
+fn in_full(letter: &DeadLetter, message: &Message, terminal: Terminal) -> String {
     let mut lines = Vec::new();
     for (name, value) in facts(letter) {
         let name = terminal.paint(Colour::Faint, &format!("{name:13}"));
@@ -70,7 +80,7 @@ fn in_full(letter: &Letter, message: &Message, terminal: Terminal) -> String {
     let body = String::from_utf8_lossy(&message.body);
     lines.extend(match letter.content {
         Content::Work(_) => indent(&body, usize::MAX),
-        Content::Unreadable(_) => body.lines().take(MOST_LINES).map(escape).collect(),
+        Content::Unreadable(_) => body.lines().take(MAX_LINES).map(escape).collect(),
     });
     lines.join("\n")
 }
@@ -114,7 +124,7 @@ fn header(message: &Message, name: &str) -> String {
 }
 
 /// What there is to tell, in the order in which it is told.
-fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
+fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     let time = |at: jiff::Timestamp| format!("{at:.3}");
     let (event, delivery, failure) = (
         letter.readable_event(),
@@ -162,7 +172,7 @@ fn facts(letter: &Letter) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::dlq::Which;
+    use crate::commands::dlq::kind::Kind;
 
     #[test]
     fn a_hostile_message_is_shown_harmlessly() {
@@ -173,8 +183,8 @@ mod tests {
         };
         message.headers.set_text("company", "a\u{9b}b");
         message.headers.set_text("x\x1b", "y\x1b");
-        for which in [Which::Failed, Which::Rejected] {
-            let letter = Letter::read(which, &message);
+        for kind in [Kind::Failed, Kind::Rejected] {
+            let letter = DeadLetter::read(kind, &message);
             let text = in_full(
                 &letter,
                 &message,

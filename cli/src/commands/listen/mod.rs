@@ -18,13 +18,13 @@ use hookline_common::settings::parse;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use crate::commands::on_signals;
+use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use report::Received;
 
 /// Ten times what Hookline ever sends; who sends more is answered 413.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -73,7 +73,7 @@ struct Receiver {
     secrets: Vec<Secret>,
     status: StatusCode,
     delay: Duration,
-    most_lines: usize,
+    max_lines: usize,
     out: Mutex<Out>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
         secrets,
         status: StatusCode::from_u16(args.status).unwrap_or_default(),
         delay: args.delay,
-        most_lines: if args.full { usize::MAX } else { 40 },
+        max_lines: if args.full { usize::MAX } else { 40 },
         out: Mutex::new(out),
     };
     let router = Router::new().fallback(receive).with_state(Arc::new(receiver));
@@ -117,7 +117,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
     let (head, body) = request.into_parts();
     let Some(body) = read(body).await else {
         receiver.print(&format!(
-            "{at:.3}  {} {}: cut off, or longer than {MOST_BYTES} bytes",
+            "{at:.3}  {} {}: cut off, or longer than {MAX_BYTES} bytes",
             head.method,
             report::path(&head.uri)
         ));
@@ -135,7 +135,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .terminal;
-    let text = report::text(&received, &receiver.secrets, receiver.most_lines, terminal);
+    let text = report::text(&received, &receiver.secrets, receiver.max_lines, terminal);
     receiver.print(&text);
     tokio::time::sleep(receiver.delay).await;
     receiver.status.into_response()
@@ -146,7 +146,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
     reason = "it is given a limit: ten times what Hookline sends"
 )]
 async fn read(body: Body) -> Option<Vec<u8>> {
-    axum::body::to_bytes(body, MOST_BYTES).await.ok().map(Into::into)
+    axum::body::to_bytes(body, MAX_BYTES).await.ok().map(Into::into)
 }
 
 impl Receiver {

@@ -35,7 +35,7 @@ struct Envelope {
 pub(super) fn text(
     received: &Received<'_>,
     secrets: &[Secret],
-    most_lines: usize,
+    max_lines: usize,
     terminal: Terminal,
 ) -> String {
     let Received {
@@ -60,7 +60,7 @@ pub(super) fn text(
         ),
     ];
     lines.extend(
-        body_lines(body, most_lines)
+        body_lines(body, max_lines)
             .into_iter()
             .map(|line| format!("  {line}")),
     );
@@ -144,21 +144,21 @@ fn event_type(body: &[u8]) -> Option<String> {
     Some(escape(&fit(&name, LONGEST_VALUE)))
 }
 
-fn body_lines(body: &[u8], most_lines: usize) -> Vec<String> {
+fn body_lines(body: &[u8], max_lines: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     let lines: Vec<String> = match &*text {
         "" => Vec::new(),
-        json if is_json => indent(json, most_lines),
+        json if is_json => indent(json, max_lines),
         text => {
-            let mut lines: Vec<String> = text.lines().take(most_lines).map(escape).collect();
-            if text.lines().nth(most_lines).is_some() {
+            let mut lines: Vec<String> = text.lines().take(max_lines).map(escape).collect();
+            if text.lines().nth(max_lines).is_some() {
                 lines.push("…".to_owned());
             }
             lines
         }
     };
-    let is_full = most_lines == usize::MAX;
+    let is_full = max_lines == usize::MAX;
     lines
         .into_iter()
         .map(|line| if is_full { line } else { fit(&line, LONGEST_LINE) })

@@ -12,9 +12,9 @@ use hookline_common::settings::BrokerSettings;
 use hookline_producer::{Producer, PublishError, Settings};
 use tokio::sync::mpsc;
 
-use super::connect;
+use super::connect::connect;
 use super::ndjson::{Line, Lines};
-use crate::commands::on_signals;
+use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out::{self, Out, Progress};
 

@@ -1,5 +1,6 @@
 //! `hookline publish`: one event, or a file of them, through the same library as a booking service.
 
+mod connect; // to the broker, once
 mod lines; // many events, one a line
 mod ndjson; // what stands on one of them
 
@@ -7,10 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 
 use clap::Args;
-use hookline_common::settings::BrokerSettings;
-use hookline_producer::{
-    CompanyId, CreatedAt, Data, Event, EventId, EventType, Producer, Settings, TraceContext,
-};
+use hookline_producer::{CompanyId, CreatedAt, Data, Event, EventId, EventType, TraceContext};
 
 use crate::error::CliError;
 use crate::out::Out;
@@ -90,15 +88,10 @@ pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError
         data,
         trace: TraceContext::default(),
     };
-    let receipt = connect(broker).await?.publish(&event).await?;
+    let receipt = connect::connect(broker).await?.publish(&event).await?;
     let mut out = Out::new();
     out.line(receipt.event.as_str())?;
-    out.flush()
-}
-
-async fn connect(broker: BrokerSettings) -> Result<Producer, CliError> {
-    let settings = Settings::from(broker).with_connection_name("hookline publish");
-    Ok(Producer::connect_at_first_try(settings).await?)
+    Ok(out.flush()?)
 }
 
 /// The text itself, or the bytes of what it names.
@@ -116,10 +109,10 @@ fn read_data(text: &str) -> Result<Vec<u8>, CliError> {
 }
 
 /// Far more than any data may have, so that what is too long is told its length, and not a bound of ours.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 fn read_bounded(source: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    source.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

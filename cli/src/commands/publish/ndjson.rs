@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// Longer than the longest event with generous whitespace.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// A line of a file, counted from 1; too long a one has no text.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Line {
         let bytes = self
             .bytes
             .as_ref()
-            .ok_or_else(|| format!("longer than {MOST_BYTES} bytes"))?;
+            .ok_or_else(|| format!("longer than {MAX_BYTES} bytes"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
         let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| without_line(&error))?;
         let data = Data::new(fields.data.get().to_owned()).map_err(|error| error.to_string())?;
@@ -80,13 +80,13 @@ impl<R: BufRead> Lines<R> {
             if !bytes.trim_ascii().is_empty() {
                 return Ok(Some(Line {
                     number: self.number,
-                    bytes: (length <= MOST_BYTES).then_some(bytes),
+                    bytes: (length <= MAX_BYTES).then_some(bytes),
                 }));
             }
         }
     }
 
-    /// Reads up to a line break, keeping no more than [`MOST_BYTES`]; says how long the line is, and whether
+    /// Reads up to a line break, keeping no more than [`MAX_BYTES`]; says how long the line is, and whether
     /// it ended in a break.
     fn read_line(&mut self, bytes: &mut Vec<u8>) -> io::Result<(usize, bool)> {
         let mut length = 0;
@@ -97,7 +97,7 @@ impl<R: BufRead> Lines<R> {
             };
             let end = available.iter().position(|byte| *byte == b'\n');
             let part = &available[..end.unwrap_or(available.len())];
-            let room = MOST_BYTES.saturating_sub(bytes.len()).min(part.len());
+            let room = MAX_BYTES.saturating_sub(bytes.len()).min(part.len());
             bytes.extend_from_slice(&part[..room]);
             length += part.len();
             let (consumed, is_over) = (part.len() + usize::from(end.is_some()), available.is_empty());
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_costs_no_memory_and_no_other_line() {
-        let source = [vec![b'x'; MOST_BYTES + 1], b"\n{}\n".to_vec()].concat();
+        let source = [vec![b'x'; MAX_BYTES + 1], b"\n{}\n".to_vec()].concat();
         let lines: Vec<Line> = Lines::new(io::BufReader::with_capacity(1000, &source[..]))
             .map(Result::unwrap)
             .collect();

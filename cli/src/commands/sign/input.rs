@@ -8,9 +8,9 @@ use hookline_common::secret::Secret;
 use crate::error::CliError;
 
 /// Far more than Hookline ever sends. What is longer is refused, for a part of it has another signature.
-const MOST_BODY_BYTES: u64 = 16 << 20;
+const MAX_BODY_BYTES: u64 = 16 << 20;
 /// Far more than any secret has.
-const MOST_SECRET_BYTES: u64 = 64 << 10;
+const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// The secret that the flag was given. No part of it goes into the refusal.
 pub(crate) fn secret(flag: &str, text: &str) -> Result<Secret, CliError> {
@@ -19,7 +19,7 @@ pub(crate) fn secret(flag: &str, text: &str) -> Result<Secret, CliError> {
 
 /// The secret in a file. One line break at its end is left out, because editors add it; nothing else is.
 pub(crate) fn secret_in(flag: &str, path: &str) -> Result<Secret, CliError> {
-    let bytes = File::open(path).and_then(|file| read(file, MOST_SECRET_BYTES));
+    let bytes = File::open(path).and_then(|file| read(file, MAX_SECRET_BYTES));
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
     let text = text.map_err(|error| {
         // Without what stands in the file: the error's own text tells only where it is no text.
@@ -36,11 +36,8 @@ pub(crate) fn secret_in(flag: &str, path: &str) -> Result<Secret, CliError> {
 /// The text itself, the bytes of @FILE, or those of stdin for `-`: exactly as they are.
 pub(crate) fn body(text: &str) -> Result<Vec<u8>, CliError> {
     let (name, bytes) = match text.strip_prefix('@') {
-        _ if text == "-" => ("stdin", read(io::stdin(), MOST_BODY_BYTES)),
-        Some(path) => (
-            path,
-            File::open(path).and_then(|file| read(file, MOST_BODY_BYTES)),
-        ),
+        _ if text == "-" => ("stdin", read(io::stdin(), MAX_BODY_BYTES)),
+        Some(path) => (path, File::open(path).and_then(|file| read(file, MAX_BODY_BYTES))),
         None => return Ok(text.as_bytes().to_vec()),
     };
     bytes.map_err(|error| {
@@ -50,11 +47,11 @@ pub(crate) fn body(text: &str) -> Result<Vec<u8>, CliError> {
     })
 }
 
-fn read(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
+fn read(source: impl io::Read, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("it is longer than {most} bytes")));
+    source.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::other(format!("it is longer than {max} bytes")));
     }
     Ok(bytes)
 }

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<(), CliError> {
             out.line(&line)?;
         }
     }
-    out.flush()
+    Ok(out.flush()?)
 }
 
 fn headers(keys: &SigningKeys, id: &EventId, timestamp: i64, body: &[u8]) -> Headers {

@@ -14,7 +14,7 @@ use hookline_common::settings::{BrokerSettings, parse};
 use hookline_common::topology::Queue;
 use jiff::Timestamp;
 
-use crate::commands::on_signals;
+use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::settings::Flags;

@@ -33,7 +33,7 @@ fn failed(data: &str) -> Message {
     write_failed(&delivery, &failure)
 }
 
-fn json(letter: &Letter, body: Option<&[u8]>) -> serde_json::Value {
+fn json(letter: &DeadLetter, body: Option<&[u8]>) -> serde_json::Value {
     let line = letter.to_json(body);
     assert!(!line.contains('\n'), "{line}");
     serde_json::from_str(&line).unwrap()
@@ -42,7 +42,7 @@ fn json(letter: &Letter, body: Option<&[u8]>) -> serde_json::Value {
 #[test]
 fn a_dead_letter_is_delivered_again_from_the_first_attempt_on() {
     let message = failed("{\"a\": 1.0}");
-    let letter = Letter::read(Which::Failed, &message);
+    let letter = DeadLetter::read(Kind::Failed, &message);
     assert_eq!((letter.why().as_str(), letter.at), ("HTTP 500", Some(now())));
     let (to, again) = letter.again(&Namespace::default(), now()).unwrap();
     assert_eq!(to, Address::queue(&Namespace::default(), Queue::Deliveries));
@@ -72,7 +72,7 @@ fn a_dead_letter_is_delivered_again_from_the_first_attempt_on() {
 #[test]
 fn a_dead_letter_is_one_json_object_with_its_data_unchanged() {
     let message = failed("{ \"b\": 1.0,\n \"a\": \"x y\" }");
-    let letter = Letter::read(Which::Failed, &message);
+    let letter = DeadLetter::read(Kind::Failed, &message);
     let row = json(&letter, None);
     assert_eq!(
         (&row["endpoint"], &row["last_status"], &row["attempt"]),
@@ -88,7 +88,7 @@ fn a_dead_letter_is_one_json_object_with_its_data_unchanged() {
 fn what_cannot_be_read_is_told_and_not_retried() {
     let mut message = failed("{}");
     message.headers.set_text("attempt", "many");
-    let letter = Letter::read(Which::Failed, &message);
+    let letter = DeadLetter::read(Kind::Failed, &message);
     assert_eq!(
         (letter.why().as_str(), letter.at),
         ("unreadable: bad_attempt", Some(now()))
@@ -102,7 +102,7 @@ fn what_cannot_be_read_is_told_and_not_retried() {
         letter.again(&Namespace::default(), now()),
         Err(Rejection::Attempt)
     );
-    let nothing = Letter::read(Which::Failed, &Message::default());
+    let nothing = DeadLetter::read(Kind::Failed, &Message::default());
     assert_eq!(json(&nothing, None)["bytes"], 0);
 }
 
@@ -117,7 +117,7 @@ fn a_rejected_message_that_can_be_read_goes_back_where_it_was() {
         ),
     ] {
         let rejected = write_rejected(&message, &Rejection::CrashesConsumer, now());
-        let letter = Letter::read(Which::Rejected, &rejected);
+        let letter = DeadLetter::read(Kind::Rejected, &rejected);
         let row = json(&letter, None);
         assert_eq!(
             (&row["rejected_reason"], &row["rejected_at"]),
@@ -132,7 +132,7 @@ fn a_rejected_message_that_can_be_read_goes_back_where_it_was() {
 #[test]
 fn a_message_that_the_broker_gave_up_has_its_reason() {
     let mut message = write_event(&Event::new("acme", "booking.created", "{}").unwrap());
-    assert_eq!(Letter::read(Which::Rejected, &message).why(), "unknown");
+    assert_eq!(DeadLetter::read(Kind::Rejected, &message).why(), "unknown");
     message.headers.set_text("x-first-death-reason", "delivery_limit");
-    assert_eq!(Letter::read(Which::Rejected, &message).why(), "delivery_limit");
+    assert_eq!(DeadLetter::read(Kind::Rejected, &message).why(), "delivery_limit");
 }

@@ -4,25 +4,25 @@ use hookline_common::broker::{Browser, Held, HeldReceipt};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::shutdown::Shutdown;
 
-use super::Which;
-use super::letter::Letter;
-use crate::commands::on_signals;
+use super::dead_letter::DeadLetter;
+use super::kind::Kind;
+use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out;
 
-/// A queue being read. [`Sweep::close`] gives back what it holds.
-pub(crate) struct Sweep {
+/// A queue being read. [`QueueScan::close`] gives back what it holds.
+pub(crate) struct QueueScan {
     browser: Browser,
     broker: BrokerSettings,
-    which: Which,
+    kind: Kind,
     shutdown: Shutdown,
 }
 
-impl Sweep {
+impl QueueScan {
     /// Connects, and says on stderr what will not be seen.
-    pub(crate) async fn open(broker: &BrokerSettings, which: Which) -> Result<Self, CliError> {
+    pub(crate) async fn open(broker: &BrokerSettings, kind: Kind) -> Result<Self, CliError> {
         let shutdown = on_signals()?;
-        let queue = broker.namespace.queue(which.queue());
+        let queue = broker.namespace.queue(kind.queue());
         let opened = Browser::open(&broker.link("hookline dlq"), &queue).await;
         let browser = opened
             .map_err(|error| CliError::broker(&error, &broker.url))?
@@ -47,7 +47,7 @@ impl Sweep {
         Ok(Self {
             browser,
             broker: broker.clone(),
-            which,
+            kind,
             shutdown,
         })
     }
@@ -58,7 +58,7 @@ impl Sweep {
     }
 
     /// The next message, or `None` at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<(Letter, Held)>, CliError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<(DeadLetter, Held)>, CliError> {
         // Looked at between messages: a read that is broken off half-way could leave a window that nobody
         // reads.
         if self.shutdown.is_requested() {
@@ -69,7 +69,7 @@ impl Sweep {
             .next()
             .await
             .map_err(|error| CliError::broker(&error, &self.broker.url))?;
-        Ok(held.map(|held| (Letter::read(self.which, &held.message), held)))
+        Ok(held.map(|held| (DeadLetter::read(self.kind, &held.message), held)))
     }
 
     /// Takes one message out of the queue.
@@ -80,10 +80,10 @@ impl Sweep {
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }
 
-    /// Returns when the broker has seen what was taken out.
+    /// Waits until the broker has received the acknowledgements of what was taken out.
     pub(crate) async fn flush_acks(&self) -> Result<(), CliError> {
         self.browser
-            .flush_acks()
+            .is_seen()
             .await
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }

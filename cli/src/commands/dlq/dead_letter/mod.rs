@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Which;
+use super::kind::Kind;
 use crate::text::compact;
 
 /// What a message tells of itself. Its marks are texts, because a message that cannot be read has them too.
 #[derive(Debug, Default)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) event: Option<String>,
     pub(crate) company: Option<String>,
     pub(crate) event_type: Option<String>,
@@ -48,8 +48,8 @@ impl Default for Content {
     }
 }
 
-impl Letter {
-    pub(crate) fn read(which: Which, message: &Message) -> Self {
+impl DeadLetter {
+    pub(crate) fn read(kind: Kind, message: &Message) -> Self {
         let header = |name| message.headers.text(name).ok().flatten().map(str::to_owned);
         let marks = Self {
             event: message.message_id.clone(),
@@ -60,13 +60,13 @@ impl Letter {
             bytes: message.body.len(),
             ..Self::default()
         };
-        match which {
-            Which::Failed => Self::dead_letter(marks, message),
-            Which::Rejected => Self::rejected(marks, message),
+        match kind {
+            Kind::Failed => Self::failed(marks, message),
+            Kind::Rejected => Self::rejected(marks, message),
         }
     }
 
-    fn dead_letter(marks: Self, message: &Message) -> Self {
+    fn failed(marks: Self, message: &Message) -> Self {
         match read_failed(message) {
             Ok((delivery, failure)) => {
                 let content = Content::Work(Box::new(Work::Deliver(delivery)));
@@ -224,7 +224,7 @@ pub(crate) struct Row<'a> {
     body: Option<String>,
 }
 
-impl Letter {
+impl DeadLetter {
     /// The message as one line of JSON, with its body if there is one given.
     pub(crate) fn to_json(&self, body: Option<&[u8]>) -> String {
         serde_json::to_string(&self.row(body)).unwrap_or_default()
