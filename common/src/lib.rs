@@ -1,6 +1,6 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], `telemetry` and `shutdown`.
+//! Nothing here does I/O but [`broker`], `stderr`, `telemetry` and `shutdown`.
 
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
@@ -21,6 +21,9 @@ pub mod retry_after; // when a receiver asks to be tried later
 pub mod schedule; // what comes after an attempt
 pub mod record; // what the log keeps of it
 pub mod settings; // what operators can set
+
+#[cfg(feature = "service")]
+pub mod stderr; // lines that wait for no reader
 
 #[cfg(feature = "service")]
 pub mod shutdown; // how a service is asked to stop

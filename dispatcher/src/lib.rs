@@ -13,6 +13,7 @@ pub mod attempt; // one try, and what became of it
 pub mod settle; // confirm, record, acknowledge
 pub mod meters; // what is counted
 pub mod health; // what probes ask
+pub mod stop; // how long the end may take
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_common::topology::Topology;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -38,9 +40,6 @@ use crate::registry::Registry;
 use crate::registry::file::{EndpointsFile, UnusableFile};
 use crate::settings::Settings;
 use crate::settle::{Acks, Recorder, Settler, Source};
-
-/// What the drain may take beyond the longest request.
-const DRAIN_MARGIN: Duration = Duration::from_secs(4);
 
 /// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
 const AT_ONCE: usize = 32;
@@ -107,11 +106,17 @@ impl Dispatcher {
         })
     }
 
-    /// Runs until shutdown, then drains. The caller owns the port and the word to stop.
+    /// Runs until shutdown, then drains; reads the endpoints again when `reload` fires. The caller owns the port and
+    /// decides when to stop.
     ///
     /// # Errors
     /// [`RunError::Broker`] when only a person can mend what is wrong with the broker.
-    pub async fn run(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), RunError> {
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: Shutdown,
+        reload: Arc<Notify>,
+    ) -> Result<(), RunError> {
         let Self {
             settings,
             telemetry,
@@ -123,6 +128,8 @@ impl Dispatcher {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "serving /healthz, /readyz and /metrics");
         }
+        let longest_stop_s = stop::longest(settings.request_timeout).as_secs_f64();
+        info!(longest_stop_s, "a stop takes at most {longest_stop_s} s");
         let acks = Arc::new(Acks::default());
         let topology = Topology::whole(&broker.namespace, schedule);
         let publisher = Publisher::start(broker.link("hookline-dispatcher publish"), topology);
@@ -133,7 +140,7 @@ impl Dispatcher {
             telemetry: Arc::clone(&telemetry),
         };
         let serving = tokio::spawn(health::serve(listener, health));
-        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone()));
+        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone(), reload));
 
         let mut work = Work::new(&settings, registry, client, Arc::clone(&acks), publisher.clone());
         let ended = tokio::select! {
@@ -141,12 +148,12 @@ impl Dispatcher {
             error = publisher.broken() => Err(RunError::Broker(error)),
         };
         if ended.is_ok() {
-            work.drain(settings.request_timeout + DRAIN_MARGIN).await;
+            work.drain(settings.request_timeout + stop::DRAIN_MARGIN).await;
         }
         publisher.close().await;
         serving.abort();
         watching.abort();
-        telemetry.flush();
+        telemetry.flush().await;
         ended
     }
 }

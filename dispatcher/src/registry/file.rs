@@ -11,6 +11,7 @@ use hookline_common::endpoints_file::{FileFault, parse};
 use hookline_common::guard::Policy;
 use hookline_common::settings::Environment;
 use hookline_common::shutdown::Shutdown;
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::Registry;
@@ -92,14 +93,15 @@ impl EndpointsFile {
         Ok(file)
     }
 
-    /// Follows the file's changes until shutdown. A broken file leaves the endpoints as they are.
-    pub async fn watch(mut self, shutdown: Shutdown) {
+    /// Follows the file's changes until shutdown, and looks at once when `reload` fires. A broken file leaves the endpoints as they are.
+    pub async fn watch(mut self, shutdown: Shutdown, reload: Arc<Notify>) {
         let mut pending: Option<Look> = None;
         let mut complaint = String::new();
         loop {
             tokio::select! {
                 () = shutdown.requested() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = reload.notified() => {}
             }
             let looked = match stamp(&self.path) {
                 Ok(stamp) if stamp == self.loaded.stamp && pending.is_none() => continue,
