@@ -18,6 +18,25 @@ pub enum Work {
     Deliver(Delivery),
 }
 
+impl Work {
+    /// What happened.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        match self {
+            Self::Route(unrouted) => &unrouted.event,
+            Self::Deliver(delivery) => &delivery.event,
+        }
+    }
+
+    /// What else came with the message.
+    pub fn pass_through_mut(&mut self) -> &mut PassThrough {
+        match self {
+            Self::Route(unrouted) => &mut unrouted.pass_through,
+            Self::Deliver(delivery) => &mut delivery.pass_through,
+        }
+    }
+}
+
 /// An event that has not been matched with the endpoints of its company.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unrouted {

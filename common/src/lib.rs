@@ -1,6 +1,6 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `telemetry` and `shutdown`.
+//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `stderr`, `telemetry` and `shutdown`.
 
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
@@ -23,6 +23,9 @@ pub mod schedule; // what comes after an attempt
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
+
+#[cfg(feature = "service")]
+pub mod stderr; // lines that wait for no reader
 
 #[cfg(feature = "service")]
 pub mod shutdown; // how a service is asked to stop

@@ -128,6 +128,9 @@ pub struct RecordLine<'a> {
     pub data: Option<&'a str>,
 }
 
+/// Why a record cannot be written.
+pub use serde_json::Error as UnwritableRecord;
+
 /// Names and values, each name once. In a record they are an object.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct HeaderList<'a>(pub Vec<(&'a str, Cow<'a, str>)>);
@@ -143,7 +146,7 @@ impl RecordLine<'_> {
     ///
     /// # Errors
     /// Only when it cannot be serialised, which no record of ours does.
-    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, UnwritableRecord> {
         /// What a record takes beside its data.
         const USUAL: usize = 1024;
         let mut line = Vec::with_capacity(USUAL + self.data.map_or(0, |data| data.len() * 9 / 8));

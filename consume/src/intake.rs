@@ -112,10 +112,12 @@ impl Intake {
             Supply::Pushed { messages, bytes } => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 let sizing = Sizing::new(messages, bytes);
-                // Both in one task: what is handed on wakes nobody else.
-                let reading = self.read(subscription, sizing, sender, shutdown);
-                let handling = hand_on(receiver, handler, shutdown);
-                tokio::join!(reading, handling).0
+                // Both in one task: what is handed on wakes nobody else. What is not handed on when the reading ends has not
+                // begun, and goes to whoever is given it next.
+                tokio::select! {
+                    ended = self.read(subscription, sizing, sender, shutdown) => ended,
+                    () = hand_on(receiver, handler) => Ok(()),
+                }
             }
             Supply::OneByOne => self.ask(subscription, handler, shutdown).await,
         };
@@ -253,15 +255,8 @@ impl Intake {
     }
 }
 
-async fn hand_on(mut receiver: mpsc::UnboundedReceiver<Taken>, handler: &impl Handler, shutdown: &Shutdown) {
-    let handling = async {
-        while let Some(taken) = receiver.recv().await {
-            handler.take(taken).await;
-        }
-    };
-    // What is not handed on by then has not begun: dropped, it is given back.
-    tokio::select! {
-        () = handling => {}
-        () = shutdown.requested() => {}
+async fn hand_on(mut receiver: mpsc::UnboundedReceiver<Taken>, handler: &impl Handler) {
+    while let Some(taken) = receiver.recv().await {
+        handler.take(taken).await;
     }
 }

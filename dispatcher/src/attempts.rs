@@ -143,7 +143,7 @@ impl Attempts {
             due.park
                 .into_iter()
                 .for_each(|(job, delay)| self.park(job, delay));
-            sleep(self.fairness.next_tick(now)).await;
+            self.fairness.due().await;
         }
     }
 

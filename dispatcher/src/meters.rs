@@ -1,44 +1,57 @@
 //! What is counted. Labels hold no tenant, endpoint or event: their number stays bounded.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use hookline_common::broker::BrokerStats;
 use hookline_common::message::Rejection;
 use hookline_common::outcome::Outcome;
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use hookline_consume::{AckLedger, Load};
+use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 
-use crate::attempt::Report;
-use crate::settle::{Acks, Source};
+use crate::client::Client;
+use crate::queues::Working;
 
-/// Upper bounds of the buckets for an attempt's duration, in seconds.
+/// Upper bounds of the buckets for an attempt's duration, in seconds: from what a receiver in the same house takes to the
+/// longest that an attempt may.
 const DURATION_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// The dispatcher's metrics.
-pub struct Meters {
+/// The dispatcher's metrics. Clones count together.
+#[derive(Clone)]
+pub struct Meters(Arc<Instruments>);
+
+struct Instruments {
     received: Counter<u64>,
+    unmatched: Counter<u64>,
     attempts: Counter<u64>,
     durations: Histogram<f64>,
     rejected: Counter<u64>,
+    quarantined: Counter<u64>,
     parked: Counter<u64>,
     failed: Counter<u64>,
-    sources: [[KeyValue; 1]; 3],
+    records_lost: Counter<u64>,
+    queues: [[KeyValue; 1]; 4],
     outcomes: [[KeyValue; 1]; 9],
 }
 
 impl Meters {
     /// Registers the metrics with the process's meter provider.
     #[must_use]
-    pub fn new(acks: &Arc<Acks>) -> Self {
+    pub fn new(ledgers: &[Arc<AckLedger>], stats: &Arc<BrokerStats>, client: &Client) -> Self {
         let meter = global::meter("hookline");
-        observe_in_hand(&meter, Arc::downgrade(acks));
+        observe_ledgers(&meter, ledgers);
+        observe_broker(&meter, stats);
+        observe_shortages(&meter, client.clone());
         let counter = |name, help| meter.u64_counter(name).with_description(help).build();
-        Self {
+        Self(Arc::new(Instruments {
             received: counter(
                 "hookline_messages_received",
                 "Messages taken from the working queues",
             ),
+            unmatched: counter("hookline_events_unmatched", "Events that no endpoint wants"),
             attempts: counter("hookline_attempts", "Attempts by how they ended"),
             durations: meter
                 .f64_histogram("hookline_attempt_duration")
@@ -50,54 +63,131 @@ impl Meters {
                 "hookline_messages_rejected",
                 "Messages that went to the rejected queue, by reason",
             ),
+            quarantined: counter(
+                "hookline_messages_quarantined",
+                "Messages that came back too often and went to the quarantine",
+            ),
             parked: counter(
                 "hookline_deliveries_parked",
-                "Deliveries set aside because their endpoint was saturated",
+                "Deliveries and events set aside on the broker, without an attempt spent",
             ),
             failed: counter("hookline_deliveries_failed", "Deliveries whose last retry failed"),
-            sources: Source::ALL.map(|source| [KeyValue::new("queue", source.as_str())]),
+            records_lost: counter(
+                "hookline_records_lost",
+                "Records that the broker takes in no size, left out of the log",
+            ),
+            queues: Working::ALL.map(|queue| [KeyValue::new("queue", queue.label())]),
             outcomes: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]),
-        }
+        }))
     }
 
     /// A message was taken in.
-    pub fn received(&self, source: Source) {
-        self.received.add(1, &self.sources[source as usize]);
+    pub fn received(&self, queue: Working) {
+        self.0.received.add(1, &self.0.queues[queue.index()]);
+    }
+
+    /// Nobody wants an event.
+    pub fn unmatched(&self) {
+        self.0.unmatched.add(1, &[]);
     }
 
     /// An attempt ended.
-    pub fn attempted(&self, report: &Report) {
-        self.attempts.add(1, &self.outcomes[report.outcome as usize]);
-        self.durations.record(report.duration.as_secs_f64(), &[]);
+    pub fn attempted(&self, outcome: Outcome, duration: Duration) {
+        self.0.attempts.add(1, &self.0.outcomes[outcome as usize]);
+        self.0.durations.record(duration.as_secs_f64(), &[]);
     }
 
     /// A message could not be understood.
     pub fn rejected(&self, rejection: &Rejection) {
-        self.rejected.add(1, &[KeyValue::new("reason", rejection.name())]);
+        self.0
+            .rejected
+            .add(1, &[KeyValue::new("reason", rejection.name())]);
     }
 
-    /// A delivery was set aside.
+    /// A message came back too often.
+    pub fn quarantined(&self) {
+        self.0.quarantined.add(1, &[]);
+    }
+
+    /// A delivery or an event was set aside.
     pub fn parked(&self) {
-        self.parked.add(1, &[]);
+        self.0.parked.add(1, &[]);
     }
 
     /// A delivery became a dead letter after its last retry.
     pub fn failed(&self) {
-        self.failed.add(1, &[]);
+        self.0.failed.add(1, &[]);
+    }
+
+    /// Records are left out of the log.
+    pub fn records_lost(&self, records: usize) {
+        self.0
+            .records_lost
+            .add(u64::try_from(records).unwrap_or(u64::MAX), &[]);
     }
 }
 
-fn observe_in_hand(meter: &Meter, acks: Weak<Acks>) {
-    let gauge = meter.u64_observable_gauge("hookline_messages_in_hand");
-    let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
-        let Some(acks) = acks.upgrade() else { return };
-        for source in Source::ALL {
-            let in_hand = u64::try_from(acks.in_hand(source)).unwrap_or(u64::MAX);
-            observer.observe(in_hand, &[KeyValue::new("queue", source.as_str())]);
+fn observe_ledgers(meter: &Meter, ledgers: &[Arc<AckLedger>]) {
+    let observe = |value: fn(Load) -> f64| {
+        let ledgers: Vec<Weak<AckLedger>> = ledgers.iter().map(Arc::downgrade).collect();
+        move |observer: &dyn AsyncInstrument<f64>| {
+            for ledger in ledgers.iter().filter_map(Weak::upgrade) {
+                observer.observe(value(ledger.load()), &[KeyValue::new("queue", ledger.label())]);
+            }
         }
     };
-    gauge
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2⁵³")]
+    let (messages, bytes): (fn(Load) -> f64, fn(Load) -> f64) =
+        (|load| load.messages as f64, |load| load.bytes as f64);
+    meter
+        .f64_observable_gauge("hookline_messages_in_hand")
         .with_description("Unacknowledged messages of the working queues")
+        .with_callback(observe(messages))
+        .build();
+    meter
+        .f64_observable_gauge("hookline_bytes_in_hand")
+        .with_description("What the unacknowledged messages take, in bytes")
+        .with_callback(observe(bytes))
+        .build();
+    meter
+        .f64_observable_gauge("hookline_oldest_unsettled")
+        .with_unit("s")
+        .with_description("For how long the oldest message that is not settled has been in hand")
+        .with_callback(observe(|load| load.oldest.as_secs_f64()))
+        .build();
+}
+
+fn observe_broker(meter: &Meter, stats: &Arc<BrokerStats>) {
+    let observe = |value: fn(&BrokerStats) -> u64| {
+        let stats = Arc::clone(stats);
+        move |observer: &dyn AsyncInstrument<u64>| observer.observe(value(&stats), &[])
+    };
+    meter
+        .u64_observable_counter("hookline_publish_refused")
+        .with_description("Publishes that the broker refused: a queue was full or had no quorum")
+        .with_callback(observe(BrokerStats::publish_refused))
+        .build();
+    meter
+        .u64_observable_counter("hookline_reconnects")
+        .with_description("Connections to the broker that were made after the first of each kind")
+        .with_callback(observe(BrokerStats::reconnects))
+        .build();
+    meter
+        .u64_observable_gauge("hookline_unconfirmed_bytes")
+        .with_description("Bytes that were published and that the broker has not confirmed")
+        .with_callback(observe(BrokerStats::unconfirmed_bytes))
+        .build();
+}
+
+fn observe_shortages(meter: &Meter, client: Client) {
+    let observe = move |observer: &dyn AsyncInstrument<u64>| {
+        for (shortage, count) in client.shortages() {
+            observer.observe(count, &[KeyValue::new("of", shortage.as_str())]);
+        }
+    };
+    meter
+        .u64_observable_counter("hookline_shortages")
+        .with_description("Requests that were not made because this process or machine had run out of something")
         .with_callback(observe)
         .build();
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::Publisher;
-use hookline_common::delivery::{Unrouted, Work};
+use hookline_common::delivery::Unrouted;
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::topology::Queue;
@@ -169,7 +169,14 @@ impl Pipeline {
                 self.attempts.admit(job, permit).await;
             }
             Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
-            Step::Nobody => self.meters.unmatched_settled(passage.in_hand),
+            Step::Nobody(unrouted) => {
+                if let Some(in_hand) = passage.in_hand.begin() {
+                    let event = &unrouted.event;
+                    debug!(event = %event.id, company = %event.company, r#type = %event.event_type, "no endpoint wants this event");
+                    self.meters.unmatched();
+                    in_hand.settle();
+                }
+            }
             step => {
                 let this = Arc::clone(self);
                 self.tasks
@@ -191,7 +198,7 @@ impl Pipeline {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let Passage { in_hand, watch, .. } = passage;
-            this.settler.fan_out(in_hand, &unrouted, &endpoints).await;
+            this.settler.fan_out(in_hand, unrouted, endpoints).await;
             drop((place, watch));
         });
     }
@@ -223,7 +230,7 @@ impl Pipeline {
                 }
             }
             // Taken care of where they came up.
-            Step::Nobody | Step::FanOut(..) | Step::Attempt(..) => {}
+            Step::Nobody(_) | Step::FanOut(..) | Step::Attempt(..) => {}
         }
         drop(watch);
     }
@@ -243,7 +250,7 @@ pub struct Reception {
 
 impl Handler for Reception {
     async fn take(&self, taken: Taken) {
-        let permit = self.limiter.enter().await;
+        let permit = self.limiter.acquire().await;
         self.pipeline.take(self.queue, taken, permit).await;
     }
 

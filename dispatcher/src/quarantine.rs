@@ -90,14 +90,10 @@ impl Handler for Quarantine {
             _ends: ends,
             _place: place,
         };
-        let take = self.pipeline.take_suspect(in_hand, message, crashes, watch);
-        let alone = async {
-            take.await;
-            // An error is the end that is waited for: nothing is ever sent.
-            drop(ended.await);
-        };
+        self.pipeline.take_suspect(in_hand, message, crashes, watch).await;
         tokio::select! {
-            () = alone => {}
+            // An error is the end that is waited for: nothing is ever sent.
+            _ = ended => {}
             () = sleep(ALONE_FOR), if !came_back => {}
         }
     }

@@ -13,13 +13,16 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 use hyper::{Method, Request, Uri};
 
 /// The event's id, the same on every attempt.
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const ID: &str = "webhook-id";
+const WEBHOOK_ID: HeaderName = HeaderName::from_static(ID);
 /// When this attempt was made, in seconds since the epoch.
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const TIMESTAMP: &str = "webhook-timestamp";
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(TIMESTAMP);
+/// Which attempt this is.
+const ATTEMPT: &str = "webhook-attempt";
+const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static(ATTEMPT);
 /// Standard Webhooks' signatures.
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-/// Which attempt this is.
-const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static("webhook-attempt");
 /// Meeva's own signature.
 const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
 
@@ -131,9 +134,9 @@ pub fn recorded_headers<'a>(
     timestamp: i64,
 ) -> HeaderList<'a> {
     let of_this_attempt: [(&str, Cow<'_, str>); 3] = [
-        (WEBHOOK_ID.as_str(), delivery.event.id.as_str().into()),
-        (WEBHOOK_TIMESTAMP.as_str(), timestamp.to_string().into()),
-        (WEBHOOK_ATTEMPT.as_str(), delivery.attempt.to_string().into()),
+        (ID, delivery.event.id.as_str().into()),
+        (TIMESTAMP, timestamp.to_string().into()),
+        (ATTEMPT, delivery.attempt.to_string().into()),
     ];
     let mut kept = Vec::with_capacity(headers.keys_len() + of_this_attempt.len());
     for name in headers.keys() {

@@ -15,7 +15,7 @@ use crate::queues::Working;
 /// What is to be done for a piece of work.
 pub enum Step {
     /// Nobody wants the event: it is over.
-    Nobody,
+    Nobody(Unrouted),
     /// Several endpoints want the event: a delivery to each.
     FanOut(Unrouted, Vec<Arc<Registered>>),
     /// Make an attempt.
@@ -57,7 +57,7 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
         return Step::Park(Work::Route(unrouted), delay);
     };
     match endpoints.matching(&unrouted.event.event_type) {
-        Matching::None => Step::Nobody,
+        Matching::None => Step::Nobody(unrouted),
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
             attempt_or_fail(delivery, endpoint, now)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 use url::Url;
 
@@ -27,6 +27,8 @@ pub struct Setup<'a> {
     world: &'a World,
     settings: BTreeMap<String, String>,
     port: u16,
+    max_open_files: Option<u32>,
+    is_unread: bool,
 }
 
 impl<'a> Setup<'a> {
@@ -51,7 +53,23 @@ impl<'a> Setup<'a> {
             world,
             settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
             port,
+            max_open_files: None,
+            is_unread: false,
         }
+    }
+
+    /// With at most this many open files, which it cannot raise.
+    #[must_use]
+    pub fn max_open_files(mut self, count: u32) -> Self {
+        self.max_open_files = Some(count);
+        self
+    }
+
+    /// With a stderr that nobody reads until [`Dispatcher::read_stderr`].
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.is_unread = true;
+        self
     }
 
     /// With this environment variable.
@@ -84,9 +102,22 @@ impl<'a> Setup<'a> {
     /// When it cannot be started.
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
-        let mut command = Command::new(program("hookline-dispatcher"));
+        let program = program("hookline-dispatcher");
+        let mut command = match self.max_open_files {
+            None => Command::new(program),
+            Some(count) => {
+                let mut shell = Command::new("/bin/sh");
+                shell
+                    .args(["-c", &format!("ulimit -n {count} && exec \"$0\"")])
+                    .arg(program);
+                shell
+            }
+        };
         command.env_clear().envs(&self.settings);
         let dispatcher = Arc::new(Dispatcher::spawn(command, self.port));
+        if !self.is_unread {
+            dispatcher.read_stderr();
+        }
         self.world.adopt(Arc::clone(&dispatcher));
         dispatcher
     }
@@ -123,6 +154,7 @@ pub struct Dispatcher {
     child: tokio::sync::Mutex<Child>,
     pid: u32,
     port: u16,
+    stderr: Mutex<Option<ChildStderr>>,
     lines: Arc<Mutex<Vec<String>>>,
     is_over: Mutex<bool>,
 }
@@ -137,22 +169,47 @@ impl Dispatcher {
             .spawn()
             .expect("the dispatcher starts");
         let pid = child.id().expect("a running child has a pid");
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&lines);
-        let stderr = child.stderr.take().expect("stderr is piped");
+        Self {
+            pid,
+            port,
+            stderr: Mutex::new(child.stderr.take()),
+            lines: Arc::default(),
+            is_over: Mutex::new(false),
+            child: tokio::sync::Mutex::new(child),
+        }
+    }
+
+    /// Reads from now on what it writes.
+    ///
+    /// # Panics
+    /// When it is read already.
+    pub fn read_stderr(&self) {
+        let log = Arc::clone(&self.lines);
+        let stderr = self.stderr.lock().unwrap().take().expect("nobody reads it yet");
         tokio::spawn(async move {
             let mut stderr = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = stderr.next_line().await {
                 log.lock().unwrap().push(line);
             }
         });
-        Self {
-            child: tokio::sync::Mutex::new(child),
-            pid,
-            port,
-            lines,
-            is_over: Mutex::new(false),
-        }
+    }
+
+    /// The port that probes ask.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until it has a handler for the signal with this number.
+    pub async fn catches(&self, signal: u32, within: Duration) {
+        let path = format!("/proc/{}/status", self.pid);
+        eventually(within, &format!("signal {signal} is caught"), async || {
+            let status = std::fs::read_to_string(&path).ok()?;
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+            (caught >> (signal - 1) & 1 == 1).then_some(())
+        })
+        .await;
     }
 
     /// What it is called in what a failed test prints.
@@ -246,8 +303,16 @@ impl Dispatcher {
     /// # Panics
     /// When the signal cannot be sent.
     pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal, named as `kill` wants it.
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub async fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.pid.to_string()])
+            .args([&format!("-{name}"), &self.pid.to_string()])
             .status()
             .await;
         assert!(sent.expect("kill runs").success(), "pid {} is gone", self.pid);

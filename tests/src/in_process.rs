@@ -1,6 +1,7 @@
 //! A dispatcher as a library, in the test's own process: for what operators cannot set.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hookline_common::settings::{NotText, SettingSource};
 use hookline_common::shutdown::{Shutdown, Trigger};
@@ -50,7 +51,7 @@ impl Embedded {
         let dispatcher = Dispatcher::prepare(settings, Telemetry::default()).expect("prepared");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (trigger, shutdown) = Shutdown::new();
-        let running = tokio::spawn(dispatcher.run(listener, shutdown));
+        let running = tokio::spawn(dispatcher.run(listener, shutdown, Arc::default()));
         Self { trigger, running }
     }
 

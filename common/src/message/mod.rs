@@ -62,6 +62,8 @@ mod header {
     pub(super) const REJECTED_DETAIL: &str = "rejected-detail";
     pub(super) const REJECTED_AT: &str = "rejected-at";
 
+    pub(super) const OF_EVENTS: [&str; 4] = [COMPANY, CREATED_AT, TRACEPARENT, TRACESTATE];
+
     pub(super) const OURS: [&str; 18] = [
         COMPANY,
         CREATED_AT,
@@ -260,11 +262,13 @@ pub fn crashes(message: &Message) -> u32 {
     counted.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
 }
 
-/// A message as it goes to the quarantine: as it came, but for what the broker wrote on it.
+/// A message as it goes to the quarantine: as it came, but for what the broker wrote on it, and unread, since reading may be
+/// what crashes. What only deliveries say means nothing on an event, and stays behind.
 #[must_use]
-pub fn write_suspect(message: &Message) -> Message {
+pub fn write_suspect(message: &Message, is_event: bool) -> Message {
+    let is_of_deliveries = |name: &str| header::OURS.contains(&name) && !header::OF_EVENTS.contains(&name);
     Message {
-        headers: message.headers.without(|_| false),
+        headers: message.headers.without(|name| is_event && is_of_deliveries(name)),
         ..message.clone()
     }
 }

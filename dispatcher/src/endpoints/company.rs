@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use hookline_common::endpoint::Endpoint;
 use hookline_common::guard::Policy;
-use hookline_common::ids::{EndpointId, EventType};
+use hookline_common::ids::{CompanyId, EndpointId, EventType};
 
 use crate::request::{self, Destination};
 
+/// Tells an endpoint from all others. Clones are cheap.
+pub type EndpointKey = Arc<(CompanyId, EndpointId)>;
+
 /// An endpoint with everything that is the same for each of its requests.
 pub struct Registered {
+    /// Which one it is.
+    pub key: EndpointKey,
     /// The endpoint as it was registered.
     pub endpoint: Endpoint,
     /// Where its requests go, or why none may.
@@ -23,6 +28,7 @@ impl Registered {
     #[must_use]
     pub fn new(endpoint: Endpoint, policy: &Policy) -> Self {
         Self {
+            key: Arc::new((endpoint.company.clone(), endpoint.id.clone())),
             destination: Destination::new(&endpoint, policy),
             shown_url: request::shown_url(&endpoint.url),
             endpoint,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hookline_common::ids::CompanyId;
 
-pub use self::company::{CompanyEndpoints, Matching, Registered};
+pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered};
 
 /// Where endpoints are looked up.
 pub trait Endpoints: Send + Sync + 'static {

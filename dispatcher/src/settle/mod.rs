@@ -126,14 +126,18 @@ impl Settler {
 
     /// Begins an event that several endpoints want, and settles it when each has a delivery of its own. The messages are
     /// made as they are sent, so that an event for thousands takes no more memory than one for a few.
-    pub async fn fan_out(&self, in_hand: InHand, unrouted: &Unrouted, endpoints: &[Arc<Registered>]) {
+    pub async fn fan_out(&self, in_hand: InHand, unrouted: Unrouted, endpoints: Vec<Arc<Registered>>) {
         let Some(in_hand) = self.begin_connected(in_hand).await else {
             return;
         };
-        let publishes = stream::iter(endpoints).map(|endpoint| async move {
-            let (queue, message) = route::fanned_out(unrouted, endpoint);
-            let published = self.publish(queue, &message).await;
-            published.map_err(|error| (error, queue, endpoint))
+        let unrouted = Arc::new(unrouted);
+        let publishes = stream::iter(endpoints).map(|endpoint| {
+            let (this, unrouted) = (self.clone(), Arc::clone(&unrouted));
+            async move {
+                let (queue, message) = route::fanned_out(&unrouted, &endpoint);
+                let published = this.publish(queue, &message).await;
+                published.map_err(|error| (error, queue, endpoint))
+            }
         });
         let stored = publishes.buffer_unordered(FAN_OUT_AT_ONCE).try_collect::<()>();
         match stored.await {

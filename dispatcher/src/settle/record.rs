@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hookline_common::delivery::Delivery;
 use hookline_common::ids::EventId;
-use hookline_common::record::{HeaderList, RecordLine};
+use hookline_common::record::{HeaderList, RecordLine, UnwritableRecord};
 use hookline_common::schedule::{Delay, NextStep};
 use hyper::header::HeaderMap;
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub fn line(
     report: &Report,
     next: NextStep,
     keeps_data: bool,
-) -> serde_json::Result<Vec<u8>> {
+) -> Result<Vec<u8>, UnwritableRecord> {
     let (event, verdict) = (&delivery.event, &report.verdict);
     let id = EventId::new();
     let record = RecordLine {

@@ -40,6 +40,8 @@ mod help; // what teaches the commands
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
+mod signals; // what it is asked by the system
+mod operating_edges; // what the programs around it do to it
 
 mod links; // a link to the broker that is cut
 mod slow_broker; // a broker that takes its time, or refuses

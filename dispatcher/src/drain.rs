@@ -1,0 +1,69 @@
+//! The end: what has begun is finished and acknowledged, what has not is somebody else's already, and the connections close.
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::stop;
+use crate::work::Work;
+
+impl Work {
+    /// Finishes what is in flight, writes its records, acknowledges it, and closes the connections. By now the intakes have
+    /// ended, and no work begins any more.
+    pub(crate) async fn drain(self) {
+        let Self {
+            settings,
+            publisher,
+            records,
+            ledgers,
+            mut acknowledging,
+            consumers,
+            pipeline,
+            attempts,
+            tasks,
+            recording,
+            keeping_time,
+            ..
+        } = self;
+        ledgers.iter().for_each(|ledger| ledger.stop());
+        keeping_time.iter().for_each(|task| task.abort());
+        attempts.give_back_waiting();
+        info!(in_flight = tasks.len(), "draining");
+        tasks.close();
+        recording.close();
+        let finish = async {
+            for task in keeping_time {
+                // Aborted, or at its end: either way it holds nothing any more.
+                drop(task.await);
+            }
+            tasks.wait().await;
+            // The last recorder goes with these, and with it the writer, once everything is written.
+            drop((pipeline, attempts));
+            recording.wait().await;
+        };
+        let max = settings.request_timeout + stop::DRAIN_MARGIN;
+        if timeout(max, finish).await.is_err() {
+            warn!(
+                in_flight = tasks.len(),
+                "the drain took too long; the broker redelivers what is left"
+            );
+        }
+        let close = async {
+            // The acknowledgers send their last by themselves: cut off, they would leave done what nobody knows of.
+            ledgers.iter().for_each(|ledger| ledger.close());
+            while acknowledging.join_next().await.is_some() {}
+            let mut closing = JoinSet::new();
+            for consumer in consumers {
+                closing.spawn(async move { consumer.close().await });
+            }
+            for publisher in records.into_iter().chain([publisher]) {
+                closing.spawn(async move { publisher.close().await });
+            }
+            while closing.join_next().await.is_some() {}
+        };
+        if timeout(stop::CLOSE_WITHIN, close).await.is_err() {
+            warn!("the broker did not let go of the connections in time");
+        }
+        info!("drained");
+    }
+}

@@ -1,0 +1,96 @@
+//! Which connections to the health port stand, and which has to go for a new one. Pure: closing is left to the caller.
+
+/// Connections that stand at once at most. Probes and scrapers are a handful; each connection is a file descriptor that
+/// deliveries cannot have.
+pub(super) const MAX_CONNECTIONS: usize = 64;
+
+/// A connection as this module sees it.
+pub(super) trait Connection {
+    /// Whether it is closed already.
+    fn is_over(&self) -> bool;
+    /// Whether it has sent a whole request, and so is being answered.
+    fn has_asked(&self) -> bool;
+}
+
+/// Open connections, the oldest first.
+#[derive(Debug)]
+pub(super) struct Connections<C>(Vec<C>);
+
+impl<C: Connection> Connections<C> {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(MAX_CONNECTIONS))
+    }
+
+    /// Makes room for one more, so that a probe is always let in. What has to be closed for it is returned: the oldest
+    /// that has not sent a whole request, or, where all have, the oldest. A probe sends its request at once, so it would
+    /// take as many new connections as there may be, all within that moment, to push it out.
+    #[must_use]
+    pub(super) fn make_room(&mut self) -> Option<C> {
+        self.0.retain(|connection| !connection.is_over());
+        if self.0.len() < MAX_CONNECTIONS {
+            return None;
+        }
+        let silent = self.0.iter().position(|connection| !connection.has_asked());
+        Some(self.0.remove(silent.unwrap_or(0)))
+    }
+
+    /// A new connection stands.
+    pub(super) fn add(&mut self, connection: C) {
+        self.0.push(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq, Clone, Copy)]
+    struct Fake {
+        number: usize,
+        is_over: bool,
+        has_asked: bool,
+    }
+
+    impl Connection for Fake {
+        fn is_over(&self) -> bool {
+            self.is_over
+        }
+
+        fn has_asked(&self) -> bool {
+            self.has_asked
+        }
+    }
+
+    fn full(has_asked: impl Fn(usize) -> bool) -> Connections<Fake> {
+        let mut connections = Connections::new();
+        for number in 0..MAX_CONNECTIONS {
+            assert_eq!(connections.make_room(), None);
+            connections.add(Fake {
+                number,
+                is_over: false,
+                has_asked: has_asked(number),
+            });
+        }
+        connections
+    }
+
+    #[test]
+    fn the_oldest_that_has_not_asked_goes_first() {
+        let mut connections = full(|number| number < 3);
+        assert_eq!(connections.make_room().map(|gone| gone.number), Some(3));
+        assert_eq!(connections.make_room(), None);
+    }
+
+    #[test]
+    fn where_all_have_asked_the_oldest_goes() {
+        assert_eq!(full(|_| true).make_room().map(|gone| gone.number), Some(0));
+    }
+
+    #[test]
+    fn closed_ones_take_no_room() {
+        let mut connections = full(|_| false);
+        connections.0[10].is_over = true;
+        assert_eq!(connections.make_room(), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! Everything that is begun with the connection to the broker: the parts of the pipeline put together, and its working queues
+//! consumed. What ends it stands in `drain.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::{BrokerError, BrokerStats, Consumer, Publisher};
+use hookline_common::shutdown::Shutdown;
+use hookline_common::topology::Topology;
+use hookline_consume::{AckLedger, Intake};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+
+use crate::attempts::Attempts;
+use crate::client::Client;
+use crate::endpoints::Endpoints;
+use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
+use crate::meters::Meters;
+use crate::pipeline::{Pipeline, Reception};
+use crate::quarantine::{Quarantine, SETTLING_TIME};
+use crate::queues::Working;
+use crate::settings::Settings;
+use crate::settle::{Recorder, Settler};
+
+/// The queues that the broker pushes from.
+const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
+/// How often the broker is asked how deep the working queues are and how many replicas consume them: often enough for a rate
+/// that is shared among replicas to follow a scale-out, and no load.
+const OBSERVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
+const AT_ONCE: usize = 32;
+/// The same of what falls due while fresh ones begin: with 8, a storm of retries showed in the latency of fresh events; with 4
+/// hardly.
+const DUE_AT_ONCE: usize = 4;
+
+/// The dispatcher's work.
+pub struct Work {
+    pub(crate) settings: Settings,
+    pub(crate) publisher: Publisher,
+    pub(crate) records: Option<Publisher>,
+    /// One for each of [`Working::ALL`].
+    pub(crate) ledgers: Vec<Arc<AckLedger>>,
+    pub(crate) acknowledging: JoinSet<()>,
+    pub(crate) consumers: Vec<Consumer>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) recording: TaskTracker,
+    pub(crate) keeping_time: [JoinHandle<()>; 2],
+    stats: Arc<BrokerStats>,
+}
+
+impl Work {
+    /// Puts the parts together and begins to connect.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        endpoints: Arc<dyn Endpoints>,
+        client: Client,
+        shutdown: Shutdown,
+    ) -> Self {
+        let (broker, stats) = (&settings.broker, Arc::<BrokerStats>::default());
+        let link = |name: &str| broker.link(name).counting_in(&stats);
+        let topology = Topology::whole(&broker.namespace, &settings.schedule);
+        let publisher = Publisher::start_as_keeper(link("hookline-dispatcher publish"), topology);
+        let records = settings
+            .records
+            .then(|| Publisher::start_for_records(link("hookline-dispatcher records")));
+
+        let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
+        let meters = Meters::new(&ledgers, &stats, &client);
+        let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
+        let recorder = records.clone().map(|records| {
+            Recorder::start(records, &broker.namespace, meters.clone(), &recording)
+        });
+        let settler = Settler::new(publisher.clone(), broker.namespace.clone(), recorder, shutdown);
+        let fairness = Fairness::new(bounds(settings, &client));
+        let attempts = Attempts::new(
+            fairness,
+            client,
+            settler.clone(),
+            settings.schedule.clone(),
+            settings.keep_payloads,
+            meters.clone(),
+            tasks.clone(),
+        );
+        let keeping_time = [
+            tokio::spawn(Arc::clone(&attempts).keep_time()),
+            tokio::spawn(observe(publisher.clone(), settings.clone(), Arc::clone(&attempts))),
+        ];
+        let pipeline = Pipeline::new(
+            endpoints,
+            settings.unknown_grace,
+            Arc::clone(&attempts),
+            settler,
+            meters,
+            tasks.clone(),
+        );
+        let mut acknowledging = JoinSet::new();
+        for ledger in ledgers.iter().cloned() {
+            acknowledging.spawn(async move { ledger.acknowledge().await });
+        }
+        Self {
+            settings: settings.clone(),
+            publisher,
+            records,
+            ledgers,
+            acknowledging,
+            consumers: Vec::new(),
+            pipeline,
+            attempts,
+            tasks,
+            recording,
+            keeping_time,
+            stats,
+        }
+    }
+
+    /// What publishes.
+    #[must_use]
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// The ledgers of the queues that must be consumed for the process to be of use.
+    #[must_use]
+    pub fn pushed_ledgers(&self) -> Vec<Arc<AckLedger>> {
+        PUSHED.map(|queue| self.ledger(queue)).into()
+    }
+
+    /// Consumes until shutdown, and drains.
+    ///
+    /// # Errors
+    /// When only a person can mend what is wrong with the broker.
+    pub async fn run(mut self, shutdown: &Shutdown) -> Result<(), Arc<BrokerError>> {
+        let publisher = self.publisher.clone();
+        let ended = tokio::select! {
+            () = self.consume(shutdown) => Ok(()),
+            error = publisher.broken() => Err(error),
+        };
+        self.drain().await;
+        ended
+    }
+
+    /// Consumes until shutdown. The queues are there once the publisher has its first connection.
+    async fn consume(&mut self, shutdown: &Shutdown) {
+        tokio::select! {
+            connected = self.publisher.connected(None) => drop(connected),
+            () = shutdown.requested() => return,
+        }
+        let mut intakes = JoinSet::new();
+        for (queue, limiter) in PUSHED.into_iter().zip(limiters()) {
+            // A connection each: a message that breaks one must not stop the others.
+            let name = format!("hookline-dispatcher {}", queue.label());
+            let consumer = Consumer::start(self.settings.broker.link(&name).counting_in(&self.stats));
+            self.consumers.push(consumer.clone());
+            let reception = Reception {
+                queue,
+                limiter,
+                pipeline: Arc::clone(&self.pipeline),
+                publisher: self.publisher.clone(),
+            };
+            intakes.spawn(self.intake(queue, &consumer).run(reception, shutdown.clone()));
+            if queue == Working::Due {
+                // What was due is what is most often suspected; the two share a fate, and a connection.
+                let intake = self.intake(Working::Quarantine, &consumer);
+                let quarantine = Quarantine::new(Arc::clone(&self.pipeline), self.publisher.clone());
+                let shutdown = shutdown.clone();
+                intakes.spawn(async move {
+                    tokio::select! {
+                        () = sleep(SETTLING_TIME) => intake.run(quarantine, shutdown).await,
+                        () = shutdown.requested() => {}
+                    }
+                });
+            }
+        }
+        while intakes.join_next().await.is_some() {}
+    }
+
+    fn intake(&self, queue: Working, consumer: &Consumer) -> Intake {
+        Intake {
+            queue: queue.consumed(&self.settings.broker.namespace, self.settings.prefetch),
+            consumer: consumer.clone(),
+            ledger: self.ledger(queue),
+        }
+    }
+
+    fn ledger(&self, queue: Working) -> Arc<AckLedger> {
+        Arc::clone(&self.ledgers[queue.index()])
+    }
+}
+
+fn bounds(settings: &Settings, client: &Client) -> Bounds {
+    Bounds {
+        concurrency: Concurrency::up_to(settings.endpoint_concurrency),
+        windows: Working::ALL
+            .map(|queue| usize::from(queue.window(settings.prefetch)))
+            .into(),
+        due: Working::Due.index(),
+        connections: client.max_connections(),
+    }
+}
+
+/// Tells the fairness what stands on the broker, for ever.
+async fn observe(publisher: Publisher, settings: Settings, attempts: Arc<Attempts>) {
+    let queues = PUSHED.map(Working::queue);
+    loop {
+        let depths = publisher.depths(&settings.broker.namespace, &queues).await;
+        for (queue, depth) in PUSHED.iter().zip(depths) {
+            if let Some(depth) = depth {
+                let now = Instant::now();
+                attempts
+                    .fairness()
+                    .observe(queue.index(), u64::from(depth.ready), depth.consumers, now);
+            }
+        }
+        sleep(OBSERVE_EVERY).await;
+    }
+}
+
+/// How many attempts begin at once, for each of [`PUSHED`]. What falls due gives way to what is fresh.
+fn limiters() -> [Arc<StartLimiter>; 3] {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let (events, deliveries) = (
+        StartLimiter::new(processors * AT_ONCE),
+        StartLimiter::new(processors * AT_ONCE),
+    );
+    let fresh = vec![Arc::clone(&events), Arc::clone(&deliveries)];
+    let due = StartLimiter::giving_way(processors * AT_ONCE, processors * DUE_AT_ONCE, fresh);
+    [events, deliveries, due]
+}
