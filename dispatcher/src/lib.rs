@@ -6,6 +6,7 @@ pub mod intake; // messages come in
 pub mod gate; // how many attempts begin at once
 pub mod route; // what each asks for
 pub mod lane; // whose turn it is
+pub mod fairness; // whose turn it is, and at what pace
 pub mod deliver; // the way through all of this
 pub mod request; // the signed request
 pub mod client; // the only socket to customers
