@@ -10,10 +10,16 @@ use std::fmt;
 use crate::ids::InvalidId;
 use crate::schedule::{Delay, RetrySchedule};
 
-/// How long deliveries of a saturated endpoint are set aside: a few seconds first, longer while nothing completes.
-pub const PARK_DELAYS: [Delay; 3] = [
+/// How long deliveries are parked. Each step is about twice the one before, so that a delivery whose turn comes in a known
+/// time is back before it and has waited at least half of that on the broker. The shortest is about what a full
+/// window serves meanwhile; the longest is for mountains that nobody takes.
+pub const PARK_DELAYS: [Delay; 7] = [
+    Delay::from_seconds(1),
     Delay::from_seconds(2),
-    Delay::from_seconds(10),
+    Delay::from_seconds(4),
+    Delay::from_seconds(8),
+    Delay::from_seconds(15),
+    Delay::from_seconds(30),
     Delay::from_seconds(60),
 ];
 
@@ -249,8 +255,12 @@ mod tests {
                 "hookline.retry.60s",
                 "hookline.retry.300s",
                 "hookline.retry.1800s",
+                "hookline.park.1s",
                 "hookline.park.2s",
-                "hookline.park.10s",
+                "hookline.park.4s",
+                "hookline.park.8s",
+                "hookline.park.15s",
+                "hookline.park.30s",
                 "hookline.park.60s",
                 "hookline.attempts",
             ]

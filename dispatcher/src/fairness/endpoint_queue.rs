@@ -1,0 +1,272 @@
+//! One endpoint: what it has in flight, what waits, and how long one more would have to.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hookline_common::schedule::Delay;
+use hookline_common::topology::PARK_DELAYS;
+use tokio::time::Instant;
+
+use super::books::Books;
+use super::feedback::Feedback;
+use super::limit::{Health, Limit, as_f32};
+use super::memory::Remembered;
+use super::pace::Pacing;
+use super::returns::Returns;
+use super::{Concurrency, MAX_QUEUES};
+
+/// Requests in flight without an answer for so long mean that the endpoint hangs, unless it always takes its time.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// Even for one that takes its time.
+const STALLED_AT_LAST: Duration = Duration::from_secs(10);
+/// Most endpoints answer within this time; one that has not shows nothing of itself in the next moment either.
+const SOON: Duration = Duration::from_millis(100);
+/// Slower than this, a few endpoints with all slots taken would fill a window.
+const SLOW: Duration = Duration::from_secs(1);
+/// What would wait in memory for longer is parked: a window full of such jobs would move on too slowly.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
+/// What is parked for endpoints that do not answer comes back no faster than one in this time, over all of them: a
+/// mountain that is moved to and fro must not show in the machine's throughput.
+const RETURN_EVERY: Duration = Duration::from_millis(5);
+/// Times that a job of a silent endpoint may be parked longer than before although few are: up to 4 s, so that an
+/// endpoint that answers again soon gets what was set aside.
+const MAX_STEPS: usize = 2;
+
+/// How an endpoint is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// It answers, and quickly.
+    Proven,
+    /// Nothing is known of it yet, or it takes long: all of these and the silent ones share half of a window.
+    Limited,
+    /// It does not answer.
+    Silent,
+}
+
+pub(super) struct Waiting<J> {
+    pub(super) queue: usize,
+    pub(super) parked: u32,
+    pub(super) job: J,
+}
+
+pub(super) struct EndpointQueue<J> {
+    pub(super) limit: Limit,
+    pub(super) pacing: Pacing,
+    pub(super) returns: Returns,
+    pub(super) in_flight: usize,
+    pub(super) waiting: VecDeque<Waiting<J>>,
+    /// What is in flight, by the working queue that it came from.
+    flying: [usize; MAX_QUEUES],
+    waiting_of: [usize; MAX_QUEUES],
+    class: Class,
+    /// When a request last ended, or began while none was in flight.
+    progress: Instant,
+    /// Whether it stands in line for a connection.
+    pub(super) is_in_line: bool,
+    /// When it is to be looked at again because of a hold or pace.
+    pub(super) wake_at: Option<Instant>,
+}
+
+impl<J> EndpointQueue<J> {
+    pub(super) fn new(remembered: Option<Remembered>, concurrency: Concurrency, now: Instant) -> Self {
+        let mut queue = Self {
+            limit: remembered.map_or_else(|| Limit::unknown(concurrency.start), |known| known.limit),
+            pacing: Pacing::new(remembered.and_then(|known| known.pace), now),
+            returns: Returns::default(),
+            in_flight: 0,
+            waiting: VecDeque::new(),
+            flying: [0; MAX_QUEUES],
+            waiting_of: [0; MAX_QUEUES],
+            class: Class::Limited,
+            progress: now,
+            is_in_line: false,
+            wake_at: None,
+        };
+        queue.refresh(now);
+        queue
+    }
+
+    /// Its part of the books.
+    pub(super) fn books(&self) -> Books {
+        let mut books = Books {
+            waiting: self.waiting_of,
+            in_flight: self.in_flight,
+            ..Books::default()
+        };
+        if self.is_limited() {
+            for (limited, (flying, waiting)) in
+                books.limited.iter_mut().zip(self.flying.iter().zip(&self.waiting_of))
+            {
+                *limited = flying + waiting;
+            }
+            books.limited_in_flight = self.in_flight;
+        }
+        if self.class == Class::Silent {
+            books.silent_parked = self.returns.count();
+        }
+        books
+    }
+
+    /// Sees what the endpoint is by now.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        self.class = if self.limit.health() == Health::Failing || self.is_stalled(now) {
+            Class::Silent
+        } else if !self.limit.is_proven() || self.limit.latency().is_some_and(|latency| latency > SLOW) {
+            Class::Limited
+        } else {
+            Class::Proven
+        };
+    }
+
+    pub(super) fn is_limited(&self) -> bool {
+        self.class != Class::Proven
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.class == Class::Silent
+    }
+
+    /// Whether nothing is known of it.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.limit.health() == Health::Unknown
+    }
+
+    /// Whether it will hardly show in the next moment what it is.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.is_silent() || self.in_flight > 0 && now.duration_since(self.progress) > SOON
+    }
+
+    /// Whether requests are in flight and none has ended for a while.
+    fn is_stalled(&self, now: Instant) -> bool {
+        let usual = self.limit.latency().unwrap_or_default() * 2;
+        let after = usual.clamp(STALLED_AFTER, STALLED_AT_LAST);
+        self.in_flight > 0 && now.duration_since(self.progress) > after
+    }
+
+    /// What it holds of a working queue.
+    pub(super) fn held(&self, queue: usize) -> usize {
+        let of = |counts: &[usize; MAX_QUEUES]| counts.get(queue).copied().unwrap_or_default();
+        of(&self.flying) + of(&self.waiting_of)
+    }
+
+    /// Jobs of a working queue that wait here.
+    pub(super) fn waiting_of(&self, queue: usize) -> usize {
+        self.waiting_of.get(queue).copied().unwrap_or_default()
+    }
+
+    /// Whether nothing would be lost by forgetting it.
+    pub(super) fn is_forgettable(&self, now: Instant) -> bool {
+        self.in_flight == 0
+            && self.waiting.is_empty()
+            && self.returns.count() == 0
+            && !self.pacing.is_binding(now)
+    }
+
+    pub(super) fn has_slot(&self, max: usize) -> bool {
+        self.in_flight < self.limit.slots(max)
+    }
+
+    pub(super) fn can_start(&self, max: usize, now: Instant) -> bool {
+        self.has_slot(max) && self.pacing.is_ready(now)
+    }
+
+    /// How long it takes until so many jobs more have begun, if anything is known of that.
+    fn time_for(&self, jobs: usize, max: usize, now: Instant) -> Option<Duration> {
+        let hold = self.pacing.hold(now);
+        let rate = match (self.limit.rate(max), self.pacing.per_second()) {
+            (Some(slots), Some(pace)) => Some(slots.min(pace)),
+            (slots, pace) => slots.or(pace),
+        };
+        match rate {
+            Some(rate) => Some(hold + Duration::from_secs_f32((as_f32(jobs) / rate.max(0.001)).min(1e6))),
+            None => Some(hold).filter(|hold| !hold.is_zero()),
+        }
+    }
+
+    /// Whether one more would have its turn so soon that it may wait in memory. Unknown as long as nothing was answered:
+    /// it may wait until the endpoint is found to be silent.
+    pub(super) fn is_turn_near(&self, max: usize, now: Instant) -> bool {
+        self.time_for(self.waiting.len() + 1, max, now)
+            .is_none_or(|turn| turn <= MAX_WAIT)
+    }
+
+    pub(super) fn start(&mut self, queue: usize, now: Instant) {
+        if self.in_flight == 0 {
+            self.progress = now;
+        }
+        self.in_flight += 1;
+        if let Some(flying) = self.flying.get_mut(queue) {
+            *flying += 1;
+        }
+        self.pacing.begin(now);
+    }
+
+    pub(super) fn wait(&mut self, queue: usize, parked: u32, job: J) {
+        self.waiting.push_back(Waiting { queue, parked, job });
+        if let Some(waiting) = self.waiting_of.get_mut(queue) {
+            *waiting += 1;
+        }
+    }
+
+    /// Takes out the job whose turn it is, and begins it.
+    pub(super) fn start_next(&mut self, now: Instant) -> Option<J> {
+        let next = self.take_first()?;
+        self.start(next.queue, now);
+        Some(next.job)
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<Waiting<J>> {
+        let first = self.waiting.pop_front()?;
+        if let Some(waiting) = self.waiting_of.get_mut(first.queue) {
+            *waiting -= 1;
+        }
+        Some(first)
+    }
+
+    /// A request has ended.
+    pub(super) fn end(
+        &mut self,
+        queue: usize,
+        feedback: Feedback,
+        took: Duration,
+        concurrency: Concurrency,
+        now: Instant,
+    ) {
+        let in_flight = self.in_flight;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(flying) = self.flying.get_mut(queue) {
+            *flying = flying.saturating_sub(1);
+        }
+        if feedback != Feedback::NothingAsked {
+            self.progress = now;
+            self.limit.learn(feedback, took, in_flight, concurrency, now);
+            if self.pacing.learn(feedback, took, now) {
+                self.limit.shrink(1.0);
+            }
+        }
+        self.refresh(now);
+    }
+
+    /// For how long to park a job that was parked `times` before, with so many parked for all silent endpoints.
+    pub(super) fn park(&mut self, times: u32, silent_parked: usize, max: usize, now: Instant) -> Delay {
+        let [shortest, .., longest] = PARK_DELAYS;
+        let ahead = self.waiting.len() + self.returns.count() + 1;
+        let delay = match self.time_for(ahead, max, now) {
+            // It answers: back no later than its turn, or the endpoint would stand idle meanwhile.
+            Some(turn) if !self.is_silent() => {
+                let fits = |delay: &&Delay| delay.as_duration() <= turn;
+                PARK_DELAYS.iter().rev().find(fits).copied().unwrap_or(shortest)
+            }
+            // It does not: longer each time, and so long that a mountain of them is not moved to and fro all the time.
+            _ => {
+                let parked = silent_parked.max(self.returns.count()) + 1;
+                let ahead = RETURN_EVERY.saturating_mul(u32::try_from(parked).unwrap_or(u32::MAX));
+                let lasts = |delay: &&Delay| delay.as_duration() >= ahead;
+                let steps = usize::try_from(times).unwrap_or(usize::MAX).min(MAX_STEPS);
+                PARK_DELAYS.iter().skip(steps).find(lasts).copied().unwrap_or(longest)
+            }
+        };
+        self.returns.expect(now + delay.as_duration());
+        delay
+    }
+}

@@ -1,0 +1,209 @@
+//! Fairness between endpoints: each has a queue of its own, with a few requests in flight and a few jobs that wait.
+//!
+//! An endpoint that answers is served at its slots ÷ its latency as long as anything for it is on the broker, and an
+//! endpoint that hangs is nobody else's problem. In the order in which a job meets them:
+//!
+//! 1. *Slots* (`limit.rs`): requests in flight per endpoint, as many as it bears without taking longer for each.
+//! 2. *Hold, pace and rate* (`pace.rs`): after a refusal nothing begins for a while, then no faster than was borne; and
+//!    never faster than the endpoint's owner allows.
+//! 3. *Connections* (`state.rs`): requests in flight over all endpoints, handed out in turn, since open files are limited.
+//! 4. *Shares* (`state.rs`): endpoints that nothing is known of, slow and silent ones hold at most half of a window and
+//!    half of the connections, so that even more hung endpoints than the window is wide leave room for the others.
+//! 5. *Room* (`window.rs`): half of a window may wait. What finds no room is held, so that the working queue is read at
+//!    its endpoints' pace; or it is parked on the broker, where others are known to stand behind it.
+//! 6. *Parking* (`endpoint_queue.rs`): for an endpoint that answers until shortly before the job's turn; for a silent one
+//!    longer each time, and so long that a mountain costs little.
+//!
+//! Nothing is skipped: what is parked comes back, without an attempt spent. Pure but for the lock; what is decided here is
+//! carried out by whoever asks.
+
+mod books;
+mod endpoint_queue;
+mod feedback;
+mod limit;
+mod memory;
+mod pace;
+mod returns;
+mod start_limiter;
+mod state;
+mod window;
+
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hookline_common::schedule::Delay;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+pub use self::feedback::Feedback;
+pub use self::start_limiter::{Permit, StartLimiter};
+use self::state::State;
+
+/// Working queues at most.
+pub const MAX_QUEUES: usize = 8;
+
+/// Slots of one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// For one that nothing is known of.
+    pub start: usize,
+    /// For one that bears as many.
+    pub max: usize,
+}
+
+impl Concurrency {
+    /// Enough for an endpoint that nothing is known of, and little enough to lose.
+    pub const START: usize = 8;
+
+    /// Slots up to this many.
+    #[must_use]
+    pub fn up_to(max: usize) -> Self {
+        let max = max.max(1);
+        Self {
+            start: Self::START.min(max),
+            max,
+        }
+    }
+}
+
+/// What all endpoints of one dispatcher may hold.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Requests in flight per endpoint.
+    pub concurrency: Concurrency,
+    /// Unacknowledged messages at most, of each working queue; [`MAX_QUEUES`] of them at most.
+    pub windows: Vec<usize>,
+    /// The working queue to which parked jobs and retries return: that it grows does not mean that somebody publishes.
+    pub due: usize,
+    /// Requests in flight over all endpoints at most.
+    pub connections: usize,
+}
+
+/// What is to be known of a job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JobInfo {
+    /// The working queue that it came from, by its place in [`Bounds::windows`].
+    pub queue: usize,
+    /// How often it was parked before.
+    pub parked: u32,
+    /// Attempts a second that the endpoint's owner allows, over all replicas.
+    pub rate: Option<f64>,
+}
+
+/// What to do with a job.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission<J> {
+    /// Begin it.
+    Start(J),
+    /// It was taken, and is handed out later by [`Fairness::release`] or [`Fairness::tick`].
+    Wait,
+    /// Park it on the broker for so long.
+    Park(J, Delay),
+    /// Take no more from this working queue: ask again with the same job after [`Fairness::changed`], or after 20 ms.
+    Hold(J),
+}
+
+/// What has fallen due.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Due<J> {
+    /// Jobs to begin.
+    pub start: Vec<J>,
+    /// Jobs to park, each for so long.
+    pub park: Vec<(J, Delay)>,
+}
+
+/// One queue for each endpoint that has anything in hand. Of idle ones a few bytes are remembered, for so many at most.
+pub struct Fairness<K, J> {
+    state: Mutex<State<K, J>>,
+    /// There may be an answer for what is held.
+    room: Notify,
+    /// Something falls due sooner than was said.
+    sooner: Notify,
+}
+
+impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
+    /// Nothing in hand yet, within these bounds.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            state: Mutex::new(State::new(bounds, Instant::now())),
+            room: Notify::new(),
+            sooner: Notify::new(),
+        }
+    }
+
+    /// Asks whether a job for endpoint `key` may begin. After [`Admission::Hold`] the next job of the same working queue
+    /// has to be the same one.
+    pub fn admit(&self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
+        self.change(|state| state.admit(key, info, job, now))
+    }
+
+    /// Gives a slot back after an attempt that took `took`; the jobs to begin now, of any endpoint, since what one gives
+    /// back may be another's turn.
+    pub fn release(&self, key: &K, queue: usize, feedback: Feedback, took: Duration, now: Instant) -> Vec<J> {
+        self.change(|state| state.release(key, queue, feedback, took, now))
+    }
+
+    /// What has fallen due: jobs whose hold is over or whose turn has come, and jobs that wait for what does not answer.
+    pub fn tick(&self, now: Instant) -> Due<J> {
+        self.change(|state| state.tick(now))
+    }
+
+    /// When to call [`Fairness::tick`] next.
+    pub fn next_tick(&self) -> Instant {
+        self.lock().next_tick()
+    }
+
+    /// Waits until it is time for [`Fairness::tick`], though it may have become sooner meanwhile.
+    pub async fn due(&self) {
+        loop {
+            let sooner = self.sooner.notified();
+            let at = self.next_tick();
+            tokio::select! {
+                () = sleep_until(at) => return,
+                () = sooner => {}
+            }
+        }
+    }
+
+    /// Takes note of what the broker says of a working queue, about once a second: messages that are ready there, and
+    /// consumers, among whom an owner's rate is shared.
+    pub fn observe(&self, queue: usize, ready: u64, consumers: u32, now: Instant) {
+        self.change(|state| state.observe(queue, ready, consumers, now));
+    }
+
+    /// Takes out everything that waits.
+    pub fn take_waiting(&self) -> Vec<J> {
+        self.change(State::take_waiting)
+    }
+
+    /// Waits until there may be another answer for what is held.
+    pub async fn changed(&self) {
+        self.room.notified().await;
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State<K, J>) -> R) -> R {
+        let (result, has_room, is_sooner) = {
+            let mut state = self.lock();
+            let before = state.next_tick();
+            let result = change(&mut state);
+            (result, state.is_worth_asking(), state.next_tick() < before)
+        };
+        if has_room {
+            self.room.notify_waiters();
+        }
+        if is_sooner {
+            self.sooner.notify_one();
+        }
+        result
+    }
+
+    /// A panic elsewhere leaves counts that are still sound: every change under the lock is whole.
+    fn lock(&self) -> MutexGuard<'_, State<K, J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! How soon an endpoint may be asked again: holds after refusals, the pace that it was seen to bear, and the rate that
+//! its owner allows.
+//!
+//! A receiver that limits its rate answers quickly whether it accepts or refuses, so the number of slots cannot slow it
+//! down; attempts a second can. After a refusal nothing begins until the hold is over. Then attempts begin at a little
+//! less than what was accepted before, and faster by and by: gently at first, since a refusal costs a whole hold, then
+//! more and more, since the refusals may have had a cause that is over. A pace that nothing has had to wait for is forgotten.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::feedback::Feedback;
+
+/// No receiver may ask for a longer silence: the owner's mistake must not look like an outage for hours.
+const MAX_HOLD: Duration = Duration::from_secs(600);
+/// The first hold after a refusal that names no time; twice as long for each that follows without an answer between.
+const BARE_HOLD: Duration = Duration::from_millis(250);
+/// Doublings of it: 4 s at most, so that what is refused for hours still goes the way of its schedule.
+const MAX_DOUBLINGS: u32 = 4;
+/// A little less than what was borne, or the next refusal would come at once.
+const CAUTION: f32 = 0.95;
+/// Attempts a second at least, however little was borne.
+const MIN_PACE: f32 = 2.0;
+/// Growth in the first second after a hold, by how much more it is each second, and at most.
+const GROWTH: (f32, f32, f32) = (0.01, 1.15, 0.5);
+/// What was borne is measured over this time: as long as the periods over which receivers usually count.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Older acceptances count less than half after this time.
+const RECENT: Duration = Duration::from_secs(4);
+/// A pace is forgotten when nothing waited for it for so long.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+/// Attempts that were not begun in time may be made up for within this time, or late timers would slow the pace down.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// What is remembered of the pace of an endpoint that has nothing in hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    per_second: f32,
+    /// When something last waited for it.
+    bound: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Pacing {
+    held_until: Option<Instant>,
+    /// When the last refusal came that was not known when its request began.
+    refused: Option<Instant>,
+    /// Such refusals without an acceptance between.
+    streak: u32,
+    pace: Option<Pace>,
+    /// Up to when the pace has grown.
+    grown: Instant,
+    /// What was accepted since when.
+    accepted: f32,
+    since: Instant,
+    /// What the endpoint's owner allows this replica.
+    rate: Option<f32>,
+    /// When the next attempt may begin by pace and rate.
+    next: Instant,
+}
+
+impl Pacing {
+    pub(super) fn new(pace: Option<Pace>, now: Instant) -> Self {
+        Self {
+            held_until: None,
+            refused: None,
+            streak: 0,
+            pace: pace.filter(|pace| now.duration_since(pace.bound) < FORGET_AFTER),
+            grown: now,
+            accepted: 0.0,
+            since: now,
+            rate: None,
+            next: now,
+        }
+    }
+
+    /// What to remember.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        self.pace
+    }
+
+    /// Whether forgetting this would let something begin too soon.
+    pub(super) fn is_binding(&self, now: Instant) -> bool {
+        self.ready_at() > now || self.streak > 0 && self.pace.is_none()
+    }
+
+    /// The owner's rate, as far as it is this replica's.
+    pub(super) fn allow(&mut self, rate: Option<f32>) {
+        self.rate = rate;
+    }
+
+    /// Attempts a second that may begin, if anything limits them.
+    pub(super) fn per_second(&self) -> Option<f32> {
+        let pace = self.pace.map(|pace| pace.per_second);
+        match (pace, self.rate) {
+            (Some(pace), Some(rate)) => Some(pace.min(rate)),
+            (pace, rate) => pace.or(rate),
+        }
+    }
+
+    /// For how long still nothing may begin.
+    pub(super) fn hold(&self, now: Instant) -> Duration {
+        self.held_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// When the next attempt may begin.
+    pub(super) fn ready_at(&self) -> Instant {
+        let paced = self.per_second().map(|_| self.next);
+        self.held_until.into_iter().chain(paced).max().unwrap_or(self.since)
+    }
+
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        self.held_until.is_none_or(|until| until <= now)
+            && (self.per_second().is_none() || self.next <= now)
+    }
+
+    /// An attempt begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if let Some(per_second) = self.per_second() {
+            let soonest = now.checked_sub(CATCH_UP).unwrap_or(now);
+            self.next = self.next.max(soonest) + Duration::from_secs_f32(1.0 / per_second.max(0.001));
+        }
+    }
+
+    /// Something waits although there is a slot.
+    pub(super) fn made_wait(&mut self, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.bound = now;
+        }
+    }
+
+    /// An attempt ended. Whether it is the first sign of overload that its request could not have known of.
+    pub(super) fn learn(&mut self, feedback: Feedback, took: Duration, now: Instant) -> bool {
+        if feedback.is_accepted() {
+            self.accept(now);
+            return false;
+        }
+        let Feedback::Refused { retry_after } = feedback else {
+            return false;
+        };
+        let is_new = match self.refused {
+            Some(refused) => now.checked_sub(took).is_some_and(|began| began > refused),
+            None => true,
+        };
+        if is_new {
+            self.streak += 1;
+            self.slow_down(now);
+            self.refused = Some(now);
+        }
+        let bare = BARE_HOLD * 2_u32.pow((self.streak.max(1) - 1).min(MAX_DOUBLINGS));
+        let hold = match retry_after.filter(|asked| !asked.is_zero()) {
+            Some(asked) => asked.min(MAX_HOLD),
+            None if is_new => bare,
+            None => Duration::ZERO,
+        };
+        let until = self.held_until.map_or(now + hold, |until| until.max(now + hold));
+        self.held_until = Some(until);
+        // What was accepted is counted anew from the end of the hold.
+        self.accepted = 0.0;
+        self.since = until;
+        self.grown = until;
+        is_new
+    }
+
+    fn slow_down(&mut self, now: Instant) {
+        let period = now.saturating_duration_since(self.since).max(PERIOD);
+        let borne = self.accepted / period.as_secs_f32() * CAUTION;
+        let per_second = match self.pace {
+            // It was measured at this pace, so it can be neither much less nor more.
+            Some(pace) => borne.clamp(pace.per_second * 0.5, pace.per_second * CAUTION),
+            None => borne,
+        };
+        self.pace = Some(Pace {
+            per_second: per_second.max(MIN_PACE),
+            bound: now,
+        });
+        self.next = now;
+    }
+
+    fn accept(&mut self, now: Instant) {
+        // Requests that were under way when another was refused are no sign that the hold was too long.
+        if self.held_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.streak = 0;
+        self.accepted += 1.0;
+        if now.saturating_duration_since(self.since) > RECENT {
+            self.accepted /= 2.0;
+            self.since += now.saturating_duration_since(self.since) / 2;
+        }
+        let Some(pace) = &mut self.pace else { return };
+        if now.saturating_duration_since(pace.bound) > FORGET_AFTER {
+            self.pace = None;
+            return;
+        }
+        let passed = now.saturating_duration_since(self.grown).as_secs_f32();
+        let quiet = self
+            .refused
+            .map_or(60.0, |refused| now.saturating_duration_since(refused).as_secs_f32());
+        let growth = (GROWTH.0 * GROWTH.1.powf(quiet.min(60.0))).min(GROWTH.2);
+        let binds = now.saturating_duration_since(pace.bound) < PERIOD;
+        if binds {
+            pace.per_second *= 1.0 + growth * passed.min(1.0);
+        }
+        self.grown = now;
+    }
+}

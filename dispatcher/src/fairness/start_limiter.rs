@@ -1,0 +1,188 @@
+//! How many attempts of one working queue begin at once: as many as keep the processors busy, and no more.
+//!
+//! A queue that has thousands of messages ready would otherwise begin as many requests as its window is wide, in the
+//! same moment. They would answer no sooner, and whatever comes by another queue meanwhile would stand behind them.
+//! Requests that have not ended after a moment wait for their receiver and keep no processor busy: they count no longer,
+//! so the limiter holds nobody back for an endpoint that is slow.
+//!
+//! What falls due, all of it at once perhaps, is narrower still while fresh deliveries begin beside it, so that these
+//! hardly notice. While none do, there is nobody to give way to, and a narrow limiter would only be slow: a handful of
+//! requests in a moment are less than a few quick receivers take.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+/// How long a request counts that has not ended.
+const MOMENT: Duration = Duration::from_millis(5);
+/// So long after a fresh delivery began, the next one is still to be expected: twenty a second are a steady trickle.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// Lets the intake of one working queue begin attempts.
+pub struct StartLimiter {
+    max: usize,
+    /// So many while one of these limiters begins attempts.
+    beside: Option<(usize, Vec<Arc<StartLimiter>>)>,
+    inside: Mutex<Inside>,
+    /// Half of the permits are free.
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Inside {
+    permits: usize,
+    /// Permits of earlier generations count no longer.
+    generation: u64,
+    begun: Option<Instant>,
+}
+
+/// Leave to begin one attempt; counts until it is dropped or a moment is over.
+pub struct Permit {
+    limiter: Arc<StartLimiter>,
+    generation: u64,
+}
+
+impl StartLimiter {
+    /// A limiter with so many permits.
+    #[must_use]
+    pub fn new(max: usize) -> Arc<Self> {
+        Self::with(max, None)
+    }
+
+    /// A limiter with so many permits, and only `max_beside` while one of `fresh` begins attempts.
+    #[must_use]
+    pub fn giving_way(max: usize, max_beside: usize, fresh: Vec<Arc<Self>>) -> Arc<Self> {
+        Self::with(max, Some((max_beside, fresh)))
+    }
+
+    fn with(max: usize, beside: Option<(usize, Vec<Arc<Self>>)>) -> Arc<Self> {
+        Arc::new(Self {
+            max,
+            beside,
+            inside: Mutex::default(),
+            freed: Notify::new(),
+        })
+    }
+
+    /// Waits for a permit, for a moment at most: what is inside then has shown that it waits for others.
+    pub async fn acquire(self: &Arc<Self>) -> Permit {
+        let max = self.max(Instant::now());
+        if self.lock().permits >= max {
+            let is_stale = timeout(MOMENT, self.half_free(max)).await.is_err();
+            if is_stale {
+                let mut inside = self.lock();
+                inside.generation += 1;
+                inside.permits = 0;
+            }
+        }
+        let mut inside = self.lock();
+        inside.permits += 1;
+        inside.begun = Some(Instant::now());
+        Permit {
+            limiter: Arc::clone(self),
+            generation: inside.generation,
+        }
+    }
+
+    fn max(&self, now: Instant) -> usize {
+        match &self.beside {
+            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => *beside,
+            _ => self.max,
+        }
+    }
+
+    fn is_active(&self, now: Instant) -> bool {
+        let begun = self.lock().begun;
+        begun.is_some_and(|begun| now.saturating_duration_since(begun) < FRESH)
+    }
+
+    /// Whoever waits is woken once for many, since waking costs about as much as a request.
+    async fn half_free(&self, max: usize) {
+        while self.lock().permits > max / 2 {
+            self.freed.notified().await;
+        }
+    }
+
+    /// A panic elsewhere leaves a count that is still sound: every change under the lock is whole.
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut inside = self.limiter.lock();
+        if inside.generation != self.generation {
+            return;
+        }
+        inside.permits -= 1;
+        let beside = self.limiter.beside.as_ref().map(|(beside, _)| *beside / 2);
+        if inside.permits == self.limiter.max / 2 || Some(inside.permits) == beside {
+            self.limiter.freed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_finds_it_full_waits_until_half_of_it_is_free() {
+        let limiter = StartLimiter::new(4);
+        let mut permits = Vec::new();
+        for _ in 0..4 {
+            permits.push(limiter.acquire().await);
+        }
+        let acquiring = tokio::spawn({
+            let limiter = Arc::clone(&limiter);
+            async move { limiter.acquire().await }
+        });
+        tokio::task::yield_now().await;
+        permits.pop();
+        tokio::task::yield_now().await;
+        assert!(!acquiring.is_finished());
+        permits.pop();
+        let since = Instant::now();
+        assert!(acquiring.await.is_ok());
+        assert_eq!(since.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_holds_nobody_back_for_longer_than_a_moment() {
+        let limiter = StartLimiter::new(2);
+        let since = Instant::now();
+        let mut permits = Vec::new();
+        for _ in 0..6 {
+            permits.push(limiter.acquire().await);
+        }
+        assert_eq!(since.elapsed(), MOMENT * 2);
+        // Those of earlier generations leave without being counted.
+        permits.drain(..4);
+        assert_eq!(limiter.lock().permits, 2);
+        permits.clear();
+        assert_eq!(limiter.lock().permits, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_gives_way_only_while_something_fresh_begins() {
+        let fresh = StartLimiter::new(64);
+        let due = StartLimiter::giving_way(64, 8, vec![Arc::clone(&fresh)]);
+        let begin = async |count: usize| {
+            let since = Instant::now();
+            let mut permits = Vec::new();
+            for _ in 0..count {
+                permits.push(due.acquire().await);
+            }
+            since.elapsed()
+        };
+        // Alone: 64 in each moment.
+        assert_eq!(begin(128).await, MOMENT);
+        drop(fresh.acquire().await);
+        assert_eq!(begin(32).await, MOMENT * 3);
+        tokio::time::advance(FRESH).await;
+        assert_eq!(begin(64).await, Duration::ZERO);
+    }
+}

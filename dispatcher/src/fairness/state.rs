@@ -1,0 +1,394 @@
+//! Whose turn it is: the queues of all endpoints, what they hold together, and who stands in line for a connection.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::books::Books;
+use super::endpoint_queue::{EndpointQueue, MAX_WAIT};
+use super::feedback::Feedback;
+use super::memory::{Memory, Remembered};
+use super::window::Window;
+use super::{Admission, Bounds, Due, JobInfo, MAX_QUEUES};
+
+/// How long new endpoints are given to show whether they answer, before what is for one more is parked.
+const GET_TO_KNOW: Duration = Duration::from_millis(100);
+/// How often every queue is looked at: for what hangs, and for what can be forgotten.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// The two lines for connections.
+const PROVEN: usize = 0;
+const LIMITED: usize = 1;
+
+pub(super) struct State<K, J> {
+    pub(super) bounds: Bounds,
+    pub(super) queues: HashMap<K, EndpointQueue<J>>,
+    pub(super) books: Books,
+    pub(super) windows: Vec<Window>,
+    memory: Memory,
+    /// Endpoints that could begin something if there was a connection: proven ones, and those that share half.
+    lines: [VecDeque<K>; 2],
+    /// Whose turn it is where both could begin.
+    turn: usize,
+    /// Endpoints that could begin something at a later time.
+    wakes: BTreeMap<(Instant, u64), K>,
+    wake_number: u64,
+    next_sweep: Instant,
+}
+
+/// What becomes of a job.
+enum Verdict {
+    Start,
+    Wait,
+    Park,
+    Hold,
+    HoldCrowded,
+}
+
+impl<K: Eq + Hash + Clone, J> State<K, J> {
+    pub(super) fn new(mut bounds: Bounds, now: Instant) -> Self {
+        bounds.windows.truncate(MAX_QUEUES);
+        Self {
+            queues: HashMap::new(),
+            books: Books::default(),
+            windows: bounds.windows.iter().map(|size| Window::new(*size)).collect(),
+            memory: Memory::default(),
+            lines: [VecDeque::new(), VecDeque::new()],
+            turn: PROVEN,
+            wakes: BTreeMap::new(),
+            wake_number: 0,
+            next_sweep: now + SWEEP_EVERY,
+            bounds,
+        }
+    }
+
+    pub(super) fn admit(&mut self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
+        let Some(window) = self.windows.get(info.queue) else {
+            return Admission::Start(job);
+        };
+        let is_first_time = !window.is_holding;
+        let rate = self.rate_here(info.rate);
+        if !self.queues.contains_key(key) {
+            let known = self.memory.recall(key);
+            let queue = EndpointQueue::new(known, self.bounds.concurrency, now);
+            self.queues.insert(key.clone(), queue);
+        }
+        self.update(key, |queue| {
+            queue.pacing.allow(rate);
+            if is_first_time && info.parked > 0 {
+                queue.returns.came_back(now);
+            }
+            queue.refresh(now);
+        });
+        let verdict = self.judge(key, info.queue, now);
+        if let Some(window) = self.windows.get_mut(info.queue) {
+            match verdict {
+                Verdict::Hold => window.hold(now),
+                Verdict::HoldCrowded => window.hold_crowded(),
+                _ => window.took(),
+            }
+        }
+        match verdict {
+            Verdict::Start => {
+                self.update(key, |queue| queue.start(info.queue, now));
+                Admission::Start(job)
+            }
+            Verdict::Wait => {
+                self.wait(key, info, job, now);
+                Admission::Wait
+            }
+            Verdict::Park => self.park(key, info, job, now),
+            Verdict::Hold | Verdict::HoldCrowded => {
+                self.forget_if_idle(key, now);
+                Admission::Hold(job)
+            }
+        }
+    }
+
+    /// Decides what becomes of one more job, and changes nothing.
+    fn judge(&self, key: &K, from: usize, now: Instant) -> Verdict {
+        let (Some(queue), Some(window)) = (self.queues.get(key), self.windows.get(from)) else {
+            return Verdict::Start;
+        };
+        let count = |counts: &[usize; MAX_QUEUES]| counts.get(from).copied().unwrap_or_default();
+        let max = self.bounds.concurrency.max;
+        let has_share = !queue.is_limited() || count(&self.books.limited) < window.limited();
+        let has_turn = queue.waiting.is_empty() && queue.can_start(max, now);
+        if has_share && has_turn && self.has_connection(queue.is_limited()) {
+            return Verdict::Start;
+        }
+        if queue.is_silent() {
+            return Verdict::Park;
+        }
+        if !has_share {
+            let is_new = queue.is_unknown() && !queue.is_quiet(now);
+            let may_soon = window
+                .newcomer
+                .is_none_or(|since| now.saturating_duration_since(since) < GET_TO_KNOW);
+            let will_show = is_new && may_soon && window.limited() > 2 * self.held_by_quiet(from, now);
+            return if will_show { Verdict::Hold } else { Verdict::Park };
+        }
+        if !queue.is_turn_near(max, now) {
+            return Verdict::Park;
+        }
+        let waiting = count(&self.books.waiting);
+        if window.has_room(waiting, queue.waiting_of(from)) {
+            return Verdict::Wait;
+        }
+        if window.should_park(self.memory.hash(key), waiting, now) {
+            Verdict::Park
+        } else {
+            Verdict::HoldCrowded
+        }
+    }
+
+    fn wait(&mut self, key: &K, info: JobInfo, job: J, now: Instant) {
+        let is_first = self.queues.get(key).is_some_and(|queue| queue.waiting.is_empty());
+        if is_first {
+            let hash = self.memory.hash(key);
+            self.windows.iter_mut().for_each(|window| window.is_queued(hash));
+        }
+        self.update(key, |queue| queue.wait(info.queue, info.parked, job));
+        if let Some(window) = self.windows.get_mut(info.queue) {
+            window.waits(self.books.waiting.get(info.queue).copied().unwrap_or_default());
+        }
+        if is_first {
+            self.line_up(key, now);
+        }
+    }
+
+    fn park(&mut self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
+        let silent_parked = self.books.silent_parked;
+        let max = self.bounds.concurrency.max;
+        let delay = self.update(key, |queue| queue.park(info.parked, silent_parked, max, now));
+        if let Some(window) = self.windows.get_mut(info.queue) {
+            window.parked();
+        }
+        match delay {
+            Some(delay) => Admission::Park(job, delay),
+            None => Admission::Start(job),
+        }
+    }
+
+    pub(super) fn release(
+        &mut self,
+        key: &K,
+        from: usize,
+        feedback: Feedback,
+        took: Duration,
+        now: Instant,
+    ) -> Vec<J> {
+        let concurrency = self.bounds.concurrency;
+        let is_lone = self.update(key, |queue| {
+            queue.end(from, feedback, took, concurrency, now);
+            queue.waiting.is_empty() && feedback.is_accepted()
+        });
+        let lone = is_lone.unwrap_or_default().then(|| self.memory.hash(key));
+        if let Some(window) = self.windows.get_mut(from) {
+            window.ended(lone, now);
+        }
+        let mut start = Vec::new();
+        self.advance(key, now, &mut start);
+        self.serve_lines(now, &mut start);
+        self.forget_if_idle(key, now);
+        start
+    }
+
+    pub(super) fn tick(&mut self, now: Instant) -> Due<J> {
+        let mut due = Due {
+            start: Vec::new(),
+            park: Vec::new(),
+        };
+        while let Some(entry) = self.wakes.first_entry()
+            && entry.key().0 <= now
+        {
+            let ((at, _), key) = entry.remove_entry();
+            let is_current = self.queues.get(&key).is_some_and(|queue| queue.wake_at == Some(at));
+            if is_current {
+                self.update(&key, |queue| queue.wake_at = None);
+                self.advance(&key, now, &mut due.start);
+            }
+        }
+        if self.next_sweep <= now {
+            self.next_sweep = now + SWEEP_EVERY;
+            self.sweep(now, &mut due);
+        }
+        self.serve_lines(now, &mut due.start);
+        due
+    }
+
+    /// Looks at every queue: parks what waits for endpoints that hang or want a long silence, and forgets what is idle.
+    fn sweep(&mut self, now: Instant, due: &mut Due<J>) {
+        let max = self.bounds.concurrency.max;
+        let Self {
+            queues, books, memory, windows, ..
+        } = self;
+        queues.retain(|key, queue| {
+            let before = queue.books();
+            queue.refresh(now);
+            queue.returns.expire(now);
+            if queue.is_silent() || queue.pacing.hold(now) > MAX_WAIT {
+                let others = books.silent_parked.saturating_sub(before.silent_parked);
+                while let Some(waiting) = queue.take_first() {
+                    let silent_parked = others + queue.returns.count();
+                    let delay = queue.park(waiting.parked, silent_parked, max, now);
+                    if let Some(window) = windows.get_mut(waiting.queue) {
+                        window.parked();
+                    }
+                    due.park.push((waiting.job, delay));
+                }
+            }
+            books.replace(&before, &queue.books());
+            let is_kept = !queue.is_forgettable(now);
+            if !is_kept {
+                memory.remember(key, remembered(queue));
+            }
+            is_kept
+        });
+    }
+
+    pub(super) fn observe(&mut self, from: usize, ready: u64, consumers: u32, now: Instant) {
+        let sees_publishing = from != self.bounds.due;
+        if let Some(window) = self.windows.get_mut(from) {
+            window.observe(ready, consumers, sees_publishing, now);
+        }
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Vec<J> {
+        let mut jobs = Vec::new();
+        for queue in self.queues.values_mut() {
+            let before = queue.books();
+            while let Some(waiting) = queue.take_first() {
+                jobs.push(waiting.job);
+            }
+            queue.is_in_line = false;
+            self.books.replace(&before, &queue.books());
+        }
+        self.lines.iter_mut().for_each(VecDeque::clear);
+        jobs
+    }
+
+    pub(super) fn next_tick(&self) -> Instant {
+        let first = self.wakes.first_key_value().map(|((at, _), _)| *at);
+        first.map_or(self.next_sweep, |at| at.min(self.next_sweep))
+    }
+
+    /// Whether a job that is held may get another answer.
+    pub(super) fn is_worth_asking(&self) -> bool {
+        let windows = self.windows.iter().zip(self.books.waiting);
+        windows.into_iter().any(|(window, waiting)| window.is_worth_asking(waiting))
+    }
+
+    /// Begins what this endpoint may begin, or puts it in line for that.
+    fn advance(&mut self, key: &K, now: Instant, start: &mut Vec<J>) {
+        let max = self.bounds.concurrency.max;
+        while self.lines.iter().all(VecDeque::is_empty) {
+            let Some(queue) = self.queues.get(key) else { return };
+            let may_start = queue.can_start(max, now) && self.has_connection(queue.is_limited());
+            let next = may_start
+                .then(|| self.update(key, |queue| queue.start_next(now)).flatten())
+                .flatten();
+            let Some(job) = next else { break };
+            start.push(job);
+        }
+        self.line_up(key, now);
+    }
+
+    /// Puts an endpoint in line for a connection, or sees to it that it is looked at when its hold or pace allows.
+    fn line_up(&mut self, key: &K, now: Instant) {
+        let max = self.bounds.concurrency.max;
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        if queue.waiting.is_empty() || queue.is_in_line || !queue.has_slot(max) {
+            return;
+        }
+        if queue.pacing.is_ready(now) {
+            queue.is_in_line = true;
+            let line = if queue.is_limited() { LIMITED } else { PROVEN };
+            if let Some(line) = self.lines.get_mut(line) {
+                line.push_back(key.clone());
+            }
+            return;
+        }
+        queue.pacing.made_wait(now);
+        let at = queue.pacing.ready_at();
+        if queue.wake_at.is_none_or(|wake_at| at < wake_at) {
+            queue.wake_at = Some(at);
+            self.wake_number += 1;
+            self.wakes.insert((at, self.wake_number), key.clone());
+        }
+    }
+
+    /// Hands out connections in turn: each endpoint in line begins one job, and stands in line again for the next.
+    fn serve_lines(&mut self, now: Instant, start: &mut Vec<J>) {
+        let max = self.bounds.concurrency.max;
+        while let Some(line) = self.line_to_serve() {
+            let Some(key) = self.lines.get_mut(line).and_then(VecDeque::pop_front) else {
+                return;
+            };
+            self.turn = 1 - line;
+            let job = self.update(&key, |queue| {
+                queue.is_in_line = false;
+                // Since it stood in line it may have become another's kind.
+                let is_right = queue.is_limited() == (line == LIMITED);
+                (is_right && queue.can_start(max, now))
+                    .then(|| queue.start_next(now))
+                    .flatten()
+            });
+            start.extend(job.flatten());
+            self.line_up(&key, now);
+        }
+    }
+
+    fn line_to_serve(&self) -> Option<usize> {
+        let can_serve = |line: usize| {
+            self.lines.get(line).is_some_and(|line| !line.is_empty()) && self.has_connection(line == LIMITED)
+        };
+        [self.turn, 1 - self.turn].into_iter().find(|line| can_serve(*line))
+    }
+
+    fn has_connection(&self, is_limited: bool) -> bool {
+        let connections = self.bounds.connections.max(1);
+        self.books.in_flight < connections
+            && (!is_limited || self.books.limited_in_flight < (connections / 2).max(1))
+    }
+
+    /// What endpoints that hardly answer in the next moment hold of a working queue.
+    fn held_by_quiet(&self, from: usize, now: Instant) -> usize {
+        let quiet = self.queues.values().filter(|queue| queue.is_quiet(now));
+        quiet.map(|queue| queue.held(from)).sum()
+    }
+
+    /// This replica's part of an owner's rate: each consumer of a working queue is a replica.
+    fn rate_here(&self, rate: Option<f64>) -> Option<f32> {
+        let replicas = self.windows.iter().map(|window| window.consumers).max();
+        #[expect(clippy::cast_possible_truncation, reason = "a rate needs no more digits")]
+        rate.map(|rate| (rate / f64::from(replicas.unwrap_or_default().max(1))) as f32)
+    }
+
+    fn forget_if_idle(&mut self, key: &K, now: Instant) {
+        if let Some(queue) = self.queues.get(key)
+            && queue.is_forgettable(now)
+        {
+            self.memory.remember(key, remembered(queue));
+            self.queues.remove(key);
+        }
+    }
+
+    /// Changes a queue and what all hold together.
+    fn update<R>(&mut self, key: &K, change: impl FnOnce(&mut EndpointQueue<J>) -> R) -> Option<R> {
+        let queue = self.queues.get_mut(key)?;
+        let before = queue.books();
+        let result = change(queue);
+        self.books.replace(&before, &queue.books());
+        Some(result)
+    }
+}
+
+fn remembered<J>(queue: &EndpointQueue<J>) -> Remembered {
+    Remembered {
+        limit: queue.limit,
+        pace: queue.pacing.pace(),
+    }
+}
