@@ -26,6 +26,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(40);
 pub struct Setup<'a> {
     world: &'a World,
     settings: BTreeMap<String, String>,
+    open_files: Option<(u32, u32)>,
     port: u16,
 }
 
@@ -48,6 +49,7 @@ impl<'a> Setup<'a> {
         Self {
             world,
             settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+            open_files: None,
             port,
         }
     }
@@ -63,6 +65,13 @@ impl<'a> Setup<'a> {
     #[must_use]
     pub fn unset(mut self, variable: &str) -> Self {
         self.settings.remove(variable);
+        self
+    }
+
+    /// With these limits of open files, the soft and the hard one.
+    #[must_use]
+    pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
+        self.open_files = Some((soft, hard));
         self
     }
 
@@ -82,7 +91,16 @@ impl<'a> Setup<'a> {
     /// When it cannot be started.
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
-        let mut command = Command::new(program("hookline-dispatcher"));
+        let program = program("hookline-dispatcher");
+        let mut command = match self.open_files {
+            None => Command::new(program),
+            Some((soft, hard)) => {
+                let mut shell = Command::new("/bin/sh");
+                let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\"");
+                shell.args(["-c", &script]).arg(program);
+                shell
+            }
+        };
         command.env_clear().envs(&self.settings);
         let dispatcher = Arc::new(Dispatcher::spawn(command, self.port));
         self.world.adopt(Arc::clone(&dispatcher));
