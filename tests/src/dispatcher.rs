@@ -26,8 +26,8 @@ const STOPS_WITHIN: Duration = Duration::from_secs(40);
 pub struct Setup<'a> {
     world: &'a World,
     settings: BTreeMap<String, String>,
+    open_files: Option<(u32, u32)>,
     port: u16,
-    max_open_files: Option<u32>,
     is_unread: bool,
 }
 
@@ -52,17 +52,10 @@ impl<'a> Setup<'a> {
         Self {
             world,
             settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+            open_files: None,
             port,
-            max_open_files: None,
             is_unread: false,
         }
-    }
-
-    /// With at most this many open files, which it cannot raise.
-    #[must_use]
-    pub fn max_open_files(mut self, count: u32) -> Self {
-        self.max_open_files = Some(count);
-        self
     }
 
     /// With a stderr that nobody reads until [`Dispatcher::read_stderr`].
@@ -86,6 +79,13 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// With these limits of open files, the soft and the hard one.
+    #[must_use]
+    pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
+        self.open_files = Some((soft, hard));
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
@@ -103,13 +103,12 @@ impl<'a> Setup<'a> {
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
         let program = program("hookline-dispatcher");
-        let mut command = match self.max_open_files {
+        let mut command = match self.open_files {
             None => Command::new(program),
-            Some(count) => {
+            Some((soft, hard)) => {
                 let mut shell = Command::new("/bin/sh");
-                shell
-                    .args(["-c", &format!("ulimit -n {count} && exec \"$0\"")])
-                    .arg(program);
+                let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\"");
+                shell.args(["-c", &script]).arg(program);
                 shell
             }
         };

@@ -252,3 +252,23 @@ fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, TlsSetupError> {
     config.resumption = Resumption::in_memory_sessions(SESSION_HOSTS * TICKETS_PER_HOST);
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_want_of_ports_is_ours_and_a_want_of_a_way_is_not() {
+        let (here, nowhere) = (([127, 0, 0, 1], 9).into(), ([255, 255, 255, 255], 9).into());
+        let error = Errno::ADDRNOTAVAIL.into();
+        assert_eq!(shortage(&error, here), Some(Shortage::Ports));
+        assert_eq!(shortage(&error, nowhere), None);
+        assert_eq!(
+            shortage(&Errno::MFILE.into(), nowhere),
+            Some(Shortage::Descriptors)
+        );
+        assert_eq!(shortage(&Errno::CONNREFUSED.into(), here), None);
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! hyper-util's own pool takes a connection back a moment after the next request has begun, and keeps idle ones by host.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) struct Pool {
     hosts: Mutex<Hosts<Connection, oneshot::Sender<Handover>>>,
     /// One permit for each file descriptor that connections may use.
     room: Arc<Semaphore>,
-    is_swept: Mutex<bool>,
+    is_swept: AtomicBool,
     this: WeakPool,
 }
 
@@ -53,7 +54,7 @@ impl Pool {
         Arc::new_cyclic(|this| Self {
             hosts: Mutex::new(Hosts::new(max_idle)),
             room: Arc::new(Semaphore::new(max_open)),
-            is_swept: Mutex::new(false),
+            is_swept: AtomicBool::new(false),
             this: Weak::clone(this),
         })
     }
@@ -158,15 +159,13 @@ impl Pool {
 
     /// Idle connections are closed when their time is over, by a task that lives while there are any.
     fn keep_swept(&self) {
-        let mut is_swept = self.is_swept.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut *is_swept, true) {
+        if !self.is_swept.load(Ordering::Acquire) && !self.is_swept.swap(true, Ordering::AcqRel) {
             tokio::spawn(sweep(Weak::clone(&self.this)));
         }
     }
 
     /// Closes what has been idle for too long. Returns when to look again, unless nothing is idle.
     fn expire(&self, now: Instant) -> Option<Instant> {
-        let mut is_swept = self.is_swept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hosts = self.hosts();
         while let Some(since) = hosts.oldest() {
             if now < since + IDLE {
@@ -174,7 +173,8 @@ impl Pool {
             }
             drop(hosts.evict_oldest());
         }
-        *is_swept = false;
+        // Under the lock: whatever becomes idle from now on sees it.
+        self.is_swept.store(false, Ordering::Release);
         None
     }
 

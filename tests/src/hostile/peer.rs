@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -29,6 +30,8 @@ struct Seen {
     connections: usize,
     /// The names that TLS clients asked for.
     server_names: Vec<Option<String>>,
+    /// How many of them went on with an earlier session instead of a full handshake.
+    resumed: usize,
     /// Bytes of requests.
     bytes: usize,
     requests: Vec<RawRequest>,
@@ -174,6 +177,15 @@ impl Peer {
         self.seen.lock().unwrap().server_names.clone()
     }
 
+    /// How many TLS connections went on with an earlier session.
+    ///
+    /// # Panics
+    /// When a script has panicked.
+    #[must_use]
+    pub fn resumed(&self) -> usize {
+        self.seen.lock().unwrap().resumed
+    }
+
     /// All whole requests so far.
     ///
     /// # Panics
@@ -210,7 +222,11 @@ impl Talk {
             Some(tls) => {
                 let stream = tls.accept(tcp).await.ok()?;
                 let name = stream.get_ref().1.server_name().map(str::to_owned);
-                seen.lock().unwrap().server_names.push(name);
+                let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+                let mut log = seen.lock().unwrap();
+                log.server_names.push(name);
+                log.resumed += usize::from(is_resumed);
+                drop(log);
                 Box::new(stream)
             }
         };

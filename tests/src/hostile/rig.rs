@@ -14,7 +14,7 @@ use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
 use hookline_dispatcher::attempt;
-use hookline_dispatcher::client::{Client, RequestError, Resolver, SendError};
+use hookline_dispatcher::client::{Answer, Client, RequestError, Resolver, SendError};
 use hookline_dispatcher::endpoints::Registered;
 use http_body_util::Full;
 use hyper::{Request, Uri};
@@ -142,9 +142,32 @@ impl Rig {
     /// When the client cannot be made.
     #[must_use]
     pub fn with(policy: Policy, resolver: Resolver, ca_pem: Option<&str>, timeout: Duration) -> Self {
-        let client =
-            Client::new(policy.clone(), resolver, ca_pem, timeout, MAX_CONNECTIONS).expect("a client");
-        Self { policy, client }
+        Self::bounded(policy, resolver, ca_pem, timeout, MAX_CONNECTIONS)
+    }
+
+    /// The same with so many connections at once at most.
+    ///
+    /// # Panics
+    /// When the client cannot be made.
+    #[must_use]
+    pub fn bounded(
+        policy: Policy,
+        resolver: Resolver,
+        ca_pem: Option<&str>,
+        timeout: Duration,
+        max_connections: usize,
+    ) -> Self {
+        let client = Client::new(policy.clone(), resolver, ca_pem, timeout, max_connections);
+        Self {
+            policy,
+            client: client.expect("a client"),
+        }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// One attempt at `url`.
@@ -196,15 +219,25 @@ impl Rig {
     /// # Panics
     /// When `url` cannot be sent to at all, or something of ours has run out.
     pub async fn past_the_url_rule(&self, url: &str) -> Result<u16, RequestError> {
+        match self.send(url).await {
+            Ok(answer) => Ok(answer.status.as_u16()),
+            Err(SendError::Failed(error)) => Err(error),
+            Err(SendError::Shortage(shortage)) => panic!("{shortage}"),
+        }
+    }
+    /// A bare request, and what the client makes of it.
+    ///
+    /// # Errors
+    /// [`SendError`], as the client has it.
+    ///
+    /// # Panics
+    /// When `url` cannot be sent to at all.
+    pub async fn send(&self, url: &str) -> Result<Answer, SendError> {
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = url
             .parse::<Uri>()
             .unwrap_or_else(|error| panic!("{url}: {error}"));
-        match self.client.send(request).await {
-            Ok(answer) => Ok(answer.status.as_u16()),
-            Err(SendError::Failed(error)) => Err(error),
-            Err(SendError::Shortage(shortage)) => panic!("{shortage}"),
-        }
+        self.client.send(request).await
     }
 }

@@ -22,6 +22,8 @@ mod seed_receivers; // what customers run behind an endpoint
 mod guard_connect; // where we connect, whatever name servers say
 mod tls; // whom we believe
 mod responses; // what answers mean, and what they may cost
+mod connections_pool; // how few connections that takes
+mod own_shortage; // what it costs when we run out of them
 mod memory; // and that fifty of them at once cost no more
 
 mod retries; // what happens when it does not take it

@@ -20,7 +20,7 @@ async fn four_hundred_half_sent_requests_keep_no_probe_and_no_delivery_waiting()
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         // Fewer than there are half-sent requests, which would so leave none for deliveries.
-        let dispatcher = world.dispatcher().max_open_files(256).start().await;
+        let dispatcher = world.dispatcher().open_files(256, 256).start().await;
         let mut half_sent = Vec::new();
         for _ in 0..400 {
             let mut stream = TcpStream::connect(("127.0.0.1", dispatcher.port()))

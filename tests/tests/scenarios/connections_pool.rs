@@ -1,0 +1,289 @@
+//! Connections are made where a request needs one, used again by whoever comes next, and never too many.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hookline_dispatcher::client::{SendError, Shortage};
+use hookline_producer::Event;
+use hookline_tests::endpoint::Endpoint;
+use hookline_tests::eventually;
+use hookline_tests::hostile::certificates::Authority;
+use hookline_tests::hostile::rig::{LONG, loopback, resolver};
+use hookline_tests::hostile::{Peer, Rig, Talk};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use crate::SOON;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/// A receiver that takes this long for each answer.
+async fn slow(latency: Duration, tls: Option<TlsAcceptor>) -> Peer {
+    Peer::listen("127.0.0.1:0", tls, move |mut talk| async move {
+        while talk.request().await.is_some() {
+            sleep(latency).await;
+            talk.say(OK).await;
+        }
+    })
+    .await
+}
+
+/// A receiver whose answers wait until they are let out.
+async fn held_back(let_out: &watch::Sender<bool>) -> Peer {
+    let let_out = let_out.subscribe();
+    Peer::start(move |mut talk| {
+        let mut let_out = let_out.clone();
+        async move {
+            while talk.request().await.is_some() {
+                drop(let_out.wait_for(|is_let_out| *is_let_out).await);
+                talk.say(OK).await;
+            }
+        }
+    })
+    .await
+}
+
+fn bounded(max_connections: usize) -> Rig {
+    Rig::bounded(loopback(), resolver(9, &[]), None, LONG, max_connections)
+}
+
+async fn deliver(rig: &Rig, url: &str) {
+    let answer = rig
+        .send(url)
+        .await
+        .unwrap_or_else(|error| panic!("{url}: {error}"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_slice()),
+        (200, &b"hi"[..])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_host_gets_no_more_connections_than_requests_are_in_flight() {
+    const SENDERS: usize = 64;
+    let authority = Authority::new("ours");
+    for is_https in [false, true] {
+        for (latency_ms, each) in [(0, 40), (100, 5)] {
+            let tls = is_https.then(|| authority.vouch_for(&["127.0.0.1"]).acceptor());
+            let peer = slow(Duration::from_millis(latency_ms), tls).await;
+            let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
+            let url = if is_https {
+                peer.https_url("127.0.0.1")
+            } else {
+                peer.url()
+            };
+            let senders = (0..SENDERS).map(|_| {
+                let (rig, url) = (rig.clone(), url.clone());
+                tokio::spawn(async move {
+                    for _ in 0..each {
+                        deliver(&rig, &url).await;
+                    }
+                })
+            });
+            for sender in join_all(senders).await {
+                sender.unwrap();
+            }
+            assert_eq!(peer.posts(), SENDERS * each);
+            let opened = peer.connections();
+            assert!(
+                opened * 10 <= SENDERS * 11,
+                "https {is_https}, {latency_ms} ms: {opened} connections for {SENDERS} in flight"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_one_after_the_other_share_a_connection() {
+    let peer = slow(Duration::ZERO, None).await;
+    let rig = Rig::new(LONG);
+    for _ in 0..200 {
+        deliver(&rig, &peer.url()).await;
+    }
+    assert_eq!((peer.posts(), peer.connections()), (200, 1));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_connection_takes_one_that_comes_back_and_the_other_is_kept() {
+    let authority = Authority::new("ours");
+    let (shaking_hands, answering) = (watch::Sender::new(false), watch::Sender::new(false));
+    let gate = answering.subscribe();
+    let acceptor = authority.vouch_for(&["127.0.0.1"]).acceptor();
+    let receiver = Peer::listen("127.0.0.1:0", Some(acceptor), move |mut talk| {
+        let mut gate = gate.clone();
+        async move {
+            while talk.request().await.is_some() {
+                drop(gate.wait_for(|is_open| *is_open).await);
+                talk.say(OK).await;
+            }
+        }
+    })
+    .await;
+    // Before it stands a wire on which every handshake but the first waits.
+    let there = Arc::new(format!("127.0.0.1:{}", receiver.port()));
+    let gate = shaking_hands.subscribe();
+    let wire = Peer::start(move |talk: Talk| {
+        let (mut gate, there) = (gate.clone(), Arc::clone(&there));
+        async move {
+            if talk.number > 1 {
+                drop(gate.wait_for(|is_open| *is_open).await);
+            }
+            talk.carry_to(&there).await;
+        }
+    })
+    .await;
+    let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
+    let url = wire.https_url("127.0.0.1");
+    let send = || {
+        let (rig, url) = (rig.clone(), url.clone());
+        tokio::spawn(async move { deliver(&rig, &url).await })
+    };
+    let arrived = async |count: usize| {
+        eventually(SOON, &format!("{count} requests"), async || {
+            (receiver.posts() == count).then_some(())
+        })
+        .await;
+    };
+
+    let first = send();
+    arrived(1).await;
+    let second = send();
+    eventually(SOON, "a second connection", async || {
+        (wire.connections() == 2).then_some(())
+    })
+    .await;
+    answering.send_replace(true);
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(receiver.connections(), 1, "both went over the first connection");
+
+    shaking_hands.send_replace(true);
+    eventually(SOON, "the second connection is there", async || {
+        (receiver.server_names().len() == 2).then_some(())
+    })
+    .await;
+    answering.send_replace(false);
+    let both = [send(), send()];
+    arrived(4).await;
+    answering.send_replace(true);
+    for one in both {
+        one.await.unwrap();
+    }
+    assert_eq!(wire.connections(), 2, "the handshake was not in vain");
+}
+
+#[tokio::test]
+async fn idle_connections_are_bounded_over_all_hosts_and_the_oldest_goes_first() {
+    // A quarter of the places is never idle.
+    let (rig, max_idle) = (bounded(16), 12);
+    let peers = join_all((0..20).map(|_| slow(Duration::ZERO, None))).await;
+    for peer in &peers {
+        deliver(&rig, &peer.url()).await;
+    }
+    let (gone, kept) = peers.split_at(peers.len() - max_idle);
+    for peer in gone {
+        peer.is_left(1, SOON).await;
+    }
+    for peer in kept {
+        deliver(&rig, &peer.url()).await;
+        assert_eq!(peer.connections(), 1);
+    }
+    deliver(&rig, &gone[0].url()).await;
+    assert_eq!(gone[0].connections(), 2);
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_where_every_place_is_taken() {
+    let rig = bounded(4);
+    let old = slow(Duration::from_millis(20), None).await;
+    join_all((0..3).map(|_| deliver(&rig, &old.url()))).await;
+    assert_eq!(old.connections(), 3);
+    let let_out = watch::Sender::new(false);
+    let new = held_back(&let_out).await;
+    let url = new.url();
+    let requests: Vec<_> = (0..4)
+        .map(|_| {
+            let (rig, url) = (rig.clone(), url.clone());
+            tokio::spawn(async move { deliver(&rig, &url).await })
+        })
+        .collect();
+    eventually(SOON, "four requests", async || (new.posts() == 4).then_some(())).await;
+    old.is_left(3, SOON).await;
+
+    // Now nothing is idle: who comes next is told so at once, and nobody hears of it.
+    let other = slow(Duration::ZERO, None).await;
+    let sent = rig.send(&other.url()).await;
+    assert!(
+        matches!(sent, Err(SendError::Shortage(Shortage::Connections))),
+        "{:?}",
+        sent.err()
+    );
+    assert_eq!(other.connections(), 0);
+    let counted: Vec<_> = rig.client().shortages().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [(Shortage::Connections, 1)]);
+
+    let_out.send_replace(true);
+    for request in requests {
+        request.await.unwrap();
+    }
+    deliver(&rig, &other.url()).await;
+}
+
+#[tokio::test]
+async fn what_a_peer_closes_while_it_is_idle_is_no_fault_and_leaves_its_place() {
+    let rig = bounded(4);
+    let peer = Peer::start(|mut talk| async move {
+        talk.request().await;
+        talk.say(OK).await;
+    })
+    .await;
+    for attempt in 1..=20 {
+        deliver(&rig, &peer.url()).await;
+        assert_eq!((peer.posts(), peer.connections()), (attempt, attempt));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_answered_before_it_is_read_is_still_sent_to_its_end() {
+    let (read_on, gate) = watch::channel(false);
+    let peer = Peer::start(move |mut talk| {
+        let mut gate = gate.clone();
+        async move {
+            talk.read().await;
+            talk.say(OK).await;
+            drop(gate.wait_for(|is_open| *is_open).await);
+            talk.request().await;
+            talk.be_kind().await;
+        }
+    })
+    .await;
+    let rig = Rig::new(LONG);
+    let data = format!("{{\"a\":\"{}\"}}", "a".repeat(8_000_000));
+    let event = Event::new("acme", "booking.created", data).unwrap();
+    let tried = rig.deliver(Endpoint::at("ep_crm", &peer.url()), event).await;
+    assert_eq!(tried.end(), ("delivered", Some(200)));
+    assert_eq!(peer.posts(), 0);
+    read_on.send_replace(true);
+    eventually(SOON, "all of it has come", async || {
+        (peer.posts() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_connection_by_tls_goes_on_with_the_session_of_the_first() {
+    let authority = Authority::new("ours");
+    let acceptor = authority.vouch_for(&["127.0.0.1"]).acceptor();
+    let peer = Peer::listen("127.0.0.1:0", Some(acceptor), |mut talk| async move {
+        talk.request().await;
+        talk.say(OK).await;
+    })
+    .await;
+    let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
+    for _ in 0..4 {
+        deliver(&rig, &peer.https_url("127.0.0.1")).await;
+    }
+    assert_eq!((peer.connections(), peer.resumed()), (4, 3));
+}
