@@ -59,10 +59,7 @@ pub(crate) async fn waiting(channel: &Channel, queue: &str) -> Result<u32> {
 /// # Errors
 /// The broker does not answer, or refuses.
 pub(crate) async fn set_up(url: &str, topology: &Topology) -> Result<()> {
-    let link = LinkSettings {
-        url: BrokerUrl::parse(url).context("HOOKLINE_AMQP_URL")?,
-        ca_pem: None,
-        name: "hookline-bench set-up".to_owned(),
-    };
+    let url = BrokerUrl::parse(url).context("HOOKLINE_AMQP_URL")?;
+    let link = LinkSettings::new(url, "hookline-bench set-up");
     declare(&link, topology).await.context("declaring the queues")
 }

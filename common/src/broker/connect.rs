@@ -35,6 +35,18 @@ pub struct LinkSettings {
 }
 
 impl LinkSettings {
+    /// A link to this broker, counted for itself, with nothing special about it.
+    #[must_use]
+    pub fn new(url: BrokerUrl, name: &str) -> Self {
+        Self {
+            url,
+            ca_pem: None,
+            name: name.to_owned(),
+            max_frame: None,
+            stats: Arc::default(),
+        }
+    }
+
     /// The same, counted together with every other link that is given these `stats`.
     #[must_use]
     pub fn counting_in(mut self, stats: &Arc<BrokerStats>) -> Self {

@@ -45,23 +45,18 @@ impl InFlight {
 
     /// Waits for room for a message of `bytes` to `destination`. One that is larger than all the room takes all of it.
     pub(super) async fn admit(&self, destination: &str, bytes: usize) -> Admitted<'_> {
-        let id = self.ledger().id(destination, Instant::now());
         let bytes = bytes.min(MAX_BYTES);
         loop {
-            self.until_it_answers(id).await;
             // The semaphore is never closed, and MAX_BYTES fits.
             if let Ok(permits) = self.budget.acquire_many(bytes as u32).await {
                 // Given back by hand, because those of a stalled destination are given back before its messages end.
                 permits.forget();
             }
-            let mut ledger = self.ledger();
-            if ledger.is_stalled(id) {
-                drop(ledger);
+            let Some(id) = self.enter(destination, bytes) else {
                 self.budget.add_permits(bytes);
+                self.until_it_answers(destination).await;
                 continue;
-            }
-            ledger.sent(id, bytes, Instant::now());
-            drop(ledger);
+            };
             self.stats.add_unconfirmed(bytes as u64);
             return Admitted {
                 in_flight: self,
@@ -72,10 +67,27 @@ impl InFlight {
         }
     }
 
-    async fn until_it_answers(&self, id: DestinationId) {
+    /// Enters a message as sent, unless its destination is stalled.
+    fn enter(&self, destination: &str, bytes: usize) -> Option<DestinationId> {
+        let now = Instant::now();
+        let mut ledger = self.ledger();
+        let id = ledger.id(destination, now);
+        if ledger.is_stalled(id) {
+            return None;
+        }
+        ledger.sent(id, bytes, now);
+        Some(id)
+    }
+
+    async fn until_it_answers(&self, destination: &str) {
         loop {
             let resumed = self.resumed.notified();
-            if !self.ledger().is_stalled(id) {
+            let is_stalled = {
+                let mut ledger = self.ledger();
+                let id = ledger.id(destination, Instant::now());
+                ledger.is_stalled(id)
+            };
+            if !is_stalled {
                 return;
             }
             resumed.await;
@@ -101,9 +113,7 @@ impl InFlight {
             );
         }
     }
-}
 
-impl InFlight {
     /// No queue takes what is published to `destination`.
     pub(super) fn tell_missing(&self, destination: &str, fault: &PublishFault) {
         let told = {

@@ -12,7 +12,6 @@ mod policy;
 pub mod flags;
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::endpoints_file::SecretSource;
@@ -279,11 +278,8 @@ impl BrokerSettings {
     #[must_use]
     pub fn link(&self, name: &str) -> LinkSettings {
         LinkSettings {
-            url: self.url.clone(),
             ca_pem: self.ca_pem.clone(),
-            name: name.to_owned(),
-            max_frame: None,
-            stats: Arc::default(),
+            ..LinkSettings::new(self.url.clone(), name)
         }
     }
 }

@@ -27,13 +27,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGE: usize = 100_000;
 
 fn link(url: &str) -> LinkSettings {
-    LinkSettings {
-        url: BrokerUrl::parse(url).unwrap(),
-        ca_pem: None,
-        name: "hookline-tests publisher".into(),
-        max_frame: None,
-        stats: Arc::default(),
-    }
+    LinkSettings::new(BrokerUrl::parse(url).unwrap(), "hookline-tests publisher")
 }
 
 fn whole(namespace: &Namespace) -> Topology {
@@ -156,7 +150,8 @@ async fn a_connection_that_hangs_without_a_sign_is_given_up() {
         publisher.connected(None).await.unwrap();
         wire.fall_silent();
         let events = Address::queue(world.namespace(), Queue::Events);
-        let published = publisher.publish_until_stored(&events, &numbered(0));
+        let message = numbered(0);
+        let published = publisher.publish_until_stored(&events, &message);
         timeout(12 * CONFIRM_TIMEOUT, published).await.unwrap().unwrap();
         assert_eq!(publisher.stats().reconnects(), 1);
         publisher.close().await;
@@ -228,7 +223,8 @@ async fn refusals_are_counted_and_the_message_is_stored_when_there_is_room() {
         let publisher = Publisher::start_for_records(link(&services().amqp_url));
         let to = Address::queue(world.namespace(), Queue::Deliveries);
         publisher.publish(&to, &numbered(0), None).await.unwrap();
-        let (second, ()) = tokio::join!(publisher.publish_until_stored(&to, &numbered(1)), async {
+        let second = numbered(1);
+        let (stored, ()) = tokio::join!(publisher.publish_until_stored(&to, &second), async {
             eventually(SOON, "refusals are counted", async || {
                 (publisher.stats().publish_refused() >= 2).then_some(())
             })
@@ -239,7 +235,7 @@ async fn refusals_are_counted_and_the_message_is_stored_when_there_is_room() {
                 .await;
             assert_eq!(purged.unwrap(), 1);
         });
-        second.unwrap();
+        stored.unwrap();
         assert_eq!(publisher.stats().reconnects(), 0);
         publisher.close().await;
         world.leaves(Queue::Deliveries);

@@ -81,13 +81,8 @@ async fn a_deleted_binding_is_made_again() {
 #[tokio::test]
 async fn what_somebody_replaced_by_something_else_is_reported_until_it_is_mended() {
     scenario(async |world| {
-        let settings = LinkSettings {
-            url: BrokerUrl::parse(&services().amqp_url).unwrap(),
-            ca_pem: None,
-            name: "hookline-tests keeper".into(),
-            max_frame: None,
-            stats: Default::default(),
-        };
+        let url = BrokerUrl::parse(&services().amqp_url).unwrap();
+        let settings = LinkSettings::new(url, "hookline-tests keeper");
         let topology = Topology::whole(world.namespace(), &RetrySchedule::default());
         let publisher = Publisher::start_as_keeper(settings, topology);
         publisher.connected(None).await.unwrap();
