@@ -13,6 +13,7 @@
 mod publish; // into the broker
 
 mod routing; // who gets what
+mod endpoints_file; // mistakes in the file that says it
 
 mod formats; // what a receiver reads
 mod signatures; // how it knows that it is from us

@@ -165,6 +165,7 @@ struct Row<'a> {
     format: &'static str,
     events: Vec<&'a str>,
     headers: Vec<&'a str>,
+    rate: Option<String>,
     disabled: bool,
     /// Whether its requests carry `webhook-signature`.
     webhook_signature: bool,
@@ -195,6 +196,7 @@ impl<'a> Row<'a> {
                 .iter()
                 .map(|header| header.name.as_str())
                 .collect(),
+            rate: endpoint.rate.map(|rate| rate.to_string()),
             disabled: endpoint.disabled,
             webhook_signature: has_standard_key(endpoint),
         }
@@ -247,6 +249,9 @@ fn list(endpoints: &[Endpoint], policy: &Policy, args: &CheckArgs) -> Result<(),
     for endpoint in endpoints.iter().filter(|endpoint| !has_standard_key(endpoint)) {
         out::note(&notice(endpoint));
     }
+    if endpoints.is_empty() {
+        out::note(NO_ENDPOINTS);
+    }
     if !args.json {
         let count = match endpoints.len() {
             1 => "one endpoint".to_owned(),
@@ -256,6 +261,9 @@ fn list(endpoints: &[Endpoint], policy: &Policy, args: &CheckArgs) -> Result<(),
     }
     Ok(())
 }
+
+const NO_ENDPOINTS: &str = "notice: it has no endpoints; a dispatcher starts with it only where \
+                            HOOKLINE_ALLOW_NO_ENDPOINTS=true, and takes it in place of none that has some";
 
 fn notice(endpoint: &Endpoint) -> String {
     let left = match endpoint.format {
