@@ -22,17 +22,24 @@ impl<C: Connection> Connections<C> {
         Self(Vec::with_capacity(MAX_CONNECTIONS))
     }
 
-    /// Makes room for one more, so that a probe is always let in. What has to be closed for it is returned: the oldest
-    /// that has not sent a whole request, or, where all have, the oldest. A probe sends its request at once, so it would
-    /// take as many new connections as there may be, all within that moment, to push it out.
+    /// Makes room for one more, so that a probe is always let in, and returns what has to be closed for it.
     #[must_use]
     pub(super) fn make_room(&mut self) -> Option<C> {
         self.0.retain(|connection| !connection.is_over());
         if self.0.len() < MAX_CONNECTIONS {
             return None;
         }
+        self.give_way()
+    }
+
+    /// Takes out what has to be closed first: the oldest that has not sent a whole request, or, where all have, the
+    /// oldest. A probe sends its request at once, so pushing it out would take as many new connections as there may be,
+    /// all within that moment.
+    #[must_use]
+    pub(super) fn give_way(&mut self) -> Option<C> {
+        self.0.retain(|connection| !connection.is_over());
         let silent = self.0.iter().position(|connection| !connection.has_asked());
-        Some(self.0.remove(silent.unwrap_or(0)))
+        (!self.0.is_empty()).then(|| self.0.remove(silent.unwrap_or(0)))
     }
 
     /// A new connection stands.
@@ -85,6 +92,21 @@ mod tests {
     #[test]
     fn where_all_have_asked_the_oldest_goes() {
         assert_eq!(full(|_| true).make_room().map(|gone| gone.number), Some(0));
+    }
+
+    #[test]
+    fn in_a_shortage_one_gives_way_although_there_is_room() {
+        let mut connections = Connections::new();
+        assert!(connections.give_way().is_none());
+        for (number, is_over, has_asked) in [(0, true, false), (1, false, true), (2, false, false)] {
+            connections.add(Fake {
+                number,
+                is_over,
+                has_asked,
+            });
+        }
+        let mut gone = std::iter::from_fn(|| connections.give_way().map(|gone| gone.number));
+        assert_eq!(gone.by_ref().collect::<Vec<_>>(), [2, 1]);
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) {
                     complained = Some(Instant::now());
                     warn!(%error, "probes cannot be accepted; raise the limit of open files if this lasts");
                 }
-                if let Some(silent) = connections.make_room() {
-                    silent.task.abort();
+                if let Some(first) = connections.give_way() {
+                    first.task.abort();
                 }
                 sleep(SHORTAGE_PAUSE).await;
                 continue;

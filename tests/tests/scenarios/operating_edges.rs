@@ -52,6 +52,33 @@ async fn four_hundred_half_sent_requests_keep_no_probe_and_no_delivery_waiting()
 }
 
 #[tokio::test]
+async fn half_sent_requests_that_take_the_last_open_file_give_way_to_probes_with_one_warning() {
+    scenario(async |world| {
+        world.endpoints([]);
+        // Enough for a dispatcher without deliveries, and fewer than its own use and all connections together.
+        let dispatcher = world.dispatcher().max_open_files(64).start().await;
+        let mut half_sent = Vec::new();
+        for _ in 0..100 {
+            let mut stream = TcpStream::connect(("127.0.0.1", dispatcher.port()))
+                .await
+                .unwrap();
+            drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").await);
+            half_sent.push(stream);
+        }
+        let page = timeout(SOON, dispatcher.get("/healthz"))
+            .await
+            .expect("an answer");
+        assert_eq!(page.unwrap().status, 200);
+        let log = dispatcher.log();
+        let warnings = log
+            .lines()
+            .filter(|line| line.contains("probes cannot be accepted"));
+        assert_eq!(warnings.count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_log_that_nobody_reads_holds_up_neither_deliveries_nor_the_end_and_its_losses_are_told() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;

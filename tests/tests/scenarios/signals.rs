@@ -44,7 +44,7 @@ async fn signals_without_a_meaning_are_ignored_with_a_line_and_sighup_reads_the_
         world.endpoints([endpoint("ep_crm", &receiver)]);
         let dispatcher = world.dispatcher().start().await;
         let ignored = [
-            "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "TRAP", "XFSZ", "STKFLT", "RTMIN", "RTMAX",
+            "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "TRAP", "XFSZ", "STKFLT", "34", "64",
         ];
         for signal in ignored {
             dispatcher.signal(signal).await;
