@@ -40,12 +40,13 @@ impl CliError {
     pub(crate) fn broker(error: &BrokerError, broker: &BrokerUrl) -> Self {
         match error {
             BrokerError::Mismatch(discrepancy) => Self::Broker(discrepancy.to_string()),
-            BrokerError::Unreachable(_) | BrokerError::Call { .. } | BrokerError::NoAnswer { .. } => {
-                Self::Broker(format!(
-                    "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user \
+            BrokerError::Unreachable(_)
+            | BrokerError::Call { .. }
+            | BrokerError::NoAnswer { .. }
+            | BrokerError::Lost { .. } => Self::Broker(format!(
+                "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user \
                      and vhost (HOOKLINE_AMQP_URL)"
-                ))
-            }
+            )),
         }
     }
 

@@ -152,6 +152,12 @@ impl Headers {
         self.0.is_empty()
     }
 
+    /// Bytes of all names and values, by and large.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        entries_size(&self.0)
+    }
+
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &HeaderValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
@@ -171,6 +177,26 @@ impl Headers {
             |name: &str| !name.starts_with("x-") && name != "CC" && name != "BCC" && !is_dropped(name);
         let kept = self.0.iter().filter(|(name, _)| stays(name));
         Self(kept.cloned().collect())
+    }
+}
+
+fn entries_size(entries: &[(String, HeaderValue)]) -> usize {
+    entries
+        .iter()
+        .map(|(name, value)| name.len() + value.size())
+        .sum()
+}
+
+impl HeaderValue {
+    fn size(&self) -> usize {
+        match self {
+            Self::ShortText(text) => text.len(),
+            Self::Text(bytes) | Self::Bytes(bytes) => bytes.len(),
+            Self::Array(values) => values.iter().map(Self::size).sum(),
+            Self::Table(entries) => entries_size(entries),
+            // At most eight bytes and what says of which type they are.
+            _ => 9,
+        }
     }
 }
 

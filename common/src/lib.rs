@@ -1,6 +1,6 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], `telemetry` and `shutdown`.
+//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `telemetry` and `shutdown`.
 
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
@@ -18,8 +18,10 @@ pub mod envelope; // the request body around untouched data
 pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
 pub mod retry_after; // when a receiver asks to be tried later
+pub mod duration; // how people write times
 pub mod schedule; // what comes after an attempt
 pub mod record; // what the log keeps of it
+pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
 
 #[cfg(feature = "service")]

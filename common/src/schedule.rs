@@ -136,7 +136,7 @@ impl FromStr for RetrySchedule {
     /// Comma-separated durations: `1m,5m,30m`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const ALLOWED: &str = "1 to 20 comma-separated delays of whole seconds, 1s to 7d, like 1m,5m,30m";
-        let delay = |part: &str| crate::settings::parse::duration(part.trim()).and_then(Delay::from_duration);
+        let delay = |part: &str| crate::duration::parse(part.trim()).and_then(Delay::from_duration);
         let delays: Option<Vec<Delay>> = text.split(',').map(delay).collect();
         delays.and_then(Self::new).ok_or(ALLOWED)
     }

@@ -62,6 +62,7 @@ impl Namespace {
             Queue::Park(delay) => format!("{}.park.{}s", self.0, delay.as_seconds()),
             Queue::Failed => format!("{}.failed", self.0),
             Queue::Rejected => format!("{}.rejected", self.0),
+            Queue::Quarantine => format!("{}.quarantine", self.0),
             Queue::Attempts => format!("{}.attempts", self.0),
         }
     }
@@ -96,6 +97,9 @@ pub enum Queue {
     Failed,
     /// Messages that cannot be understood, or that crashed their consumers.
     Rejected,
+    /// Messages that came back unfinished several times: handled one at a time, so that the one that crashes its consumer
+    /// is told from its neighbours.
+    Quarantine,
     /// The stream of attempt records.
     Attempts,
 }
@@ -150,6 +154,7 @@ impl Topology {
             Queue::Events,
             Queue::Deliveries,
             Queue::Due,
+            Queue::Quarantine,
         ];
         let queues = fixed
             .into_iter()
@@ -198,7 +203,7 @@ fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument
         ]
     };
     match queue {
-        Queue::Events | Queue::Deliveries | Queue::Due => {
+        Queue::Events | Queue::Deliveries | Queue::Due | Queue::Quarantine => {
             let mut arguments = quorum(DELIVERY_LIMIT);
             arguments.extend(dead_letters_to(Queue::Rejected));
             arguments
@@ -240,6 +245,7 @@ mod tests {
                 "hookline.events",
                 "hookline.deliveries",
                 "hookline.due",
+                "hookline.quarantine",
                 "hookline.retry.60s",
                 "hookline.retry.300s",
                 "hookline.retry.1800s",

@@ -1,7 +1,7 @@
 //! The dispatcher: stateless; consume, sign, POST, settle. Read downwards, the modules follow a delivery.
 
 pub mod settings; // what an operator can set
-pub mod registry; // which endpoints a company has
+pub mod endpoints; // which endpoints a company has
 pub mod intake; // messages come in
 pub mod gate; // how many attempts begin at once
 pub mod route; // what each asks for
@@ -9,6 +9,7 @@ pub mod lane; // whose turn it is
 pub mod deliver; // the way through all of this
 pub mod request; // the signed request
 pub mod client; // the only socket to customers
+pub mod descriptors; // how many of them there can be
 pub mod attempt; // one try, and what became of it
 pub mod settle; // confirm, record, acknowledge
 pub mod meters; // what is counted
@@ -22,6 +23,7 @@ use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_common::topology::Topology;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -29,13 +31,13 @@ use tracing::{info, warn};
 
 use crate::client::{Client, Resolver, TlsSetupError};
 use crate::deliver::{Deliverer, Parts};
+use crate::endpoints::Endpoints;
+use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
 use crate::gate::Gate;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::lane::Bounds;
 use crate::meters::Meters;
-use crate::registry::Registry;
-use crate::registry::file::{EndpointsFile, UnusableFile};
 use crate::settings::Settings;
 use crate::settle::{Acks, Recorder, Settler, Source};
 
@@ -76,7 +78,6 @@ impl RunError {
 pub struct Dispatcher {
     settings: Settings,
     telemetry: Arc<Telemetry>,
-    registry: Arc<Registry>,
     endpoints_file: EndpointsFile,
     client: Client,
 }
@@ -87,21 +88,21 @@ impl Dispatcher {
     /// # Errors
     /// [`RunError`] when something is missing.
     pub fn prepare(settings: Settings, telemetry: Telemetry) -> Result<Self, RunError> {
-        let registry = Arc::new(Registry::default());
-        let (path, policy) = (settings.endpoints_file.clone(), settings.policy.clone());
-        let endpoints_file = EndpointsFile::load(
-            path,
-            settings.default_format,
-            policy.clone(),
-            Arc::clone(&registry),
-        )?;
+        let policy = settings.policy.clone();
+        let endpoints_file = EndpointsFile::load(FileSettings {
+            path: settings.endpoints_file.clone(),
+            default_format: settings.default_format,
+            policy: policy.clone(),
+            allow_none: settings.allow_no_endpoints,
+            grace: settings.unknown_grace,
+        })?;
         let resolver = Resolver::from_system().map_err(|error| RunError::Resolver(error.to_string()))?;
-        let (ca_pem, idle) = (settings.ca_pem.as_deref(), settings.endpoint_concurrency);
-        let client = Client::new(policy, resolver, ca_pem, settings.request_timeout, idle)?;
+        let max_connections = client::max_connections(descriptors::limit());
+        let (ca_pem, timeout) = (settings.ca_pem.as_deref(), settings.request_timeout);
+        let client = Client::new(policy, resolver, ca_pem, timeout, max_connections)?;
         Ok(Self {
             settings,
             telemetry: Arc::new(telemetry),
-            registry,
             endpoints_file,
             client,
         })
@@ -115,7 +116,6 @@ impl Dispatcher {
         let Self {
             settings,
             telemetry,
-            registry,
             endpoints_file,
             client,
         } = self;
@@ -125,7 +125,7 @@ impl Dispatcher {
         }
         let acks = Arc::new(Acks::default());
         let topology = Topology::whole(&broker.namespace, schedule);
-        let publisher = Publisher::start(broker.link("hookline-dispatcher publish"), topology);
+        let publisher = Publisher::start_as_keeper(broker.link("hookline-dispatcher publish"), topology);
         let health = Health {
             publisher: publisher.clone(),
             acks: Arc::clone(&acks),
@@ -133,9 +133,10 @@ impl Dispatcher {
             telemetry: Arc::clone(&telemetry),
         };
         let serving = tokio::spawn(health::serve(listener, health));
-        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone()));
+        let endpoints = endpoints_file.endpoints();
+        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone(), Arc::new(Notify::new())));
 
-        let mut work = Work::new(&settings, registry, client, Arc::clone(&acks), publisher.clone());
+        let mut work = Work::new(&settings, endpoints, client, Arc::clone(&acks), publisher.clone());
         let ended = tokio::select! {
             () = work.consume(&settings, &publisher, &shutdown) => Ok(()),
             error = publisher.broken() => Err(RunError::Broker(error)),
@@ -165,7 +166,7 @@ struct Work {
 impl Work {
     fn new(
         settings: &Settings,
-        registry: Arc<Registry>,
+        endpoints: Arc<dyn Endpoints>,
         client: Client,
         acks: Arc<Acks>,
         publisher: Publisher,
@@ -176,7 +177,7 @@ impl Work {
             .records
             .then(|| Recorder::start(publisher.clone(), namespace, Arc::clone(&acks), &recording));
         let deliverer = Arc::new(Deliverer::new(Parts {
-            registry,
+            endpoints,
             client,
             acks: Arc::clone(&acks),
             settler: Settler::new(publisher, namespace.clone(), Arc::clone(&acks), recorder),

@@ -53,6 +53,7 @@ async fn run(settings: Settings) -> Result<(), (u8, String)> {
     let telemetry =
         Telemetry::start(&settings.telemetry, "hookline-dispatcher").map_err(|error| failed(&error))?;
     let shutdown = Shutdown::on_signals().map_err(|error| failed(&error))?;
+    hookline_dispatcher::descriptors::raise_limit();
     let address = settings.http_addr;
     let dispatcher = Dispatcher::prepare(settings, telemetry)
         .map_err(|error| (if error.is_about_settings() { 2 } else { 1 }, error.to_string()))?;

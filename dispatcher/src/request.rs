@@ -1,10 +1,13 @@
-//! Step 3: endpoint, event and clock → the signed request. Pure: what is built here is what is sent.
+//! Step 4: endpoint, event and clock → the signed request. Pure: what is built here is what is sent.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use hookline_common::delivery::Delivery;
 use hookline_common::endpoint::{Endpoint, Format};
 use hookline_common::envelope;
 use hookline_common::guard::{Policy, Refusal};
+use hookline_common::record::HeaderList;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
@@ -119,19 +122,82 @@ pub fn shown_url(url: &str) -> String {
     url.into()
 }
 
-/// The request's headers as the log may keep them: without signatures, and without the values of the endpoint's own.
+/// The headers of the request that [`build`] makes, as the log may keep them: without signatures, and without the values of
+/// the endpoint's own.
 #[must_use]
-pub fn loggable(headers: &HeaderMap) -> Vec<(String, String)> {
-    let kept = headers
-        .iter()
-        .filter(|(name, _)| **name != WEBHOOK_SIGNATURE && **name != MEEVA_SIGNATURE);
-    kept.map(|(name, value)| {
-        let value = if value.is_sensitive() {
-            "***"
-        } else {
-            value.to_str().unwrap_or_default()
+pub fn recorded_headers<'a>(
+    headers: &'a HeaderMap,
+    delivery: &'a Delivery,
+    timestamp: i64,
+) -> HeaderList<'a> {
+    let of_this_attempt: [(&str, Cow<'_, str>); 3] = [
+        (WEBHOOK_ID.as_str(), delivery.event.id.as_str().into()),
+        (WEBHOOK_TIMESTAMP.as_str(), timestamp.to_string().into()),
+        (WEBHOOK_ATTEMPT.as_str(), delivery.attempt.to_string().into()),
+    ];
+    let mut kept = Vec::with_capacity(headers.keys_len() + of_this_attempt.len());
+    for name in headers.keys() {
+        let value = headers.get(name).filter(|value| !value.is_sensitive());
+        let value = value.map_or("***", |value| value.to_str().unwrap_or_default());
+        kept.push((name.as_str(), value.into()));
+    }
+    kept.extend(of_this_attempt);
+    HeaderList(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use hookline_common::delivery::{PassThrough, Unrouted};
+    use hookline_common::endpoints_file::parse;
+    use hookline_common::event::{CreatedAt, Data, Event};
+    use hookline_common::ids::{CompanyId, EventId, EventType};
+    use hookline_common::settings::Environment;
+    use hookline_common::trace_context::TraceContext;
+
+    const FILE: &str = r#"
+        [[endpoint]]
+        id = "ep_crm"
+        company = "acme"
+        url = "https://crm.example.com/hooks"
+        secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+        headers = { "x-team" = "crm", "authorization" = "Bearer s3cret" }
+    "#;
+
+    #[test]
+    fn what_is_recorded_is_what_was_sent_without_signatures_and_static_values() {
+        let endpoint = parse(FILE, Format::Meeva, &Environment).unwrap().remove(0);
+        let Destination::Allowed { uri, headers } = Destination::new(&endpoint, &Policy::default()) else {
+            panic!("the URL is allowed");
         };
-        (name.to_string(), value.to_owned())
-    })
-    .collect()
+        let event = Event {
+            id: EventId::new(),
+            company: CompanyId::parse("acme").unwrap(),
+            event_type: EventType::parse("booking.created").unwrap(),
+            created_at: CreatedAt::from_seconds(1_700_000_000).unwrap(),
+            data: Data::new(Bytes::from_static(b"{}")).unwrap(),
+            trace: TraceContext::default(),
+        };
+        let unrouted = Unrouted {
+            event,
+            pass_through: PassThrough::default(),
+        };
+        let delivery = Delivery::first(unrouted, endpoint.id.clone());
+        let request = build(&uri, &headers, &endpoint, &delivery, 1_700_000_001);
+        let mut recorded = recorded_headers(&headers, &delivery, 1_700_000_001).0;
+        recorded.sort();
+        let mut sent: Vec<(&str, Cow<'_, str>)> = request
+            .headers()
+            .iter()
+            .filter(|(name, _)| **name != WEBHOOK_SIGNATURE && **name != MEEVA_SIGNATURE)
+            .map(|(name, value)| match value.is_sensitive() {
+                true => (name.as_str(), "***".into()),
+                false => (name.as_str(), value.to_str().unwrap().into()),
+            })
+            .collect();
+        sent.sort();
+        assert_eq!(recorded, sent);
+        assert_eq!(sent.iter().filter(|(_, value)| value == "***").count(), 2);
+    }
 }

@@ -1,4 +1,4 @@
-//! What a message of a working queue asks for, given the endpoints there are. Pure.
+//! Step 2: what a message of a working queue asks for, given the endpoints of its company. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,92 +9,82 @@ use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use jiff::Timestamp;
 
-use crate::registry::{Matching, Registered, Registry};
-use crate::settle::{Replacements, Source};
+use crate::endpoints::{Lookup, Matching, Registered};
+use crate::queues::Working;
 
-/// Returns to the queue from which on a message is handled alone: one of those that came back is what crashes us.
-const SUSPICIOUS_RETURNS: u32 = 3;
-/// Returns at which a message is taken for the one that crashes us.
-const MOST_RETURNS: u32 = 20;
-
-/// What is to be done with a message.
+/// What is to be done for a piece of work.
 pub enum Step {
-    /// It is over: put these in its place.
-    Settle(Replacements),
-    /// Its endpoint is gone: say so in the log, and it is over.
-    Discard(Delivery),
+    /// Nobody wants the event: it is over.
+    Nobody,
+    /// Several endpoints want the event: a delivery to each.
+    FanOut(Unrouted, Vec<Arc<Registered>>),
     /// Make an attempt.
     Attempt(Delivery, Arc<Registered>),
-    /// Nobody can understand it.
-    Reject(Rejection),
+    /// Its endpoints, or its endpoint, cannot be found yet: set it aside.
+    Park(Work, Delay),
+    /// Its endpoint is switched off: it becomes a dead letter.
+    Fail(Delivery, DeadLetterCause),
+    /// Its endpoint is gone: say so in the log, and it is over.
+    Discard(Delivery),
 }
 
-/// Whether a message came back so often that it must be handled apart from others.
-#[must_use]
-pub fn is_suspicious(returned: u32) -> bool {
-    returned >= SUSPICIOUS_RETURNS
-}
-
-/// Decides what to do with a message that came back `returned` times.
-#[must_use]
-pub fn step(
-    registry: &Registry,
-    source: Source,
-    message: &Message,
-    returned: u32,
-    unknown_grace: Duration,
-    now: Timestamp,
-) -> Step {
-    if returned >= MOST_RETURNS {
-        return Step::Reject(Rejection::CrashesConsumer);
+/// Reads a message as what its queue holds.
+///
+/// # Errors
+/// [`Rejection`] when nobody can understand it.
+pub fn read(queue: Working, message: &Message) -> Result<Work, Rejection> {
+    match queue {
+        // Whoever publishes there does not decide how a delivery goes on.
+        Working::Events => message::read_event(message).map(Work::Route),
+        Working::Deliveries | Working::Due | Working::Quarantine => message::read_work(message),
     }
-    let work = match source {
-        Source::Events => message::read_event(message).map(Work::Route),
-        Source::Deliveries | Source::Due => message::read_work(message),
-    };
+}
+
+/// Decides what to do, given what is known of the company's endpoints. An endpoint that was not found for `unknown_grace`
+/// is gone.
+#[must_use]
+pub fn step(work: Work, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
     match work {
-        Ok(Work::Route(unrouted)) => route(registry, unrouted, now),
-        Ok(Work::Deliver(delivery)) => deliver(registry, delivery, unknown_grace, now),
-        Err(rejection) => Step::Reject(rejection),
+        Work::Route(unrouted) => route(unrouted, endpoints, now),
+        Work::Deliver(delivery) => deliver(delivery, endpoints, unknown_grace, now),
     }
 }
 
 /// One endpoint is served without a further hop; several get a message each, so that each goes its own way.
-fn route(registry: &Registry, unrouted: Unrouted, now: Timestamp) -> Step {
-    match registry.matching(&unrouted.event.company, &unrouted.event.event_type) {
-        Matching::None => Step::Settle(Vec::new()),
+fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
+    let Lookup::Known(endpoints) = endpoints else {
+        let delay = unknown_delay(unrouted.pass_through.parked);
+        return Step::Park(Work::Route(unrouted), delay);
+    };
+    match endpoints.matching(&unrouted.event.event_type) {
+        Matching::None => Step::Nobody,
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
             attempt_or_fail(delivery, endpoint, now)
         }
-        Matching::Many(endpoints) => {
-            let first = |endpoint: Arc<Registered>| {
-                let delivery = Delivery::first(unrouted.clone(), endpoint.endpoint.id.clone());
-                (Queue::Deliveries, message::write_delivery(&delivery))
-            };
-            Step::Settle(endpoints.into_iter().map(first).collect())
-        }
+        Matching::Many(endpoints) => Step::FanOut(unrouted, endpoints),
     }
 }
 
-fn deliver(registry: &Registry, mut delivery: Delivery, unknown_grace: Duration, now: Timestamp) -> Step {
-    if let Some(endpoint) = registry.find(&delivery.event.company, &delivery.endpoint) {
+fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
+    let found = match endpoints {
+        Lookup::Known(endpoints) => endpoints.find(&delivery.endpoint),
+        Lookup::NotYet => None,
+    };
+    if let Some(endpoint) = found {
         delivery.pass_through.unknown_since = None;
         return attempt_or_fail(delivery, endpoint, now);
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
     // A time in the future would let it wait for ever.
-    let since = delivery
-        .pass_through
-        .unknown_since
-        .map_or(now, |since| since.min(now));
+    let since = delivery.pass_through.unknown_since.map_or(now, |since| since.min(now));
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if waited >= unknown_grace {
+    if waited >= unknown_grace && matches!(endpoints, Lookup::Known(_)) {
         return Step::Discard(delivery);
     }
-    let delay = PARK_DELAYS[usize::from(delivery.pass_through.parked > 0)];
-    Step::Settle(vec![parked(Work::Deliver(delivery), delay)])
+    let delay = unknown_delay(delivery.pass_through.parked);
+    Step::Park(Work::Deliver(delivery), delay)
 }
 
 /// A disabled endpoint gets nothing but test events; what else there is for it goes to the dead letters.
@@ -102,20 +92,33 @@ fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp
     if !endpoint.endpoint.disabled || delivery.origin == Origin::Test {
         return Step::Attempt(delivery, endpoint);
     }
-    let failure = DeadLetterCause {
+    let cause = DeadLetterCause {
         failed_at: now,
         reason: DeadLetterReason::EndpointDisabled,
         last_outcome: None,
         last_status: None,
     };
-    Step::Settle(vec![(Queue::Failed, message::write_failed(&delivery, &failure))])
+    Step::Fail(delivery, cause)
+}
+
+/// How long to wait for endpoints that are not known: registries agree within seconds, or not for minutes.
+fn unknown_delay(parked: u32) -> Delay {
+    let [first, .., _] = PARK_DELAYS;
+    let later = PARK_DELAYS.iter().find(|delay| delay.as_seconds() >= 8);
+    if parked == 0 { first } else { later.copied().unwrap_or(first) }
+}
+
+/// A first attempt for one of an event's endpoints, as it goes to its own queue.
+#[must_use]
+pub fn fanned_out(unrouted: &Unrouted, endpoint: &Registered) -> (Queue, Message) {
+    let delivery = Delivery::first(unrouted.clone(), endpoint.endpoint.id.clone());
+    (Queue::Deliveries, message::write_delivery(&delivery))
 }
 
 /// `work` set aside for `delay`, one time more.
 #[must_use]
 pub fn parked(mut work: Work, delay: Delay) -> (Queue, Message) {
-    let (Work::Route(Unrouted { pass_through, .. }) | Work::Deliver(Delivery { pass_through, .. })) =
-        &mut work;
+    let (Work::Route(Unrouted { pass_through, .. }) | Work::Deliver(Delivery { pass_through, .. })) = &mut work;
     pass_through.parked = pass_through.parked.saturating_add(1);
     (Queue::Park(delay), message::write_work(&work))
 }

@@ -8,7 +8,9 @@ use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{BrokerSettings, Faults, Reader, SettingSource, Variable, parse};
+use hookline_common::settings::{
+    BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
+};
 use hookline_common::telemetry::TelemetrySettings;
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
@@ -17,6 +19,7 @@ pub const VARIABLES: &[Variable] = &[
     var::AMQP_CA_FILE,
     var::NAMESPACE,
     var::ENDPOINTS_FILE,
+    var::ALLOW_NO_ENDPOINTS,
     var::RETRY_SCHEDULE,
     var::REQUEST_TIMEOUT,
     var::ALLOW_HTTP,
@@ -42,6 +45,8 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The endpoints file.
     pub endpoints_file: PathBuf,
+    /// Whether the file may be without endpoints at start.
+    pub allow_no_endpoints: bool,
     /// Format of endpoints that name none.
     pub default_format: Format,
     /// Where requests may go.
@@ -96,8 +101,9 @@ impl Settings {
                 "must be the path of a TOML file with the endpoints",
             );
         }
+        let allow_no_endpoints = r.read(&var::ALLOW_NO_ENDPOINTS, parse::boolean);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
-        let policy = Policy::read(r);
+        let policy = read_policy(r);
         let ca_pem = r.read_file(&var::CA_FILE);
         let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
@@ -121,6 +127,7 @@ impl Settings {
             Some(Self {
                 broker: broker?,
                 endpoints_file: endpoints_file?,
+                allow_no_endpoints: allow_no_endpoints?,
                 default_format: default_format?,
                 policy: policy?,
                 ca_pem,
@@ -138,6 +145,6 @@ impl Settings {
     }
 }
 
-fn read_number(reader: &mut Reader<'_>, variable: &Variable, most: u64) -> Option<u64> {
-    reader.read(variable, |text| parse::number_within(text, 1, most))
+fn read_number(reader: &mut Reader<'_>, variable: &Variable, max: u64) -> Option<u64> {
+    reader.read(variable, |text| parse::number_within(text, 1, max))
 }

@@ -33,7 +33,7 @@ impl ConnectError {
             PublishFault::Final { error, .. } => Some(error),
             PublishFault::Late { last, .. } => last,
             // Nothing was published yet.
-            PublishFault::Unroutable { .. } => None,
+            PublishFault::Unroutable { .. } | PublishFault::Refused { .. } => None,
         };
         match cause.as_deref().and_then(discrepancy) {
             Some(discrepancy) => Self::Topology(discrepancy.clone()),
@@ -45,7 +45,8 @@ impl ConnectError {
     }
 }
 
-/// Why an event is not known to be stored. Whatever it was: publish the same [`Event`] again, until it is.
+/// Why an event is not known to be stored. Whatever it was, unless the broker refuses the event for good: publish the same
+/// [`Event`] again, until it is.
 /// Its id stays the same, so receivers recognise what reached them twice.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -101,6 +102,19 @@ pub enum PublishError {
         /// The exchange that led nowhere.
         exchange: String,
     },
+    /// The broker refuses this very event however often it is published: it is larger than the broker takes, for one.
+    #[error(
+        "event {event} was not confirmed: the broker refuses it for good ({cause}); send less data, or raise the \
+         broker's max_message_size"
+    )]
+    Refused {
+        /// The event.
+        event: EventId,
+        /// Whether it was sent before, without an answer.
+        maybe_stored: bool,
+        /// The broker's own words.
+        cause: Arc<BrokerError>,
+    },
     /// An object stands on the broker with other arguments than ours: nothing more is published until a
     /// person has mended it and the producer is made anew.
     #[error("event {event} was not confirmed: {cause}")]
@@ -126,6 +140,11 @@ impl PublishError {
                 event,
                 maybe_stored,
                 exchange,
+            },
+            PublishFault::Refused { maybe_stored, error } => Self::Refused {
+                event,
+                maybe_stored,
+                cause: error,
             },
             PublishFault::Late {
                 maybe_stored: true,
@@ -159,6 +178,7 @@ impl PublishError {
             | Self::NotStored { event, .. }
             | Self::Unconfirmed { event, .. }
             | Self::Unroutable { event, .. }
+            | Self::Refused { event, .. }
             | Self::Broken { event, .. } => event,
         }
     }
@@ -169,7 +189,9 @@ impl PublishError {
     pub fn may_be_stored(&self) -> bool {
         match self {
             Self::Unconfirmed { .. } => true,
-            Self::Unroutable { maybe_stored, .. } | Self::Broken { maybe_stored, .. } => *maybe_stored,
+            Self::Unroutable { maybe_stored, .. }
+            | Self::Refused { maybe_stored, .. }
+            | Self::Broken { maybe_stored, .. } => *maybe_stored,
             Self::Busy { .. } | Self::NotStored { .. } => false,
         }
     }
@@ -179,7 +201,7 @@ fn discrepancy(error: &BrokerError) -> Option<&Discrepancy> {
     match error {
         BrokerError::Mismatch(discrepancy) => Some(discrepancy),
         BrokerError::Unreachable(error) => discrepancy(error),
-        BrokerError::Call { .. } | BrokerError::NoAnswer { .. } => None,
+        BrokerError::Call { .. } | BrokerError::NoAnswer { .. } | BrokerError::Lost { .. } => None,
     }
 }
 

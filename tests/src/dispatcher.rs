@@ -39,6 +39,8 @@ impl<'a> Setup<'a> {
                 "HOOKLINE_ENDPOINTS_FILE",
                 world.endpoints_file().display().to_string(),
             ),
+            // Most scenarios that need no endpoint are about something else.
+            ("HOOKLINE_ALLOW_NO_ENDPOINTS", "true".to_owned()),
             ("HOOKLINE_HTTP_ADDR", format!("127.0.0.1:{port}")),
             ("HOOKLINE_ALLOW_HTTP", "true".to_owned()),
             ("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),

@@ -40,6 +40,7 @@ impl Embedded {
                 "HOOKLINE_ENDPOINTS_FILE",
                 world.endpoints_file().display().to_string(),
             ),
+            ("HOOKLINE_ALLOW_NO_ENDPOINTS", "true".to_owned()),
             ("HOOKLINE_ALLOW_HTTP", "true".to_owned()),
             ("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),
             ("HOOKLINE_RETRY_SCHEDULE", "1s,2s,3s".to_owned()),

@@ -47,6 +47,14 @@ impl PrivateBroker {
         self.run(&["kill", &self.port]).await;
     }
 
+    /// Has it evaluate an Erlang expression, and returns what that came to.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn evaluate(&self, expression: &str) -> String {
+        self.run(&["ctl", &self.port, "eval", expression]).await
+    }
+
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
         self.run(&["stop", &self.port]).await;

@@ -61,6 +61,20 @@ impl Services {
         self.list("exchanges", prefix).await
     }
 
+    /// Whether anything is bound to an exchange, which may be missing.
+    ///
+    /// # Panics
+    /// When the broker's answer is no JSON list.
+    pub async fn is_bound(&self, exchange: &str) -> bool {
+        let mut url = self.management.clone();
+        url.set_path(&format!("/api/exchanges/%2F/{exchange}/bindings/source"));
+        let page = http::get(&url).await.ok();
+        page.filter(|page| page.status == 200).is_some_and(|page| {
+            let all: Vec<Value> = serde_json::from_str(&page.body).expect("a JSON list");
+            !all.is_empty()
+        })
+    }
+
     /// Without statistics, which lag by seconds: what exists is known at once.
     async fn list(&self, what: &str, prefix: &str) -> Vec<Value> {
         let mut url = self.management.clone();

@@ -1,14 +1,17 @@
-//! A link to the broker that a test may cut: it passes bytes on, resets connections, or goes silent on them.
+//! A link to the broker that a test may cut: it passes bytes on, as fast as it may, resets connections, or goes silent on
+//! them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// What becomes of connections, which are counted from 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,9 +22,36 @@ struct State {
     silent_up_to: usize,
 }
 
+/// How many bytes a second all connections together may carry to the broker; 0 for any number.
+#[derive(Default)]
+struct Rate {
+    bytes_per_second: AtomicU64,
+    free_at: Mutex<Option<Instant>>,
+}
+
+impl Rate {
+    /// Waits until `bytes` have had the time that they need.
+    async fn carry(&self, bytes: usize) {
+        let rate = self.bytes_per_second.load(Ordering::Relaxed);
+        if rate == 0 {
+            return;
+        }
+        let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
+        let done_at = {
+            let mut free_at = self.free_at.lock().unwrap();
+            let now = Instant::now();
+            let done_at = free_at.map_or(now, |free_at| free_at.max(now)) + takes;
+            *free_at = Some(done_at);
+            done_at
+        };
+        sleep_until(done_at).await;
+    }
+}
+
 /// The link.
 pub struct Wire {
     address: SocketAddr,
+    rate: Arc<Rate>,
     state: watch::Sender<State>,
     accepted: Arc<AtomicUsize>,
     given_up: Arc<AtomicUsize>,
@@ -44,6 +74,8 @@ impl Wire {
         let accepted = Arc::new(AtomicUsize::new(0));
         let given_up = Arc::new(AtomicUsize::new(0));
         let (counter, gone) = (Arc::clone(&accepted), Arc::clone(&given_up));
+        let rate = Arc::new(Rate::default());
+        let shared_rate = Arc::clone(&rate);
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let number = counter.fetch_add(1, Ordering::Relaxed) + 1;
@@ -51,6 +83,7 @@ impl Wire {
                     number,
                     near,
                     target.clone(),
+                    Arc::clone(&shared_rate),
                     watched.clone(),
                     Arc::clone(&gone),
                 ));
@@ -58,6 +91,7 @@ impl Wire {
         });
         Self {
             address,
+            rate,
             state,
             accepted,
             given_up,
@@ -75,6 +109,13 @@ impl Wire {
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(self.address.port())).expect("a port");
         url.to_string()
+    }
+
+    /// Carries no more than this to the broker, over all connections; what the broker sends passes as it comes.
+    pub fn limit(&self, bytes_per_second: u64) {
+        self.rate
+            .bytes_per_second
+            .store(bytes_per_second, Ordering::Relaxed);
     }
 
     /// Resets every connection, and every new one until [`Wire::restore`].
@@ -116,6 +157,7 @@ async fn carry(
     number: usize,
     near: TcpStream,
     target: String,
+    rate: Arc<Rate>,
     state: watch::Receiver<State>,
     given_up: Arc<AtomicUsize>,
 ) {
@@ -132,8 +174,8 @@ async fn carry(
     let (mut from_far, mut to_far) = far.into_split();
     {
         let is_silent = || state.borrow().silent_up_to >= number;
-        let there = pump(&mut from_near, &mut to_far, is_silent, || {});
-        let back = pump(&mut from_far, &mut to_near, is_silent, || {
+        let there = pump(&mut from_near, &mut to_far, Some(&rate), is_silent, || {});
+        let back = pump(&mut from_far, &mut to_near, None, is_silent, || {
             given_up.fetch_add(1, Ordering::Relaxed);
         });
         let mut watched = state.clone();
@@ -159,6 +201,7 @@ fn reset(stream: &TcpStream) {
 async fn pump(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
+    rate: Option<&Rate>,
     is_silent: impl Fn() -> bool,
     ended: impl FnOnce(),
 ) {
@@ -173,6 +216,9 @@ async fn pump(
             continue;
         }
         let Ok(read @ 1..) = read else { return };
+        if let Some(rate) = rate {
+            rate.carry(read).await;
+        }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

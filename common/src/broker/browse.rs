@@ -29,7 +29,7 @@ use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connect::{LinkSettings, in_time, open, open_channel};
-use super::declare::{QueueDepth, depth_on};
+use super::depth::{QueueDepth, depth_on};
 use super::error::BrokerError;
 use super::wire;
 use crate::message::Message;
@@ -215,11 +215,12 @@ impl Browser {
         Ok(())
     }
 
-    /// Returns when the broker has seen every acknowledgement so far: those on their way are lost with the connection.
+    /// Makes sure of every acknowledgement so far: returns when the broker has seen them. Those on their way are lost with
+    /// the connection.
     ///
     /// # Errors
     /// [`BrokerError`] when it does not answer.
-    pub async fn is_seen(&self) -> Result<(), BrokerError> {
+    pub async fn flush_acks(&self) -> Result<(), BrokerError> {
         for channel in &self.channels {
             // Any call with an answer does. This one would only touch consumers that are yet to come, which set their own.
             let answered = channel.basic_qos(self.window, BasicQosOptions::default());

@@ -1,17 +1,22 @@
 //! One connection: opened once, with a deadline for every call on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::tcp::OwnedTLSConfig;
+use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connect as _, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use super::error::BrokerError;
+use super::stats::BrokerStats;
 use super::url::BrokerUrl;
 
-/// How long any one call may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long any one call may take. A broker that fails over to another node answers within a few seconds.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the broker may take to say goodbye. It matters to nobody's messages, and a program that ends waits for it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where and as whom to connect.
 #[derive(Debug, Clone)]
@@ -22,6 +27,20 @@ pub struct LinkSettings {
     pub ca_pem: Option<String>,
     /// The connection's name in the broker's own tools and logs, and in ours.
     pub name: String,
+    /// The largest frame, in bytes; the broker's own limit where there is none. The client library reserves 16 of them
+    /// for each direction.
+    pub max_frame: Option<u32>,
+    /// Where reconnects and refusals are counted.
+    pub stats: Arc<BrokerStats>,
+}
+
+impl LinkSettings {
+    /// The same, counted together with every other link that is given these `stats`.
+    #[must_use]
+    pub fn counting_in(mut self, stats: &Arc<BrokerStats>) -> Self {
+        self.stats = Arc::clone(stats);
+        self
+    }
 }
 
 /// Opens a connection, once.
@@ -31,7 +50,12 @@ pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerEr
         drop(rustls::crypto::ring::default_provider().install_default());
     }
     let mut uri: AMQPUri = settings.url.to_uri();
-    uri.query.connection_timeout.get_or_insert(10_000);
+    uri.query
+        .connection_timeout
+        .get_or_insert(CALL_TIMEOUT.as_millis() as u64);
+    if let Some(max_frame) = settings.max_frame {
+        uri.query.frame_max = Some(max_frame);
+    }
     let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
     let tls = OwnedTLSConfig {
         identity: None,
@@ -65,8 +89,13 @@ pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, Bro
 pub(super) async fn close(connection: &Connection) {
     if connection.status().connected() {
         let polite = connection.close(200, "done".into());
-        if let Ok(Err(error)) = timeout(Duration::from_secs(2), polite).await {
+        if let Ok(Err(error)) = timeout(CLOSE_TIMEOUT, polite).await {
             tracing::debug!(%error, "closing the broker connection");
         }
     }
+}
+
+/// Names of ours are shorter than AMQP's 255 bytes by construction.
+pub(super) fn short(text: &str) -> ShortString {
+    ShortString::try_new(text).unwrap_or_default()
 }

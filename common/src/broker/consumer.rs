@@ -1,18 +1,27 @@
 //! Taking messages from queues, and acknowledging them, over a connection that comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
+    BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
+use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open_channel};
 use super::error::BrokerError;
 use super::link::{Established, Link, NoLink, Prepare};
 use super::wire;
 use crate::message::Message;
+
+/// How long a broker that is asked for no more messages, or for its last word on acknowledgements, may take. Both are
+/// asked at the end of a process, which a silent broker must not hold up: what it did not see, it gives out again.
+const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Consumes over a connection of its own, apart from any that publishes: a broker in alarm stalls whole connections.
 /// Clones share it.
@@ -53,37 +62,7 @@ impl Consumer {
     /// # Errors
     /// [`BrokerError`] when the queue is missing or the connection went meanwhile; the connection is made anew then.
     pub async fn subscribe(&self, queue: &str, prefetch: u16) -> Result<Subscription, BrokerError> {
-        self.take_up(self.link.up(None).await, queue, prefetch).await
-    }
-
-    /// As [`Consumer::subscribe`], but gives up when the first try to connect fails.
-    ///
-    /// # Errors
-    /// [`BrokerError`] of that try, or as [`Consumer::subscribe`].
-    pub async fn subscribe_at_first_try(
-        &self,
-        queue: &str,
-        prefetch: u16,
-    ) -> Result<Subscription, BrokerError> {
-        self.take_up(self.link.up_at_first_try().await, queue, prefetch)
-            .await
-    }
-
-    async fn take_up(
-        &self,
-        link: Result<Arc<Established<()>>, NoLink>,
-        queue: &str,
-        prefetch: u16,
-    ) -> Result<Subscription, BrokerError> {
-        let established = link.map_err(|no_link| {
-            let (NoLink::Late(Some(error)) | NoLink::Final(error)) = no_link else {
-                return BrokerError::NoAnswer {
-                    what: "connecting",
-                    seconds: 0,
-                };
-            };
-            BrokerError::Unreachable(error)
-        })?;
+        let established = linked(self.link.up(None).await)?;
         let prefetch = if established.is_careful { 1 } else { prefetch };
         let subscribed = subscribe_on(&established, queue, prefetch).await;
         if subscribed.is_err() {
@@ -92,10 +71,41 @@ impl Consumer {
         subscribed
     }
 
+    /// As [`Consumer::subscribe`], but the broker sends nothing by itself: each message is asked for by
+    /// [`Subscription::get`].
+    ///
+    /// # Errors
+    /// As [`Consumer::subscribe`].
+    pub async fn subscribe_without_push(&self, queue: &str) -> Result<Subscription, BrokerError> {
+        let established = linked(self.link.up(None).await)?;
+        match open_channel(&established.connection).await {
+            Ok(channel) => Ok(Subscription {
+                queue: ShortString::try_new(queue).unwrap_or_default(),
+                prefetch: 0,
+                stream: None,
+                acker: Acker { channel, established },
+            }),
+            Err(error) => {
+                established.give_up();
+                Err(error)
+            }
+        }
+    }
+
     /// Closes the connection for good; what is unacknowledged goes back to its queues.
     pub async fn close(&self) {
         self.link.close().await;
     }
+}
+
+fn linked(link: Result<Arc<Established<()>>, NoLink>) -> Result<Arc<Established<()>>, BrokerError> {
+    link.map_err(|no_link| match no_link {
+        NoLink::Late(Some(error)) | NoLink::Final(error) => BrokerError::Unreachable(error),
+        NoLink::Late(None) => BrokerError::NoAnswer {
+            what: "connecting",
+            seconds: 0,
+        },
+    })
 }
 
 async fn subscribe_on(
@@ -104,20 +114,12 @@ async fn subscribe_on(
     prefetch: u16,
 ) -> Result<Subscription, BrokerError> {
     let channel = open_channel(&established.connection).await?;
-    in_time(
-        "setting the prefetch",
-        channel.basic_qos(prefetch, BasicQosOptions::default()),
-    )
-    .await?;
-    let consume = channel.basic_consume(
-        ShortString::try_new(queue).unwrap_or_default(),
-        ShortString::default(),
-        BasicConsumeOptions::default(),
-        FieldTable::default(),
-    );
-    let stream = in_time("consuming", consume).await?;
+    let queue = ShortString::try_new(queue).unwrap_or_default();
+    let stream = consume_on(&channel, &queue, prefetch).await?;
     Ok(Subscription {
-        stream,
+        queue,
+        prefetch,
+        stream: Some(stream),
         acker: Acker {
             channel,
             established: Arc::clone(established),
@@ -125,21 +127,42 @@ async fn subscribe_on(
     })
 }
 
-/// One queue being consumed, for as long as the connection lives.
+async fn consume_on(
+    channel: &Channel,
+    queue: &ShortString,
+    prefetch: u16,
+) -> Result<lapin::Consumer, BrokerError> {
+    let set = channel.basic_qos(prefetch, BasicQosOptions::default());
+    in_time("setting the prefetch", set).await?;
+    let consume = channel.basic_consume(
+        queue.clone(),
+        ShortString::default(),
+        BasicConsumeOptions::default(),
+        FieldTable::default(),
+    );
+    in_time("consuming", consume).await
+}
+
+/// One queue being consumed, for as long as the connection lives. Its delivery tags count up from 1, without gaps.
 pub struct Subscription {
-    stream: lapin::Consumer,
+    queue: ShortString,
+    prefetch: u16,
+    /// None while the broker is asked for nothing.
+    stream: Option<lapin::Consumer>,
     acker: Acker,
 }
 
 impl Subscription {
-    /// The next message, or `None` when the connection, the channel or the queue is gone.
+    /// The next message, or `None` when the connection, the channel or the queue is gone, or, after
+    /// [`Subscription::cancel`], when everything that was on its way has been handed out.
     pub async fn next(&mut self) -> Option<Incoming> {
         let established = &self.acker.established;
+        let stream = self.stream.as_mut()?;
         if established.is_gone() {
             return None;
         }
         let delivery = tokio::select! {
-            delivery = self.stream.next() => delivery,
+            delivery = stream.next() => delivery,
             () = established.ended() => None,
         };
         match delivery {
@@ -150,10 +173,26 @@ impl Subscription {
                 None
             }
             None => {
-                established.give_up();
+                self.stream = None;
                 None
             }
         }
+    }
+
+    /// Asks for one message; `None` where the queue has none ready.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection, the channel or the queue is gone.
+    pub async fn get(&self) -> Result<Option<Incoming>, BrokerError> {
+        let get = self
+            .acker
+            .channel
+            .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false });
+        let got = in_time("asking for a message", get).await;
+        if got.is_err() {
+            self.acker.established.give_up();
+        }
+        Ok(got?.map(|message| Incoming::from_broker(message.delivery)))
     }
 
     /// Whether messages are taken one at a time, because one could not be read at all.
@@ -162,26 +201,65 @@ impl Subscription {
         self.acker.established.is_careful
     }
 
+    /// Whether the connection that it lives on is gone.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.acker.is_void()
+    }
+
+    /// Says that the subscription is of no use any more, so that its connection is made anew.
+    pub fn give_up(&self) {
+        self.acker.established.give_up();
+    }
+
     /// What acknowledges this subscription's messages.
     #[must_use]
     pub fn acker(&self) -> Acker {
         self.acker.clone()
     }
 
-    /// Asks the broker for no more messages. Those unacknowledged stay ours until the connection ends.
+    /// Unacknowledged messages at most; 0 while the broker is asked for none.
+    #[must_use]
+    pub fn prefetch(&self) -> u16 {
+        if self.stream.is_some() { self.prefetch } else { 0 }
+    }
+
+    /// Asks the broker for no more messages. What was on its way is still handed out by [`Subscription::next`]; all that
+    /// is unacknowledged stays ours until the connection ends.
     pub async fn cancel(&self) {
+        let Some(stream) = &self.stream else { return };
         let cancel = self
             .acker
             .channel
-            .basic_cancel(self.stream.tag(), BasicCancelOptions::default());
-        if let Err(error) = in_time("cancelling a consumer", cancel).await {
-            tracing::debug!(%error, "a consumer could not be cancelled; the connection is given up");
+            .basic_cancel(stream.tag(), BasicCancelOptions::default());
+        let cancelled = timeout(LAST_WORD_TIMEOUT, cancel).await;
+        if !matches!(cancelled, Ok(Ok(()))) {
+            tracing::debug!("a consumer could not be cancelled; its connection is given up");
             self.acker.established.give_up();
+        }
+    }
+
+    /// Asks for messages again after [`Subscription::cancel`], once [`Subscription::next`] has handed out the last, with
+    /// at most `prefetch` of them unacknowledged. Tags go on counting.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection, the channel or the queue is gone.
+    pub async fn resume(&mut self, prefetch: u16) -> Result<(), BrokerError> {
+        match consume_on(&self.acker.channel, &self.queue, prefetch).await {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.prefetch = prefetch;
+                Ok(())
+            }
+            Err(error) => {
+                self.acker.established.give_up();
+                Err(error)
+            }
         }
     }
 }
 
-/// Acknowledges the messages of one subscription. Its tags mean nothing on any other.
+/// Acknowledges the messages of one subscription, or gives them back. Its tags mean nothing on any other.
 #[derive(Clone)]
 pub struct Acker {
     channel: Channel,
@@ -194,7 +272,7 @@ impl Acker {
     /// # Errors
     /// [`BrokerError`] when the connection is gone: the broker gives the messages to somebody again.
     pub async fn ack_each(&self, tags: Vec<u64>) -> Result<(), BrokerError> {
-        let sent = join_all(tags.into_iter().map(|tag| self.send(tag, false))).await;
+        let sent = join_all(tags.into_iter().map(|tag| self.ack(tag, false))).await;
         sent.into_iter().collect()
     }
 
@@ -203,34 +281,57 @@ impl Acker {
     /// # Errors
     /// As [`Acker::ack_each`].
     pub async fn ack_through(&self, tag: u64) -> Result<(), BrokerError> {
-        self.send(tag, true).await
+        self.ack(tag, true).await
+    }
+
+    /// Gives these messages back to their queue, for whoever asks next. RabbitMQ counts that as a return up to 4.2.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection is gone, and with it all that it held given back.
+    pub async fn give_back_each(&self, tags: Vec<u64>) -> Result<(), BrokerError> {
+        let sent = join_all(tags.into_iter().map(|tag| self.give_back(tag))).await;
+        sent.into_iter().collect()
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
-    async fn send(&self, tag: u64, multiple: bool) -> Result<(), BrokerError> {
-        let acked = in_time(
-            "acknowledging",
-            self.channel.basic_ack(tag, BasicAckOptions { multiple }),
-        )
-        .await;
-        if acked.is_err() {
+    async fn ack(&self, tag: u64, multiple: bool) -> Result<(), BrokerError> {
+        let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
+        self.giving_up(in_time("acknowledging", ack).await)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
+    async fn give_back(&self, tag: u64) -> Result<(), BrokerError> {
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        let nack = self.channel.basic_nack(tag, options);
+        self.giving_up(in_time("giving a message back", nack).await)
+    }
+
+    fn giving_up(&self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
+        if sent.is_err() {
             self.established.give_up();
         }
-        acked
+        sent
     }
 
     /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way
     /// when the channel closes.
     ///
     /// # Errors
-    /// As [`Acker::ack_each`].
-    pub async fn seen(&self) -> Result<(), BrokerError> {
+    /// [`BrokerError`] when it does not answer within a second.
+    pub async fn flush(&self) -> Result<(), BrokerError> {
+        const WHAT: &str = "acknowledging";
         // Any call with an answer does; this one changes nothing for a consumer that was cancelled.
-        let answered = in_time(
-            "acknowledging",
-            self.channel.basic_qos(1, BasicQosOptions::default()),
-        );
-        answered.await
+        let answered = self.channel.basic_qos(1, BasicQosOptions::default());
+        match timeout(LAST_WORD_TIMEOUT, answered).await {
+            Ok(answered) => answered.map_err(BrokerError::call(WHAT)),
+            Err(_) => Err(BrokerError::NoAnswer {
+                what: WHAT,
+                seconds: LAST_WORD_TIMEOUT.as_secs(),
+            }),
+        }
     }
 
     /// Whether the connection that these acknowledgements belong to is gone.

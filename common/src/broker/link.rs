@@ -34,6 +34,11 @@ pub(super) trait Prepare: Send + Sync + 'static {
         &self,
         connection: &Connection,
     ) -> impl Future<Output = Result<Self::Ready, BrokerError>> + Send;
+
+    /// Looks after it for as long as the connection lives, and ends with it.
+    fn attend(&self, _: &Established<Self::Ready>) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }
 
 /// One life of a connection.
@@ -122,7 +127,7 @@ impl<T: Send + Sync + 'static> Link<T> {
         Self { state, stop }
     }
 
-    /// Closes the connection for good, politely, and returns when that is done.
+    /// Closes the connection for good, politely, and returns when that is done: at once where there is none yet.
     pub(super) async fn close(&self) {
         self.stop.notify_one();
         // The supervisor's last act is to drop its end of the state.
@@ -166,7 +171,7 @@ impl<T: Send + Sync + 'static> Link<T> {
     async fn wait(
         &self,
         deadline: Option<Instant>,
-        most_failures: u32,
+        max_failures: u32,
     ) -> Result<Arc<Established<T>>, NoLink> {
         let mut state = self.state.clone();
         let mut decided = None;
@@ -174,7 +179,7 @@ impl<T: Send + Sync + 'static> Link<T> {
             decided = match state {
                 State::Up(established) if !established.is_gone() => Some(Ok(Arc::clone(established))),
                 State::Final(error) => Some(Err(NoLink::Final(Arc::clone(error)))),
-                State::Down { failures, last } if *failures >= most_failures => {
+                State::Down { failures, last } if *failures >= max_failures => {
                     Some(Err(NoLink::Late(last.clone())))
                 }
                 State::Up(_) | State::Down { .. } => None,
@@ -189,7 +194,8 @@ impl<T: Send + Sync + 'static> Link<T> {
         decided.unwrap_or_else(|| Err(NoLink::Late(self.last_failure())))
     }
 
-    fn last_failure(&self) -> Option<Arc<BrokerError>> {
+    /// Why there is no connection, where that is known.
+    pub(super) fn last_failure(&self) -> Option<Arc<BrokerError>> {
         match &*self.state.borrow() {
             State::Down { last, .. } => last.clone(),
             State::Final(error) => Some(Arc::clone(error)),
@@ -213,10 +219,20 @@ async fn supervise<P: Prepare>(
     let mut failures = 0;
     let mut generation = 0;
     let mut is_careful = false;
+    let mut was_connected = false;
     loop {
         generation += 1;
-        let failure = match establish(&settings, &prepare, generation, is_careful).await {
+        // Whoever closes the link does not wait for a broker that is silent.
+        let established = tokio::select! {
+            established = establish(&settings, &prepare, generation, is_careful) => established,
+            () = state.closed() => return,
+            () = stop.notified() => return,
+        };
+        let failure = match established {
             Ok(established) => {
+                if std::mem::replace(&mut was_connected, true) {
+                    settings.stats.count_reconnect();
+                }
                 let since = Instant::now();
                 if !is_careful {
                     info!(link = settings.name, broker = %settings.url, "connected to the broker");
@@ -226,6 +242,7 @@ async fn supervise<P: Prepare>(
                 state.send_replace(State::Up(Arc::clone(&established)));
                 let why = tokio::select! {
                     why = watch_over(&settings.name, &established, &mut events) => Some(why),
+                    () = prepare.attend(&established) => None,
                     () = state.closed() => None,
                     () = stop.notified() => None,
                 };

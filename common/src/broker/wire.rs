@@ -50,6 +50,33 @@ pub(super) fn to_properties(message: &Message) -> BasicProperties {
     properties
 }
 
+/// About how many bytes a message takes in the library's hands and on the wire: what it carries, and as much again as its
+/// frames, properties and bookkeeping take.
+pub(super) fn size(message: &Message) -> usize {
+    const OVERHEAD: usize = 512;
+    let headers: usize = message
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value_size(value))
+        .sum();
+    OVERHEAD + headers + message.body.len()
+}
+
+fn value_size(value: &HeaderValue) -> usize {
+    const FIXED: usize = 9;
+    FIXED
+        + match value {
+            HeaderValue::Text(bytes) | HeaderValue::Bytes(bytes) => bytes.len(),
+            HeaderValue::ShortText(text) => text.len(),
+            HeaderValue::Array(values) => values.iter().map(value_size).sum(),
+            HeaderValue::Table(entries) => entries
+                .iter()
+                .map(|(name, value)| name.len() + value_size(value))
+                .sum(),
+            _ => 0,
+        }
+}
+
 /// AMQP short strings hold at most 255 bytes; what came from the broker always fits.
 fn short(text: Option<&str>) -> Option<ShortString> {
     text.and_then(|text| ShortString::try_new(text).ok())

@@ -164,6 +164,7 @@ fn debug_shows_neither_url_nor_header_values_nor_keys() {
             name: "authorization".to_owned(),
             value: "MARKER".to_owned(),
         }],
+        rate: None,
         disabled: false,
         keys: SigningKeys::new(&Secret::parse("MARKERMARKERMARKER").unwrap(), None),
     };

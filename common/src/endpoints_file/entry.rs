@@ -9,19 +9,19 @@ use toml::de::{DeTable, DeValue};
 use super::fault::Faults;
 use crate::ids::EndpointId;
 
-pub(super) struct Entry<'a, 't> {
+pub(super) struct Entry<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
     label: String,
-    faults: &'a mut Faults<'t>,
+    faults: &'a mut Faults,
 }
 
-impl<'a, 't> Entry<'a, 't> {
+impl<'a> Entry<'a> {
     /// The `position`th endpoint, counted from 1, if it is a table.
     pub(super) fn new(
         value: &'a Spanned<DeValue<'a>>,
         position: usize,
-        faults: &'a mut Faults<'t>,
+        faults: &'a mut Faults,
     ) -> Option<Self> {
         let label = format!("#{position}");
         let Some(table) = value.get_ref().as_table() else {
@@ -51,7 +51,7 @@ impl<'a, 't> Entry<'a, 't> {
     }
 
     pub(super) fn line_of(&self, key: &str) -> Option<usize> {
-        self.table.get(key).map(|value| self.faults.line(value.span()))
+        self.table.get(key).map(|value| self.faults.line(&value.span()))
     }
 
     /// A fault of `key`, at its value or, where there is none, at the endpoint.

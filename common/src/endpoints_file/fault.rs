@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::lines::Lines;
+
 /// One fault of an endpoints file. Its text holds no value of the file, because any may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{problem}", place(*.line, .endpoint.as_deref(), .key.as_deref()))]
@@ -24,15 +26,15 @@ fn place(line: Option<usize>, endpoint: Option<&str>, key: Option<&str>) -> Stri
 }
 
 /// The faults found so far in one text.
-pub(super) struct Faults<'t> {
-    text: &'t str,
+pub(super) struct Faults {
+    lines: Lines,
     found: Vec<FileFault>,
 }
 
-impl<'t> Faults<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+impl Faults {
+    pub(super) fn new(text: &str) -> Self {
         Self {
-            text,
+            lines: Lines::of(text),
             found: Vec::new(),
         }
     }
@@ -41,13 +43,8 @@ impl<'t> Faults<'t> {
         self.found.is_empty()
     }
 
-    pub(super) fn line(&self, span: Range<usize>) -> usize {
-        self.text
-            .bytes()
-            .take(span.start)
-            .filter(|byte| *byte == b'\n')
-            .count()
-            + 1
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        self.lines.line(span)
     }
 
     pub(super) fn add(
@@ -58,7 +55,7 @@ impl<'t> Faults<'t> {
         problem: impl Into<String>,
     ) {
         self.found.push(FileFault {
-            line: span.map(|span| self.line(span)),
+            line: span.map(|span| self.line(&span)),
             endpoint: endpoint.map(str::to_owned),
             key: key.map(shown),
             problem: problem.into(),

@@ -369,3 +369,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_rate_is_read_and_a_bad_one_is_a_fault() {
+    let endpoints = read_text(&with_secret("rate = \"50/s\"")).unwrap();
+    assert_eq!(endpoints[0].rate, Some(Rate::parse("50/s").unwrap()));
+    assert_eq!(read_text(&with_secret("")).unwrap()[0].rate, None);
+    let faults = faults_of(&with_secret("rate = \"fast\""));
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("line 6: endpoint ep_crm: rate: a rate must be"),
+        "{faults:?}"
+    );
+    assert!(faults_of(&with_secret("rate = 50"))[0].contains("text in quotes"));
+}
+
+#[test]
+fn reading_takes_time_in_proportion_to_the_file() {
+    use std::time::{Duration, Instant};
+
+    let good = |count: usize| -> String {
+        (0..count)
+            .map(|n| with_secret("").replace("ep_crm", &format!("ep_{n}")))
+            .collect()
+    };
+    // A fault each, and each needs its line.
+    let bad = |count: usize| "[[endpoint]]\nid = \"ep_1\"\n".repeat(count);
+    let broken = |count: usize| "[[endpoint]\n".repeat(count);
+    for text in [&good as &dyn Fn(usize) -> String, &bad, &broken] {
+        let (small, large) = (text(2_500), text(10_000));
+        let time = |text: &str| {
+            let begin = Instant::now();
+            drop(parse(text, Format::Meeva, &Source));
+            begin.elapsed()
+        };
+        // The quietest of some rounds by turns: what else the machine does only ever adds to them.
+        let mut quietest = (Duration::MAX, Duration::MAX);
+        for _ in 0..5 {
+            quietest = (quietest.0.min(time(&small)), quietest.1.min(time(&large)));
+        }
+        let ratio = quietest.1.as_secs_f64() / quietest.0.as_secs_f64();
+        assert!(ratio < 8.0, "four times the file took {ratio:.1} times the time");
+    }
+}

@@ -7,10 +7,10 @@
 
 mod address;
 mod header;
+mod lists;
 mod name;
 mod port;
 mod refusal;
-mod settings;
 mod url;
 
 use std::net::IpAddr;
@@ -19,8 +19,8 @@ use ipnet::IpNet;
 
 pub use self::address::{Network, refused_v4_networks};
 pub use self::header::check_header;
+pub use self::lists::{AllowedHost, InvalidCidr, InvalidHost, parse_cidr};
 pub use self::refusal::Refusal;
-pub use self::settings::{AllowedHost, InvalidCidr, InvalidHost, parse_cidr};
 pub use self::url::{Host, Target};
 
 /// What one installation lets through or refuses besides the fixed rules. The default allows nothing more.

@@ -31,6 +31,16 @@ pub struct Message {
     pub body: Bytes,
 }
 
+impl Message {
+    /// What it takes in memory and on the wire, in bytes and by and large: the body, and what is said beside it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        /// Properties and the frames around them.
+        const REST: usize = 200;
+        REST + self.body.len() + self.headers.size()
+    }
+}
+
 /// Names of the headers that are ours.
 mod header {
     pub(super) const COMPANY: &str = "company";
@@ -43,6 +53,7 @@ mod header {
     pub(super) const PARKED: &str = "parked";
     pub(super) const UNKNOWN_SINCE: &str = "unknown-since";
     pub(super) const RETRIED_AT: &str = "retried-at";
+    pub(super) const CRASHES: &str = "crashes";
     pub(super) const FAILED_AT: &str = "failed-at";
     pub(super) const LAST_OUTCOME: &str = "last-outcome";
     pub(super) const LAST_STATUS: &str = "last-status";
@@ -51,7 +62,7 @@ mod header {
     pub(super) const REJECTED_DETAIL: &str = "rejected-detail";
     pub(super) const REJECTED_AT: &str = "rejected-at";
 
-    pub(super) const OURS: [&str; 17] = [
+    pub(super) const OURS: [&str; 18] = [
         COMPANY,
         CREATED_AT,
         TRACEPARENT,
@@ -62,6 +73,7 @@ mod header {
         PARKED,
         UNKNOWN_SINCE,
         RETRIED_AT,
+        CRASHES,
         FAILED_AT,
         LAST_OUTCOME,
         LAST_STATUS,
@@ -113,9 +125,9 @@ pub enum Rejection {
     /// The body is not an event's data.
     #[error(transparent)]
     Data(#[from] InvalidData),
-    /// The message was in flight at twenty crashes of its consumers.
-    #[error("its consumer crashed too often while it was in flight")]
-    CrashesConsumer,
+    /// The consumer crashed so often while it handled this message alone.
+    #[error("its consumer crashed {0} times while it handled this message and no other")]
+    CrashesConsumer(u32),
 }
 
 impl Rejection {
@@ -139,7 +151,7 @@ impl Rejection {
             Self::Data(InvalidData::ByteOrderMark) => "data_has_bom",
             Self::Data(InvalidData::NotJson(_)) => "data_not_json",
             Self::Data(InvalidData::NotAnObject) => "data_not_an_object",
-            Self::CrashesConsumer => "crashes_consumer",
+            Self::CrashesConsumer(_) => "crashes_consumer",
         }
     }
 }
@@ -187,6 +199,7 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
         parked,
         unknown_since: read_time(headers, header::UNKNOWN_SINCE),
         retried_at: read_time(headers, header::RETRIED_AT),
+        crashes: crashes(message),
         other,
     };
     if headers.text(header::ENDPOINT) == Ok(None) {
@@ -238,6 +251,22 @@ pub fn read_failed(message: &Message) -> Result<(Delivery, Option<DeadLetterCaus
         last_status: last_status.and_then(|status| u16::try_from(status).ok()),
     });
     Ok((delivery, failure))
+}
+
+/// How often its consumer crashed while the message was handled alone.
+#[must_use]
+pub fn crashes(message: &Message) -> u32 {
+    let counted = message.headers.integer(header::CRASHES).ok().flatten();
+    counted.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+}
+
+/// A message as it goes to the quarantine: as it came, but for what the broker wrote on it.
+#[must_use]
+pub fn write_suspect(message: &Message) -> Message {
+    Message {
+        headers: message.headers.without(|_| false),
+        ..message.clone()
+    }
 }
 
 /// Why and when a message of the `rejected` queue was rejected, as its headers tell.
@@ -392,6 +421,9 @@ fn write_pass_through(headers: &mut Headers, pass_through: &PassThrough) {
     }
     if let Some(at) = pass_through.retried_at {
         headers.set_text(header::RETRIED_AT, &time_text(at));
+    }
+    if pass_through.crashes > 0 {
+        headers.set_integer(header::CRASHES, i64::from(pass_through.crashes));
     }
 }
 

@@ -6,14 +6,20 @@
 pub mod parse;
 pub mod variables;
 
+mod policy;
+
 #[cfg(feature = "service")]
 pub mod flags;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::endpoints_file::SecretSource;
+use crate::text_file;
 use crate::topology::Namespace;
+
+pub use self::policy::read_policy;
 
 /// One setting: what it is called, what it means, and what it is when nobody sets it.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +114,9 @@ impl SettingSource for Environment {
     }
 }
 
+/// A secret is 256 characters at most; what is longer than this by far is another file.
+const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
+
 /// Secrets of an endpoints file come from the same environment and disk.
 impl SecretSource for Environment {
     fn env(&self, name: &str) -> Option<String> {
@@ -115,7 +124,7 @@ impl SecretSource for Environment {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.kind().to_string())
+        text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES).map_err(|error| error.without_path())
     }
 }
 
@@ -273,6 +282,8 @@ impl BrokerSettings {
             url: self.url.clone(),
             ca_pem: self.ca_pem.clone(),
             name: name.to_owned(),
+            max_frame: None,
+            stats: Arc::default(),
         }
     }
 }

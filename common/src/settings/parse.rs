@@ -2,42 +2,27 @@
 
 use std::time::Duration;
 
-/// `250ms`, `30s`, `5m`, `2h`, `1d`; `None` for anything else.
-#[must_use]
-pub fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => seconds(1),
-        "m" => seconds(60),
-        "h" => seconds(3600),
-        "d" => seconds(24 * 3600),
-        _ => None,
-    }
-}
+pub use crate::duration::parse as duration;
 
 /// A duration between two others.
 ///
 /// # Errors
 /// Says what is allowed.
-pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+pub fn duration_within(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
     duration(text)
-        .filter(|duration| (least..=most).contains(duration))
-        .ok_or_else(|| format!("must be a duration from {least:?} to {most:?}, like 500ms, 30s, 5m or 1h"))
+        .filter(|duration| (min..=max).contains(duration))
+        .ok_or_else(|| format!("must be a duration from {min:?} to {max:?}, like 500ms, 30s, 5m or 1h"))
 }
 
 /// A whole number between two others.
 ///
 /// # Errors
 /// Says what is allowed.
-pub fn number_within(text: &str, least: u64, most: u64) -> Result<u64, String> {
+pub fn number_within(text: &str, min: u64, max: u64) -> Result<u64, String> {
     text.parse()
         .ok()
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
 }
 
 /// `true` or `false`.
@@ -77,26 +62,6 @@ pub fn list<T, E: std::fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_a_number_and_a_unit() {
-        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
-        assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
-        assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
-        for bad in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "1 s",
-            "5M",
-            "99999999999999999999d",
-            "1d1h",
-        ] {
-            assert_eq!(duration(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn lists_name_the_bad_item() {

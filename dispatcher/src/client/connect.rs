@@ -1,31 +1,37 @@
 //! Making a connection: resolve, ask the guard about every address, connect to one of them, shake hands.
 
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hookline_common::guard::{Policy, Refusal};
 use hookline_common::outcome::Outcome;
-use hyper::Uri;
-use hyper_util::rt::TokioIo;
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tracing::debug;
 
+use super::pool::Pool;
 use super::socket::Socket;
-use super::{Failure, Resolver};
+use super::target::Target;
+use super::{RequestError, Resolver, SendError, Shortage, resolve};
 
 /// A connection that is not made shortly before its request's time is up can carry no answer any more; given up
 /// this much earlier, it can still say in which phase it hung.
 const MARGIN: Duration = Duration::from_millis(10);
+/// TLS sessions are remembered for this many hosts, so that a connection to one of them costs a fraction of a full
+/// handshake: more hosts than customers usually have, and some 20 MB when all of them are behind TLS.
+const SESSION_HOSTS: usize = 10_000;
+/// How rustls counts sessions: it keeps up to eight tickets for each host.
+const TICKETS_PER_HOST: usize = 8;
+/// File descriptors that a name lookup may use at once: two name servers are asked for both address families.
+const LOOKUP_DESCRIPTORS: u32 = 4;
 
 /// Why the roots to trust cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +48,7 @@ pub enum TlsSetupError {
 
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectFailure {
+pub(super) enum ConnectError {
     #[error("refused by the guard: {0}")]
     Blocked(Refusal),
     #[error("no usable answer from the name servers")]
@@ -53,27 +59,26 @@ pub(super) enum ConnectFailure {
     ConnectTimeout(Duration),
     #[error("{0}")]
     Tls(String),
+    #[error("{0}")]
+    Shortage(#[from] Shortage),
 }
 
-impl ConnectFailure {
-    pub(super) fn explain(&self) -> Failure {
-        match self {
-            Self::Blocked(refusal) => Failure::blocked(refusal.clone()),
-            Self::Dns => Failure::new(Outcome::DnsError, self.to_string()),
-            Self::Connect(_) => Failure::new(Outcome::ConnectError, self.to_string()),
-            Self::ConnectTimeout(_) => Failure::new(Outcome::Timeout, self.to_string()),
-            Self::Tls(_) => Failure::new(Outcome::TlsError, self.to_string()),
-        }
+impl From<ConnectError> for SendError {
+    fn from(error: ConnectError) -> Self {
+        let outcome = match error {
+            ConnectError::Shortage(shortage) => return Self::Shortage(shortage),
+            ConnectError::Blocked(refusal) => return Self::Failed(RequestError::blocked(refusal)),
+            ConnectError::Dns => Outcome::DnsError,
+            ConnectError::Connect(_) => Outcome::ConnectError,
+            ConnectError::ConnectTimeout(_) => Outcome::Timeout,
+            ConnectError::Tls(_) => Outcome::TlsError,
+        };
+        Self::Failed(RequestError::new(outcome, error.to_string()))
     }
 }
 
 /// Connects where the policy lets it.
-#[derive(Clone)]
 pub(super) struct Connector {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     policy: Policy,
     resolver: Resolver,
     tls: TlsConnector,
@@ -89,54 +94,32 @@ impl Connector {
     ) -> Result<Self, TlsSetupError> {
         let tls = TlsConnector::from(Arc::new(tls_config(ca_pem)?));
         Ok(Self {
-            shared: Arc::new(Shared {
-                policy,
-                resolver,
-                tls,
-                timeout,
-            }),
+            policy,
+            resolver,
+            tls,
+            timeout,
         })
     }
-}
 
-impl tower_service::Service<Uri> for Connector {
-    type Response = TokioIo<Socket>;
-    type Error = ConnectFailure;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, ConnectFailure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move { shared.connect(&uri).await.map(TokioIo::new) })
-    }
-}
-
-impl Shared {
-    async fn connect(&self, uri: &Uri) -> Result<Socket, ConnectFailure> {
-        let deadline = Instant::now() + self.timeout.saturating_sub(MARGIN);
-        let is_https = uri.scheme_str() == Some("https");
-        // The brackets of an IPv6 literal belong to the URL, not to the address.
-        let host = uri
-            .host()
-            .unwrap_or_default()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-
-        let addresses = self.vetted_addresses(host, deadline).await?;
-        let tcp = self.connect_to_one(&addresses, port, deadline).await?;
-        if !is_https {
-            return Ok(Socket::Plain(tcp));
+    /// A connection to `target`, and its place among all connections of `pool`.
+    pub(super) async fn connect(
+        &self,
+        target: &Target,
+        pool: &Pool,
+        deadline: Instant,
+    ) -> Result<(Socket, OwnedSemaphorePermit), ConnectError> {
+        let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let (addresses, permit) = self.vetted_addresses(target.host(), pool, deadline).await?;
+        let tcp = self.connect_to_one(&addresses, target.port(), deadline).await?;
+        if !target.is_https {
+            return Ok((Socket::Plain(tcp), permit));
         }
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| ConnectFailure::Tls("the host is no name that a certificate can have".to_owned()))?;
+        let name = ServerName::try_from(target.host().to_owned())
+            .map_err(|_| ConnectError::Tls("the host is no name that a certificate can have".to_owned()))?;
         match timeout_at(deadline, self.tls.connect(name, tcp)).await {
-            Ok(Ok(tls)) => Ok(Socket::Tls(Box::new(tls))),
-            Ok(Err(error)) => Err(ConnectFailure::Tls(format!("TLS handshake failed: {error}"))),
-            Err(_) => Err(ConnectFailure::Tls(format!(
+            Ok(Ok(tls)) => Ok((Socket::Tls(Box::new(tls)), permit)),
+            Ok(Err(error)) => Err(ConnectError::Tls(format!("TLS handshake failed: {error}"))),
+            Err(_) => Err(ConnectError::Tls(format!(
                 "TLS handshake did not finish within {:?}",
                 self.timeout
             ))),
@@ -144,25 +127,39 @@ impl Shared {
     }
 
     /// The addresses to try. One that is not allowed refuses them all.
-    async fn vetted_addresses(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectFailure> {
-        let addresses = match host.parse() {
-            Ok(literal) => vec![literal],
-            Err(_) => match timeout_at(deadline, self.resolver.addresses(host)).await {
-                Ok(Ok(addresses)) => addresses,
-                Ok(Err(error)) => {
-                    debug!(host, %error, "name lookup failed");
-                    return Err(ConnectFailure::Dns);
-                }
-                Err(_) => return Err(ConnectFailure::Dns),
-            },
+    async fn vetted_addresses(
+        &self,
+        host: &str,
+        pool: &Pool,
+        deadline: Instant,
+    ) -> Result<(Vec<IpAddr>, OwnedSemaphorePermit), ConnectError> {
+        let (addresses, permit) = match host.parse() {
+            Ok(literal) => (vec![literal], pool.reserve(1).await?),
+            Err(_) => {
+                let mut permits = pool.reserve(LOOKUP_DESCRIPTORS).await?;
+                let addresses = self.look_up(host, deadline).await?;
+                drop(permits.split(LOOKUP_DESCRIPTORS as usize - 1));
+                (addresses, permits)
+            }
         };
         if addresses.is_empty() {
-            return Err(ConnectFailure::Dns);
+            return Err(ConnectError::Dns);
         }
         self.policy
             .check_answer(&addresses)
-            .map_err(ConnectFailure::Blocked)?;
-        Ok(addresses)
+            .map_err(ConnectError::Blocked)?;
+        Ok((addresses, permit))
+    }
+
+    async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {
+        match timeout_at(deadline, self.resolver.addresses(host)).await {
+            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Err(error)) => {
+                debug!(host, %error, "name lookup failed");
+                Err(resolve::shortage(&error).map_or(ConnectError::Dns, ConnectError::Shortage))
+            }
+            Err(_) => Err(ConnectError::Dns),
+        }
     }
 
     /// Tries the addresses in turn; each has an equal share of the time that is left.
@@ -175,31 +172,54 @@ impl Shared {
         addresses: &[IpAddr],
         port: u16,
         deadline: Instant,
-    ) -> Result<TcpStream, ConnectFailure> {
-        let mut failure = ConnectFailure::Dns;
+    ) -> Result<TcpStream, ConnectError> {
+        let mut failure = ConnectError::Dns;
         for (index, address) in addresses.iter().enumerate() {
             let now = Instant::now();
             let left = u32::try_from(addresses.len() - index).unwrap_or(1);
             let share = now + deadline.saturating_duration_since(now) / left;
             failure = match timeout_at(share, TcpStream::connect((*address, port))).await {
                 Ok(Ok(stream)) => return self.vet_peer(stream),
-                Ok(Err(error)) => ConnectFailure::Connect(format!("no connection: {}", error.kind())),
-                Err(_) => ConnectFailure::ConnectTimeout(self.timeout),
+                Ok(Err(error)) => match shortage(&error, (*address, port).into()) {
+                    // Another address has ports of its own; of all else there is as little for the next one.
+                    Some(shortage) if shortage != Shortage::Ports => return Err(shortage.into()),
+                    Some(shortage) => shortage.into(),
+                    None => ConnectError::Connect(format!("no connection: {}", error.kind())),
+                },
+                Err(_) => ConnectError::ConnectTimeout(self.timeout),
             };
         }
         Err(failure)
     }
 
     /// The last look before a byte is sent: the address that we are really connected to.
-    fn vet_peer(&self, stream: TcpStream) -> Result<TcpStream, ConnectFailure> {
-        let unusable = |error: io::Error| ConnectFailure::Connect(format!("no connection: {}", error.kind()));
+    fn vet_peer(&self, stream: TcpStream) -> Result<TcpStream, ConnectError> {
+        let unusable = |error: io::Error| ConnectError::Connect(format!("no connection: {}", error.kind()));
         let peer: SocketAddr = stream.peer_addr().map_err(unusable)?;
         self.policy
             .check_address(peer.ip())
-            .map_err(ConnectFailure::Blocked)?;
+            .map_err(ConnectError::Blocked)?;
         stream.set_nodelay(true).map_err(unusable)?;
         Ok(stream)
     }
+}
+
+/// What of ours has run out, where that is why there is no connection.
+fn shortage(error: &io::Error, address: SocketAddr) -> Option<Shortage> {
+    let shortage = Shortage::of(error)?;
+    // The same error says that this machine has no address from which it could reach that one, as without IPv6.
+    // Sending nothing, a datagram socket meets that too, but no want of ports for connections.
+    let has_no_way = || {
+        let any: SocketAddr = if address.is_ipv6() {
+            (Ipv6Addr::UNSPECIFIED, 0).into()
+        } else {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        };
+        UdpSocket::bind(any)
+            .and_then(|socket| socket.connect(address))
+            .is_err()
+    };
+    (shortage != Shortage::Ports || !has_no_way()).then_some(shortage)
 }
 
 fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, TlsSetupError> {
@@ -228,5 +248,7 @@ fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, TlsSetupError> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SESSION_HOSTS * TICKETS_PER_HOST);
+    Ok(config)
 }

@@ -3,94 +3,64 @@
 //! HTTP/1.1 only; no redirects, no proxies, no cookies, no decompression. A request is sent again by itself only
 //! where a kept-alive connection was closed before a byte of it was written.
 
-mod connect;
-mod resolve;
-mod socket;
+mod budget; // how many connections fit
+mod error; // why there is no answer
+mod shortage; // what we have run out of
+mod target; // where a request goes
+mod hosts; // which connections are idle, and who waits
+mod pool; // the same with real connections
+mod connection; // one of them
+mod resolve; // from names to addresses
+mod connect; // from addresses to sockets
+mod socket; // plain or TLS
+mod answer; // what comes back
 
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookline_common::guard::{Policy, Refusal};
+use futures_util::future::{Either, select};
+use hookline_common::guard::Policy;
 use hookline_common::outcome::Outcome;
-use hookline_common::record::AttemptRecord;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+pub use self::answer::Answer;
+pub use self::budget::max_connections;
+use self::connect::Connector;
 pub use self::connect::TlsSetupError;
-use self::connect::{ConnectFailure, Connector};
+use self::connection::{Connection, InUse};
+pub use self::error::{RequestError, SendError};
+use self::pool::{Checkout, Connecting, Handover, Pool};
 pub use self::resolve::Resolver;
+pub use self::shortage::Shortage;
+use self::shortage::Shortages;
+use self::target::Target;
 
-/// How long an idle connection is kept: a name that moved is looked up again no later.
-const IDLE: Duration = Duration::from_secs(30);
-/// Headers of a response at most.
-const MAX_HEADERS: usize = 100;
-/// What is read ahead of a response at most, and so the size of its head: fifty times a server's usual headers, and
-/// little enough that all receivers together, each with a head that never ends, leave our memory alone.
-const READ_AHEAD: usize = 64 * 1024;
 /// How long a response's body may take once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(5);
-/// How much of a body is read, so that the connection can be used again after a short one.
-const BODY_BYTES: usize = 16 * 1024;
+/// Idle connections at most, however many files may be open: each keeps some 10 KB, behind TLS some 40 KB.
+const MAX_IDLE: usize = 4096;
 
 /// The pooled client of one dispatcher. Clones share the pool.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<Connector, Full<Bytes>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    connector: Connector,
+    pool: Arc<Pool>,
+    shortages: Shortages,
     timeout: Duration,
-}
-
-/// What a receiver answered.
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The first bytes of the body.
-    pub body: Vec<u8>,
-    /// Whether the body was cut off, by its sender or by us.
-    pub body_incomplete: bool,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub struct Failure {
-    /// What the attempt ends in.
-    pub outcome: Outcome,
-    /// What happened, fit for the endpoint's owner.
-    pub text: String,
-    /// What the guard refused, fit for the operator only.
-    pub refusal: Option<Refusal>,
-}
-
-impl Failure {
-    fn new(outcome: Outcome, text: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            text: text.into(),
-            refusal: None,
-        }
-    }
-
-    /// A refusal by the guard. Its reason would tell a hostile owner about our network, so the text does not.
-    #[must_use]
-    pub fn blocked(refusal: Refusal) -> Self {
-        let text = "the URL or its address is not allowed".to_owned();
-        Self {
-            outcome: Outcome::Blocked,
-            text,
-            refusal: Some(refusal),
-        }
-    }
+    max_connections: usize,
 }
 
 impl Client {
-    /// A client that gives each request `timeout`, from DNS to the response's head.
+    /// A client that gives each request `timeout`, from DNS to the response's head, and has `max_connections` open at
+    /// once at most.
     ///
     /// # Errors
     /// [`TlsSetupError`] when the roots to trust cannot be read.
@@ -99,102 +69,145 @@ impl Client {
         resolver: Resolver,
         ca_pem: Option<&str>,
         timeout: Duration,
-        idle_per_host: usize,
+        max_connections: usize,
     ) -> Result<Self, TlsSetupError> {
         let connector = Connector::new(policy, resolver, ca_pem, timeout)?;
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(idle_per_host)
-            .http1_max_headers(MAX_HEADERS)
-            .http1_max_buf_size(READ_AHEAD)
-            .build(connector);
-        Ok(Self { http, timeout })
+        // A quarter is left for connections that are in use or being made; idle ones give way where that is not enough.
+        let max_idle = (max_connections - max_connections / 4).min(MAX_IDLE);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                connector,
+                pool: Pool::new(max_connections, max_idle),
+                shortages: Shortages::default(),
+                timeout,
+                max_connections,
+            }),
+        })
+    }
+
+    /// How many connections are open at once at most, and so how many requests can be in flight.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.shared.max_connections
+    }
+
+    /// How often requests were not made because of each shortage, since the start.
+    pub fn shortages(&self) -> impl Iterator<Item = (Shortage, u64)> + '_ {
+        Shortage::ALL
+            .into_iter()
+            .map(|shortage| (shortage, self.shared.shortages.count(shortage)))
     }
 
     /// Sends one request and reads the answer: the head within the timeout, the body as far as it is worth it.
     ///
     /// # Errors
-    /// [`Failure`] names the outcome.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    /// [`SendError::Failed`] names the outcome; after [`SendError::Shortage`] nothing was sent.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+        let shared = &self.shared;
+        let sent = shared.send(request).await;
+        if let Err(SendError::Shortage(shortage)) = &sent {
+            shared.shortages.note(*shortage, Instant::now());
+        }
+        sent
+    }
+}
+
+impl Shared {
+    async fn send(self: &Arc<Self>, mut request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
         let deadline = Instant::now() + self.timeout;
-        let response = match timeout_at(deadline, self.http.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(explain(&error)),
-            Err(_) => {
-                let text = format!("no response within {:?}", self.timeout);
-                return Err(Failure::new(Outcome::Timeout, text));
-            }
+        let target = Target::of(&mut request)?;
+        let Ok(exchanged) = timeout_at(deadline, self.exchange(request, &target, deadline)).await else {
+            let text = format!("no response within {:?}", self.timeout);
+            return Err(RequestError::new(Outcome::Timeout, text).into());
         };
+        let (response, in_use) = exchanged?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Failure::new(
-                Outcome::ProtocolError,
-                "101 Switching Protocols to a request that asked for none",
-            ));
+            let text = "101 Switching Protocols to a request that asked for none";
+            return Err(RequestError::new(Outcome::ProtocolError, text).into());
         }
         let body_time = BODY_TIME.min(deadline.saturating_duration_since(Instant::now()));
-        Ok(read(response, body_time).await)
+        let answer = answer::read(response, body_time).await;
+        if let Some(connection) = in_use.into_connection() {
+            let is_read = !answer.body_incomplete;
+            self.pool.take_back(connection, is_read, self.timeout).await;
+        }
+        Ok(answer)
     }
-}
 
-/// The head decides; the body is read for the log, and dropped where it is long, slow or broken.
-async fn read(response: Response<Incoming>, body_time: Duration) -> Answer {
-    let (head, mut incoming) = response.into_parts();
-    let mut body = Vec::new();
-    let mut seen = 0;
-    let whole = async {
-        while let Some(frame) = incoming.frame().await {
-            let Ok(frame) = frame else { return false };
-            let Some(data) = frame.data_ref() else { continue };
-            let room = AttemptRecord::RESPONSE_BYTES.saturating_sub(body.len());
-            body.extend_from_slice(&data[..data.len().min(room)]);
-            seen += data.len();
-            if seen > BODY_BYTES {
-                return false;
+    /// The response's head, and the connection on which its body comes.
+    async fn exchange(
+        self: &Arc<Self>,
+        mut request: Request<Full<Bytes>>,
+        target: &Target,
+        deadline: Instant,
+    ) -> Result<(Response<Incoming>, InUse), SendError> {
+        loop {
+            let (mut connection, is_new) = self.connection_to(target, deadline).await?;
+            let sending = connection.sender.try_send_request(request);
+            let in_use = InUse::new(connection);
+            match sending.await {
+                Ok(response) => return Ok((response, in_use)),
+                Err(mut error) => match error.take_message() {
+                    // The peer closed it while it was idle, and not a byte was written.
+                    Some(unsent) if !is_new => request = unsent,
+                    _ => return Err(RequestError::on_connection(&error.into_error()).into()),
+                },
             }
         }
-        true
-    };
-    let is_whole = timeout(body_time, whole).await.unwrap_or(false);
-    Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-        body_incomplete: !is_whole,
     }
-}
 
-fn explain(error: &legacy::Error) -> Failure {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(failure) = cause.downcast_ref::<ConnectFailure>() {
-            return failure.explain();
+    /// A connection, and whether it was made for this very request. Whichever comes first is taken: one that is given
+    /// back, or the one that is made, which otherwise goes to the pool.
+    async fn connection_to(
+        self: &Arc<Self>,
+        target: &Target,
+        deadline: Instant,
+    ) -> Result<(Connection, bool), SendError> {
+        loop {
+            let mut waiting = match self.pool.checkout(target) {
+                Checkout::Idle(connection) => return Ok((connection, false)),
+                Checkout::Wait(waiting) => waiting,
+            };
+            let Some(connecting) = waiting.connecting() else {
+                match (&mut waiting.handover).await {
+                    Ok(Handover::Connection(connection)) => return Ok((connection, false)),
+                    _ => continue,
+                }
+            };
+            let connect = Box::pin(Arc::clone(self).connect(target.clone(), connecting, deadline));
+            match select(&mut waiting.handover, connect).await {
+                Either::Left((Ok(Handover::Connection(connection)), connect)) => {
+                    let pool = Arc::clone(&self.pool);
+                    tokio::spawn(async move {
+                        if let Ok(spare) = connect.await {
+                            pool.put(spare);
+                        }
+                    });
+                    return Ok((connection, false));
+                }
+                Either::Left((_, connect)) => return connect.await.map(|connection| (connection, true)),
+                Either::Right((Ok(connection), _)) => return Ok((connection, true)),
+                Either::Right((Err(error), _)) => match waiting.handed() {
+                    Some(connection) => return Ok((connection, false)),
+                    None => return Err(error),
+                },
+            }
         }
-        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-            return explain_http(error);
-        }
-        source = cause.source();
     }
-    Failure::new(Outcome::ProtocolError, "the connection ended before a response")
-}
 
-fn explain_http(error: &hyper::Error) -> Failure {
-    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
-    // With TLS 1.3 a server that refuses us, for want of a certificate perhaps, can say so only after our own side of
-    // the handshake is done and the request is on its way.
-    let inner = io.and_then(io::Error::get_ref);
-    if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return Failure::new(Outcome::TlsError, format!("TLS failed before a response: {tls}"));
+    async fn connect(
+        self: Arc<Self>,
+        target: Target,
+        connecting: Connecting,
+        deadline: Instant,
+    ) -> Result<Connection, SendError> {
+        let (socket, permit) = self
+            .connector
+            .connect(&target, connecting.pool(), deadline)
+            .await?;
+        let open = connecting.succeeded(permit);
+        Connection::start(socket, open)
+            .await
+            .map_err(|error| RequestError::on_connection(&error).into())
     }
-    let what = if error.is_parse_too_large() {
-        "the response's head is too large"
-    } else if error.is_parse() {
-        "the response is not HTTP/1.1"
-    } else if error.is_incomplete_message() {
-        "the connection was closed before a response"
-    } else {
-        "the connection was lost before a response"
-    };
-    let text = io.map_or_else(|| what.to_owned(), |io| format!("{what}: {}", io.kind()));
-    Failure::new(Outcome::ProtocolError, text)
 }

@@ -12,6 +12,8 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::time::timeout;
 
+use super::Shortage;
+
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
 
@@ -58,17 +60,29 @@ impl Resolver {
         let is_usable = first
             .as_ref()
             .is_ok_and(|lookup| addresses_in(lookup).next().is_some());
-        let patience = if is_usable { SECOND_FAMILY } else { Duration::MAX };
-        let both = match timeout(patience, other).await {
+        let other_max = if is_usable { SECOND_FAMILY } else { Duration::MAX };
+        let both = match timeout(other_max, other).await {
             Ok(other) => [first, other],
             Err(_) => return Ok(addresses_in(&first?).collect()),
         };
         let mut addresses: Vec<IpAddr> = both.iter().flatten().flat_map(addresses_in).collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
         match both {
-            [Err(error), Err(_)] => Err(error),
+            [Err(error), Err(other)] => Err(if shortage(&other).is_some() { other } else { error }),
+            // Whether the other family has addresses is not known for want of a socket to ask with.
+            [Err(error), _] | [_, Err(error)] if addresses.is_empty() && shortage(&error).is_some() => {
+                Err(error)
+            }
             _ => Ok(addresses),
         }
+    }
+}
+
+/// What of ours has run out, where that is why nobody could be asked.
+pub(super) fn shortage(error: &NetError) -> Option<Shortage> {
+    match error {
+        NetError::Io(error) => Shortage::of(error),
+        _ => None,
     }
 }
 

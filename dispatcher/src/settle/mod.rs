@@ -1,35 +1,74 @@
-//! Step 6: settle. Confirm what replaces a message, record what was done, then acknowledge it. Nothing else acks.
+//! Step 6: settle. Confirm what replaces a message, record what was done, then let it be acknowledged.
 //!
 //! A crash at any point leaves the message on its queue or its replacement on the next one, or both: a duplicate,
 //! never a loss.
 
-mod acks;
-mod aftermath;
-mod recorder;
-mod window;
+mod after; // what takes a delivery's place after an attempt
+mod record; // what the log keeps of it
+mod recorder; // batches of records, on their way to the stream
 
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
-use hookline_common::broker::{Address, Publisher};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use hookline_common::broker::{Address, PublishFault, Publisher};
+use hookline_common::delivery::{Delivery, Unrouted};
+use hookline_common::ids::{AttemptNo, EndpointId};
 use hookline_common::message::Message;
-use hookline_common::record::AttemptRecord;
+use hookline_common::shutdown::Shutdown;
 use hookline_common::topology::{Namespace, Queue};
+use hookline_consume::InHand;
 use tracing::error;
 
-pub use self::acks::{Acks, Source, Ticket};
+pub use self::after::replacement;
+pub use self::record::line;
 pub use self::recorder::Recorder;
+use crate::endpoints::Registered;
+use crate::route;
 
-/// What takes a message's place: nothing, or messages on other queues.
-pub type Replacements = Vec<(Queue, Message)>;
+/// Messages of one fan-out that are published at once: enough to keep the broker busy, and few enough that thousands of
+/// endpoints need no more memory than these.
+const FAN_OUT_AT_ONCE: usize = 64;
+
+/// What a message is about, for the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The event, or what stands in its place in a message that cannot be read.
+    pub event: &'a str,
+    /// The endpoint, once it is known.
+    pub endpoint: Option<&'a EndpointId>,
+    /// The attempt, if one was made or about to be.
+    pub attempt: Option<AttemptNo>,
+}
+
+impl<'a> Subject<'a> {
+    /// A delivery.
+    #[must_use]
+    pub fn delivery(delivery: &'a Delivery) -> Self {
+        Self {
+            event: delivery.event.id.as_str(),
+            endpoint: Some(&delivery.endpoint),
+            attempt: Some(delivery.attempt),
+        }
+    }
+
+    /// Any message, by its id.
+    #[must_use]
+    pub fn message(message: &'a Message) -> Self {
+        Self {
+            event: message.message_id.as_deref().unwrap_or_default(),
+            endpoint: None,
+            attempt: None,
+        }
+    }
+}
 
 /// Ends messages.
 #[derive(Clone)]
 pub struct Settler {
     publisher: Publisher,
     namespace: Namespace,
-    acks: Arc<Acks>,
     recorder: Option<Recorder>,
+    shutdown: Shutdown,
 }
 
 impl Settler {
@@ -38,42 +77,103 @@ impl Settler {
     pub fn new(
         publisher: Publisher,
         namespace: Namespace,
-        acks: Arc<Acks>,
         recorder: Option<Recorder>,
+        shutdown: Shutdown,
     ) -> Self {
         Self {
             publisher,
             namespace,
-            acks,
             recorder,
+            shutdown,
         }
     }
 
-    /// As [`Self::settle`], for a message that nothing was done about yet: if its subscription is lost before there is a
-    /// connection to publish on, the broker gives it to somebody again, and a replacement would only double it.
-    pub async fn settle_untouched(&self, ticket: Ticket, replacements: Replacements) {
-        if !replacements.is_empty() && self.publisher.connected(None).await.is_err() {
-            return;
-        }
-        if let Some(ticket) = self.acks.still_ours(ticket) {
-            self.settle(ticket, replacements, None).await;
+    /// Whether attempts are recorded.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Begins and settles a message in one: what replaces it is stored, or it stays for somebody else.
+    ///
+    /// Work begins when there is a connection to publish on, since a message whose subscription is lost before that is given
+    /// to somebody again, and a replacement would only double it.
+    pub async fn replace(&self, in_hand: InHand, replacement: (Queue, Message), subject: Subject<'_>) {
+        if let Some(in_hand) = self.begin_connected(in_hand).await {
+            self.settle(in_hand, Some(replacement), None, subject).await;
         }
     }
 
-    /// Publishes every replacement until the broker has it, hands the record to the log, and has the message
-    /// acknowledged when the log has it too.
-    pub async fn settle(&self, ticket: Ticket, replacements: Replacements, record: Option<AttemptRecord>) {
-        let publishes = replacements.iter().map(|(queue, message)| async move {
-            let address = Address::queue(&self.namespace, *queue);
-            self.publisher.publish_until_stored(&address, message).await
-        });
-        if let Err(error) = try_join_all(publishes).await {
-            error!(%error, "a message cannot be settled and stays on its queue");
-            return;
+    /// Settles a begun message: publishes what replaces it until the broker has it, hands the record to the log, and has the
+    /// message acknowledged when the log has it too.
+    pub async fn settle(
+        &self,
+        in_hand: InHand,
+        replacement: Option<(Queue, Message)>,
+        record: Option<Vec<u8>>,
+        subject: Subject<'_>,
+    ) {
+        if let Some((queue, message)) = replacement
+            && let Err(error) = self.publish(queue, &message).await
+        {
+            return log_unsettled(&error, queue, subject);
         }
         match (&self.recorder, record) {
-            (Some(recorder), Some(record)) => recorder.record(&record, ticket),
-            _ => self.acks.settled(ticket),
+            (Some(recorder), Some(line)) => recorder.record(line, in_hand),
+            _ => in_hand.settle(),
         }
     }
+
+    /// Begins an event that several endpoints want, and settles it when each has a delivery of its own. The messages are
+    /// made as they are sent, so that an event for thousands takes no more memory than one for a few.
+    pub async fn fan_out(&self, in_hand: InHand, unrouted: &Unrouted, endpoints: &[Arc<Registered>]) {
+        let Some(in_hand) = self.begin_connected(in_hand).await else {
+            return;
+        };
+        let publishes = stream::iter(endpoints).map(|endpoint| async move {
+            let (queue, message) = route::fanned_out(unrouted, endpoint);
+            let published = self.publish(queue, &message).await;
+            published.map_err(|error| (error, queue, endpoint))
+        });
+        let stored = publishes.buffer_unordered(FAN_OUT_AT_ONCE).try_collect::<()>();
+        match stored.await {
+            Ok(()) => in_hand.settle(),
+            Err((error, queue, endpoint)) => {
+                let subject = Subject {
+                    event: unrouted.event.id.as_str(),
+                    endpoint: Some(&endpoint.endpoint.id),
+                    attempt: None,
+                };
+                log_unsettled(&error, queue, subject);
+            }
+        }
+    }
+
+    async fn begin_connected(&self, in_hand: InHand) -> Option<InHand> {
+        if !self.publisher.is_up() {
+            tokio::select! {
+                connected = self.publisher.connected(None) => connected.ok()?,
+                () = self.shutdown.requested() => return None,
+            }
+        }
+        in_hand.begin()
+    }
+
+    async fn publish(&self, queue: Queue, message: &Message) -> Result<(), PublishFault> {
+        let address = Address::queue(&self.namespace, queue);
+        self.publisher
+            .publish_until_stored(&address, message)
+            .await
+            .map(drop)
+    }
+}
+
+fn log_unsettled(error: &PublishFault, queue: Queue, subject: Subject<'_>) {
+    let Subject {
+        event,
+        endpoint,
+        attempt,
+    } = subject;
+    let (endpoint, attempt) = (endpoint.map(tracing::field::display), attempt.map(tracing::field::display));
+    error!(%error, event, endpoint, attempt, ?queue, "a message cannot be settled and stays on its queue");
 }

@@ -1,23 +1,24 @@
 //! Attempt records, gathered into batches and written to the stream; then their messages count as settled.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::{Address, Publisher};
-use hookline_common::record::{AttemptRecord, Batch};
+use hookline_common::broker::{Address, PublishFault, Publisher};
+use hookline_common::record::Batch;
 use hookline_common::topology::{Namespace, Queue};
+use hookline_consume::InHand;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-use super::acks::{Acks, Ticket};
+use crate::meters::Meters;
 
-/// How long a batch is gathered before it is sent, full or not.
+/// How long a batch is gathered before it is sent, full or not: under load some tens of records come together, which
+/// compress five times as well as one, and the latency of a delivery does not contain it.
 const GATHER: Duration = Duration::from_millis(3);
 
 /// A record's line, and the message that is settled when the stream has it.
-type Entry = (Vec<u8>, Ticket);
+type Entry = (Vec<u8>, InHand);
 
 /// Takes records in. It holds no more of them than there are messages in hand. Clones feed the same batches.
 #[derive(Clone)]
@@ -25,77 +26,96 @@ pub struct Recorder {
     entries: mpsc::UnboundedSender<Entry>,
 }
 
+/// What writes the batches.
+#[derive(Clone)]
+struct Writer {
+    publisher: Publisher,
+    stream: Address,
+    meters: Meters,
+}
+
 impl Recorder {
-    /// Starts to write records; the work ends, everything written, when the last clone is dropped.
+    /// Starts to write records by a publisher that nothing else uses; the work ends, everything written, when the last clone
+    /// is dropped.
     #[must_use]
-    pub fn start(publisher: Publisher, namespace: &Namespace, acks: Arc<Acks>, tasks: &TaskTracker) -> Self {
+    pub fn start(publisher: Publisher, namespace: &Namespace, meters: Meters, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let stream = Address::queue(namespace, Queue::Attempts);
-        tasks.spawn(write(publisher, stream, acks, receiver));
+        let writer = Writer {
+            publisher,
+            stream: Address::queue(namespace, Queue::Attempts),
+            meters,
+        };
+        tasks.spawn(writer.run(receiver));
         Self { entries: sender }
     }
 
-    /// Puts a record into the next batch.
-    pub(super) fn record(&self, record: &AttemptRecord, ticket: Ticket) {
-        match record.to_line() {
-            // The writer lives for as long as a recorder does, so there is always somebody who takes it.
-            Ok(line) => drop(self.entries.send((line, ticket))),
-            Err(error) => {
-                error!(%error, event = %record.event, "a record cannot be written; its message stays unsettled")
-            }
-        }
+    /// Puts a record into the next batch. The message counts as settled when the log has it.
+    pub(super) fn record(&self, line: Vec<u8>, in_hand: InHand) {
+        // The writer lives for as long as a recorder does, so there is always somebody who takes it.
+        drop(self.entries.send((line, in_hand)));
     }
 }
 
-async fn write(
-    publisher: Publisher,
-    stream: Address,
-    acks: Arc<Acks>,
-    mut entries: mpsc::UnboundedReceiver<Entry>,
-) {
-    let in_flight = TaskTracker::new();
-    let mut left_over: Option<Entry> = None;
-    loop {
-        let first = match left_over.take() {
-            Some(entry) => entry,
-            None => match entries.recv().await {
+impl Writer {
+    async fn run(self, mut entries: mpsc::UnboundedReceiver<Entry>) {
+        let in_flight = TaskTracker::new();
+        let mut left_over: Option<Entry> = None;
+        loop {
+            let first = match left_over.take() {
                 Some(entry) => entry,
-                None => break,
-            },
-        };
-        let deadline = Instant::now() + GATHER;
-        let mut batch = Batch::default();
-        let mut tickets = Vec::new();
-        let mut next = Some(first);
-        while let Some((line, ticket)) = next {
-            match batch.push(line) {
-                Ok(()) => tickets.push(ticket),
-                Err(line) => {
-                    left_over = Some((line, ticket));
-                    break;
+                None => match entries.recv().await {
+                    Some(entry) => entry,
+                    None => break,
+                },
+            };
+            let deadline = Instant::now() + GATHER;
+            let (mut batch, mut settled) = (Batch::default(), Vec::new());
+            let mut next = Some(first);
+            while let Some((line, in_hand)) = next {
+                match batch.push(line) {
+                    Ok(()) => settled.push(in_hand),
+                    Err(line) => {
+                        left_over = Some((line, in_hand));
+                        break;
+                    }
+                }
+                next = timeout_at(deadline, entries.recv()).await.ok().flatten();
+            }
+            let writer = self.clone();
+            in_flight.spawn(async move {
+                writer.write(batch).await;
+                settled.into_iter().for_each(InHand::settle);
+            });
+        }
+        in_flight.close();
+        in_flight.wait().await;
+    }
+
+    /// Writes a batch, in smaller pieces if the broker refuses it whole. What it does not take at all is left out of the log:
+    /// the attempt was made, and must not be made again for the log's sake.
+    async fn write(&self, batch: Batch) {
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            let Err(error) = self.publish(&batch).await else {
+                continue;
+            };
+            match batch.smaller() {
+                Some(smaller) => batches.extend(smaller.into_iter().rev()),
+                None => {
+                    self.meters.records_lost(batch.len());
+                    error!(%error, records = batch.len(), "records are left out of the log: the broker takes them in no size");
                 }
             }
-            next = timeout_at(deadline, entries.recv()).await.ok().flatten();
         }
-        let (publisher, stream, acks) = (publisher.clone(), stream.clone(), Arc::clone(&acks));
-        in_flight.spawn(async move { send(&publisher, &stream, &acks, batch, tickets).await });
     }
-    in_flight.close();
-    in_flight.wait().await;
-}
 
-async fn send(publisher: &Publisher, stream: &Address, acks: &Acks, batch: Batch, tickets: Vec<Ticket>) {
-    let message = match batch.to_message() {
-        Ok(message) => message,
-        Err(error) => {
-            error!(%error, records = tickets.len(), "a batch of records cannot be compressed; its messages stay unsettled");
-            return;
-        }
-    };
-    match publisher.publish_until_stored(stream, &message).await {
-        Ok(_stored) => tickets.into_iter().for_each(|ticket| acks.settled(ticket)),
-        Err(error) => {
-            error!(%error, records = tickets.len(), "records cannot be written; their messages stay unsettled")
+    async fn publish(&self, batch: &Batch) -> Result<(), String> {
+        let message = batch.to_message().map_err(|error| error.to_string())?;
+        match self.publisher.publish_until_stored(&self.stream, &message).await {
+            Ok(_) => Ok(()),
+            Err(fault @ PublishFault::Refused { .. }) => Err(fault.to_string()),
+            // Nothing is taken from this broker any more. The process ends, and what it holds goes to the next.
+            Err(_) => std::future::pending().await,
         }
     }
 }

@@ -10,13 +10,12 @@ use hookline_common::endpoint::Format;
 use hookline_common::endpoints_file;
 use hookline_common::event::Event;
 use hookline_common::guard::{Policy, parse_cidr};
-use hookline_common::ids::EndpointId;
 use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
 use hookline_dispatcher::attempt;
-use hookline_dispatcher::client::{Client, Failure, Resolver};
-use hookline_dispatcher::registry::{Registered, Registry};
+use hookline_dispatcher::client::{Client, RequestError, Resolver, SendError};
+use hookline_dispatcher::endpoints::Registered;
 use http_body_util::Full;
 use hyper::{Request, Uri};
 use tokio::time::Instant;
@@ -32,8 +31,8 @@ pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// How far from its time a timeout may be.
 pub const TOLERANCE: Duration = Duration::from_millis(500);
 
-/// Idle connections that the client keeps for each host.
-const IDLE_PER_HOST: usize = 32;
+/// Connections that the client may have open at once.
+const MAX_CONNECTIONS: usize = 512;
 
 /// A dispatcher's client and the rules that it follows.
 #[derive(Clone)]
@@ -143,7 +142,8 @@ impl Rig {
     /// When the client cannot be made.
     #[must_use]
     pub fn with(policy: Policy, resolver: Resolver, ca_pem: Option<&str>, timeout: Duration) -> Self {
-        let client = Client::new(policy.clone(), resolver, ca_pem, timeout, IDLE_PER_HOST).expect("a client");
+        let client =
+            Client::new(policy.clone(), resolver, ca_pem, timeout, MAX_CONNECTIONS).expect("a client");
         Self { policy, client }
     }
 
@@ -184,28 +184,27 @@ impl Rig {
     fn register(&self, endpoint: Endpoint) -> Arc<Registered> {
         let endpoints = endpoints_file::parse(&file(&[endpoint]), Format::Meeva, &Environment)
             .unwrap_or_else(|faults| panic!("an endpoints file: {faults:?}"));
-        let (company, id): (_, EndpointId) = (endpoints[0].company.clone(), endpoints[0].id.clone());
-        let registry = Registry::default();
-        registry.replace(endpoints, &self.policy);
-        registry.find(&company, &id).expect("it has just been registered")
+        let endpoint = endpoints.into_iter().next().expect("it has just been written");
+        Arc::new(Registered::new(endpoint, &self.policy))
     }
 
     /// A bare request that the URL rule has never seen: what the connection alone makes of it.
     ///
     /// # Errors
-    /// [`Failure`], as the client has it.
+    /// [`RequestError`], as the client has it.
     ///
     /// # Panics
-    /// When `url` cannot be sent to at all.
-    pub async fn past_the_url_rule(&self, url: &str) -> Result<u16, Failure> {
+    /// When `url` cannot be sent to at all, or something of ours has run out.
+    pub async fn past_the_url_rule(&self, url: &str) -> Result<u16, RequestError> {
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = url
             .parse::<Uri>()
             .unwrap_or_else(|error| panic!("{url}: {error}"));
-        self.client
-            .send(request)
-            .await
-            .map(|answer| answer.status.as_u16())
+        match self.client.send(request).await {
+            Ok(answer) => Ok(answer.status.as_u16()),
+            Err(SendError::Failed(error)) => Err(error),
+            Err(SendError::Shortage(shortage)) => panic!("{shortage}"),
+        }
     }
 }

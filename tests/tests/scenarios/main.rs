@@ -42,6 +42,8 @@ mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 
 mod links; // a link to the broker that is cut
+mod slow_broker; // a broker that takes its time, or refuses
+mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
 

@@ -1,6 +1,6 @@
 //! The URLs of an endpoints file, held against the guard. Pure: no name is resolved.
 
-use hookline_common::endpoints_file::FileFault;
+use hookline_common::endpoints_file::{FileFault, Lines};
 use hookline_common::guard::Policy;
 use hookline_common::ids::EndpointId;
 use toml::de::{DeTable, DeValue};
@@ -15,6 +15,7 @@ pub(super) fn faults(text: &str, policy: &Policy) -> Vec<FileFault> {
     else {
         return Vec::new();
     };
+    let lines = Lines::of(text);
     let mut faults = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         let Some(table) = endpoint.get_ref().as_table() else {
@@ -31,7 +32,7 @@ pub(super) fn faults(text: &str, policy: &Policy) -> Vec<FileFault> {
             let id = text_of("id").filter(|(id, _)| EndpointId::parse(id).is_ok());
             let label = id.map_or_else(|| format!("#{}", index + 1), |(id, _)| id.to_owned());
             faults.push(FileFault {
-                line: Some(line_of(text, span.start)),
+                line: Some(lines.line(&span)),
                 endpoint: Some(label),
                 key: Some("url".to_owned()),
                 problem: format!("{refusal} ({})", refusal.reason()),
@@ -39,8 +40,4 @@ pub(super) fn faults(text: &str, policy: &Policy) -> Vec<FileFault> {
         }
     }
     faults
-}
-
-fn line_of(text: &str, position: usize) -> usize {
-    text.bytes().take(position).filter(|byte| *byte == b'\n').count() + 1
 }

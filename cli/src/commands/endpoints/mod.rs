@@ -20,9 +20,6 @@ use crate::out::{self, Colour, Out};
 use crate::table::{Column, Table};
 use crate::text::escape;
 
-/// Far more than the file of any installation.
-const MOST_BYTES: u64 = 16 << 20;
-
 const COLUMNS: [Column; 6] = [
     Column::new("COMPANY", 10, 1),
     Column::new("ID", 10, 1),
@@ -92,9 +89,12 @@ fn read(file: &str) -> io::Result<String> {
         Box::new(File::open(file)?)
     };
     let mut text = String::new();
-    source.take(MOST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other(format!("it is longer than {MOST_BYTES} bytes")));
+    source
+        .take(endpoints_file::MAX_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > endpoints_file::MAX_BYTES {
+        let too_long = format!("it is longer than {} bytes", endpoints_file::MAX_BYTES);
+        return Err(io::Error::other(too_long));
     }
     Ok(text)
 }

@@ -3,7 +3,9 @@
 use clap::Args;
 use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
-use hookline_common::settings::{Environment, Faults, NotText, Reader, SettingSource, variables as var};
+use hookline_common::settings::{
+    Environment, Faults, NotText, Reader, SettingSource, read_policy, variables as var,
+};
 
 use crate::settings::help;
 
@@ -49,7 +51,7 @@ impl SettingSource for CheckFlags {
 impl CheckFlags {
     pub(super) fn read(&self) -> Result<CheckSettings, Faults> {
         let mut reader = Reader::new(self);
-        let policy = Policy::read(&mut reader);
+        let policy = read_policy(&mut reader);
         let default_format = reader.read(&var::DEFAULT_FORMAT, str::parse::<Format>);
         reader.finish(|| {
             Some(CheckSettings {

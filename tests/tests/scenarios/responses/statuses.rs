@@ -1,6 +1,6 @@
 //! What each status means, and that no header of an answer makes us do anything.
 
-use hookline_dispatcher::client::Failure;
+use hookline_dispatcher::client::RequestError;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::hostile::rig::{AT_ONCE, LONG};
 use hookline_tests::hostile::{Peer, Rig};
@@ -240,7 +240,7 @@ async fn b66_proxies_of_the_environment_are_not_used() {
 }
 
 #[tokio::test]
-async fn b69_the_host_is_the_url_s_whatever_the_endpoint_wants() -> Result<(), Failure> {
+async fn b69_the_host_is_the_url_s_whatever_the_endpoint_wants() -> Result<(), RequestError> {
     let peer = Peer::kind().await;
     let rig = Rig::new(LONG);
     rig.attempt(&peer.url()).await;

@@ -1,0 +1,206 @@
+//! Room for what is published and not answered: bounded in bytes, first come first served.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::ledger::{DestinationId, Ledger, Stall};
+use super::publish_fault::PublishFault;
+use super::stats::BrokerStats;
+
+/// Unanswered bytes at most. Two thirds of a second's worth on a link of 100 Mbit/s, so that no link idles for want of
+/// bytes; and little enough that the library's copies of them, and the broker's, are no burden.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// What one publisher has in flight.
+pub(super) struct InFlight {
+    ledger: Mutex<Ledger>,
+    /// Gives its permits out in the order in which they were asked for, so that a small message never overtakes a large
+    /// one for ever, nor the other way round.
+    budget: Semaphore,
+    resumed: Notify,
+    stats: Arc<BrokerStats>,
+}
+
+impl InFlight {
+    pub(super) fn new(stats: Arc<BrokerStats>) -> Self {
+        Self {
+            ledger: Mutex::new(Ledger::new(Instant::now())),
+            budget: Semaphore::new(MAX_BYTES),
+            resumed: Notify::new(),
+            stats,
+        }
+    }
+
+    pub(super) fn stats(&self) -> &Arc<BrokerStats> {
+        &self.stats
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Nothing in there can be left half done.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for room for a message of `bytes` to `destination`. One that is larger than all the room takes all of it.
+    pub(super) async fn admit(&self, destination: &str, bytes: usize) -> Admitted<'_> {
+        let id = self.ledger().id(destination, Instant::now());
+        let bytes = bytes.min(MAX_BYTES);
+        loop {
+            self.until_it_answers(id).await;
+            // The semaphore is never closed, and MAX_BYTES fits.
+            if let Ok(permits) = self.budget.acquire_many(bytes as u32).await {
+                // Given back by hand, because those of a stalled destination are given back before its messages end.
+                permits.forget();
+            }
+            let mut ledger = self.ledger();
+            if ledger.is_stalled(id) {
+                drop(ledger);
+                self.budget.add_permits(bytes);
+                continue;
+            }
+            ledger.sent(id, bytes, Instant::now());
+            drop(ledger);
+            self.stats.add_unconfirmed(bytes as u64);
+            return Admitted {
+                in_flight: self,
+                id,
+                bytes,
+                is_answered: false,
+            };
+        }
+    }
+
+    async fn until_it_answers(&self, id: DestinationId) {
+        loop {
+            let resumed = self.resumed.notified();
+            if !self.ledger().is_stalled(id) {
+                return;
+            }
+            resumed.await;
+        }
+    }
+
+    /// The broker answers others but not these destinations: makes room for the others, and tells people.
+    pub(super) fn set_stalled_aside(&self, now: Instant) {
+        let (freed, stalls) = self.ledger().find_stalls(now);
+        self.budget.add_permits(freed);
+        for Stall {
+            destination,
+            waiting,
+            for_seconds,
+        } in stalls
+        {
+            warn!(
+                queue = destination,
+                waiting,
+                for_seconds,
+                "the broker is there but does not confirm what is published: the queue has no quorum, or the link is \
+                 slow; waiting for it"
+            );
+        }
+    }
+}
+
+impl InFlight {
+    /// No queue takes what is published to `destination`.
+    pub(super) fn tell_missing(&self, destination: &str, fault: &PublishFault) {
+        let told = {
+            let mut ledger = self.ledger();
+            let id = ledger.id(destination, Instant::now());
+            ledger.refused(id, Instant::now())
+        };
+        if let Some(messages) = told {
+            error!(error = %fault, messages, "a queue is missing; publishing waits until it is there again");
+        }
+    }
+}
+
+/// A message that may be sent. Its room is given back when this is dropped.
+pub(super) struct Admitted<'a> {
+    in_flight: &'a InFlight,
+    id: DestinationId,
+    bytes: usize,
+    is_answered: bool,
+}
+
+impl Admitted<'_> {
+    /// The broker answered for the message, whatever it said.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+
+    /// The broker would not store the message.
+    pub(super) fn refused(mut self, destination: &str) {
+        self.is_answered = true;
+        self.in_flight.stats.count_refused();
+        let told = self.in_flight.ledger().refused(self.id, Instant::now());
+        if let Some(refused) = told {
+            warn!(
+                queue = destination,
+                refused, "the broker refused it: its queue is full or has no quorum; trying again"
+            );
+        }
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let in_flight = self.in_flight;
+        let released = in_flight
+            .ledger()
+            .ended(self.id, self.bytes, self.is_answered, now);
+        in_flight.stats.remove_unconfirmed(self.bytes as u64);
+        in_flight.budget.add_permits(released.budget);
+        if released.is_resumed {
+            in_flight.resumed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::broker::ledger::CONFIRM_TIMEOUT;
+
+    fn in_flight() -> InFlight {
+        InFlight::new(Arc::default())
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_all_the_room_passes_alone_and_in_its_turn() {
+        let in_flight = in_flight();
+        let small = in_flight.admit("a", 1000).await;
+        let mut large = Box::pin(in_flight.admit("a", 10 * MAX_BYTES));
+        assert!((&mut large).now_or_never().is_none(), "no room beside another");
+        let mut behind = Box::pin(in_flight.admit("b", 1));
+        assert!((&mut behind).now_or_never().is_none(), "nobody overtakes it");
+        drop(small);
+        let large = large.now_or_never().expect("it is alone");
+        assert_eq!(in_flight.stats().unconfirmed_bytes(), MAX_BYTES as u64);
+        assert!((&mut behind).now_or_never().is_none(), "it takes all the room");
+        large.answered();
+        drop(behind.now_or_never().expect("there is room again"));
+        assert_eq!(in_flight.stats().unconfirmed_bytes(), 0);
+        assert_eq!(in_flight.budget.available_permits(), MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_answers_nothing_leaves_the_room_to_the_others() {
+        let in_flight = in_flight();
+        let stuck = in_flight.admit("stuck", MAX_BYTES).await;
+        let mut other = Box::pin(in_flight.admit("well", 1000));
+        assert!((&mut other).now_or_never().is_none());
+        in_flight.set_stalled_aside(Instant::now() + CONFIRM_TIMEOUT);
+        other.await.answered();
+        let mut more = Box::pin(in_flight.admit("stuck", 1));
+        assert!((&mut more).now_or_never().is_none(), "more of it only waits");
+        stuck.answered();
+        more.await.answered();
+        assert_eq!(in_flight.budget.available_permits(), MAX_BYTES);
+    }
+}

@@ -1,0 +1,258 @@
+//! The endpoints file: endpoints from a TOML text instead of a database. Read at start and whenever it
+//! changes; all its faults are told at once.
+
+mod entry;
+mod fault;
+mod lines;
+
+use std::collections::{HashMap, HashSet};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::entry::Entry;
+use self::fault::Faults;
+use crate::endpoint::{Endpoint, EventFilter, EventPattern, Format, Rate, StaticHeader};
+use crate::guard::check_header;
+use crate::ids::{CompanyId, EndpointId};
+use crate::secret::Secret;
+use crate::signature::SigningKeys;
+
+pub use self::fault::FileFault;
+pub use self::lines::Lines;
+
+/// The longest file that is read, in bytes: room for some 250,000 endpoints, several times what one installation has, and
+/// little enough that whatever else stands at the path cannot fill the memory.
+pub const MAX_BYTES: u64 = 64 << 20;
+
+/// Where the file's secrets stand if not in the file itself. The caller reads them, so that this module
+/// only decides.
+pub trait SecretSource {
+    /// The value of an environment variable, if it is set.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people, without the path: the text goes into logs, and a secret may stand
+    /// where the path belongs.
+    fn file(&self, path: &str) -> Result<String, String>;
+}
+
+/// What an `[[endpoint]]` may say.
+const KEYS: [&str; 14] = [
+    "id",
+    "company",
+    "url",
+    "secret",
+    "secret_env",
+    "secret_file",
+    "previous_secret",
+    "previous_secret_env",
+    "previous_secret_file",
+    "format",
+    "events",
+    "headers",
+    "rate",
+    "disabled",
+];
+
+/// The three ways to give a secret: as text, as the name of an environment variable, as the path of a file.
+const CURRENT: [&str; 3] = ["secret", "secret_env", "secret_file"];
+const PREVIOUS: [&str; 3] = ["previous_secret", "previous_secret_env", "previous_secret_file"];
+
+/// Reads the endpoints of a file, in its order. A file without endpoints is valid. Where an endpoint names
+/// no format it has `default_format`. URLs are taken as they are: the guard checks them at each attempt.
+///
+/// One newline at the end of a secret's own file is left out, because editors add it; nothing else is
+/// trimmed.
+///
+/// # Errors
+/// Every fault of the file, in the order of its lines; where it is not TOML, the faults of that alone.
+pub fn parse(
+    text: &str,
+    default_format: Format,
+    secrets: &dyn SecretSource,
+) -> Result<Vec<Endpoint>, Vec<FileFault>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut faults = Faults::new(text);
+    if !errors.is_empty() {
+        errors.iter().for_each(|error| faults.add_syntax(error));
+        return Err(faults.into_sorted());
+    }
+    let mut seen = HashMap::new();
+    let mut endpoints = Vec::new();
+    for (index, value) in tables(document.get_ref(), &mut faults).into_iter().enumerate() {
+        if let Some(mut entry) = Entry::new(value, index + 1, &mut faults) {
+            endpoints.extend(read(&mut entry, default_format, secrets, &mut seen));
+        }
+    }
+    if faults.is_empty() {
+        Ok(endpoints)
+    } else {
+        Err(faults.into_sorted())
+    }
+}
+
+/// The values of `[[endpoint]]`, which are all that a file may hold.
+fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults) -> Vec<&'a Spanned<DeValue<'a>>> {
+    let mut found = Vec::new();
+    for (key, value) in document {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("endpoint", DeValue::Array(values)) => found.extend(values.iter()),
+            ("endpoint", _) => faults.add(
+                Some(key.span()),
+                None,
+                Some("endpoint"),
+                "write it as [[endpoint]]",
+            ),
+            (name, _) => faults.add(
+                Some(key.span()),
+                None,
+                Some(name),
+                "this key is not known; the file may only hold [[endpoint]] tables",
+            ),
+        }
+    }
+    found
+}
+
+type Seen = HashMap<(CompanyId, EndpointId), Option<usize>>;
+
+fn read(
+    entry: &mut Entry<'_>,
+    default_format: Format,
+    secrets: &dyn SecretSource,
+    seen: &mut Seen,
+) -> Option<Endpoint> {
+    entry.refuse_other_keys(&KEYS);
+    let id = entry.required("id", EndpointId::parse);
+    let company = entry.required("company", CompanyId::parse);
+    let url = entry.required("url", |text| Ok::<_, &str>(text.to_owned()));
+    let format = entry.optional("format", str::parse).unwrap_or(default_format);
+    let current = read_secret(entry, CURRENT, secrets);
+    if current.is_none() && !CURRENT.iter().any(|key| entry.has(key)) {
+        entry.fault(
+            "secret",
+            "is missing; give one of secret, secret_env, secret_file",
+        );
+    }
+    let previous = read_secret(entry, PREVIOUS, secrets);
+    let events = read_events(entry);
+    let headers = read_headers(entry);
+    let rate = entry.optional("rate", Rate::parse);
+    let disabled = entry.flag("disabled");
+
+    let (id, company) = (id?, company?);
+    refuse_second(entry, &company, &id, seen);
+    Some(Endpoint {
+        id,
+        company,
+        url: url?,
+        format,
+        events,
+        headers,
+        rate,
+        disabled,
+        keys: SigningKeys::new(&current?, previous.as_ref()),
+    })
+}
+
+fn refuse_second(entry: &mut Entry<'_>, company: &CompanyId, id: &EndpointId, seen: &mut Seen) {
+    match seen.insert((company.clone(), id.clone()), entry.line_of("id")) {
+        Some(Some(line)) => entry.fault(
+            "id",
+            format!("line {line} has the same id; an id must be the only one of its kind within a company"),
+        ),
+        Some(None) => entry.fault("id", "an id must be the only one of its kind within a company"),
+        None => {}
+    }
+}
+
+/// Reads a secret given in one of three ways. Neither the text nor the name nor the path goes into a fault,
+/// because any of them may be a secret put in the wrong place.
+fn read_secret(entry: &mut Entry<'_>, keys: [&'static str; 3], source: &dyn SecretSource) -> Option<Secret> {
+    let given: Vec<&'static str> = keys.into_iter().filter(|key| entry.has(key)).collect();
+    let key = match given.as_slice() {
+        [] => return None,
+        [key] => *key,
+        [_, second, ..] => {
+            entry.fault(second, format!("give only one of {}", keys.join(", ")));
+            return None;
+        }
+    };
+    let given = entry.text(key)?.to_owned();
+    let [_, env, file] = keys;
+    let read = if key == env {
+        from_env(&given, source)
+    } else if key == file {
+        source
+            .file(&given)
+            .map(without_last_newline)
+            .map_err(|why| format!("the file cannot be read: {why}"))
+    } else {
+        Ok(given)
+    };
+    let secret = read.and_then(|text| Secret::parse(&text).map_err(|fault| fault.to_string()));
+    secret.map_err(|problem| entry.fault(key, problem)).ok()
+}
+
+fn from_env(name: &str, source: &dyn SecretSource) -> Result<String, String> {
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if name.is_empty() || !name.bytes().all(is_letter) {
+        return Err("it must be the name of an environment variable: letters, digits and _".to_owned());
+    }
+    source
+        .env(name)
+        .ok_or_else(|| "the environment variable that it names is not set".to_owned())
+}
+
+fn without_last_newline(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+fn read_events(entry: &mut Entry<'_>) -> EventFilter {
+    let patterns = entry.texts("events").into_iter().filter_map(|(text, span)| {
+        EventPattern::parse(text)
+            .map_err(|fault| entry.fault_at(span, "events", fault.to_string()))
+            .ok()
+    });
+    EventFilter::new(patterns.collect())
+}
+
+fn read_headers(entry: &mut Entry<'_>) -> Vec<StaticHeader> {
+    let mut headers: Vec<StaticHeader> = Vec::new();
+    let mut seen = HashSet::new();
+    for (name, value, span) in entry.pairs("headers") {
+        if let Err(refusal) = check_header(name, value) {
+            entry.fault_at(span, "headers", refusal.to_string());
+        } else if !seen.insert(name.to_ascii_lowercase()) {
+            entry.fault_at(
+                span,
+                "headers",
+                format!("the header {name} stands here twice; give it once"),
+            );
+        } else {
+            headers.push(StaticHeader {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            });
+        }
+    }
+    if headers.len() > StaticHeader::MAX_PER_ENDPOINT {
+        entry.fault(
+            "headers",
+            format!("at most {} headers are allowed", StaticHeader::MAX_PER_ENDPOINT),
+        );
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests;

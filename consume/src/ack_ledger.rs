@@ -1,0 +1,241 @@
+//! The ledger in use: handles for messages in hand, and the one place that acknowledges.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hookline_common::broker::{Acker, Incoming};
+use hookline_common::ids::EventId;
+use hookline_common::message::Message;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::debug;
+
+use crate::ledger::{Entry, Ledger, Owed, Received};
+use crate::window::{ACK_RUN_DELAY, Fingerprint};
+
+/// How long acknowledgements are gathered before they are sent: at 10,000 messages a second ten of them are, which makes
+/// one acknowledgement of ten, and nobody waits for one.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// All messages in hand of one working queue.
+pub struct AckLedger {
+    label: &'static str,
+    state: Mutex<State>,
+    /// Something is owed to the broker.
+    wake: Notify,
+    is_closing: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    acker: Option<Acker>,
+}
+
+/// How much is in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of their bodies and headers.
+    pub bytes: usize,
+    /// For how long the oldest that is not settled has been in hand.
+    pub oldest: Duration,
+}
+
+/// A message in hand. Whoever holds it must see to it that it is settled; dropped, it goes back to its queue when the
+/// subscription ends.
+#[must_use]
+pub struct InHand {
+    ledger: Arc<AckLedger>,
+    /// None once it is settled.
+    entry: Option<Entry>,
+}
+
+impl AckLedger {
+    /// An empty ledger for the queue of this name in metrics and logs.
+    #[must_use]
+    pub fn new(label: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            label,
+            state: Mutex::default(),
+            wake: Notify::new(),
+            is_closing: AtomicBool::new(false),
+        })
+    }
+
+    /// The queue's name in metrics and logs.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+
+    /// A subscription begins, with at most `window` messages unacknowledged.
+    pub(crate) fn subscribed(&self, acker: Acker, window: usize) {
+        let mut state = self.lock();
+        state.ledger.subscribed(acker.generation(), window);
+        state.acker = Some(acker);
+    }
+
+    /// The subscription is lost: what it held will be redelivered.
+    pub(crate) fn lost(&self) {
+        let mut state = self.lock();
+        state.ledger.lost(Instant::now());
+        state.acker = None;
+    }
+
+    /// Takes a message in. `None` when it is settled already, or will be when work that goes on is.
+    pub(crate) fn receive(self: &Arc<Self>, incoming: &Incoming) -> Option<InHand> {
+        let message = &incoming.message;
+        let fingerprint = fingerprint(message);
+        let may_be_ours = incoming.redelivered && is_recognisable(message);
+        let mut state = self.lock();
+        let received = state.ledger.receive(
+            incoming.tag,
+            fingerprint,
+            message.size(),
+            may_be_ours,
+            Instant::now(),
+        );
+        drop(state);
+        match received {
+            Received::Fresh(entry) => Some(InHand {
+                ledger: Arc::clone(self),
+                entry: Some(entry),
+            }),
+            Received::Nothing => {
+                self.wake.notify_one();
+                None
+            }
+        }
+    }
+
+    /// How much is in hand.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (messages, bytes, oldest) = self.lock().ledger.in_hand();
+        Load {
+            messages,
+            bytes,
+            oldest: oldest.map_or(Duration::ZERO, |since| since.elapsed()),
+        }
+    }
+
+    /// Whether the queue is being consumed.
+    #[must_use]
+    pub fn is_consuming(&self) -> bool {
+        self.lock().acker.as_ref().is_some_and(|acker| !acker.is_void())
+    }
+
+    /// No work begins any more: what has not begun goes back to its queue at once.
+    pub fn stop(&self) {
+        self.lock().ledger.stop();
+        self.wake.notify_one();
+    }
+
+    /// Acknowledges what is settled, until the ledger is closed. Then everything is acknowledged without gathering,
+    /// and this returns when the broker has seen it.
+    pub async fn acknowledge(&self) {
+        while !self.is_closing.load(Ordering::Acquire) {
+            let next = self.lock().ledger.next_overdue();
+            tokio::select! {
+                () = self.wake.notified() => if !self.is_in_haste() {
+                    sleep(GATHER).await;
+                },
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            }
+            self.acknowledge_now(Instant::now()).await;
+        }
+        self.acknowledge_now(Instant::now() + ACK_RUN_DELAY).await;
+        let acker = self.lock().acker.clone();
+        if let Some(acker) = acker
+            && let Err(error) = acker.flush().await
+        {
+            debug!(queue = self.label, %error, "the broker may not have seen the last acknowledgements");
+        }
+    }
+
+    /// Nothing is settled any more: lets [`Self::acknowledge`] come to its end.
+    pub fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// A stop waits for what is given back, so nothing is gathered then.
+    fn is_in_haste(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire) || self.lock().ledger.is_stopped()
+    }
+
+    async fn acknowledge_now(&self, now: Instant) {
+        let (acker, owed) = {
+            let mut state = self.lock();
+            let Some(acker) = state.acker.clone() else { return };
+            (acker, state.ledger.take_owed(now))
+        };
+        let Owed { through, each, back } = owed;
+        let tell = async {
+            if let Some(tag) = through {
+                acker.ack_through(tag).await?;
+            }
+            acker.ack_each(each).await?;
+            acker.give_back_each(back).await
+        };
+        if let Err(error) = tell.await {
+            debug!(queue = self.label, %error, "an acknowledgement did not go out; the message comes again");
+        }
+    }
+
+    /// A panic elsewhere leaves books that are still sound: every change under the lock is whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InHand {
+    /// Begins work on the message: from now on it is finished, whatever happens. `None` when it is not ours any more,
+    /// because its subscription is lost or a stop gave it back: the broker gives it to somebody else.
+    pub fn begin(mut self) -> Option<Self> {
+        let entry = self.entry.take()?;
+        self.entry = Some(self.ledger.lock().ledger.begin(entry)?);
+        Some(self)
+    }
+
+    /// The message is settled: everything that replaces it is stored. It is acknowledged in a moment.
+    pub fn settle(mut self) {
+        let Some(entry) = self.entry.take() else { return };
+        if self.ledger.lock().ledger.settle(entry, Instant::now()) {
+            self.ledger.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.ledger.lock().ledger.give_up(entry);
+            self.ledger.wake.notify_one();
+        }
+    }
+}
+
+/// Tells a message from others across subscriptions: all of it but what the broker adds, so that only a redelivery of the
+/// very same message has the same. Whoever sends one id with two contents has sent two messages.
+fn fingerprint(message: &Message) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    message.message_id.hash(&mut hasher);
+    message.message_type.hash(&mut hasher);
+    message.timestamp.hash(&mut hasher);
+    message.body.hash(&mut hasher);
+    message.headers.hash_of_others(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether a redelivery may be taken for something done before: only where an id says which event it is.
+fn is_recognisable(message: &Message) -> bool {
+    message
+        .message_id
+        .as_deref()
+        .is_some_and(|id| EventId::parse(id).is_ok())
+}

@@ -1,0 +1,267 @@
+//! Messages come in: one subscription for a working queue, taken up again whenever it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::{BrokerError, Consumer, Subscription};
+use hookline_common::message::Message;
+use hookline_common::shutdown::Shutdown;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::ack_ledger::{AckLedger, InHand};
+use crate::sizing::Sizing;
+use crate::work_queue::{Supply, WorkQueue};
+
+/// Before a queue that could not be consumed is tried again: a queue that is being made, or a leader that is being elected,
+/// is there within about as long.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How often an empty queue is asked whether it has a message, where each is asked for: little work for the broker, and a
+/// delay that nobody minds in a queue that is empty most of the time.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked at whether a narrowed window has room again.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Messages that are read before those read are handed on: reading is so quick that a whole window would be, and its first
+/// message would wait for the last.
+const READ_AT_ONCE: usize = 32;
+
+/// After how many messages it is looked at whether the window fits them.
+const LOOK_AT_SIZES: usize = 8;
+
+/// A message that was taken in.
+pub struct Taken {
+    /// The handle by which it is settled.
+    pub in_hand: InHand,
+    /// How often it came back unacknowledged, as quorum queues count.
+    pub returned: u32,
+    /// The message itself.
+    pub message: Message,
+}
+
+/// What becomes of the messages of a queue.
+pub trait Handler: Send + Sync + 'static {
+    /// Takes one message. As long as this takes, no further one is handed over.
+    fn take(&self, taken: Taken) -> impl Future<Output = ()> + Send;
+
+    /// The queue is not there, and only its owner can make it.
+    fn queue_is_missing(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Consumes one working queue until shutdown.
+pub struct Intake {
+    /// Which queue.
+    pub queue: WorkQueue,
+    /// The connection.
+    pub consumer: Consumer,
+    /// The messages in hand.
+    pub ledger: Arc<AckLedger>,
+}
+
+impl Intake {
+    /// Runs until shutdown; then the broker is asked for no more, what has not begun is given back, and what has begun
+    /// stays in hand.
+    pub async fn run(self, handler: impl Handler, shutdown: Shutdown) {
+        while !shutdown.is_requested() {
+            let taken_up = tokio::select! {
+                subscription = self.subscribe() => subscription,
+                () = shutdown.requested() => break,
+            };
+            let ended = match taken_up {
+                Ok(subscription) => self.consume(subscription, &handler, &shutdown).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = ended else { continue };
+            warn!(queue = self.queue.queue, %error, "a queue cannot be consumed; trying again");
+            if error.is_missing() {
+                handler.queue_is_missing().await;
+            }
+            tokio::select! {
+                () = sleep(TRY_AGAIN_AFTER) => {}
+                () = shutdown.requested() => {}
+            }
+        }
+    }
+
+    async fn subscribe(&self) -> Result<Subscription, BrokerError> {
+        match self.queue.supply {
+            Supply::Pushed { messages, bytes } => {
+                let window = Sizing::new(messages, bytes).window();
+                self.consumer.subscribe(&self.queue.queue, window).await
+            }
+            Supply::OneByOne => self.consumer.subscribe_without_push(&self.queue.queue).await,
+        }
+    }
+
+    /// Consumes for as long as the subscription lives. An error is one that its loss does not explain.
+    async fn consume(
+        &self,
+        subscription: Subscription,
+        handler: &impl Handler,
+        shutdown: &Shutdown,
+    ) -> Result<(), BrokerError> {
+        let window = match self.queue.supply {
+            Supply::Pushed { messages, .. } => usize::from(messages),
+            Supply::OneByOne => 1,
+        };
+        self.ledger.subscribed(subscription.acker(), window);
+        if !subscription.is_careful() {
+            info!(queue = self.queue.label, "consuming");
+        }
+        let ended = match self.queue.supply {
+            Supply::Pushed { messages, bytes } => {
+                let (sender, receiver) = mpsc::unbounded_channel();
+                let sizing = Sizing::new(messages, bytes);
+                // Both in one task: what is handed on wakes nobody else.
+                let reading = self.read(subscription, sizing, sender, shutdown);
+                let handling = hand_on(receiver, handler, shutdown);
+                tokio::join!(reading, handling).0
+            }
+            Supply::OneByOne => self.ask(subscription, handler, shutdown).await,
+        };
+        if !shutdown.is_requested() {
+            self.ledger.lost();
+        }
+        ended
+    }
+
+    /// Reads whatever the broker sends into the ledger, so that all of it is known, and narrows the window where the messages
+    /// are large.
+    async fn read(
+        &self,
+        mut subscription: Subscription,
+        mut sizing: Sizing,
+        sender: mpsc::UnboundedSender<Taken>,
+        shutdown: &Shutdown,
+    ) -> Result<(), BrokerError> {
+        let requested = shutdown.requested();
+        let mut requested = std::pin::pin!(requested);
+        let mut read = 0;
+        loop {
+            let incoming = tokio::select! {
+                biased;
+                () = &mut requested => {
+                    self.ledger.stop();
+                    subscription.cancel().await;
+                    while let Some(incoming) = subscription.next().await {
+                        drop(self.ledger.receive(&incoming));
+                    }
+                    return Ok(());
+                }
+                incoming = subscription.next() => incoming,
+            };
+            match incoming {
+                Some(incoming) => {
+                    sizing.saw(incoming.message.size());
+                    self.hand_over(incoming, &sender);
+                }
+                None if subscription.is_lost() => return Ok(()),
+                // The broker ended it: its queue is gone, or has a new leader.
+                None => {
+                    subscription.give_up();
+                    return Ok(());
+                }
+            }
+            read += 1;
+            if read % READ_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            if read % LOOK_AT_SIZES == 0
+                && !subscription.is_careful()
+                && sizing.is_unfit(subscription.prefetch(), self.ledger.load().bytes)
+            {
+                self.resize(&mut subscription, &mut sizing, &sender, shutdown)
+                    .await?;
+            }
+        }
+    }
+
+    fn hand_over(&self, incoming: hookline_common::broker::Incoming, sender: &mpsc::UnboundedSender<Taken>) {
+        if let Some(in_hand) = self.ledger.receive(&incoming) {
+            let taken = Taken {
+                in_hand,
+                returned: incoming.returned,
+                message: incoming.message,
+            };
+            // The receiver lives as long as this side does.
+            drop(sender.send(taken));
+        }
+    }
+
+    /// Takes the queue up again with the window that goes with the sizes seen, once there is room for one.
+    async fn resize(
+        &self,
+        subscription: &mut Subscription,
+        sizing: &mut Sizing,
+        sender: &mpsc::UnboundedSender<Taken>,
+        shutdown: &Shutdown,
+    ) -> Result<(), BrokerError> {
+        subscription.cancel().await;
+        while let Some(incoming) = subscription.next().await {
+            sizing.saw(incoming.message.size());
+            self.hand_over(incoming, sender);
+        }
+        while !sizing.has_room(self.ledger.load().bytes) {
+            if subscription.is_lost() || shutdown.is_requested() {
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        if subscription.is_lost() {
+            return Ok(());
+        }
+        subscription.resume(sizing.window()).await
+    }
+
+    /// Asks for one message after the other.
+    async fn ask(
+        &self,
+        subscription: Subscription,
+        handler: &impl Handler,
+        shutdown: &Shutdown,
+    ) -> Result<(), BrokerError> {
+        let asking = async {
+            loop {
+                match subscription.get().await? {
+                    Some(incoming) => {
+                        let Some(in_hand) = self.ledger.receive(&incoming) else {
+                            continue;
+                        };
+                        let (returned, message) = (incoming.returned, incoming.message);
+                        handler
+                            .take(Taken {
+                                in_hand,
+                                returned,
+                                message,
+                            })
+                            .await;
+                    }
+                    None => sleep(ASK_EVERY).await,
+                }
+                if subscription.is_lost() {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::select! {
+            ended = asking => ended,
+            () = shutdown.requested() => {
+                self.ledger.stop();
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn hand_on(mut receiver: mpsc::UnboundedReceiver<Taken>, handler: &impl Handler, shutdown: &Shutdown) {
+    let handling = async {
+        while let Some(taken) = receiver.recv().await {
+            handler.take(taken).await;
+        }
+    };
+    // What is not handed on by then has not begun: dropped, it is given back.
+    tokio::select! {
+        () = handling => {}
+        () = shutdown.requested() => {}
+    }
+}

@@ -1,0 +1,18 @@
+//! Working queues: a service takes messages from them, works on each, and has it acknowledged when everything that
+//! replaces it is stored. Read downwards, the modules follow a message.
+//!
+//! Two facts are known of every message in hand: whether work on it has *begun*, and whether it is *settled*. What has not
+//! begun can go back to its queue at any moment without harm, so that a stop withholds nothing; what has begun is finished
+//! and acknowledged. Nothing else acknowledges.
+
+mod work_queue; // which queue, how much of it at once
+mod intake; // messages come in, whatever becomes of the connection
+mod sizing; // how wide a window is for messages of their sizes
+mod window; // what is unacknowledged of one subscription
+mod redeliveries; // what is remembered of lost subscriptions
+mod ledger; // both together, as one pure whole
+mod ack_ledger; // the ledger in use: handles for messages, and acknowledgements
+
+pub use ack_ledger::{AckLedger, InHand, Load};
+pub use intake::{Handler, Intake, Taken};
+pub use work_queue::{Supply, WorkQueue};

@@ -1,0 +1,274 @@
+//! Step 3: a delivery's turn. Asks `fairness` for each, makes the attempts whose turn it is, and settles them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::delivery::{Delivery, Work};
+use hookline_common::ids::AttemptNo;
+use hookline_common::outcome::Outcome;
+use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
+use hookline_common::topology::PARK_DELAYS;
+use hookline_consume::InHand;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+use tracing::error;
+
+use crate::attempt::{Report, attempt};
+use crate::client::Client;
+use crate::endpoints::{EndpointKey, Registered};
+use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
+use crate::meters::Meters;
+use crate::quarantine::Watch;
+use crate::queues::Working;
+use crate::route;
+use crate::settings::KeepPayloads;
+use crate::settle::{self, Settler, Subject};
+
+/// How long a delivery that has to wait holds up its queue before its turn is asked for again, if nothing changes meanwhile.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// For how long a delivery is set aside that could not be attempted for want of files, ports or memory: what hinders us
+/// then lasts for as long as the requests that hold them, which is seconds.
+const SHORTAGE_DELAY: Delay = PARK_DELAYS[1];
+
+/// A delivery that is about to be attempted.
+pub struct Job {
+    queue: Working,
+    in_hand: InHand,
+    delivery: Delivery,
+    endpoint: Arc<Registered>,
+    permit: Option<Permit>,
+    watch: Option<Watch>,
+}
+
+impl Job {
+    /// A delivery from `queue`; `watch` ends with it.
+    #[must_use]
+    pub fn new(
+        queue: Working,
+        in_hand: InHand,
+        delivery: Delivery,
+        endpoint: Arc<Registered>,
+        watch: Option<Watch>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            queue,
+            in_hand,
+            delivery,
+            endpoint,
+            permit: None,
+            watch,
+        })
+    }
+
+    fn info(&self) -> JobInfo {
+        JobInfo {
+            queue: self.queue.index(),
+            parked: self.delivery.pass_through.parked,
+            rate: self.endpoint.endpoint.rate.map(|rate| rate.per_second()),
+        }
+    }
+}
+
+/// Makes attempts, each in its turn.
+pub struct Attempts {
+    fairness: Fairness<EndpointKey, Box<Job>>,
+    client: Client,
+    settler: Settler,
+    schedule: RetrySchedule,
+    keep_payloads: KeepPayloads,
+    meters: Meters,
+    tasks: TaskTracker,
+}
+
+impl Attempts {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        fairness: Fairness<EndpointKey, Box<Job>>,
+        client: Client,
+        settler: Settler,
+        schedule: RetrySchedule,
+        keep_payloads: KeepPayloads,
+        meters: Meters,
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            fairness,
+            client,
+            settler,
+            schedule,
+            keep_payloads,
+            meters,
+            tasks,
+        })
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn fairness(&self) -> &Fairness<EndpointKey, Box<Job>> {
+        &self.fairness
+    }
+
+    /// Starts a delivery, lets it wait or sets it aside. Where its queue must not be read any further, this takes until it
+    /// may.
+    pub async fn admit(self: &Arc<Self>, mut job: Box<Job>, mut permit: Option<Permit>) {
+        loop {
+            let (endpoint, info) = (Arc::clone(&job.endpoint), job.info());
+            match self.fairness.admit(&endpoint.key, info, job, Instant::now()) {
+                Admission::Start(mut started) => {
+                    started.permit = permit;
+                    return self.start(started);
+                }
+                Admission::Wait => return,
+                Admission::Park(parked, delay) => return self.park(parked, delay),
+                Admission::Hold(held) => {
+                    job = held;
+                    permit = None;
+                    tokio::select! {
+                        () = self.fairness.changed() => {}
+                        () = sleep(ASK_AGAIN_AFTER) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts and parks what time alone makes due, for ever.
+    pub async fn keep_time(self: Arc<Self>) {
+        loop {
+            let now = Instant::now();
+            let due = self.fairness.tick(now);
+            due.start.into_iter().for_each(|job| self.start(job));
+            due.park
+                .into_iter()
+                .for_each(|(job, delay)| self.park(job, delay));
+            sleep(self.fairness.next_tick(now)).await;
+        }
+    }
+
+    /// Lets go of what waits for its turn: not begun, it goes back to its queue.
+    pub fn give_back_waiting(&self) {
+        drop(self.fairness.take_waiting());
+    }
+
+    fn start(self: &Arc<Self>, job: Box<Job>) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move { this.run(job).await });
+    }
+
+    fn park(self: &Arc<Self>, job: Box<Job>, delay: Delay) {
+        self.meters.parked();
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let Job {
+                in_hand,
+                delivery,
+                watch,
+                ..
+            } = *job;
+            let id = delivery.event.id.clone();
+            let (endpoint, attempt) = (delivery.endpoint.clone(), delivery.attempt);
+            let subject = Subject {
+                event: id.as_str(),
+                endpoint: Some(&endpoint),
+                attempt: Some(attempt),
+            };
+            let replacement = route::parked(Work::Deliver(delivery), delay);
+            this.settler.replace(in_hand, replacement, subject).await;
+            drop(watch);
+        });
+    }
+
+    /// Makes one attempt, passes the slot on, and settles.
+    async fn run(self: Arc<Self>, job: Box<Job>) {
+        let Job {
+            queue,
+            in_hand,
+            delivery,
+            endpoint,
+            permit,
+            watch,
+        } = *job;
+        let Some(in_hand) = in_hand.begin() else {
+            return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
+        };
+        let report = attempt(&self.client, &endpoint, &delivery).await;
+        drop(permit);
+        match report {
+            Ok(report) => {
+                self.pass_on(&endpoint, queue, report.verdict.feedback, report.duration);
+                self.conclude(in_hand, &delivery, Some(&endpoint), report).await;
+            }
+            Err(_) => {
+                self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
+                self.meters.parked();
+                let parked = route::parked(Work::Deliver(delivery.clone()), SHORTAGE_DELAY);
+                let subject = Subject::delivery(&delivery);
+                self.settler.settle(in_hand, Some(parked), None, subject).await;
+            }
+        }
+        drop(watch);
+    }
+
+    fn pass_on(
+        self: &Arc<Self>,
+        endpoint: &Registered,
+        queue: Working,
+        feedback: Feedback,
+        took: Duration,
+    ) {
+        let now = Instant::now();
+        let next = self
+            .fairness
+            .release(&endpoint.key, queue.index(), feedback, took, now);
+        next.into_iter().for_each(|job| self.start(job));
+    }
+
+    /// Decides what comes after an attempt, and settles it. `endpoint` is none where it is gone.
+    pub async fn conclude(
+        &self,
+        in_hand: InHand,
+        delivery: &Delivery,
+        endpoint: Option<&Registered>,
+        report: Report,
+    ) {
+        let (verdict, subject) = (&report.verdict, Subject::delivery(delivery));
+        self.meters.attempted(verdict.outcome, report.duration);
+        let next = self.schedule.next_step(
+            delivery.origin,
+            delivery.attempt,
+            verdict.outcome,
+            verdict.not_before,
+        );
+        if next == NextStep::Failed {
+            self.meters.failed();
+        }
+        let replacement = settle::replacement(delivery, verdict, next, Timestamp::now());
+        let record = self.settler.is_recording().then(|| {
+            let keeps_data = self.keeps_data(delivery, verdict.outcome);
+            settle::line(delivery, endpoint, &report, next, keeps_data)
+        });
+        let record = match record.transpose() {
+            Ok(record) => record,
+            Err(error) => {
+                let (event, endpoint) = (&delivery.event.id, &delivery.endpoint);
+                let attempt = delivery.attempt;
+                error!(%error, %event, %endpoint, %attempt, "a record cannot be written, and is left out of the log");
+                self.meters.records_lost(1);
+                None
+            }
+        };
+        self.settler.settle(in_hand, replacement, record, subject).await;
+    }
+
+    /// The data goes into the log once: with the first attempt, or the first that failed.
+    fn keeps_data(&self, delivery: &Delivery, outcome: Outcome) -> bool {
+        let is_first = delivery.attempt == AttemptNo::FIRST;
+        match self.keep_payloads {
+            KeepPayloads::All => is_first,
+            KeepPayloads::Failed => is_first && outcome != Outcome::Delivered,
+            KeepPayloads::None => false,
+        }
+    }
+}

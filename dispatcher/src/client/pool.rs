@@ -1,0 +1,273 @@
+//! The connections to all receivers: each goes back when its response is read, and there are never more than fit.
+//!
+//! hyper-util's own pool takes a connection back a moment after the next request has begun, and keeps idle ones by host.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Shortage;
+use super::connection::{Connection, Open};
+use super::hosts::{GivenBack, HostId, Hosts, Place};
+use super::target::Target;
+
+/// How long an idle connection is kept: a name that moved is looked up again no later.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long a response that is read waits for its connection to be ready again: hyper says so a few microseconds
+/// later, and handed back before its next request begins, no other has to be made.
+const READY_TIME: Duration = Duration::from_millis(5);
+/// How long a request waits for the place of an idle connection that had to go: it only has to be closed.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// The pool of one client.
+pub(super) struct Pool {
+    hosts: Mutex<Hosts<Connection, oneshot::Sender<Handover>>>,
+    /// One permit for each file descriptor that connections may use.
+    room: Arc<Semaphore>,
+    is_swept: Mutex<bool>,
+    this: WeakPool,
+}
+
+/// What does not keep the pool alive.
+pub(super) type WeakPool = Weak<Pool>;
+
+/// What a waiting request is given.
+pub(super) enum Handover {
+    /// A connection that is ready.
+    Connection(Connection),
+    /// Nothing: the connection that it relied on did not come to be.
+    AskAgain,
+}
+
+/// What the pool has for a request.
+pub(super) enum Checkout {
+    Idle(Connection),
+    Wait(Waiting),
+}
+
+impl Pool {
+    /// A pool of at most `max_open` connections, of which `max_idle` may be idle.
+    pub(super) fn new(max_open: usize, max_idle: usize) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            hosts: Mutex::new(Hosts::new(max_idle)),
+            room: Arc::new(Semaphore::new(max_open)),
+            is_swept: Mutex::new(false),
+            this: Weak::clone(this),
+        })
+    }
+
+    /// An idle connection, or a place in the line for one.
+    pub(super) fn checkout(self: &Arc<Self>, target: &Target) -> Checkout {
+        let mut hosts = self.hosts();
+        while let Some(connection) = hosts.take_idle(target) {
+            if !connection.sender.is_closed() {
+                return Checkout::Idle(connection);
+            }
+        }
+        let (contact, handover) = oneshot::channel();
+        let place = hosts.wait(target, contact);
+        Checkout::Wait(Waiting {
+            pool: Arc::clone(self),
+            place,
+            handover,
+        })
+    }
+
+    /// Room for `count` file descriptors; idle connections go for it, the oldest first.
+    pub(super) async fn reserve(&self, count: u32) -> Result<OwnedSemaphorePermit, Shortage> {
+        match Arc::clone(&self.room).try_acquire_many_owned(count) {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => return Err(Shortage::Connections),
+        }
+        let missing = (count as usize).saturating_sub(self.room.available_permits());
+        let evicted: Vec<_> = {
+            let mut hosts = self.hosts();
+            (0..missing).map_while(|_| hosts.evict_oldest()).collect()
+        };
+        if evicted.len() < missing {
+            return Err(Shortage::Connections);
+        }
+        drop(evicted);
+        let acquire = Arc::clone(&self.room).acquire_many_owned(count);
+        match timeout(CLOSE_TIME, acquire).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Shortage::Connections),
+        }
+    }
+
+    /// Takes back a connection whose response was read, to its end or not. It stays with its request until it can be
+    /// used again, for a moment at most.
+    pub(super) async fn take_back(
+        self: &Arc<Self>,
+        mut connection: Connection,
+        is_read: bool,
+        max: Duration,
+    ) {
+        if connection.sender.is_ready() {
+            return self.put(connection);
+        }
+        if connection.sender.is_closed() {
+            return;
+        }
+        if is_read {
+            match timeout(READY_TIME, connection.sender.ready()).await {
+                Ok(Ok(())) => return self.put(connection),
+                Ok(Err(_)) => return,
+                Err(_) => {}
+            }
+        }
+        // It still sends a request that was answered before it was read, or reads the end of a long response.
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            match timeout(max, connection.sender.ready()).await {
+                Ok(Ok(())) => pool.put(connection),
+                Ok(Err(_)) => {}
+                Err(_) => connection.abort(),
+            }
+        });
+    }
+
+    /// A connection that is ready goes to the request that has waited longest, or becomes idle.
+    pub(super) fn put(&self, mut connection: Connection) {
+        loop {
+            let (host, id) = (connection.host, connection.id);
+            let given_back = self.hosts().give_back(host, id, connection, Instant::now());
+            match given_back {
+                GivenBack::Handed(contact, handed) => match contact.send(Handover::Connection(handed)) {
+                    // Whoever waited has just given up.
+                    Err(Handover::Connection(unwanted)) => connection = unwanted,
+                    _ => return,
+                },
+                GivenBack::Kept { evicted } => {
+                    drop(evicted);
+                    return self.keep_swept();
+                }
+                GivenBack::Closed(closed) => return drop(closed),
+            }
+        }
+    }
+
+    /// A connection has ended.
+    pub(super) fn closed(&self, host: HostId, id: u64) {
+        let was_idle = self.hosts().closed(host, id);
+        drop(was_idle);
+    }
+
+    /// Idle connections are closed when their time is over, by a task that lives while there are any.
+    fn keep_swept(&self) {
+        let mut is_swept = self.is_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *is_swept, true) {
+            tokio::spawn(sweep(Weak::clone(&self.this)));
+        }
+    }
+
+    /// Closes what has been idle for too long. Returns when to look again, unless nothing is idle.
+    fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut is_swept = self.is_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self.hosts();
+        while let Some(since) = hosts.oldest() {
+            if now < since + IDLE {
+                return Some(since + IDLE);
+            }
+            drop(hosts.evict_oldest());
+        }
+        *is_swept = false;
+        None
+    }
+
+    /// The maps are whole whenever the lock is free, also after a panic elsewhere.
+    fn hosts(&self) -> MutexGuard<'_, Hosts<Connection, oneshot::Sender<Handover>>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn sweep(pool: WeakPool) {
+    loop {
+        let next = pool.upgrade().and_then(|pool| pool.expire(Instant::now()));
+        match next {
+            Some(next) => sleep_until(next).await,
+            None => return,
+        }
+    }
+}
+
+/// A request that waits for a connection. Dropped, it leaves the line, and gives back what it was just handed.
+pub(super) struct Waiting {
+    pool: Arc<Pool>,
+    place: Place,
+    pub(super) handover: oneshot::Receiver<Handover>,
+}
+
+impl Waiting {
+    /// The connection that this request has to make, where it has to.
+    pub(super) fn connecting(&self) -> Option<Connecting> {
+        self.place.must_connect.then(|| Connecting {
+            pool: Arc::clone(&self.pool),
+            place: self.place,
+            is_over: false,
+        })
+    }
+
+    /// What has been handed over by now.
+    pub(super) fn handed(&mut self) -> Option<Connection> {
+        match self.handover.try_recv() {
+            Ok(Handover::Connection(connection)) => Some(connection),
+            Ok(Handover::AskAgain) | Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.pool.hosts().stop_waiting(self.place) {
+            return;
+        }
+        // Nothing can be sent from now on; what was sent before is still there.
+        self.handover.close();
+        if let Some(connection) = self.handed() {
+            self.pool.put(connection);
+        }
+    }
+}
+
+/// A connection that is being made. Dropped without success, whoever relied on it is told.
+pub(super) struct Connecting {
+    pool: Arc<Pool>,
+    place: Place,
+    is_over: bool,
+}
+
+impl Connecting {
+    /// It is there: `permit` goes with it.
+    pub(super) fn succeeded(mut self, permit: OwnedSemaphorePermit) -> Open {
+        self.is_over = true;
+        let id = self.pool.hosts().connected(self.place);
+        Open {
+            pool: Arc::downgrade(&self.pool),
+            host: self.place.host,
+            id,
+            _permit: permit,
+        }
+    }
+
+    /// The pool that it is made for.
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let relied = self.pool.hosts().not_connected(self.place);
+        if let Some(contact) = relied {
+            // Whoever waited may have just given up.
+            drop(contact.send(Handover::AskAgain));
+        }
+    }
+}

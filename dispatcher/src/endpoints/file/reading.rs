@@ -1,0 +1,194 @@
+//! Reads the endpoints file and the files of its secrets, and tells whether they may have changed since. All of it can
+//! block as long as the file system likes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hookline_common::endpoint::{Endpoint, Format};
+use hookline_common::endpoints_file::{FileFault, MAX_BYTES, SecretSource, parse};
+use hookline_common::guard::Policy;
+use hookline_common::settings::Environment;
+use hookline_common::text_file;
+
+use super::super::Registered;
+use super::error::UnusableFile;
+use super::known::Listing;
+
+/// Files that changed more recently than this may change again without a trace: some file systems count time in whole
+/// seconds.
+const TRACELESS_S: i64 = 2;
+
+/// What is read, and by which rules.
+pub(super) struct FileReader {
+    path: PathBuf,
+    default_format: Format,
+    policy: Policy,
+    /// Makes digests of secrets that mean nothing outside this process.
+    hashing: RandomState,
+}
+
+/// What one look saw.
+pub(super) struct Reading {
+    /// Of all that was read: two readings of one digest are the same.
+    pub(super) digest: u64,
+    /// What the files looked like just before they were read.
+    pub(super) stamps: Stamps,
+    /// The endpoints, if the file can be used.
+    pub(super) listing: Result<Listing, UnusableFile>,
+}
+
+impl FileReader {
+    pub(super) fn new(path: PathBuf, default_format: Format, policy: Policy) -> Self {
+        Self {
+            path,
+            default_format,
+            policy,
+            hashing: RandomState::new(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads everything, whatever it may be.
+    pub(super) fn read(&self) -> Reading {
+        let secrets = SecretFiles::default();
+        let mut stamps = vec![(self.path.clone(), stamp(&self.path))];
+        let text = text_file::read(&self.path, MAX_BYTES);
+        let mut digest = self.hashing.build_hasher();
+        match &text {
+            Ok(text) => text.hash(&mut digest),
+            Err(unreadable) => unreadable.to_string().hash(&mut digest),
+        }
+        let listing = text.map_err(UnusableFile::from).and_then(|text| {
+            let endpoints = parse(&text, self.default_format, &secrets);
+            self.listing(endpoints)
+        });
+        for (path, (stamp, secret)) in secrets.read.into_inner() {
+            (&path, secret).hash(&mut digest);
+            stamps.push((path.into(), stamp));
+        }
+        Reading {
+            digest: digest.finish(),
+            stamps: Stamps::new(stamps, SystemTime::now()),
+            listing,
+        }
+    }
+
+    fn listing(&self, endpoints: Result<Vec<Endpoint>, Vec<FileFault>>) -> Result<Listing, UnusableFile> {
+        match endpoints {
+            Ok(endpoints) => Ok(Listing::new(
+                endpoints
+                    .into_iter()
+                    .map(|endpoint| Registered::new(endpoint, &self.policy)),
+            )),
+            Err(faults) => Err(UnusableFile::Faulty {
+                path: self.path.clone(),
+                faults,
+            }),
+        }
+    }
+}
+
+/// The files of secrets, each read once in a reading, and remembered so that it can be watched.
+#[derive(Default)]
+struct SecretFiles {
+    read: RefCell<BTreeMap<String, (Option<Stamp>, Result<String, String>)>>,
+}
+
+impl SecretSource for SecretFiles {
+    fn env(&self, name: &str) -> Option<String> {
+        Environment.env(name)
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        let mut read = self.read.borrow_mut();
+        let (_, secret) = read
+            .entry(path.to_owned())
+            .or_insert_with(|| (stamp(Path::new(path)), Environment.file(path)));
+        secret.clone()
+    }
+}
+
+/// What changes when a file does: cheaper to look at than its contents. Of the file that a symlink leads to, so that a
+/// symlink that is led elsewhere is a change, which is how mounted secrets are rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    /// When anything of the file changed, in seconds and nanoseconds. Nobody can set it back.
+    changed: (i64, i64),
+}
+
+/// Nothing where there is no file to be seen.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Stamp {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        bytes: metadata.len(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
+}
+
+/// What all files of a reading looked like.
+pub(super) struct Stamps {
+    of: Vec<(PathBuf, Option<Stamp>)>,
+    is_certain: bool,
+}
+
+impl Stamps {
+    fn new(of: Vec<(PathBuf, Option<Stamp>)>, now: SystemTime) -> Self {
+        let now = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        let is_fresh = |stamp: &Stamp| now.abs_diff(stamp.changed.0) <= TRACELESS_S.unsigned_abs();
+        let is_certain = !of.iter().filter_map(|(_, stamp)| stamp.as_ref()).any(is_fresh);
+        Self { of, is_certain }
+    }
+
+    /// Whether the files are certainly those that were read.
+    pub(super) fn are_current(&self) -> bool {
+        self.is_certain && self.of.iter().all(|(path, before)| stamp(path) == *before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn stamps_of_fresh_files_prove_nothing_and_those_of_old_ones_do() {
+        let folder = std::env::temp_dir().join(format!("hookline-stamps-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("file");
+        fs::write(&path, "one").unwrap();
+        let seen = |now| Stamps::new(vec![(path.clone(), stamp(&path))], now);
+        let (now, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
+        assert!(!seen(now).are_current(), "it may have been written again since");
+        let old = seen(later);
+        assert!(old.are_current());
+        // Another file of the same length in its place, as a symlink's target or a rename brings.
+        fs::write(folder.join("other"), "two").unwrap();
+        fs::rename(folder.join("other"), &path).unwrap();
+        assert!(!old.are_current());
+        let other = seen(later);
+        fs::remove_file(&path).unwrap();
+        assert!(!other.are_current());
+        assert!(seen(now).are_current(), "what is not there is not fresh");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,253 @@
+//! The way of a message through the dispatcher: taken in, routed, and either attempted or settled without an attempt. It
+//! decides nothing: `route.rs` says what to do, `fairness/` when, `schedule.rs` what comes after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::broker::Publisher;
+use hookline_common::delivery::{Unrouted, Work};
+use hookline_common::message::{self, Message, Rejection};
+use hookline_common::outcome::Outcome;
+use hookline_common::topology::Queue;
+use hookline_consume::{Handler, InHand, Taken};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::attempt::Report;
+use crate::attempts::{Attempts, Job};
+use crate::endpoints::{Endpoints, Registered};
+use crate::fairness::{Permit, StartLimiter};
+use crate::meters::Meters;
+use crate::quarantine::{self, Watch};
+use crate::queues::Working;
+use crate::route::{self, Step};
+use crate::settle::{Settler, Subject};
+
+/// Events that fan out at once. Each has up to 64 messages on their way, so this many keep the broker busy, and more would
+/// only need more memory.
+const FAN_OUTS: usize = 16;
+
+/// Everything that a message meets on its way.
+pub struct Pipeline {
+    /// Which endpoints there are.
+    pub endpoints: Arc<dyn Endpoints>,
+    /// How long an endpoint that cannot be found counts as not yet known.
+    pub unknown_grace: Duration,
+    /// Makes attempts when it is their turn.
+    pub attempts: Arc<Attempts>,
+    /// Ends messages.
+    pub settler: Settler,
+    /// What is counted.
+    pub meters: Meters,
+    /// All work in flight.
+    pub tasks: TaskTracker,
+    fan_outs: Arc<Semaphore>,
+}
+
+/// A message on its way, and what must be told when it is at its end.
+struct Passage {
+    queue: Working,
+    in_hand: InHand,
+    permit: Option<Permit>,
+    watch: Option<Watch>,
+}
+
+impl Pipeline {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        endpoints: Arc<dyn Endpoints>,
+        unknown_grace: Duration,
+        attempts: Arc<Attempts>,
+        settler: Settler,
+        meters: Meters,
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            endpoints,
+            unknown_grace,
+            attempts,
+            settler,
+            meters,
+            tasks,
+            fan_outs: Arc::new(Semaphore::new(FAN_OUTS)),
+        })
+    }
+
+    /// Takes a message of a working queue in and sees to it that it is settled. An attempt that begins at once keeps the
+    /// permit until it ends.
+    async fn take(self: &Arc<Self>, queue: Working, taken: Taken, permit: Permit) {
+        self.meters.received(queue);
+        let Taken {
+            in_hand,
+            returned,
+            message,
+        } = taken;
+        if quarantine::is_suspect(queue, returned, &message) {
+            return self.quarantine(queue, in_hand, message);
+        }
+        let passage = Passage {
+            queue,
+            in_hand,
+            permit: Some(permit),
+            watch: None,
+        };
+        self.proceed(passage, message, 0).await;
+    }
+
+    /// Takes a message of the quarantine in, alone; `watch` ends with it.
+    pub(crate) async fn take_suspect(
+        self: &Arc<Self>,
+        in_hand: InHand,
+        message: Message,
+        crashes: u32,
+        watch: Watch,
+    ) {
+        self.meters.received(Working::Quarantine);
+        let passage = Passage {
+            queue: Working::Quarantine,
+            in_hand,
+            permit: None,
+            watch: Some(watch),
+        };
+        self.proceed(passage, message, crashes).await;
+    }
+
+    /// Sends a message that nobody can understand, or that crashes its consumers, to where people look at it.
+    pub(crate) async fn reject(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
+        self.meters.rejected(rejection);
+        let subject = Subject::message(message);
+        warn!(
+            message_id = subject.event,
+            reason = rejection.name(),
+            "a message goes to the rejected queue: {rejection}"
+        );
+        let rejected = message::write_rejected(message, rejection, Timestamp::now());
+        let replacement = (Queue::Rejected, rejected);
+        self.settler.replace(in_hand, replacement, subject).await;
+    }
+
+    /// Moves a message that came back too often to where it is handled alone, before anything else is done with it.
+    fn quarantine(self: &Arc<Self>, queue: Working, in_hand: InHand, message: Message) {
+        self.meters.quarantined();
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let suspect = message::write_suspect(&message, queue == Working::Events);
+            let replacement = (Queue::Quarantine, suspect);
+            let subject = Subject::message(&message);
+            this.settler.replace(in_hand, replacement, subject).await;
+        });
+    }
+
+    async fn proceed(self: &Arc<Self>, passage: Passage, message: Message, crashes: u32) {
+        let mut work = match route::read(passage.queue, &message) {
+            Ok(work) => work,
+            Err(rejection) => {
+                let this = Arc::clone(self);
+                self.tasks.spawn(async move {
+                    let Passage { in_hand, watch, .. } = passage;
+                    this.reject(in_hand, &message, &rejection).await;
+                    drop(watch);
+                });
+                return;
+            }
+        };
+        drop(message);
+        work.pass_through_mut().crashes = crashes;
+        let endpoints = self.endpoints.lookup(&work.event().company);
+        match route::step(work, &endpoints, self.unknown_grace, Timestamp::now()) {
+            Step::Attempt(delivery, endpoint) => {
+                let Passage {
+                    queue,
+                    in_hand,
+                    permit,
+                    watch,
+                } = passage;
+                let job = Job::new(queue, in_hand, delivery, endpoint, watch);
+                self.attempts.admit(job, permit).await;
+            }
+            Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
+            Step::Nobody => self.meters.unmatched_settled(passage.in_hand),
+            step => {
+                let this = Arc::clone(self);
+                self.tasks
+                    .spawn(async move { this.carry_out(step, passage).await });
+            }
+        }
+    }
+
+    async fn fan_out(
+        self: &Arc<Self>,
+        passage: Passage,
+        unrouted: Unrouted,
+        endpoints: Vec<Arc<Registered>>,
+    ) {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&self.fan_outs).acquire_owned().await else {
+            return;
+        };
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let Passage { in_hand, watch, .. } = passage;
+            this.settler.fan_out(in_hand, &unrouted, &endpoints).await;
+            drop((place, watch));
+        });
+    }
+
+    /// What needs no attempt and no wait.
+    async fn carry_out(&self, step: Step, passage: Passage) {
+        let Passage { in_hand, watch, .. } = passage;
+        match step {
+            Step::Park(work, delay) => {
+                self.meters.parked();
+                let event = work.event().id.clone();
+                let subject = Subject {
+                    event: event.as_str(),
+                    endpoint: None,
+                    attempt: None,
+                };
+                let replacement = route::parked(work, delay);
+                self.settler.replace(in_hand, replacement, subject).await;
+            }
+            Step::Fail(delivery, cause) => {
+                let dead_letter = message::write_failed(&delivery, &cause);
+                let (replacement, subject) = ((Queue::Failed, dead_letter), Subject::delivery(&delivery));
+                self.settler.replace(in_hand, replacement, subject).await;
+            }
+            Step::Discard(delivery) => {
+                if let Some(in_hand) = in_hand.begin() {
+                    let report = Report::nothing(Outcome::Discarded);
+                    self.attempts.conclude(in_hand, &delivery, None, report).await;
+                }
+            }
+            // Taken care of where they came up.
+            Step::Nobody | Step::FanOut(..) | Step::Attempt(..) => {}
+        }
+        drop(watch);
+    }
+}
+
+/// Takes in what the broker pushes from one working queue.
+pub struct Reception {
+    /// Which queue.
+    pub queue: Working,
+    /// How many attempts begin at once.
+    pub limiter: Arc<StartLimiter>,
+    /// Where each message goes.
+    pub pipeline: Arc<Pipeline>,
+    /// What makes sure of the queues.
+    pub publisher: Publisher,
+}
+
+impl Handler for Reception {
+    async fn take(&self, taken: Taken) {
+        let permit = self.limiter.enter().await;
+        self.pipeline.take(self.queue, taken, permit).await;
+    }
+
+    async fn queue_is_missing(&self) {
+        self.publisher.declare_again().await;
+    }
+}

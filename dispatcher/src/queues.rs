@@ -1,0 +1,88 @@
+//! The working queues: which there are, how much of each is in hand, and how many of its attempts begin at once.
+
+use hookline_common::topology::{Namespace, Queue};
+use hookline_consume::{Supply, WorkQueue};
+
+/// Bytes in hand of a queue at most. A message takes up to four times its size while it is delivered and recorded, so that
+/// all queues together stay below 100 MB beside what the process takes without any.
+const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+
+/// A working queue of the dispatcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Working {
+    /// Events not yet routed.
+    Events,
+    /// First attempts.
+    Deliveries,
+    /// Later attempts, and what was parked.
+    Due,
+    /// Messages that came back too often, each by itself.
+    Quarantine,
+}
+
+impl Working {
+    /// All of them, in the order of [`Working::index`].
+    pub const ALL: [Self; 4] = [Self::Events, Self::Deliveries, Self::Due, Self::Quarantine];
+
+    /// Its place in [`Working::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::Events => 0,
+            Self::Deliveries => 1,
+            Self::Due => 2,
+            Self::Quarantine => 3,
+        }
+    }
+
+    /// The queue.
+    #[must_use]
+    pub fn queue(self) -> Queue {
+        match self {
+            Self::Events => Queue::Events,
+            Self::Deliveries => Queue::Deliveries,
+            Self::Due => Queue::Due,
+            Self::Quarantine => Queue::Quarantine,
+        }
+    }
+
+    /// The name in metrics and logs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Deliveries => "deliveries",
+            Self::Due => "due",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    /// Messages in hand at most, of `prefetch` that the operator allows. A storm of retries passes a narrow window in
+    /// batches, which cost the broker a fraction of as many single messages, and so leaves it time for what is fresh: a
+    /// quarter was the widest that did not show in the latency of fresh events.
+    #[must_use]
+    pub fn window(self, prefetch: u16) -> u16 {
+        match self {
+            Self::Events | Self::Deliveries => prefetch,
+            Self::Due => (prefetch / 4).max(1),
+            Self::Quarantine => 1,
+        }
+    }
+
+    /// The queue as it is consumed.
+    #[must_use]
+    pub fn consumed(self, namespace: &Namespace, prefetch: u16) -> WorkQueue {
+        let supply = match self {
+            Self::Events | Self::Deliveries | Self::Due => Supply::Pushed {
+                messages: self.window(prefetch),
+                bytes: WINDOW_BYTES,
+            },
+            Self::Quarantine => Supply::OneByOne,
+        };
+        WorkQueue {
+            label: self.label(),
+            queue: namespace.queue(self.queue()),
+            supply,
+        }
+    }
+}

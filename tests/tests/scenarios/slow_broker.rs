@@ -1,0 +1,261 @@
+//! A broker that is slow, or refuses, and is there: it is waited for, and nothing is sent to it twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use hookline_common::broker::{Address, BrokerStats, BrokerUrl, LinkSettings, PublishFault, Publisher};
+use hookline_common::message::Message;
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::topology::{Namespace, Queue, Topology};
+use hookline_tests::broker::Broker;
+use hookline_tests::endpoint::Endpoint;
+use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
+use hookline_tests::{Receiver, World, eventually, scenario, status};
+use lapin::types::AMQPValue;
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+
+use crate::SOON;
+
+/// A broker that does not confirm is given up after this long, if it answers nothing else either.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+/// The body of an event that is large as events go.
+const LARGE: usize = 100_000;
+
+fn link(url: &str) -> LinkSettings {
+    LinkSettings {
+        url: BrokerUrl::parse(url).unwrap(),
+        ca_pem: None,
+        name: "hookline-tests publisher".into(),
+        max_frame: None,
+        stats: Arc::default(),
+    }
+}
+
+fn whole(namespace: &Namespace) -> Topology {
+    Topology::whole(namespace, &RetrySchedule::default())
+}
+
+fn numbered(number: usize) -> Message {
+    Message {
+        message_id: Some(format!("msg_{number}")),
+        body: Bytes::from_static(b"{}"),
+        ..Message::default()
+    }
+}
+
+fn of_size(bytes: usize) -> Message {
+    Message {
+        message_id: Some(format!("msg_{bytes}")),
+        body: vec![b'a'; bytes].into(),
+        ..Message::default()
+    }
+}
+
+fn large_data() -> String {
+    format!("{{\"text\":\"{}\"}}", "a".repeat(LARGE))
+}
+
+/// Lets a dispatcher fan `events` large events out to `endpoints` endpoints over a link of this rate, and counts.
+async fn fan_out(world: &World, events: usize, endpoints: usize, bytes_per_second: u64) {
+    let receiver = Receiver::answering(status(200)).await;
+    let wire = Wire::to(&services().amqp_url).await;
+    let all: Vec<_> = (0..endpoints)
+        .map(|number| Endpoint::at(&format!("ep_{number}"), &receiver.url()))
+        .collect();
+    world.endpoints(all);
+    let dispatcher = world
+        .dispatcher()
+        .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+        .start()
+        .await;
+    let connections = wire.accepted();
+    wire.limit(bytes_per_second);
+    for _ in 0..events {
+        world.publish("booking.created", &large_data()).await;
+    }
+    let deliveries = events * endpoints;
+    let takes = Duration::from_secs((deliveries * LARGE) as u64 / bytes_per_second);
+    eventually(SOON + 3 * takes, "everything is delivered", async || {
+        (receiver.count() >= deliveries).then_some(())
+    })
+    .await;
+    world.is_empty_within(SOON).await;
+    dispatcher.has_let_go_within(SOON).await;
+    assert_eq!(wire.accepted(), connections, "no connection was given up");
+    wire.limit(0);
+    dispatcher.stop().await;
+    assert_eq!(receiver.count(), deliveries, "nothing came twice");
+}
+
+/// The last message is confirmed after about fifteen seconds; the link is alive all the while.
+#[tokio::test]
+async fn a_fan_out_that_the_link_takes_long_for_is_delivered_once() {
+    scenario(async |world| fan_out(world, 1, 45, 300_000).await).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_confirm_is_waited_for_and_keeps_no_other_waiting() {
+    const MESSAGES: usize = 20;
+    let private = PrivateBroker::start().await;
+    let namespace = Namespace::default();
+    let publisher = Publisher::start(link(&private.url()), whole(&namespace));
+    publisher.connected(None).await.unwrap();
+    let stuck = Address::queue(&namespace, Queue::Deliveries);
+    let well = Address::queue(&namespace, Queue::Due);
+    let process = format!("'%2F_{}'", namespace.queue(Queue::Deliveries));
+    private.evaluate(&format!("sys:suspend({process}).")).await;
+
+    let publishing = tokio::spawn({
+        let (publisher, stuck) = (publisher.clone(), stuck.clone());
+        async move {
+            let messages: Vec<_> = (0..MESSAGES).map(numbered).collect();
+            join_all(
+                messages
+                    .iter()
+                    .map(|message| publisher.publish(&stuck, message, None)),
+            )
+            .await
+        }
+    });
+    eventually(SOON, "it is sent", async || {
+        (publisher.stats().unconfirmed_bytes() > 0).then_some(())
+    })
+    .await;
+    sleep(CONFIRM_TIMEOUT + Duration::from_secs(3)).await;
+    publisher.publish_until_stored(&well, &numbered(0)).await.unwrap();
+    assert!(!publishing.is_finished());
+    private.evaluate(&format!("sys:resume({process}).")).await;
+    for stored in publishing.await.unwrap() {
+        stored.unwrap();
+    }
+    assert_eq!(publisher.stats().reconnects(), 0);
+    assert_eq!(publisher.stats().unconfirmed_bytes(), 0);
+    let depths = publisher
+        .depths(&namespace, &[Queue::Deliveries, Queue::Due])
+        .await;
+    let ready: Vec<_> = depths.into_iter().map(|depth| depth.unwrap().ready).collect();
+    assert_eq!(ready, [MESSAGES as u32, 1], "nothing is stored twice");
+    publisher.close().await;
+    private.stop().await;
+}
+
+/// Without heartbeats nobody but the publisher can notice.
+#[tokio::test]
+async fn a_connection_that_hangs_without_a_sign_is_given_up() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let wire = Wire::to(&services().amqp_url).await;
+        let url = format!("{}?heartbeat=0", wire.url(&services().amqp_url));
+        let topology = Topology::for_publishing(world.namespace());
+        let publisher = Publisher::start(link(&url), topology);
+        publisher.connected(None).await.unwrap();
+        wire.fall_silent();
+        let events = Address::queue(world.namespace(), Queue::Events);
+        let published = publisher.publish_until_stored(&events, &numbered(0));
+        timeout(12 * CONFIRM_TIMEOUT, published).await.unwrap().unwrap();
+        assert_eq!(publisher.stats().reconnects(), 1);
+        publisher.close().await;
+        world.expect_in(Queue::Events, 1, SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused_for_good_and_takes_nothing_along() {
+    const MAX: usize = 100_000;
+    let private = PrivateBroker::start().await;
+    private
+        .evaluate(&format!("application:set_env(rabbit, max_message_size, {MAX})."))
+        .await;
+    let namespace = Namespace::default();
+    let stats = Arc::<BrokerStats>::default();
+    let keeper = Publisher::start(link(&private.url()).counting_in(&stats), whole(&namespace));
+    keeper.connected(None).await.unwrap();
+    let records = Publisher::start_for_records(link(&private.url()).counting_in(&stats));
+    let queue = Address::queue(&namespace, Queue::Deliveries);
+
+    let small: Vec<_> = (0..200).map(numbered).collect();
+    let large = of_size(MAX + 1);
+    let beside = join_all(
+        small
+            .iter()
+            .map(|message| records.publish_until_stored(&queue, message)),
+    );
+    let (refused, beside) = tokio::join!(records.publish_until_stored(&queue, &large), beside);
+    let fault = refused.unwrap_err();
+    assert!(
+        matches!(
+            &fault,
+            PublishFault::Refused {
+                maybe_stored: false,
+                ..
+            }
+        ),
+        "{fault:?}"
+    );
+    assert!(fault.to_string().contains("larger than"), "{fault}");
+    for stored in beside {
+        stored.unwrap();
+    }
+    records.publish_until_stored(&queue, &of_size(MAX)).await.unwrap();
+    assert_eq!(stats.reconnects(), 0, "the connections stay");
+
+    // What the broker had when it closed the channel may be there twice, and everything is there.
+    let broker = Broker::connect(&private.url()).await;
+    let stored = broker.read(&namespace.queue(Queue::Deliveries)).await;
+    let mut ids: Vec<_> = stored.iter().map(|message| message.id().to_owned()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), small.len() + 1);
+    tokio::join!(records.close(), keeper.close());
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn refusals_are_counted_and_the_message_is_stored_when_there_is_room() {
+    scenario(async |world| {
+        let queue = world.queue(Queue::Deliveries);
+        let arguments = [
+            ("x-max-length", AMQPValue::LongInt(1)),
+            ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+        ];
+        world.broker().declare(&queue, &arguments).await;
+        let publisher = Publisher::start_for_records(link(&services().amqp_url));
+        let to = Address::queue(world.namespace(), Queue::Deliveries);
+        publisher.publish(&to, &numbered(0), None).await.unwrap();
+        let (second, ()) = tokio::join!(publisher.publish_until_stored(&to, &numbered(1)), async {
+            eventually(SOON, "refusals are counted", async || {
+                (publisher.stats().publish_refused() >= 2).then_some(())
+            })
+            .await;
+            let channel = world.broker().channel().await;
+            let purged = channel
+                .queue_purge(queue.as_str().into(), Default::default())
+                .await;
+            assert_eq!(purged.unwrap(), 1);
+        });
+        second.unwrap();
+        assert_eq!(publisher.stats().reconnects(), 0);
+        publisher.close().await;
+        world.leaves(Queue::Deliveries);
+    })
+    .await;
+}
+
+/// It takes connections and says nothing, as a broker that hangs.
+#[tokio::test]
+async fn a_link_that_is_still_connecting_closes_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("amqp://guest:guest@{}/%2f", silent.local_addr().unwrap());
+    let publisher = Publisher::start_for_records(link(&url));
+    let _connection = silent.accept().await.unwrap();
+    // Each call of the handshake has a deadline of ten seconds.
+    timeout(Duration::from_secs(8), publisher.close())
+        .await
+        .expect("nobody waits for a silent broker");
+}

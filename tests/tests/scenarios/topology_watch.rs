@@ -1,0 +1,109 @@
+//! What somebody deletes on the broker under a running dispatcher is noticed and made again, or reported.
+
+use std::time::Duration;
+
+use hookline_common::broker::{BrokerUrl, LinkSettings, Publisher};
+use hookline_common::schedule::{Delay, RetrySchedule};
+use hookline_common::topology::{Queue, Topology};
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::services::services;
+use hookline_tests::{Receiver, eventually, scenario, status};
+use lapin::types::FieldTable;
+
+use crate::SOON;
+
+/// Everything is looked at every ten seconds; a round may be lost.
+const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world.dispatcher().start().await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect(1, SOON).await;
+        world.is_empty_within(SOON).await;
+
+        let queues = [Queue::Failed, Queue::Retry(Delay::from_seconds(1))].map(|queue| world.queue(queue));
+        let exchange = world.namespace().events_exchange();
+        world.broker().delete(&queues, &[exchange.clone()]).await;
+        let deleted = queues.iter().map(|name| format!("queue {name:?}"));
+        for object in deleted.chain([format!("exchange {exchange:?}")]) {
+            // The log writes quotes as it likes.
+            let name = object.split('"').nth(1).unwrap().to_owned();
+            eventually(NOTICED_WITHIN, &format!("{object} is missed"), async || {
+                let log = dispatcher.log();
+                let is_told = |line: &str| line.contains("somebody deleted it") && line.contains(&name);
+                log.lines().any(is_told).then_some(())
+            })
+            .await;
+        }
+        for queue in &queues {
+            assert_eq!(world.broker().ready(queue).await, Some(0));
+        }
+        eventually(SOON, "it is bound again", async || {
+            services().is_bound(&exchange).await.then_some(())
+        })
+        .await;
+        assert!(dispatcher.is_ready().await);
+        world.publish("booking.created", "{}").await;
+        receiver.expect(2, SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_binding_is_made_again() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let _dispatcher = world.dispatcher().start().await;
+        let channel = world.broker().channel().await;
+        let (queue, exchange) = (world.queue(Queue::Events), world.namespace().events_exchange());
+        let unbound = channel.queue_unbind(
+            queue.as_str().into(),
+            exchange.as_str().into(),
+            "#".into(),
+            FieldTable::default(),
+        );
+        unbound.await.unwrap();
+        eventually(NOTICED_WITHIN, "it is bound again", async || {
+            services().is_bound(&exchange).await.then_some(())
+        })
+        .await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect(1, SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_somebody_replaced_by_something_else_is_reported_until_it_is_mended() {
+    scenario(async |world| {
+        let settings = LinkSettings {
+            url: BrokerUrl::parse(&services().amqp_url).unwrap(),
+            ca_pem: None,
+            name: "hookline-tests keeper".into(),
+            max_frame: None,
+            stats: Default::default(),
+        };
+        let topology = Topology::whole(world.namespace(), &RetrySchedule::default());
+        let publisher = Publisher::start_as_keeper(settings, topology);
+        publisher.connected(None).await.unwrap();
+        assert_eq!(publisher.trouble(), None);
+        let failed = world.queue(Queue::Failed);
+        world.broker().delete(std::slice::from_ref(&failed), &[]).await;
+        world.broker().declare(&failed, &[]).await;
+        let trouble = eventually(NOTICED_WITHIN, "it is reported", async || publisher.trouble()).await;
+        assert!(trouble.contains(&failed), "{trouble}");
+        world.broker().delete(std::slice::from_ref(&failed), &[]).await;
+        eventually(NOTICED_WITHIN, "it is mended", async || {
+            publisher.trouble().is_none().then_some(())
+        })
+        .await;
+        assert_eq!(publisher.stats().reconnects(), 0);
+        publisher.close().await;
+    })
+    .await;
+}
