@@ -6,7 +6,7 @@ mod error; // how it fails
 mod out; // the only place that prints
 mod settings; // flags and environment
 mod table; // columns that fit the terminal
-mod text; // strangers' text on a terminal
+mod text; // untrusted text on a terminal
 
 use std::process::ExitCode;
 

@@ -98,7 +98,7 @@ impl Out {
         }
     }
 
-    /// Sees that all is written.
+    /// Writes out what is buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()
     }

@@ -4,22 +4,26 @@ use crate::out::Terminal;
 use crate::text::fit;
 
 const GAP: &str = "  ";
-/// The width to lay out for where there is no terminal; nothing is cut then.
-const ELSEWHERE: usize = 140;
+/// The width to lay out for where there is no terminal: wide enough that most rows line up. Nothing is cut then.
+const DEFAULT_WIDTH: usize = 140;
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     title: &'static str,
     /// Its width on a terminal of 80 columns.
-    least: usize,
+    min_width: usize,
     /// Its share of what a wider terminal has to give.
     share: usize,
 }
 
 impl Column {
-    pub(crate) const fn new(title: &'static str, least: usize, share: usize) -> Self {
-        Self { title, least, share }
+    pub(crate) const fn new(title: &'static str, min_width: usize, share: usize) -> Self {
+        Self {
+            title,
+            min_width,
+            share,
+        }
     }
 }
 
@@ -32,13 +36,13 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(columns: &[Column], terminal: Terminal) -> Self {
-        let width = terminal.width.unwrap_or(ELSEWHERE);
-        let least: usize = columns.iter().map(|column| column.least + GAP.len()).sum();
-        let spare = (width + GAP.len()).saturating_sub(least);
+        let width = terminal.width.unwrap_or(DEFAULT_WIDTH);
+        let min_width: usize = columns.iter().map(|column| column.min_width + GAP.len()).sum();
+        let spare = (width + GAP.len()).saturating_sub(min_width);
         let shares: usize = columns.iter().map(|column| column.share).sum::<usize>().max(1);
         let columns = columns
             .iter()
-            .map(|column| (column.title, column.least + spare * column.share / shares));
+            .map(|column| (column.title, column.min_width + spare * column.share / shares));
         Self {
             columns: columns.collect(),
             is_cut: terminal.width.is_some(),

@@ -1,4 +1,4 @@
-//! Strangers' text on a terminal: nothing in it may move the cursor, hide, or turn the reading direction.
+//! Untrusted text on a terminal: nothing in it may move the cursor, hide, or turn the reading direction.
 
 /// `text` with everything that a terminal would obey, or a reader not see, written out.
 pub(crate) fn escape(text: &str) -> String {

@@ -147,9 +147,10 @@ pub enum InvalidData {
 pub struct CreatedAt(Timestamp);
 
 impl CreatedAt {
+    /// 9999-12-30T21:59:59Z: the last whole second before the latest time that the time library can hold.
     const LAST_SECOND: i64 = 253_402_207_199;
 
-    /// This very moment.
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         Self::from_timestamp(Timestamp::now()).unwrap_or(Self(Timestamp::UNIX_EPOCH))
@@ -200,7 +201,7 @@ impl fmt::Display for CreatedAt {
     }
 }
 
-/// The shape `YYYY-MM-DDThh:mm:ss[.f…](Z|+00:00|-00:00)` of RFC 3339 §5.6; whether the day exists is jiff's to say.
+/// The shape `YYYY-MM-DDThh:mm:ss[.f…](Z|+00:00|-00:00)` of RFC 3339 §5.6. Whether such a day exists is left to the time library.
 fn is_rfc3339_utc(text: &str) -> bool {
     let Some(rest) = ["Z", "z", "+00:00", "-00:00"]
         .iter()

@@ -118,8 +118,8 @@ text_id!(
         })
 );
 
-fn has_length(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.len())
+fn has_length(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len())
 }
 
 fn is_word(byte: u8) -> bool {
@@ -156,7 +156,7 @@ impl AttemptNo {
     /// The first attempt, and again the first after a manual retry.
     pub const FIRST: Self = Self(1);
 
-    /// More attempts than any schedule can ask for; what claims to be beyond is not ours.
+    /// The highest number. A schedule has at most 20 delays, so whatever claims a higher one was not written by Hookline.
     pub const MAX: Self = Self(1000);
 
     /// The number as a type, if it lies in 1–1000.

@@ -1,4 +1,4 @@
-//! `Retry-After` (RFC 9110, §10.2.3) as an answer of 429 or 503 may carry it: hostile until read.
+//! `Retry-After` (RFC 9110, §10.2.3) as an answer of 429 or 503 may carry it. Receivers may write anything there.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-/// Longer values mean nothing sensible in either form.
+/// An HTTP date has 29 characters and the largest number of seconds 20; what is twice as long is neither.
 const MAX_BYTES: usize = 64;
 /// The one date format that servers may send; the obsolete two are ignored.
 const IMF_FIXDATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
@@ -21,7 +21,7 @@ pub fn parse(value: &str, now: Timestamp) -> Option<Duration> {
         return None;
     }
     if value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit mean "longer than anything", and the longest delay is the most there is.
+        // A number that does not fit is longer than any delay, and callers cut it to the longest that they have.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date: DateTime = strtime::parse(IMF_FIXDATE, value).ok()?.to_datetime().ok()?;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
-/// What the key of Standard Webhooks stands behind, in base64.
+/// The prefix of a Standard Webhooks key; the key follows in base64.
 const STANDARD_PREFIX: &str = "whsec_";
 
 /// What one endpoint's requests are signed with: 16–256 printable ASCII characters, the first and last no
@@ -18,10 +18,10 @@ const STANDARD_PREFIX: &str = "whsec_";
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The fewest characters of a secret.
+    /// The fewest characters of a secret: with fewer, somebody who has seen one signed body could guess it.
     pub const MIN_LENGTH: usize = 16;
 
-    /// The most characters of a secret.
+    /// The most characters of a secret: a 64-byte key in base64 has 94, and what is much longer is a pasted file.
     pub const MAX_LENGTH: usize = 256;
 
     /// Checks `text` and takes it as it is.
@@ -77,7 +77,7 @@ impl fmt::Debug for Secret {
 /// Why a text is not a secret. None of the texts holds a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// There is nothing.
+    /// An empty text.
     #[error("the secret is empty; {ALLOWED}")]
     Empty,
     /// Whitespace before or after it, often a newline that came along when it was copied.

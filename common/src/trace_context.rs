@@ -87,7 +87,8 @@ impl TraceParent {
         let trace_id = hex(parts.next()?, 32)?;
         let span_id = hex(parts.next()?, 16)?;
         hex(parts.next()?, 2)?;
-        // Version 00 has exactly four parts; later ones may append more. Version ff is forbidden.
+        // Version 00 has exactly four parts and 55 characters; later ones may append more, for which 128 leave room.
+        // Version ff is forbidden.
         let has_rest = parts.next().is_some();
         let is_version_sound = version != "ff" && !(version == "00" && has_rest);
         let has_ids = !is_zero(trace_id) && !is_zero(span_id);

@@ -127,7 +127,7 @@ impl Producer {
         }
     }
 
-    /// Publishes many events, as many at once as may be in flight. The results come in the order of the
+    /// Publishes many events, [`Settings::with_max_in_flight`] of them at once. The results come in the order of the
     /// events, so the *n*th result is that of the *n*th event; an error ends nothing but its own event. The
     /// events themselves reach the broker in no promised order.
     ///

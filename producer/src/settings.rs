@@ -20,15 +20,16 @@ impl Settings {
     /// How long [`Producer::connect`](crate::Producer::connect) waits: long enough for one try to run into
     /// its own limit of 10 s, so that the error can say why.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-    /// How long one event is tried, through outages.
+    /// How long one event is tried: a broker that restarts, or a cluster that chooses another leader, is back by then.
     pub const DEFAULT_PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
     /// How many events wait for the broker's answer at once: enough to keep it busy, and at most 100 MB of
     /// data.
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 1000;
-    /// More unanswered events than this bring nothing.
-    pub const MOST_IN_FLIGHT: usize = 65_535;
-    /// No deadline lies further ahead than this.
-    pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+    /// The most events that may wait for an answer at once. The broker is busy with far fewer, and the events themselves
+    /// stay in memory until they are answered.
+    pub const MAX_IN_FLIGHT: usize = 65_535;
+    /// The longest timeout. A day is longer than any caller waits, and far from where adding to a clock overflows.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
     /// Reads `HOOKLINE_AMQP_URL` (or `HOOKLINE_AMQP_URL_FILE`, the path of a file that holds it),
     /// `HOOKLINE_NAMESPACE` and `HOOKLINE_AMQP_CA_FILE`; the rest has its defaults.
@@ -75,25 +76,25 @@ impl Settings {
         self
     }
 
-    /// How long connecting may take at the start, at most [`Self::LONGEST_TIMEOUT`].
+    /// How long connecting may take at the start, at most [`Self::MAX_TIMEOUT`].
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout.min(Self::LONGEST_TIMEOUT);
+        self.connect_timeout = timeout.min(Self::MAX_TIMEOUT);
         self
     }
 
     /// How long one `publish` may take, waiting for a slot and through outages included, at most
-    /// [`Self::LONGEST_TIMEOUT`].
+    /// [`Self::MAX_TIMEOUT`].
     #[must_use]
     pub fn with_publish_timeout(mut self, timeout: Duration) -> Self {
-        self.publish_timeout = timeout.min(Self::LONGEST_TIMEOUT);
+        self.publish_timeout = timeout.min(Self::MAX_TIMEOUT);
         self
     }
 
-    /// How many events may wait for the broker's answer at once, 1 to [`Self::MOST_IN_FLIGHT`].
+    /// How many events may wait for the broker's answer at once, 1 to [`Self::MAX_IN_FLIGHT`].
     #[must_use]
     pub fn with_max_in_flight(mut self, events: usize) -> Self {
-        self.max_in_flight = events.clamp(1, Self::MOST_IN_FLIGHT);
+        self.max_in_flight = events.clamp(1, Self::MAX_IN_FLIGHT);
         self
     }
 }
@@ -122,11 +123,11 @@ mod tests {
         let bounded = settings.with_max_in_flight(0).with_publish_timeout(Duration::MAX);
         assert_eq!(
             (bounded.max_in_flight, bounded.publish_timeout),
-            (1, Settings::LONGEST_TIMEOUT)
+            (1, Settings::MAX_TIMEOUT)
         );
         assert_eq!(
             bounded.with_max_in_flight(usize::MAX).max_in_flight,
-            Settings::MOST_IN_FLIGHT
+            Settings::MAX_IN_FLIGHT
         );
     }
 

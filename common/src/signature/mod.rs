@@ -236,8 +236,10 @@ fn standard_value(mut state: HmacSha256, prefix: &str, body: &[u8]) -> String {
 
 fn meeva_value(mut state: HmacSha256, body: &[u8]) -> String {
     state.update(body);
-    let mut value = String::with_capacity(71);
-    value.push_str("sha256=");
+    const PREFIX: &str = "sha256=";
+    // Two digits for each of the 32 bytes of a SHA-256.
+    let mut value = String::with_capacity(PREFIX.len() + 64);
+    value.push_str(PREFIX);
     for byte in state.finalize().into_bytes() {
         value.extend([byte >> 4, byte & 0xf].map(|digit| char::from(HEX[usize::from(digit)])));
     }
@@ -248,6 +250,7 @@ fn meeva_value(mut state: HmacSha256, body: &[u8]) -> String {
 /// zeros (RFC 2104 §2). Done here because the library's way for keys of any length returns a fault that
 /// cannot happen.
 fn keyed(key: &[u8]) -> HmacSha256 {
+    // SHA-256 works in blocks of 64 bytes.
     let mut block = [0_u8; 64];
     let hashed = Sha256::digest(key);
     let key = if key.len() > block.len() {

@@ -54,7 +54,7 @@ fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 impl FilterArgs {
-    /// Whether the message is meant. What cannot be read has as many of these marks as can be read of it.
+    /// Whether the message passes every filter that was given. One that cannot be read passes by what can be read of it.
     pub(crate) fn matches(&self, letter: &DeadLetter) -> bool {
         let is =
             |wanted: Option<&str>, found: &Option<String>| wanted.is_none() || wanted == found.as_deref();
@@ -68,9 +68,7 @@ impl FilterArgs {
                 .since
                 .is_none_or(|since| letter.at.is_some_and(|at| at >= since))
     }
-}
 
-impl FilterArgs {
     /// Whether all that match are of one company.
     pub(crate) fn has_company(&self) -> bool {
         self.company.is_some()
@@ -94,7 +92,7 @@ impl IdFilter {
         Self(ids.into_iter().map(|id| (id, false)).collect())
     }
 
-    /// Whether the message is one of them.
+    /// Whether the message is of one of these events; remembers that this one was found.
     pub(crate) fn accepts(&mut self, letter: &DeadLetter) -> bool {
         if self.0.is_empty() {
             return true;
@@ -107,7 +105,7 @@ impl IdFilter {
         })
     }
 
-    /// Those that were in no message.
+    /// The ids that no message had.
     pub(crate) fn missing(&self) -> Vec<&str> {
         self.0
             .iter()

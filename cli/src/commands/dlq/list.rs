@@ -13,7 +13,7 @@ use crate::out::{self, Colour, Out, Terminal};
 use crate::table::{Column, Table};
 use crate::text::escape;
 
-/// Of these 80 characters fit all but the company.
+/// All but the company fit on 80 columns.
 const COLUMNS: [Column; 6] = [
     Column::new("EVENT", 36, 0),
     Column::new("ENDPOINT", 8, 2),
@@ -22,8 +22,8 @@ const COLUMNS: [Column; 6] = [
     Column::new("WHY", 9, 3),
     Column::new("COMPANY", 8, 2),
 ];
-/// On narrower terminals the company is left out.
-const WIDE: usize = 90;
+/// The narrowest terminal on which there is room for the company too: 80 columns, its 8 and a gap of 2.
+const MIN_WIDTH_FOR_COMPANY: usize = 90;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -103,7 +103,7 @@ fn row(table: &Table, letter: &DeadLetter, kind: Kind) -> String {
 
 /// Without the company where it is known to be the same in all rows, or where there is no room for it.
 fn table(is_one_company: bool, terminal: Terminal) -> Table {
-    let is_narrow = terminal.width.is_some_and(|width| width < WIDE);
+    let is_narrow = terminal.width.is_some_and(|width| width < MIN_WIDTH_FOR_COMPANY);
     let columns = if is_one_company || is_narrow {
         &COLUMNS[..5]
     } else {

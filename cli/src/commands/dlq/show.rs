@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::out::{Colour, Out, Terminal};
 use crate::text::{escape, indent};
 
-/// Lines of a body that cannot be read.
+/// How many lines are shown of a body that cannot be read: enough to recognise it, and no flood of a binary one.
 const MAX_LINES: usize = 100;
 
 #[derive(Debug, Args)]
@@ -85,9 +85,9 @@ fn in_full(letter: &DeadLetter, message: &Message, terminal: Terminal) -> String
     lines.join("\n")
 }
 
-/// Headers that neither the facts nor the broker tell of.
+/// Whether a header is neither among the facts nor set by the broker.
 fn is_foreign(name: &str) -> bool {
-    const TOLD: [&str; 17] = [
+    const KNOWN: [&str; 17] = [
         "company",
         "created-at",
         "endpoint",
@@ -106,7 +106,7 @@ fn is_foreign(name: &str) -> bool {
         "traceparent",
         "tracestate",
     ];
-    !TOLD.contains(&name) && !name.starts_with("x-")
+    !KNOWN.contains(&name) && !name.starts_with("x-")
 }
 
 fn header(message: &Message, name: &str) -> String {
@@ -123,7 +123,7 @@ fn header(message: &Message, name: &str) -> String {
         .unwrap_or_else(|| "(neither text nor a whole number)".to_owned())
 }
 
-/// What there is to tell, in the order in which it is told.
+/// The names and values that are shown, in this order.
 fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     let time = |at: jiff::Timestamp| format!("{at:.3}");
     let (event, delivery, failure) = (

@@ -23,7 +23,7 @@ use crate::error::CliError;
 use crate::out::{self, Out};
 use report::Received;
 
-/// Ten times what Hookline ever sends; who sends more is answered 413.
+/// The longest body that is read: ten times what Hookline sends. A longer one is answered 413.
 const MAX_BYTES: usize = 1 << 20;
 
 const AFTER_HELP: &str = "\
@@ -68,7 +68,7 @@ fn delay(text: &str) -> Result<Duration, String> {
     parse::duration_within(text, Duration::ZERO, Duration::from_secs(24 * 3600))
 }
 
-/// What every request is handled with.
+/// What each request is checked with and answered with.
 struct Receiver {
     secrets: Vec<Secret>,
     status: StatusCode,

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use crate::out::{Colour, Terminal};
 use crate::text::{escape, fit, indent};
 
-const LONGEST_VALUE: usize = 120;
-const LONGEST_LINE: usize = 240;
+/// Characters of a header or a path that are printed: longer than any that Hookline sends.
+const MAX_VALUE: usize = 120;
+/// Characters of a body's line that are printed unless `--full` is given: three lines of an ordinary terminal.
+const MAX_LINE: usize = 240;
 
 /// A request that was read to its end.
 pub(super) struct Received<'a> {
@@ -69,16 +71,16 @@ pub(super) fn text(
 
 /// The path that was asked for, harmless and not too long.
 pub(super) fn path(uri: &Uri) -> String {
-    escape(&fit(uri.path(), LONGEST_VALUE))
+    escape(&fit(uri.path(), MAX_VALUE))
 }
 
-/// What is to be said of one signature.
+/// Whether one signature holds.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Valid,
     Invalid(VerifyError),
     Absent,
-    /// There is no secret to hold it against.
+    /// No secret was given to check it with.
     Unchecked,
 }
 
@@ -110,7 +112,7 @@ impl Received<'_> {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        self.raw(name).map(|value| escape(&fit(&value, LONGEST_VALUE)))
+        self.raw(name).map(|value| escape(&fit(&value, MAX_VALUE)))
     }
 
     fn agent(&self) -> String {
@@ -141,7 +143,7 @@ impl Received<'_> {
 fn event_type(body: &[u8]) -> Option<String> {
     let envelope: Envelope = serde_json::from_slice(body).ok()?;
     let name = envelope.plain.or(envelope.event).or(envelope.webhook_type)?;
-    Some(escape(&fit(&name, LONGEST_VALUE)))
+    Some(escape(&fit(&name, MAX_VALUE)))
 }
 
 fn body_lines(body: &[u8], max_lines: usize) -> Vec<String> {
@@ -161,7 +163,7 @@ fn body_lines(body: &[u8], max_lines: usize) -> Vec<String> {
     let is_full = max_lines == usize::MAX;
     lines
         .into_iter()
-        .map(|line| if is_full { line } else { fit(&line, LONGEST_LINE) })
+        .map(|line| if is_full { line } else { fit(&line, MAX_LINE) })
         .collect()
 }
 

@@ -18,8 +18,10 @@ use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out::{self, Out, Progress};
 
-/// How often the line of progress is written anew.
+/// How often the line of progress is written anew: fast enough to look alive.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// Lines that are read ahead of publishing: a quarter of what may be in flight, so that the disk is never waited for.
+const READ_AHEAD: usize = 256;
 
 /// What became of one line.
 enum Done {
@@ -46,7 +48,7 @@ pub(super) async fn run(file: &str, broker: BrokerSettings) -> Result<(), CliErr
     loop {
         let next = tokio::select! {
             next = results.next() => next,
-            // What is on its way is still answered for.
+            // Events that were sent are still waited for.
             () = shutdown.requested(), if !tally.is_interrupted => {
                 stop.store(true, Ordering::Relaxed);
                 tally.is_interrupted = true;
@@ -83,7 +85,7 @@ fn read_in_background(
     source: Box<dyn BufRead + Send>,
     stop: Arc<AtomicBool>,
 ) -> impl Stream<Item = io::Result<Line>> {
-    let (sender, receiver) = mpsc::channel(256);
+    let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let is_stopped = Arc::clone(&stop);
     thread::spawn(move || {
         for line in Lines::new(source) {
@@ -121,7 +123,7 @@ async fn publish(producer: &Producer, read: io::Result<Line>) -> (u64, Done) {
     (line.number, done)
 }
 
-/// Counts, and tells of what was not published as it happens.
+/// Counts what became of the lines, and names on stderr each one that was not published.
 struct Tally {
     since: Instant,
     progress: Progress,

@@ -6,7 +6,7 @@ use hookline_producer::{CompanyId, CreatedAt, Data, Event, EventId, EventType, T
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Longer than the longest event with generous whitespace.
+/// The longest line that is kept: ten times the longest event, for generous whitespace and escapes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// A line of a file, counted from 1; too long a one has no text.

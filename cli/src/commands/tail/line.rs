@@ -6,7 +6,8 @@ use hookline_common::record::AttemptRecord;
 use crate::out::{Colour, Terminal};
 use crate::text::{compact, escape, fit};
 
-const LONGEST_ERROR: usize = 120;
+/// Characters of an error that are printed; `--json` has all of it.
+const MAX_ERROR: usize = 120;
 
 /// For people.
 pub(super) fn text(record: &AttemptRecord, terminal: Terminal) -> String {
@@ -43,7 +44,7 @@ pub(super) fn text(record: &AttemptRecord, terminal: Terminal) -> String {
         line.push_str(&format!("  {next}"));
     }
     if let Some(error) = &record.error {
-        let error = format!("({})", escape(&fit(error, LONGEST_ERROR)));
+        let error = format!("({})", escape(&fit(error, MAX_ERROR)));
         line.push_str(&format!("  {}", terminal.paint(Colour::Faint, &error)));
     }
     line

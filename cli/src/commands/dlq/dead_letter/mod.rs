@@ -1,5 +1,4 @@
-//! One message of the failed or the rejected queue, as far as it can be read. Total: every message is
-//! something. Pure.
+//! One message of the failed or the rejected queue, as far as it can be read: no message is refused. Pure.
 
 use std::borrow::Cow;
 
@@ -16,7 +15,7 @@ use serde_json::value::RawValue;
 use super::kind::Kind;
 use crate::text::compact;
 
-/// What a message tells of itself. Its marks are texts, because a message that cannot be read has them too.
+/// What could be read of a message. Ids and types are plain texts here, because invalid ones are shown too.
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetter {
     pub(crate) event: Option<String>,
@@ -51,7 +50,7 @@ impl Default for Content {
 impl DeadLetter {
     pub(crate) fn read(kind: Kind, message: &Message) -> Self {
         let header = |name| message.headers.text(name).ok().flatten().map(str::to_owned);
-        let marks = Self {
+        let fields = Self {
             event: message.message_id.clone(),
             company: header("company"),
             event_type: message.message_type.clone(),
@@ -61,29 +60,29 @@ impl DeadLetter {
             ..Self::default()
         };
         match kind {
-            Kind::Failed => Self::failed(marks, message),
-            Kind::Rejected => Self::rejected(marks, message),
+            Kind::Failed => Self::failed(fields, message),
+            Kind::Rejected => Self::rejected(fields, message),
         }
     }
 
-    fn failed(marks: Self, message: &Message) -> Self {
+    fn failed(fields: Self, message: &Message) -> Self {
         match read_failed(message) {
             Ok((delivery, failure)) => {
                 let content = Content::Work(Box::new(Work::Deliver(delivery)));
                 Self {
                     failure,
                     content,
-                    ..marks
+                    ..fields
                 }
             }
             Err(rejection) => Self {
                 content: Content::Unreadable(rejection),
-                ..marks
+                ..fields
             },
         }
     }
 
-    fn rejected(marks: Self, message: &Message) -> Self {
+    fn rejected(fields: Self, message: &Message) -> Self {
         let header = |name| message.headers.text(name).ok().flatten().map(str::to_owned);
         let (reason, at) = read_rejection(message);
         // Without a reason of ours it was the broker that gave the message up.
@@ -100,7 +99,7 @@ impl DeadLetter {
             at,
             rejected: Some((reason, detail)),
             content,
-            ..marks
+            ..fields
         }
     }
 
