@@ -43,6 +43,12 @@ pub(crate) fn host(company: u32) -> String {
     format!("127.0.1.{}", company % HOSTS + 1)
 }
 
+/// The one that plays a host where many companies have their endpoints. Only tests with more than
+/// [`HOSTS`] − 1 companies have others there as well.
+pub(crate) fn shared_host() -> String {
+    host(HOSTS - 1)
+}
+
 /// An endpoint's signing secret.
 pub(crate) fn secret(endpoint: &str) -> String {
     format!("whsec_{}", STANDARD.encode(Sha256::digest(endpoint.as_bytes())))
