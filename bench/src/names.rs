@@ -43,8 +43,8 @@ pub(crate) fn host(company: u32) -> String {
     format!("127.0.1.{}", company % HOSTS + 1)
 }
 
-/// The one that plays a host where many companies have their endpoints. Only tests with more than
-/// [`HOSTS`] − 1 companies have others there as well.
+/// The one that plays a host where many companies have their endpoints. Where there are fewer companies than hosts, nobody
+/// else is there.
 pub(crate) fn shared_host() -> String {
     host(HOSTS - 1)
 }

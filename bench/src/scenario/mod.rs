@@ -33,8 +33,9 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 12] = [
+const ALL: [(&str, &[&str]); 13] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
+    ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
     ("noisy", &["p50", "p99", "p99_ratio"]),
     ("burst", &["of_ceiling", "parks"]),
@@ -142,6 +143,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "latency" => latency::run(stage, report).await,
         "noisy" => noisy::run(stage, report).await,
         "burst" => burst::run(stage, report).await,
+        "sharedhost" => sharedhost::run(stage, report).await,
         "syscalls" => syscalls::run(stage, report).await,
         "scaleout" => scaleout::run(stage, report).await,
         "backlog" => backlog::run(stage, report).await,

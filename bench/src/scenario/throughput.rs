@@ -1,11 +1,10 @@
 //! As fast as it goes: while events come in, and draining what has gathered. Hookline beside both floors; then other
-//! lengths, other numbers of endpoints, without records, to receivers with TLS, and to many on one host.
+//! lengths, other numbers of endpoints, without records, and to receivers with TLS.
 
 use crate::error::Result;
 use crate::load::Payload;
 use crate::measure::{Case, Compared, Mode, alternate};
 use crate::report::Report;
-use crate::scenario::sharedhost;
 use crate::stage::Stage;
 use crate::subject::Subject;
 
@@ -30,8 +29,7 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
     one_busy(stage, report).await?;
     payloads(stage, report).await?;
     fan_out(stage, report).await?;
-    options(stage, report).await?;
-    sharedhost::run(stage, report, SCENARIO).await
+    options(stage, report).await
 }
 
 /// All three subjects, with what part of each floor's rate Hookline reaches.
