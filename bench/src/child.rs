@@ -4,7 +4,7 @@
 //! outlives a benchmark that was killed.
 
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -49,6 +49,10 @@ impl Child {
         })
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Seconds of CPU used so far.
     ///
     /// # Errors
@@ -76,6 +80,19 @@ impl Child {
         }
     }
 
+    /// Lets a program begin that was held back by [`held`].
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(crate) async fn release(&mut self) -> Result<()> {
+        let input = self.process.stdin.as_mut();
+        let input = input.ok_or_else(|| Fault::new(format!("{} has no input", self.name)))?;
+        input
+            .write_all(b"\n")
+            .await
+            .context(format_args!("starting {}", self.name))
+    }
+
     /// Ends it at once. What it held unacknowledged lies in queues that are deleted after it.
     ///
     /// # Errors
@@ -88,10 +105,25 @@ impl Child {
     }
 }
 
+/// A command that waits for a line of its input before it becomes `program`, under the same pid: so that whoever counts what
+/// the program does can begin before it does.
+pub(crate) fn held(program: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "read -r _ && exec \"$0\" \"$@\""])
+        .arg(program)
+        .stdin(Stdio::piped());
+    command
+}
+
 fn open_log(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     options.open(path).context(path.display())
+}
+
+fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().context("finding this program")
 }
 
 /// A process of ours that answers questions.
@@ -107,8 +139,18 @@ impl Helper {
     /// # Errors
     /// It cannot be started.
     pub(crate) fn start(name: &str, arguments: &[&str], log: &Path) -> Result<Self> {
-        let this = std::env::current_exe().context("finding this program")?;
-        let mut command = Command::new(this);
+        Self::spawn(name, Command::new(this_program()?), arguments, log)
+    }
+
+    /// The same, but held back until [`Self::release`].
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start_held(name: &str, arguments: &[&str], log: &Path) -> Result<Self> {
+        Self::spawn(name, held(&this_program()?), arguments, log)
+    }
+
+    fn spawn(name: &str, mut command: Command, arguments: &[&str], log: &Path) -> Result<Self> {
         command
             .args(arguments)
             .stdin(Stdio::piped())
@@ -127,6 +169,15 @@ impl Helper {
 
     pub(crate) fn child(&self) -> &Child {
         &self.child
+    }
+
+    /// Lets it begin where it was held back.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(crate) async fn release(&mut self) -> Result<()> {
+        let sent = self.questions.write_all(b"\n").await;
+        sent.context(format_args!("starting {}", self.child.name))
     }
 
     /// The process alone, for one that is asked nothing more. Its input stays open: it ends with it.

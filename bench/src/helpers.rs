@@ -11,7 +11,7 @@ use crate::child::{Child, Helper};
 use crate::error::{Fault, Result};
 use crate::load::{Order, Published};
 use crate::settings::Settings;
-use crate::sink::{Arrived, Ports, Question, Summary};
+use crate::sink::{Arrived, Ports, Question, Summary, Traffic};
 use crate::subject;
 
 /// How long publishing may take, at any rate of ours.
@@ -98,6 +98,14 @@ impl Sink {
         self.ask(Question::Arrivals { run }).await
     }
 
+    /// Connections and requests in hand since it last forgot.
+    ///
+    /// # Errors
+    /// The sink is gone.
+    pub(crate) async fn traffic(&mut self) -> Result<Traffic> {
+        self.ask(Question::Traffic).await
+    }
+
     /// When `count` requests of a run had come.
     ///
     /// # Errors
@@ -154,6 +162,14 @@ impl Depth {
             _connection: connection,
             channel,
         })
+    }
+
+    /// How many messages of a queue wait for somebody to take them.
+    ///
+    /// # Errors
+    /// There is no such queue.
+    pub(crate) async fn waiting(&self, queue: &str) -> Result<u32> {
+        amqp::waiting(&self.channel, queue).await
     }
 
     /// Waits until these queues together have so many messages ready.

@@ -33,14 +33,58 @@ pub(crate) struct Order {
     pub(crate) namespace: String,
     /// How many.
     pub(crate) count: u32,
-    /// Bytes of data of each.
-    pub(crate) payload: usize,
+    /// The data of each.
+    pub(crate) payload: Payload,
     /// How many a second; as many as possible where it is not given.
     pub(crate) per_second: Option<u32>,
     /// The companies, which take turns: the number of the first, and how many.
     pub(crate) companies: (u32, u32),
-    /// Publish second attempts into the delay queue of so many seconds, and not events.
-    pub(crate) into_retry_s: Option<u32>,
+    /// As what, and for whom.
+    pub(crate) into: Destination,
+}
+
+/// How long the data of events is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Payload {
+    /// So many bytes, all alike.
+    Bytes(usize),
+    /// Of [`SIZES`], in no order: about 9 KB on average.
+    Mixed,
+}
+
+/// What is published, and where it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Destination {
+    /// Events, for whoever is bound to the exchange.
+    Events,
+    /// Second attempts, in the delay queue of so many seconds.
+    Retry(u32),
+    /// Second attempts, in the queue of what has fallen due.
+    Due,
+}
+
+/// The lengths of a mix: most events are short, and most bytes are in the long ones.
+pub(crate) const SIZES: [usize; 16] = [
+    100, 100, 100, 100, 100, 1024, 1024, 1024, 1024, 1024, 1024, 3_000, 10_000, 10_000, 10_000, 100_000,
+];
+
+impl Payload {
+    /// How long the data of event `number` is.
+    fn of(self, number: u32) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            // The companies take turns by the number as well: multiplied by Knuth's constant, its upper four bits have
+            // nothing to do with them.
+            Self::Mixed => SIZES[(number.wrapping_mul(0x9e37_79b1) >> 28) as usize],
+        }
+    }
+
+    fn longest(self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Mixed => SIZES.into_iter().max().unwrap_or_default(),
+        }
+    }
 }
 
 /// What was published: every message confirmed, and held by a queue.
@@ -101,9 +145,11 @@ async fn send(
 ) -> Result<PublisherConfirm> {
     let (first, count) = order.companies;
     let company = first + number % count.max(1);
-    let (exchange, key) = match order.into_retry_s {
-        None => (format!("{}.events", order.namespace), EVENT_TYPE.to_owned()),
-        Some(seconds) => (String::new(), format!("{}.retry.{seconds}s", order.namespace)),
+    let namespace = &order.namespace;
+    let (exchange, key) = match order.into {
+        Destination::Events => (format!("{namespace}.events"), EVENT_TYPE.to_owned()),
+        Destination::Retry(seconds) => (String::new(), format!("{namespace}.retry.{seconds}s")),
+        Destination::Due => (String::new(), format!("{namespace}.due")),
     };
     let options = BasicPublishOptions {
         mandatory: true,
@@ -133,7 +179,7 @@ fn properties(order: &Order, number: u32, company: u32) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(short("company"), text(names::company(company)));
     headers.insert(short("created-at"), text(created_at.to_millis_text()));
-    if order.into_retry_s.is_some() {
+    if order.into != Destination::Events {
         headers.insert(short("endpoint"), text(names::endpoint(company, 0)));
         headers.insert(short("attempt"), AMQPValue::LongLongInt(2));
         headers.insert(short("origin"), text("event".to_owned()));
@@ -150,13 +196,13 @@ fn properties(order: &Order, number: u32, company: u32) -> BasicProperties {
 /// Texts that bring events to their length: words in no order, so that records of them compress about as well as
 /// bookings do, and made beforehand, so that the generator's time goes into publishing.
 struct Fillings {
-    payload: usize,
+    payload: Payload,
     texts: Vec<String>,
 }
 
 impl Fillings {
-    fn new(payload: usize) -> Self {
-        let length = payload.max(1);
+    fn new(payload: Payload) -> Self {
+        let length = payload.longest().max(1);
         let count = (FILLINGS_BYTES / length).clamp(8, 4096);
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let texts = (0..count).map(|_| words(length, &mut state)).collect();
@@ -167,7 +213,7 @@ impl Fillings {
     fn data(&self, published_ns: u64, number: u32) -> Vec<u8> {
         let text = &self.texts[number as usize % self.texts.len()];
         let mut data = format!("{{\"t\":{published_ns},\"n\":{number},\"notes\":\"");
-        let room = self.payload.saturating_sub(data.len() + 2);
+        let room = self.payload.of(number).saturating_sub(data.len() + 2);
         data.push_str(text.get(..room).unwrap_or_default());
         data.push_str("\"}");
         data.into_bytes()
@@ -205,18 +251,30 @@ mod tests {
     #[test]
     fn data_is_as_long_as_was_asked_for_and_one_json_object() {
         for payload in [100, 1024, 10_000, 100_000] {
-            let fillings = Fillings::new(payload);
+            let fillings = Fillings::new(Payload::Bytes(payload));
             let data = fillings.data(now_ns(), 39_999);
             assert_eq!(data.len(), payload);
             assert!(Data::new(data).is_ok());
         }
-        let short = Fillings::new(1).data(now_ns(), 1);
+        let short = Fillings::new(Payload::Bytes(1)).data(now_ns(), 1);
         assert!(Data::new(short).is_ok());
     }
 
     #[test]
+    fn a_mix_has_every_length_for_every_company() {
+        let fillings = Fillings::new(Payload::Mixed);
+        let lengths: Vec<usize> = (0..4_000).map(|number| fillings.data(1, number).len()).collect();
+        for company in 0..4 {
+            let of_company: Vec<usize> = lengths.iter().skip(company).step_by(4).copied().collect();
+            assert!(SIZES.iter().all(|size| of_company.contains(size)), "{company}");
+        }
+        let mean = lengths.iter().sum::<usize>() / lengths.len();
+        assert!((8_000..10_000).contains(&mean), "{mean}");
+    }
+
+    #[test]
     fn no_two_events_in_a_row_are_filled_alike() {
-        let fillings = Fillings::new(200);
+        let fillings = Fillings::new(Payload::Bytes(200));
         let tail = |number| fillings.data(1, number)[60..].to_vec();
         assert_ne!(tail(1), tail(2));
     }

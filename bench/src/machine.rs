@@ -1,6 +1,8 @@
 //! What the kernel knows of processes: their CPU time, their peak memory, and how busy the machine is.
 
-use std::fs::read_to_string;
+use std::fs::{File, read_dir, read_to_string};
+use std::io::Read as _;
+use std::time::Instant;
 
 use crate::error::{Context as _, Fault, Result};
 
@@ -27,6 +29,55 @@ pub(crate) fn peak_rss_mb(pid: u32) -> Result<f64> {
     let text = read_to_string(&path).context(&path)?;
     let kib = high_water_kib(&text).ok_or_else(|| Fault::new(format!("{path} cannot be read")))?;
     Ok(kib as f64 * 1024.0 / 1e6)
+}
+
+/// How often the threads of a process that still run were taken off the processor: because they waited, and because their
+/// time was over.
+///
+/// # Errors
+/// The process is gone.
+pub(crate) fn context_switches(pid: u32) -> Result<(u64, u64)> {
+    let path = format!("/proc/{pid}/task");
+    let (mut voluntary, mut involuntary) = (0, 0);
+    for thread in read_dir(&path).context(&path)? {
+        let status = thread.context(&path)?.path().join("status");
+        // A thread may end while it is looked at.
+        let Ok(text) = read_to_string(status) else {
+            continue;
+        };
+        voluntary += field(&text, "voluntary_ctxt_switches:").unwrap_or_default();
+        involuntary += field(&text, "nonvoluntary_ctxt_switches:").unwrap_or_default();
+    }
+    Ok((voluntary, involuntary))
+}
+
+/// How many system calls of a process have read or written files. Those on sockets are not among them.
+///
+/// # Errors
+/// The process is gone.
+pub(crate) fn reads_and_writes(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/io");
+    let text = read_to_string(&path).context(&path)?;
+    let both = field(&text, "syscr:").zip(field(&text, "syscw:"));
+    let (reads, writes) = both.ok_or_else(|| Fault::new(format!("{path} cannot be read")))?;
+    Ok(reads + writes)
+}
+
+/// Nanoseconds that the cheapest system call takes here which a program can make by the standard library: reading one byte
+/// of zeros.
+///
+/// # Errors
+/// There is no `/dev/zero`.
+pub(crate) fn bare_syscall_ns() -> Result<f64> {
+    const PATH: &str = "/dev/zero";
+    const CALLS: u32 = 100_000;
+    let mut zeros = File::open(PATH).context(PATH)?;
+    let mut byte = [0];
+    let since = Instant::now();
+    for _ in 0..CALLS {
+        zeros.read_exact(&mut byte).context(PATH)?;
+    }
+    Ok(since.elapsed().as_nanos() as f64 / f64::from(CALLS))
 }
 
 /// The name of the program that a process runs, if there is such a process.
@@ -56,6 +107,12 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The number in the line that begins with `name`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().parse().ok()
+}
+
 fn high_water_kib(status: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     value.trim().strip_suffix("kB")?.trim().parse().ok()
@@ -80,10 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn switches_of_both_kinds_are_told_apart() {
+        let status = "voluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n";
+        assert_eq!(field(status, "voluntary_ctxt_switches:"), Some(150));
+        assert_eq!(field(status, "nonvoluntary_ctxt_switches:"), Some(545));
+        assert_eq!(field(status, "syscr:"), None);
+    }
+
+    #[test]
     fn this_very_process_can_be_looked_at() {
         let pid = std::process::id();
         assert!(cpu_seconds(pid).is_ok());
         assert!(peak_rss_mb(pid).is_ok_and(|mb| mb > 0.1));
         assert!(program(pid).is_some());
+        assert!(reads_and_writes(pid).is_ok_and(|calls| calls > 0));
+        assert!(context_switches(pid).is_ok_and(|(voluntary, involuntary)| voluntary + involuntary > 0));
+        assert!(bare_syscall_ns().is_ok_and(|ns| ns > 1.0));
     }
 }

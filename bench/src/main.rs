@@ -6,6 +6,7 @@ mod amqp; // the broker, as the generator and the floors speak to it
 mod broker; // the broker, looked at and cleaned up from outside
 mod child; // processes, and questions to them
 mod clock; // one clock for all of them
+mod counts; // system calls and wake-ups of processes
 mod error; // what stops a run
 mod floor; // the smallest programs that could do the work
 mod helpers; // those who help to measure

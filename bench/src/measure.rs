@@ -6,10 +6,12 @@ use hookline_common::topology::{Namespace, PARK_DELAYS, Queue};
 use tokio::time::sleep;
 
 use crate::clock::seconds_between;
+use crate::counts::{CountedBy, Counts};
 use crate::error::{Context as _, Result};
-use crate::report::stats::{median, ratio};
+use crate::load::{Order, Payload};
+use crate::report::stats::{greatest, median, ratio};
 use crate::report::{Entry, progress};
-use crate::sink::{Behaviour, Summary};
+use crate::sink::{Behaviour, Summary, Traffic};
 use crate::stage::{Cpu, Stage};
 use crate::subject::{Running, Setup, Subject, Tenants};
 
@@ -36,7 +38,7 @@ pub(crate) struct Case {
     pub(crate) subject: Subject,
     pub(crate) mode: Mode,
     pub(crate) events: u32,
-    pub(crate) payload: usize,
+    pub(crate) payload: Payload,
     pub(crate) companies: u32,
     /// Endpoints of each company: so many deliveries come of an event.
     pub(crate) endpoints: u32,
@@ -45,6 +47,12 @@ pub(crate) struct Case {
     pub(crate) variables: Vec<(&'static str, String)>,
     pub(crate) replicas: usize,
     pub(crate) tls: bool,
+    /// Whether all endpoints are on one host.
+    pub(crate) share_host: bool,
+    /// What the endpoints do.
+    pub(crate) behaviour: Behaviour,
+    /// Whether system calls and wake-ups are counted, which takes time.
+    pub(crate) is_counted: bool,
 }
 
 impl Case {
@@ -54,21 +62,24 @@ impl Case {
             subject,
             mode,
             events,
-            payload: 1024,
+            payload: Payload::Bytes(1024),
             companies: 100,
             endpoints: 1,
             parked: 0,
             variables: Vec::new(),
             replicas: 1,
             tls: false,
+            share_host: false,
+            behaviour: Behaviour::Now,
+            is_counted: false,
         }
     }
 
     pub(crate) fn setup(&self) -> Setup {
         let healthy = Tenants {
-            companies: 0..self.companies,
             endpoints: self.endpoints,
-            behaviour: Behaviour::Now,
+            share_host: self.share_host,
+            ..Tenants::new(0..self.companies, self.behaviour)
         };
         Setup {
             tenants: vec![
@@ -78,6 +89,7 @@ impl Case {
             variables: self.variables.clone(),
             replicas: self.replicas,
             tls: self.tls,
+            is_counted: self.is_counted,
         }
     }
 }
@@ -94,6 +106,10 @@ pub(crate) struct Measured {
     pub(crate) producer_us: f64,
     pub(crate) sink_us: f64,
     pub(crate) peak_rss_mb: f64,
+    /// Connections and requests, as the receivers saw them.
+    pub(crate) traffic: Traffic,
+    /// For each delivery, where they were counted.
+    pub(crate) counts: Option<Counts>,
 }
 
 impl Measured {
@@ -109,6 +125,9 @@ impl Measured {
             producer_us: of(|round| round.producer_us),
             sink_us: of(|round| round.sink_us),
             peak_rss_mb: of(|round| round.peak_rss_mb),
+            // They are read round by round.
+            traffic: Traffic::default(),
+            counts: None,
         }
     }
 
@@ -138,11 +157,29 @@ impl Compared {
     /// What one case's value is to another's: the median of what it was in each round, because a machine that changes its
     /// pace between rounds changes it for both. The cases by their places in the list.
     pub(crate) fn ratio(&self, part: usize, whole: usize, value: fn(&Measured) -> f64) -> f64 {
-        let rounds = |case: usize| self.0.get(case).into_iter().flatten().map(value);
-        let ratios = rounds(part)
-            .zip(rounds(whole))
-            .map(|(part, whole)| ratio(part, whole));
+        let ratios = self.values(part, value).zip(self.values(whole, value));
+        let ratios = ratios.map(|(part, whole)| ratio(part, whole));
         median(&ratios.collect::<Vec<_>>())
+    }
+
+    /// The median of what one case's rounds had of something.
+    pub(crate) fn median(&self, case: usize, value: fn(&Measured) -> f64) -> f64 {
+        median(&self.values(case, value).collect::<Vec<_>>())
+    }
+
+    /// The greatest of what one case's rounds had of something.
+    pub(crate) fn greatest(&self, case: usize, value: fn(&Measured) -> f64) -> f64 {
+        greatest(&self.values(case, value).collect::<Vec<_>>())
+    }
+
+    fn values(&self, case: usize, value: fn(&Measured) -> f64) -> impl Iterator<Item = f64> {
+        self.0.get(case).into_iter().flatten().map(value)
+    }
+
+    /// Whether a case's counts are there and of a kind.
+    pub(crate) fn counted_by(&self, case: usize) -> Option<CountedBy> {
+        let first = self.0.get(case)?.first()?;
+        first.counts.map(|counts| counts.from)
     }
 }
 
@@ -178,15 +215,22 @@ pub(crate) async fn alternate(
 /// Something is lost, doubled or forged, or a process fails.
 pub(crate) async fn measure(stage: &mut Stage<'_>, case: &Case) -> Result<Measured> {
     let namespace = stage.new_namespace(SCHEDULE).await?;
-    let (running, measured) = match case.mode {
+    let (mut running, measured, requests) = match case.mode {
         Mode::Steady => steady(stage, case, &namespace).await?,
         Mode::Drain => drain(stage, case, &namespace).await?,
+    };
+    let counts = running.counts().await?;
+    let measured = Measured {
+        traffic: stage.sink.traffic().await?,
+        // They count from the start of the program, and so the warm-up is among them.
+        counts: counts.map(|counts| counts.for_each_of(requests)),
+        ..measured
     };
     stage.clear(running, &namespace).await?;
     Ok(measured)
 }
 
-async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured)> {
+async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured, f64)> {
     let mut running = stage.start(case.subject, &case.setup(), namespace).await?;
     let companies = (0, case.companies);
     let warm_up = stage.order(namespace, stage.plan.warm_up, companies);
@@ -198,7 +242,7 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
         park(stage, case.parked, case.companies, namespace).await?;
     }
     let order = stage.order(namespace, case.events, companies);
-    let order = crate::load::Order {
+    let order = Order {
         payload: case.payload,
         ..order
     };
@@ -217,7 +261,8 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
         (cpu, of_subject),
     )
     .await?;
-    Ok((running, measured))
+    let requests = deliveries(case, case.events + warm_up.count) as f64;
+    Ok((running, measured, requests))
 }
 
 /// Publishes `count` events for a company whose endpoint hangs, and waits until they are parked.
@@ -234,9 +279,9 @@ pub(crate) async fn park(stage: &mut Stage<'_>, count: u32, company: u32, namesp
 }
 
 /// The subject's CPU counts from its start, since it begins with the work.
-async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured)> {
+async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(Running, Measured, f64)> {
     let order = stage.order(namespace, case.events, (0, case.companies));
-    let order = crate::load::Order {
+    let order = Order {
         payload: case.payload,
         ..order
     };
@@ -250,7 +295,7 @@ async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(R
         .await?;
     let since_ns = summary.first_ns;
     let measured = conclude(stage, case, &running, (order.run, &summary), since_ns, (cpu, 0.0)).await?;
-    Ok((running, measured))
+    Ok((running, measured, deliveries(case, case.events) as f64))
 }
 
 /// Floors know no endpoints: one delivery comes of an event.
@@ -286,5 +331,7 @@ async fn conclude(
         producer_us: each(after.producer - before.producer),
         sink_us: each(after.sink - before.sink),
         peak_rss_mb: running.peak_rss_mb()?,
+        traffic: Traffic::default(),
+        counts: None,
     })
 }

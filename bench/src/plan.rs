@@ -35,21 +35,33 @@ pub(crate) struct Plan {
     pub(crate) parked: u32,
     /// How long it is watched what those do beside nothing.
     pub(crate) standing_s: u32,
+    /// Busy endpoints, and the events that wait for them all.
+    pub(crate) busy: [(u32, u32); 3],
+    /// Milliseconds in which their receivers answer.
+    pub(crate) busy_ms: &'static [u64],
+    /// Events for a busy endpoint whose slots nobody has set.
+    pub(crate) busy_by_itself: u32,
+    /// Events that wait for one busy endpoint where they are far more than any window holds.
+    pub(crate) mountain: u32,
+    /// How long a receiver hangs before it answers again.
+    pub(crate) hang_ms: u64,
+    /// Events for a receiver that limits its rate.
+    pub(crate) limited: u32,
     /// Endpoints in a large file.
     pub(crate) many_endpoints: u32,
 }
 
 impl Plan {
-    /// For measuring: below 20 minutes for everything.
+    /// For measuring: below 25 minutes for everything.
     pub(crate) const FULL: Self = Self {
         is_judged: true,
         rounds: 3,
         judged_rounds: 5,
-        events: 40_000,
+        events: 30_000,
         warm_up: 2_000,
         per_second: 100,
         latency_s: 10,
-        noisy_s: 8,
+        noisy_s: 6,
         pending: 1_000,
         burst: 20_000,
         burst_time: Duration::from_secs(120),
@@ -57,6 +69,12 @@ impl Plan {
         storm: 10_000,
         parked: 10_000,
         standing_s: 70,
+        busy: [(1, 2_000), (20, 10_000), (200, 10_000)],
+        busy_ms: &[5, 20, 100],
+        busy_by_itself: 3_000,
+        mountain: 50_000,
+        hang_ms: 20_000,
+        limited: 1_000,
         many_endpoints: 10_000,
     };
 
@@ -77,6 +95,12 @@ impl Plan {
         storm: 200,
         parked: 100,
         standing_s: 3,
+        busy: [(1, 60), (20, 100), (200, 400)],
+        busy_ms: &[20],
+        busy_by_itself: 60,
+        mountain: 600,
+        hang_ms: 1_000,
+        limited: 60,
         many_endpoints: 1_000,
     };
 }

@@ -10,7 +10,7 @@ use crate::amqp;
 use crate::broker::Broker;
 use crate::error::{Context as _, Fault, Result};
 use crate::helpers::{Depth, Generator, Sink};
-use crate::load::Order;
+use crate::load::{Destination, Order, Payload};
 use crate::machine;
 use crate::plan::Plan;
 use crate::settings::Settings;
@@ -106,10 +106,10 @@ impl<'a> Stage<'a> {
             run: self.runs,
             namespace: namespace.to_owned(),
             count,
-            payload: 1024,
+            payload: Payload::Bytes(1024),
             per_second: None,
             companies,
-            into_retry_s: None,
+            into: Destination::Events,
         }
     }
 
@@ -132,6 +132,20 @@ impl<'a> Stage<'a> {
         count: u64,
         running: &mut Running,
     ) -> Result<Summary> {
+        self.all_arrived_within(run, count, running, STALL).await
+    }
+
+    /// The same, where nothing may arrive for as long as `stall` between two of them.
+    ///
+    /// # Errors
+    /// As [`Self::all_arrived`].
+    pub(crate) async fn all_arrived_within(
+        &mut self,
+        run: u32,
+        count: u64,
+        running: &mut Running,
+        stall: Duration,
+    ) -> Result<Summary> {
         let (mut progress, mut since) = (0, Instant::now());
         loop {
             running.are_alive()?;
@@ -142,7 +156,7 @@ impl<'a> Stage<'a> {
             if summary.received > progress {
                 (progress, since) = (summary.received, Instant::now());
             }
-            if since.elapsed() >= STALL {
+            if since.elapsed() >= stall {
                 return check(&summary, count).map(|()| summary);
             }
             sleep(Duration::from_millis(25)).await;
@@ -173,15 +187,17 @@ fn check(summary: &Summary, count: u64) -> Result<()> {
     let Summary {
         received,
         duplicated,
+        accepted_again,
         verified,
         forged,
         ..
     } = summary;
-    if *received == count && *duplicated == 0 && *forged == 0 && *verified > 0 {
+    let doubled = duplicated + accepted_again;
+    if *received == count && doubled == 0 && *forged == 0 && *verified > 0 {
         return Ok(());
     }
     Err(Fault::new(format!(
-        "no numbers: of {count} deliveries {received} arrived, {duplicated} more than once; \
+        "no numbers: of {count} deliveries {received} arrived, {doubled} more than once; \
          of {} signatures checked {forged} were wrong",
         verified + forged
     )))
@@ -210,6 +226,10 @@ mod tests {
             },
             Summary {
                 duplicated: 1,
+                ..good.clone()
+            },
+            Summary {
+                accepted_again: 1,
                 ..good.clone()
             },
             Summary {

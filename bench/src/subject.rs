@@ -10,7 +10,8 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::broker::http_client;
-use crate::child::{Child, Helper};
+use crate::child::{Child, Helper, held};
+use crate::counts::{Counter, Counts};
 use crate::error::{Context as _, Fault, Result};
 use crate::names;
 use crate::settings::Settings;
@@ -18,6 +19,9 @@ use crate::sink::{Behaviour, Ports};
 
 /// How long a program may take until it consumes.
 const START_TIME: Duration = Duration::from_secs(30);
+
+/// The dispatcher's counter of deliveries set aside.
+const PARKED: &str = "hookline_deliveries_parked_total";
 
 /// One of the programs that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,10 @@ pub(crate) struct Tenants {
     pub(crate) endpoints: u32,
     /// What those do.
     pub(crate) behaviour: Behaviour,
+    /// Whether they are all on one host, and not on hosts of their own.
+    pub(crate) share_host: bool,
+    /// How many attempts a second the endpoints file allows each.
+    pub(crate) per_second: Option<u32>,
 }
 
 impl Tenants {
@@ -61,6 +69,8 @@ impl Tenants {
             companies,
             endpoints: 1,
             behaviour,
+            share_host: false,
+            per_second: None,
         }
     }
 }
@@ -76,10 +86,18 @@ pub(crate) struct Setup {
     pub(crate) replicas: usize,
     /// Whether endpoints are reached by HTTPS.
     pub(crate) tls: bool,
+    /// Whether what it asks of the kernel is counted, from its first instruction on.
+    pub(crate) is_counted: bool,
 }
 
 /// The processes of a subject, consuming.
-pub(crate) struct Running(Vec<Child>);
+#[derive(Default)]
+pub(crate) struct Running {
+    children: Vec<Child>,
+    /// Where dispatchers tell of themselves.
+    addresses: Vec<String>,
+    counter: Option<Counter>,
+}
 
 impl Running {
     /// Starts `subject` and waits until it consumes.
@@ -111,9 +129,24 @@ impl Running {
         let endpoint = names::FLOOR_ENDPOINT;
         let url = format!("http://{}:{}/now/{endpoint}", names::host(0), ports.http);
         let (queue, secret) = (format!("{namespace}.events"), names::secret(endpoint));
-        let mut floor = Helper::start(subject.name(), &["floor", client, &queue, &url, &secret], &log)?;
+        let arguments = ["floor", client, &queue, &url, &secret];
+        let start = if setup.is_counted {
+            Helper::start_held
+        } else {
+            Helper::start
+        };
+        let mut floor = start(subject.name(), &arguments, &log)?;
+        let mut counter = None;
+        if setup.is_counted {
+            counter = Some(Counter::attach(floor.child().pid()).await);
+            floor.release().await?;
+        }
         floor.started::<()>().await?;
-        Ok(Self(vec![floor.into_child()]))
+        Ok(Self {
+            children: vec![floor.into_child()],
+            counter,
+            ..Self::default()
+        })
     }
 
     async fn start_dispatcher(
@@ -126,11 +159,17 @@ impl Running {
     ) -> Result<Self> {
         let endpoints = settings.folder.join("endpoints.toml");
         std::fs::write(&endpoints, endpoints_file(setup, ports)).context(endpoints.display())?;
-        let mut running = Self(Vec::new());
-        let mut addresses = Vec::new();
+        let mut running = Self::default();
         for _ in 0..setup.replicas.max(1) {
             let address = format!("127.0.0.1:{}", free_port()?);
-            let mut command = Command::new(program);
+            let mut command = if setup.is_counted {
+                held(program)
+            } else {
+                Command::new(program)
+            };
+            if !setup.is_counted {
+                command.stdin(Stdio::null());
+            }
             command
                 .env_clear()
                 .env("HOOKLINE_AMQP_URL", &settings.amqp_url)
@@ -140,15 +179,19 @@ impl Running {
                 .env("HOOKLINE_ALLOW_HTTP", "true")
                 .env("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8")
                 .envs(setup.variables.iter().map(|(name, value)| (name, value)))
-                .stdin(Stdio::null())
                 .stdout(Stdio::null());
             if setup.tls {
                 command.env("HOOKLINE_CA_FILE", ca_file(settings));
             }
-            running.0.push(Child::spawn("hookline", command, log)?);
-            addresses.push(address);
+            let mut child = Child::spawn("hookline", command, log)?;
+            if setup.is_counted {
+                running.counter = Some(Counter::attach(child.pid()).await);
+                child.release().await?;
+            }
+            running.children.push(child);
+            running.addresses.push(address);
         }
-        for address in addresses {
+        for address in running.addresses.clone() {
             running.is_ready(&address).await?;
         }
         Ok(running)
@@ -175,7 +218,7 @@ impl Running {
     /// # Errors
     /// One has.
     pub(crate) fn are_alive(&mut self) -> Result<()> {
-        self.0.iter_mut().try_for_each(Child::is_alive)
+        self.children.iter_mut().try_for_each(Child::is_alive)
     }
 
     /// Seconds of CPU of all its processes since their start.
@@ -183,7 +226,7 @@ impl Running {
     /// # Errors
     /// One is gone.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        self.0.iter().map(Child::cpu_seconds).sum()
+        self.children.iter().map(Child::cpu_seconds).sum()
     }
 
     /// The peak memory of the process that had the most, in MB.
@@ -191,8 +234,34 @@ impl Running {
     /// # Errors
     /// One is gone.
     pub(crate) fn peak_rss_mb(&self) -> Result<f64> {
-        let peaks: Result<Vec<f64>> = self.0.iter().map(Child::peak_rss_mb).collect();
+        let peaks: Result<Vec<f64>> = self.children.iter().map(Child::peak_rss_mb).collect();
         Ok(peaks?.into_iter().fold(0.0, f64::max))
+    }
+
+    /// What it has asked of the kernel since its start, where that is counted. It counts no further.
+    ///
+    /// # Errors
+    /// The counting fails.
+    pub(crate) async fn counts(&mut self) -> Result<Option<Counts>> {
+        match self.counter.take() {
+            None => Ok(None),
+            Some(counter) => counter.finish().await.map(Some),
+        }
+    }
+
+    /// How often its dispatchers have parked a delivery.
+    ///
+    /// # Errors
+    /// They tell nothing of it.
+    pub(crate) async fn parked(&self) -> Result<f64> {
+        let client = http_client()?;
+        let mut parked = 0.0;
+        for address in &self.addresses {
+            let answer = client.get(format!("http://{address}/metrics")).send().await;
+            let text = answer.context("asking for metrics")?.text().await;
+            parked += metric_sum(&text.context("asking for metrics")?, PARKED);
+        }
+        Ok(parked)
     }
 
     /// Ends all its processes.
@@ -200,7 +269,7 @@ impl Running {
     /// # Errors
     /// One does not end.
     pub(crate) async fn stop(self) -> Result<()> {
-        for child in self.0 {
+        for child in self.children {
             child.kill().await?;
         }
         Ok(())
@@ -210,6 +279,18 @@ impl Running {
 /// Where the sink writes the certificate of its authority.
 pub(crate) fn ca_file(settings: &Settings) -> std::path::PathBuf {
     settings.folder.join("ca.pem")
+}
+
+/// The sum over all labels of a counter; 0 where it has not counted yet, since then it is not told.
+fn metric_sum(text: &str, name: &str) -> f64 {
+    let values = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let value = rest.rsplit_once(' ')?.1;
+        (rest.starts_with('{') || rest.starts_with(' '))
+            .then(|| value.parse::<f64>().ok())
+            .flatten()
+    });
+    values.sum()
 }
 
 fn endpoints_file(setup: &Setup, ports: Ports) -> String {
@@ -223,12 +304,21 @@ fn endpoints_file(setup: &Setup, ports: Ports) -> String {
         for company in tenants.companies.clone() {
             for nth in 0..tenants.endpoints {
                 let id = names::endpoint(company, nth);
-                let (company_id, host) = (names::company(company), names::host(company));
+                let company_id = names::company(company);
+                let host = if tenants.share_host {
+                    names::shared_host()
+                } else {
+                    names::host(company)
+                };
                 let (behaviour, secret) = (tenants.behaviour, names::secret(&id));
                 file.push_str(&format!(
                     "[[endpoint]]\nid = {id:?}\ncompany = {company_id:?}\n\
-                     url = \"{scheme}://{host}:{port}/{behaviour}/{id}\"\nsecret = {secret:?}\n\n"
+                     url = \"{scheme}://{host}:{port}/{behaviour}/{id}\"\nsecret = {secret:?}\n"
                 ));
+                if let Some(rate) = tenants.per_second {
+                    file.push_str(&format!("rate = \"{rate}/s\"\n"));
+                }
+                file.push('\n');
             }
         }
     }
@@ -273,5 +363,35 @@ mod tests {
         assert!(file.contains("url = \"http://127.0.1.11:8080/hang/c10-0\""));
         let tls = Setup { tls: true, ..setup };
         assert!(endpoints_file(&tls, ports).contains("https://127.0.1.1:8443/now/c0-3"));
+    }
+
+    #[test]
+    fn endpoints_may_share_a_host_and_have_a_rate() {
+        let setup = Setup {
+            tenants: vec![Tenants {
+                share_host: true,
+                per_second: Some(50),
+                ..Tenants::new(0..2, Behaviour::Now)
+            }],
+            ..Setup::default()
+        };
+        let ports = Ports {
+            http: 8080,
+            https: 8443,
+        };
+        let file = endpoints_file(&setup, ports);
+        let host = names::shared_host();
+        assert_eq!(file.matches(&format!("http://{host}:8080/now/c")).count(), 2);
+        assert_eq!(file.matches("rate = \"50/s\"").count(), 2);
+    }
+
+    #[test]
+    fn a_counter_is_summed_over_its_labels() {
+        let text = "# TYPE hookline_deliveries_parked_total counter\n\
+                    hookline_deliveries_parked_total{delay=\"2s\"} 3\nhookline_deliveries_parked_total{delay=\"10s\"} 4\n\
+                    hookline_deliveries_parked_total_seconds 9\nother_total 5\n";
+        assert_eq!(metric_sum(text, PARKED), 7.0);
+        assert_eq!(metric_sum("other_total 5\n", "other_total"), 5.0);
+        assert_eq!(metric_sum("", PARKED), 0.0);
     }
 }

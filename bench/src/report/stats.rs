@@ -27,6 +27,11 @@ pub(crate) fn greatest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
 }
 
+/// The least; 0 of none.
+pub(crate) fn least(values: &[f64]) -> f64 {
+    values.iter().copied().reduce(f64::min).unwrap_or(0.0)
+}
+
 /// A part of a whole; 0 where there is no whole.
 pub(crate) fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
@@ -65,5 +70,6 @@ mod tests {
         assert_eq!(ratio(1.0, 2.0), 0.5);
         assert_eq!(ratio(1.0, 0.0), 0.0);
         assert_eq!(greatest(&[1.0, 3.0, 2.0]), 3.0);
+        assert_eq!((least(&[2.0, 1.0, 3.0]), least(&[])), (1.0, 0.0));
     }
 }

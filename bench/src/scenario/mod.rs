@@ -1,15 +1,20 @@
 //! What is measured, scenario by scenario, each with the targets that it is judged by.
 
 mod backlog; // a mountain that waits at the start
+mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
+mod burst; // for few endpoints
 mod latency; // from publish to receiver, at a low rate
 mod lateness; // of retries
+mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
 mod parkedcost; // what parked deliveries cost the others
 mod samples; // latencies of a stretch of time
 mod scaleout; // several dispatchers
+mod sharedhost; // many customers on one host
 mod storm; // retries that all fall due at once
+mod syscalls; // and wake-ups, for a delivery
 mod tenants; // few endpoints and many
 mod throughput; // as fast as it goes
 
@@ -28,10 +33,13 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 10] = [
+const ALL: [(&str, &[&str]); 13] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
+    ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
     ("noisy", &["p50", "p99", "p99_ratio"]),
+    ("burst", &["of_ceiling", "parks"]),
+    ("syscalls", &["syscalls", "wakeups"]),
     ("scaleout", &["rate"]),
     ("backlog", &["rate", "peak_rss"]),
     ("storm", &["attempted_in", "fresh_p99"]),
@@ -87,12 +95,15 @@ async fn run_these(
         machine::processors(),
         machine::load_average_1m()
     ));
+    let syscall_ns = machine::bare_syscall_ns()?;
+    progress(&format!("a bare system call takes {syscall_ns:.0} ns here"));
     broker.delete_orphans().await?;
     let mut stage = Stage::open(settings, broker, plan).await?;
     let mut report = Report::new(plan.is_judged);
     let mut entry = report.entry("machine", "at the start", "machine");
     entry.put("processors", machine::processors() as f64, "");
     entry.put("load_average", machine::load_average_1m(), "over 1 min");
+    entry.put("bare_syscall", syscall_ns, "ns");
     warm_up(&mut stage).await?;
     let mut faults = Vec::new();
     for (name, metrics) in wanted {
@@ -131,6 +142,9 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "throughput" => throughput::run(stage, report).await,
         "latency" => latency::run(stage, report).await,
         "noisy" => noisy::run(stage, report).await,
+        "burst" => burst::run(stage, report).await,
+        "sharedhost" => sharedhost::run(stage, report).await,
+        "syscalls" => syscalls::run(stage, report).await,
         "scaleout" => scaleout::run(stage, report).await,
         "backlog" => backlog::run(stage, report).await,
         "storm" => storm::run(stage, report).await,

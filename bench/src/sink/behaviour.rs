@@ -1,7 +1,7 @@
-//! What a path asks the sink to do: `/now/c1-0`, `/after-50/c1-0`, `/fail-1/c1-0`, `/hang/c1-0`; the endpoint stands last.
+//! What a path asks the sink to do: `/now/c1-0`, `/after-50/c1-0`, `/hang-20000-20/c1-0`; the endpoint stands last.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 /// How an endpoint's requests are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,33 +14,53 @@ pub(crate) enum Behaviour {
     Fail(u32),
     /// No answer, for longer than anyone waits.
     Hang,
+    /// No answer for a while from the first request on; then 200 to all, and from then on after a shorter time each.
+    HangFor {
+        /// How long the hang is.
+        hang_ms: u64,
+        /// How long an answer takes after it.
+        then_ms: u64,
+    },
+    /// 200 at once for so many milliseconds from the first request on; then no answer any more, to no endpoint of this
+    /// behaviour: they are on one host, and it hangs.
+    HangAfter(u64),
+    /// 200 to so many requests a second, and 429 with `Retry-After: 1` beyond.
+    Limit(u32),
+    /// 200 to so many requests a second, and 503 without a word more beyond.
+    Busy(u32),
 }
 
 impl Behaviour {
     /// Behaviour and endpoint of a path.
     pub(super) fn of_path(path: &str) -> Option<(Self, &str)> {
         let (behaviour, endpoint) = path.strip_prefix('/')?.split_once('/')?;
-        let (name, number) = match behaviour.split_once('-') {
-            Some((name, number)) => (name, number.parse::<u32>().ok()?),
-            None => (behaviour, 0),
-        };
-        let behaviour = match name {
-            "now" => Self::Now,
-            "after" => Self::After(u64::from(number)),
-            "fail" => Self::Fail(number),
-            "hang" => Self::Hang,
+        let mut parts = behaviour.split('-');
+        let name = parts.next()?;
+        let numbers: Option<Vec<u32>> = parts.map(|number| number.parse().ok()).collect();
+        let behaviour = match (name, numbers?.as_slice()) {
+            ("now", []) => Self::Now,
+            ("after", [ms]) => Self::After(u64::from(*ms)),
+            ("fail", [up_to]) => Self::Fail(*up_to),
+            ("hang", []) => Self::Hang,
+            ("hang", [hang_ms, then_ms]) => Self::HangFor {
+                hang_ms: u64::from(*hang_ms),
+                then_ms: u64::from(*then_ms),
+            },
+            ("ill", [ms]) => Self::HangAfter(u64::from(*ms)),
+            ("limit", [rate]) => Self::Limit(*rate),
+            ("busy", [rate]) => Self::Busy(*rate),
             _ => return None,
         };
         Some((behaviour, endpoint))
     }
 
-    /// How long it takes to answer attempt `attempt`, and with which status.
-    pub(super) fn answer(self, attempt: u32) -> (Duration, u16) {
+    /// Who remembers what came before: the endpoint, or the host that all of this behaviour share. Nobody where an answer
+    /// does not depend on it, which is so wherever speed is measured.
+    pub(super) fn receiver(self, endpoint: &str) -> Cow<'static, str> {
         match self {
-            Self::Now => (Duration::ZERO, 200),
-            Self::After(ms) => (Duration::from_millis(ms), 200),
-            Self::Fail(up_to) => (Duration::ZERO, if attempt <= up_to { 500 } else { 200 }),
-            Self::Hang => (Duration::from_secs(120), 200),
+            Self::Now | Self::After(_) | Self::Fail(_) | Self::Hang => Cow::Borrowed(""),
+            Self::HangAfter(_) => Cow::Borrowed("the shared host"),
+            Self::HangFor { .. } | Self::Limit(_) | Self::Busy(_) => Cow::Owned(endpoint.to_owned()),
         }
     }
 }
@@ -53,6 +73,10 @@ impl fmt::Display for Behaviour {
             Self::After(ms) => write!(f, "after-{ms}"),
             Self::Fail(up_to) => write!(f, "fail-{up_to}"),
             Self::Hang => f.write_str("hang"),
+            Self::HangFor { hang_ms, then_ms } => write!(f, "hang-{hang_ms}-{then_ms}"),
+            Self::HangAfter(ms) => write!(f, "ill-{ms}"),
+            Self::Limit(rate) => write!(f, "limit-{rate}"),
+            Self::Busy(rate) => write!(f, "busy-{rate}"),
         }
     }
 }
@@ -68,18 +92,27 @@ mod tests {
             Behaviour::After(5000),
             Behaviour::Fail(1),
             Behaviour::Hang,
+            Behaviour::HangFor {
+                hang_ms: 20_000,
+                then_ms: 20,
+            },
+            Behaviour::HangAfter(2000),
+            Behaviour::Limit(50),
+            Behaviour::Busy(50),
         ] {
             let path = format!("/{behaviour}/c12-3");
             assert_eq!(Behaviour::of_path(&path), Some((behaviour, "c12-3")));
         }
-        for bad in ["", "/", "/now", "/later/c1-0", "/after-x/c1-0"] {
+        for bad in [
+            "",
+            "/",
+            "/now",
+            "/now-1/c1-0",
+            "/later/c1-0",
+            "/after-x/c1-0",
+            "/hang-1/c1-0",
+        ] {
             assert_eq!(Behaviour::of_path(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_failing_endpoint_fails_as_often_as_it_says() {
-        let statuses = [1, 2, 3].map(|attempt| Behaviour::Fail(2).answer(attempt).1);
-        assert_eq!(statuses, [500, 500, 200]);
     }
 }

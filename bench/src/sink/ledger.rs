@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Endpoints of one company that are told apart; attempts are: the first, and all later ones.
+/// Endpoints of one company that are told apart.
 const MOST_ENDPOINTS: u32 = 4;
+/// Attempts that are told apart; all later ones count as the last of them.
+const MOST_ATTEMPTS: u32 = 4;
 
 /// One request, as far as the books go.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,10 @@ pub(crate) struct Summary {
     pub(crate) duplicated: u64,
     /// Deliveries that were answered 200.
     pub(crate) accepted: u64,
+    /// Requests answered 200 whose delivery had been answered so before.
+    pub(crate) accepted_again: u64,
+    /// Requests that were answered 429 or 503.
+    pub(crate) refused: u64,
     /// Signatures checked.
     pub(crate) verified: u64,
     /// Signatures that were wrong.
@@ -54,6 +60,8 @@ pub(crate) struct Summary {
     pub(crate) first_ns: u64,
     /// When the last one came.
     pub(crate) last_ns: u64,
+    /// When a delivery was last answered 200.
+    pub(crate) last_accepted_ns: u64,
 }
 
 /// All books.
@@ -65,8 +73,10 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct Run {
     summary: Summary,
-    /// One byte for each event: what has come of it, by endpoint and attempt.
-    seen: Vec<u8>,
+    /// For each event a bit for each endpoint and attempt: what has come of it.
+    seen: Vec<u16>,
+    /// For each event a bit for each endpoint: what was answered 200.
+    accepted: Vec<u16>,
     arrivals: Vec<Arrived>,
     failed_at_ns: HashMap<(u32, u32), u64>,
     gaps_ns: Vec<u64>,
@@ -81,11 +91,7 @@ impl Ledger {
     /// Notes an answer at `at_ns`.
     pub(super) fn answered(&mut self, arrival: Arrival, status: u16, at_ns: u64) {
         let run = self.runs.entry(arrival.run).or_default();
-        if status == 200 {
-            run.summary.accepted += 1;
-        } else {
-            run.failed_at_ns.insert((arrival.number, arrival.nth), at_ns);
-        }
+        run.answered(arrival, status, at_ns);
     }
 
     pub(super) fn summary(&self, run: u32) -> Summary {
@@ -119,20 +125,15 @@ impl Run {
             Some(false) => summary.forged += 1,
             None => {}
         }
-        let index = arrival.number as usize;
-        if index >= self.seen.len() {
-            self.seen.resize(index + 1, 0);
-        }
-        let later = if arrival.attempt > 1 { MOST_ENDPOINTS } else { 0 };
-        let bit = 1_u8 << (arrival.nth.min(MOST_ENDPOINTS - 1) + later);
-        let Some(seen) = self.seen.get_mut(index) else {
-            return;
-        };
-        if *seen & bit != 0 {
+        let attempt = arrival.attempt.clamp(1, MOST_ATTEMPTS) - 1;
+        if !set(
+            &mut self.seen,
+            arrival.number,
+            nth(arrival) * MOST_ATTEMPTS + attempt,
+        ) {
             summary.duplicated += 1;
             return;
         }
-        *seen |= bit;
         summary.received += 1;
         if summary.received == 1 {
             summary.first_ns = arrival.at_ns;
@@ -149,6 +150,40 @@ impl Run {
             at_ns: arrival.at_ns,
         });
     }
+
+    fn answered(&mut self, arrival: Arrival, status: u16, at_ns: u64) {
+        if status != 200 {
+            self.failed_at_ns.insert((arrival.number, arrival.nth), at_ns);
+        }
+        match status {
+            200 if set(&mut self.accepted, arrival.number, nth(arrival)) => {
+                self.summary.accepted += 1;
+                self.summary.last_accepted_ns = at_ns;
+            }
+            200 => self.summary.accepted_again += 1,
+            429 | 503 => self.summary.refused += 1,
+            _ => {}
+        }
+    }
+}
+
+/// The place of an endpoint among those of its company.
+fn nth(arrival: Arrival) -> u32 {
+    arrival.nth.min(MOST_ENDPOINTS - 1)
+}
+
+/// Sets a bit of an event, and says whether it was not set before.
+fn set(bits: &mut Vec<u16>, number: u32, bit: u32) -> bool {
+    let index = number as usize;
+    if index >= bits.len() {
+        bits.resize(index + 1, 0);
+    }
+    let Some(word) = bits.get_mut(index) else {
+        return false;
+    };
+    let was_set = *word & (1 << bit) != 0;
+    *word |= 1 << bit;
+    !was_set
 }
 
 #[cfg(test)]
@@ -190,12 +225,15 @@ mod tests {
         let wanted = Summary {
             received: 2,
             duplicated: 1,
-            accepted: 3,
+            accepted: 2,
+            accepted_again: 1,
+            refused: 0,
             verified: 1,
             forged: 0,
             first_published_ns: 90,
             first_ns: 150,
             last_ns: 170,
+            last_accepted_ns: 170,
         };
         assert_eq!(ledger.summary(1), wanted);
         assert_eq!(ledger.summary(2).forged, 1);
@@ -211,7 +249,7 @@ mod tests {
     fn endpoints_of_one_event_and_its_retries_are_told_apart() {
         let mut ledger = Ledger::default();
         for nth in 0..MOST_ENDPOINTS {
-            for attempt in 1..=2 {
+            for attempt in 1..=MOST_ATTEMPTS {
                 ledger.arrived(Arrival {
                     nth,
                     attempt,
@@ -219,8 +257,22 @@ mod tests {
                 });
             }
         }
-        assert_eq!(ledger.summary(1).received, 8);
+        assert_eq!(ledger.summary(1).received, 16);
         assert_eq!(ledger.summary(1).duplicated, 0);
+    }
+
+    #[test]
+    fn a_delivery_that_was_refused_counts_once_when_it_is_accepted() {
+        let mut ledger = Ledger::default();
+        for (attempt, status) in [(1, 429), (2, 503), (3, 200), (4, 200)] {
+            let arrival = Arrival { attempt, ..FIRST };
+            ledger.arrived(arrival);
+            ledger.answered(arrival, status, 200 + u64::from(attempt));
+        }
+        let summary = ledger.summary(1);
+        assert_eq!((summary.received, summary.refused), (4, 2));
+        assert_eq!((summary.accepted, summary.accepted_again), (1, 1));
+        assert_eq!(summary.last_accepted_ns, 203);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 mod behaviour; // what a path asks for
 mod ledger; // what came, and whether it should have
+mod pace; // what an answer depends on beside its request
 mod request; // what is read of a request
 mod serve; // sockets
 mod tls; // a certificate of its own
+mod traffic; // connections, and requests in hand
 
 use std::net::TcpListener as StdListener;
 use std::path::Path;
@@ -17,6 +19,9 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) use self::behaviour::Behaviour;
 use self::ledger::Ledger;
 pub(crate) use self::ledger::{Arrived, Summary};
+use self::pace::Pace;
+pub(crate) use self::traffic::Traffic;
+use self::traffic::TrafficMeter;
 use crate::child;
 use crate::error::{Context as _, Fault, Result};
 use crate::names;
@@ -28,6 +33,22 @@ pub(crate) struct Ports {
     pub(crate) http: u16,
     /// HTTPS, by a certificate of the sink's own CA.
     pub(crate) https: u16,
+}
+
+/// All that the sink remembers.
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    pace: Pace,
+    traffic: TrafficMeter,
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.ledger = Ledger::default();
+        self.pace = Pace::default();
+        self.traffic.reset();
+    }
 }
 
 /// What the sink can be asked.
@@ -55,6 +76,8 @@ pub(crate) enum Question {
         /// Which run.
         run: u32,
     },
+    /// Connections and requests in hand, of all runs together: answered with a [`Traffic`].
+    Traffic,
     /// Forget everything: answered with an empty list.
     Forget,
 }
@@ -64,23 +87,24 @@ pub(crate) enum Question {
 /// # Errors
 /// There is no port, or no certificate can be made.
 pub(crate) async fn run(ca_file: &Path) -> Result<()> {
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let state = Arc::new(Mutex::new(State::default()));
     let hosts: Vec<String> = (0..names::HOSTS).map(names::host).collect();
     let tls = tls::acceptor(&hosts, ca_file)?;
     let ports = Ports {
-        http: listen(&hosts, None, &ledger)?,
-        https: listen(&hosts, Some(&tls), &ledger)?,
+        http: listen(&hosts, None, &state)?,
+        https: listen(&hosts, Some(&tls), &state)?,
     };
     child::say(&ports).await?;
     child::answer_questions(async |question: Question| {
-        let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match question {
-            Question::Summary { run } => serde_json::to_value(ledger.summary(run)),
-            Question::Arrivals { run } => serde_json::to_value(ledger.arrivals(run)),
-            Question::ReachedAt { run, count } => serde_json::to_value(ledger.reached_at(run, count)),
-            Question::Gaps { run } => serde_json::to_value(ledger.gaps(run)),
+            Question::Summary { run } => serde_json::to_value(state.ledger.summary(run)),
+            Question::Arrivals { run } => serde_json::to_value(state.ledger.arrivals(run)),
+            Question::ReachedAt { run, count } => serde_json::to_value(state.ledger.reached_at(run, count)),
+            Question::Gaps { run } => serde_json::to_value(state.ledger.gaps(run)),
+            Question::Traffic => serde_json::to_value(state.traffic.totals()),
             Question::Forget => {
-                *ledger = Ledger::default();
+                state.forget();
                 Ok(serde_json::Value::Array(Vec::new()))
             }
         };
@@ -90,7 +114,7 @@ pub(crate) async fn run(ca_file: &Path) -> Result<()> {
 }
 
 /// Listens at all hosts on one port that is free at each of them, and returns it.
-fn listen(hosts: &[String], tls: Option<&TlsAcceptor>, ledger: &Arc<Mutex<Ledger>>) -> Result<u16> {
+fn listen(hosts: &[String], tls: Option<&TlsAcceptor>, state: &Arc<Mutex<State>>) -> Result<u16> {
     const TRIES: usize = 20;
     for _ in 0..TRIES {
         let Some((port, listeners)) = bind_all(hosts) else {
@@ -101,7 +125,7 @@ fn listen(hosts: &[String], tls: Option<&TlsAcceptor>, ledger: &Arc<Mutex<Ledger
                 .set_nonblocking(true)
                 .and_then(|()| TcpListener::from_std(listener));
             let listener = listener.context("listening")?;
-            tokio::spawn(serve::accept(listener, tls.cloned(), Arc::clone(ledger)));
+            tokio::spawn(serve::accept(listener, tls.cloned(), Arc::clone(state)));
         }
         return Ok(port);
     }

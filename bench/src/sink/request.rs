@@ -1,5 +1,7 @@
 //! What is read of a request: who it is for, what it carries, and, of a sample, whether its signatures are right.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use hookline_common::secret::Secret;
 use hookline_common::signature::{verify_meeva, verify_standard};
@@ -18,11 +20,19 @@ const SAMPLE: u32 = 101;
 /// No request of ours is longer.
 const MOST_BYTES: usize = 256 * 1024;
 
+/// A request that was read.
+pub(super) struct Read {
+    pub(super) behaviour: Behaviour,
+    /// Who remembers what came before it.
+    pub(super) receiver: Cow<'static, str>,
+    pub(super) arrival: Arrival,
+}
+
 /// Reads a request to its end.
 ///
 /// # Errors
 /// It is none of ours.
-pub(super) async fn read(request: hyper::Request<Incoming>) -> Result<(Behaviour, Arrival)> {
+pub(super) async fn read(request: hyper::Request<Incoming>) -> Result<Read> {
     let (head, body) = request.into_parts();
     let (behaviour, endpoint) =
         Behaviour::of_path(head.uri.path()).ok_or_else(|| Fault::new("a path that no endpoint has"))?;
@@ -40,7 +50,11 @@ pub(super) async fn read(request: hyper::Request<Incoming>) -> Result<(Behaviour
         at_ns: now_ns(),
         verified: is_sample.then(|| is_genuine(endpoint, id, &head.headers, &body)),
     };
-    Ok((behaviour, arrival))
+    Ok(Read {
+        behaviour,
+        receiver: behaviour.receiver(endpoint),
+        arrival,
+    })
 }
 
 /// The whole body, or only its beginning where nobody needs the rest.
