@@ -211,13 +211,7 @@ impl Attempts {
         drop(watch);
     }
 
-    fn pass_on(
-        self: &Arc<Self>,
-        endpoint: &Registered,
-        queue: Working,
-        feedback: Feedback,
-        took: Duration,
-    ) {
+    fn pass_on(self: &Arc<Self>, endpoint: &Registered, queue: Working, feedback: Feedback, took: Duration) {
         let now = Instant::now();
         let next = self
             .fairness

@@ -72,9 +72,7 @@ pub fn answered(answer: Answer, now: Timestamp) -> Verdict {
     Verdict {
         outcome,
         status: Some(status.as_u16()),
-        error: body_incomplete.then_some(Cow::Borrowed(
-            "body_incomplete: the response's body was cut off",
-        )),
+        error: body_incomplete.then_some(Cow::Borrowed("body_incomplete: the response's body was cut off")),
         body: Some(body),
         headers,
         not_before,
@@ -90,7 +88,9 @@ pub fn unanswered(error: RequestError) -> Verdict {
 
 fn feedback_without_answer(outcome: Outcome) -> Feedback {
     match outcome {
-        Outcome::Timeout | Outcome::ConnectError | Outcome::TlsError | Outcome::DnsError => Feedback::NoAnswer,
+        Outcome::Timeout | Outcome::ConnectError | Outcome::TlsError | Outcome::DnsError => {
+            Feedback::NoAnswer
+        }
         // Something came back, or was cut off by one who is there.
         Outcome::Delivered | Outcome::HttpStatus | Outcome::ProtocolError => Feedback::Answered,
         Outcome::Blocked | Outcome::Discarded => Feedback::NothingAsked,
@@ -138,7 +138,11 @@ mod tests {
             (500, Outcome::HttpStatus, Feedback::Answered),
         ] {
             let verdict = answer(status, None);
-            assert_eq!((verdict.outcome, verdict.feedback), (outcome, feedback), "{status}");
+            assert_eq!(
+                (verdict.outcome, verdict.feedback),
+                (outcome, feedback),
+                "{status}"
+            );
         }
     }
 
@@ -167,7 +171,11 @@ mod tests {
                 }
                 _ => Feedback::Answered,
             };
-            assert_eq!(Verdict::without_answer(outcome, None).feedback, expected, "{outcome}");
+            assert_eq!(
+                Verdict::without_answer(outcome, None).feedback,
+                expected,
+                "{outcome}"
+            );
         }
     }
 }

@@ -99,10 +99,7 @@ impl Dispatcher {
 
     /// With other endpoints than the file's, or the file's with something around them.
     #[must_use]
-    pub fn with_endpoints(
-        mut self,
-        around: impl FnOnce(Arc<dyn Endpoints>) -> Arc<dyn Endpoints>,
-    ) -> Self {
+    pub fn with_endpoints(mut self, around: impl FnOnce(Arc<dyn Endpoints>) -> Arc<dyn Endpoints>) -> Self {
         self.endpoints = around(self.endpoints);
         self
     }

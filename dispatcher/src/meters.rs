@@ -187,7 +187,9 @@ fn observe_shortages(meter: &Meter, client: Client) {
     };
     meter
         .u64_observable_counter("hookline_shortages")
-        .with_description("Requests that were not made because this process or machine had run out of something")
+        .with_description(
+            "Requests that were not made because this process or machine had run out of something",
+        )
         .with_callback(observe)
         .build();
 }

@@ -77,7 +77,10 @@ fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, 
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
     // A time in the future would let it wait for ever.
-    let since = delivery.pass_through.unknown_since.map_or(now, |since| since.min(now));
+    let since = delivery
+        .pass_through
+        .unknown_since
+        .map_or(now, |since| since.min(now));
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if waited >= unknown_grace && matches!(endpoints, Lookup::Known(_)) {
@@ -105,7 +108,11 @@ fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp
 fn unknown_delay(parked: u32) -> Delay {
     let [first, .., _] = PARK_DELAYS;
     let later = PARK_DELAYS.iter().find(|delay| delay.as_seconds() >= 8);
-    if parked == 0 { first } else { later.copied().unwrap_or(first) }
+    if parked == 0 {
+        first
+    } else {
+        later.copied().unwrap_or(first)
+    }
 }
 
 /// A first attempt for one of an event's endpoints, as it goes to its own queue.
@@ -118,7 +125,8 @@ pub fn fanned_out(unrouted: &Unrouted, endpoint: &Registered) -> (Queue, Message
 /// `work` set aside for `delay`, one time more.
 #[must_use]
 pub fn parked(mut work: Work, delay: Delay) -> (Queue, Message) {
-    let (Work::Route(Unrouted { pass_through, .. }) | Work::Deliver(Delivery { pass_through, .. })) = &mut work;
+    let (Work::Route(Unrouted { pass_through, .. }) | Work::Deliver(Delivery { pass_through, .. })) =
+        &mut work;
     pass_through.parked = pass_through.parked.saturating_add(1);
     (Queue::Park(delay), message::write_work(&work))
 }

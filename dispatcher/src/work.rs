@@ -72,9 +72,9 @@ impl Work {
         let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
         let meters = Meters::new(&ledgers, &stats, &client);
         let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
-        let recorder = records.clone().map(|records| {
-            Recorder::start(records, &broker.namespace, meters.clone(), &recording)
-        });
+        let recorder = records
+            .clone()
+            .map(|records| Recorder::start(records, &broker.namespace, meters.clone(), &recording));
         let settler = Settler::new(publisher.clone(), broker.namespace.clone(), recorder, shutdown);
         let fairness = Fairness::new(bounds(settings, &client));
         let attempts = Attempts::new(
@@ -88,7 +88,11 @@ impl Work {
         );
         let keeping_time = [
             tokio::spawn(Arc::clone(&attempts).keep_time()),
-            tokio::spawn(observe(publisher.clone(), settings.clone(), Arc::clone(&attempts))),
+            tokio::spawn(observe(
+                publisher.clone(),
+                settings.clone(),
+                Arc::clone(&attempts),
+            )),
         ];
         let pipeline = Pipeline::new(
             endpoints,

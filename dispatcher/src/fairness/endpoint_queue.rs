@@ -94,8 +94,10 @@ impl<J> EndpointQueue<J> {
             ..Books::default()
         };
         if self.is_limited() {
-            for (limited, (flying, waiting)) in
-                books.limited.iter_mut().zip(self.flying.iter().zip(&self.waiting_of))
+            for (limited, (flying, waiting)) in books
+                .limited
+                .iter_mut()
+                .zip(self.flying.iter().zip(&self.waiting_of))
             {
                 *limited = flying + waiting;
             }
@@ -263,7 +265,12 @@ impl<J> EndpointQueue<J> {
                 let ahead = RETURN_EVERY.saturating_mul(u32::try_from(parked).unwrap_or(u32::MAX));
                 let lasts = |delay: &&Delay| delay.as_duration() >= ahead;
                 let steps = usize::try_from(times).unwrap_or(usize::MAX).min(MAX_STEPS);
-                PARK_DELAYS.iter().skip(steps).find(lasts).copied().unwrap_or(longest)
+                PARK_DELAYS
+                    .iter()
+                    .skip(steps)
+                    .find(lasts)
+                    .copied()
+                    .unwrap_or(longest)
             }
         };
         self.returns.expect(now + delay.as_duration());

@@ -255,7 +255,13 @@ mod tests {
         assert_eq!(limit.slots(128), 128);
         let mut idle = Limit::unknown(8);
         for _ in 0..500 {
-            idle.learn(Feedback::Success, FAST, 1, Concurrency { start: 8, max: 128 }, Instant::now());
+            idle.learn(
+                Feedback::Success,
+                FAST,
+                1,
+                Concurrency { start: 8, max: 128 },
+                Instant::now(),
+            );
         }
         assert_eq!(idle.slots(128), 8, "what is not used does not grow");
     }
@@ -268,7 +274,9 @@ mod tests {
         assert!(limit.slots(128) <= 64, "{}", limit.slots(128));
         // 48 workers of 100 ms: 64 requests wait, 32 do not. Most of the time it is at 32, and sometimes tries.
         let mut limit = Limit::unknown(8);
-        used(&mut limit, Feedback::Success, 300, |slots| FAST.mul_f64((slots as f64 / 48.0).max(1.0)));
+        used(&mut limit, Feedback::Success, 300, |slots| {
+            FAST.mul_f64((slots as f64 / 48.0).max(1.0))
+        });
         assert!(limit.slots(128) <= 64, "{}", limit.slots(128));
     }
 

@@ -205,7 +205,10 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             && entry.key().0 <= now
         {
             let ((at, _), key) = entry.remove_entry();
-            let is_current = self.queues.get(&key).is_some_and(|queue| queue.wake_at == Some(at));
+            let is_current = self
+                .queues
+                .get(&key)
+                .is_some_and(|queue| queue.wake_at == Some(at));
             if is_current {
                 self.update(&key, |queue| queue.wake_at = None);
                 self.advance(&key, now, &mut due.start);
@@ -223,7 +226,11 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     fn sweep(&mut self, now: Instant, due: &mut Due<J>) {
         let max = self.bounds.concurrency.max;
         let Self {
-            queues, books, memory, windows, ..
+            queues,
+            books,
+            memory,
+            windows,
+            ..
         } = self;
         queues.retain(|key, queue| {
             let before = queue.books();
@@ -278,7 +285,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     /// Whether a job that is held may get another answer.
     pub(super) fn is_worth_asking(&self) -> bool {
         let windows = self.windows.iter().zip(self.books.waiting);
-        windows.into_iter().any(|(window, waiting)| window.is_worth_asking(waiting))
+        windows
+            .into_iter()
+            .any(|(window, waiting)| window.is_worth_asking(waiting))
     }
 
     /// Begins what this endpoint may begin, or puts it in line for that.
@@ -299,7 +308,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     /// Puts an endpoint in line for a connection, or sees to it that it is looked at when its hold or pace allows.
     fn line_up(&mut self, key: &K, now: Instant) {
         let max = self.bounds.concurrency.max;
-        let Some(queue) = self.queues.get_mut(key) else { return };
+        let Some(queue) = self.queues.get_mut(key) else {
+            return;
+        };
         if queue.waiting.is_empty() || queue.is_in_line || !queue.has_slot(max) {
             return;
         }
@@ -345,7 +356,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let can_serve = |line: usize| {
             self.lines.get(line).is_some_and(|line| !line.is_empty()) && self.has_connection(line == LIMITED)
         };
-        [self.turn, 1 - self.turn].into_iter().find(|line| can_serve(*line))
+        [self.turn, 1 - self.turn]
+            .into_iter()
+            .find(|line| can_serve(*line))
     }
 
     fn has_connection(&self, is_limited: bool) -> bool {

@@ -82,14 +82,17 @@ impl Window {
     /// before more is taken, since waking the intake costs about as much as a request.
     fn max_waiting(&self) -> usize {
         let max = (self.size / 2).max(1);
-        if self.is_crowded { max - self.size / 16 } else { max }
+        if self.is_crowded {
+            max - self.size / 16
+        } else {
+            max
+        }
     }
 
     /// Whether one more may wait, with so many waiting, `own` of them for the same endpoint. One with few gets a
     /// little more room: it is not its fault that others have many.
     pub(super) fn has_room(&self, waiting: usize, own: usize) -> bool {
-        waiting < self.max_waiting().max(1)
-            || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
+        waiting < self.max_waiting().max(1) || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
     }
 
     /// A job was taken in, whatever became of it.
@@ -133,7 +136,10 @@ impl Window {
         let Some(key) = lone else { return };
         self.sprint_found = true;
         let oldest_first = |witness: &Option<(u64, Instant)>| witness.map(|(_, at)| at);
-        let same = self.witnesses.iter_mut().find(|w| w.is_some_and(|(other, _)| other == key));
+        let same = self
+            .witnesses
+            .iter_mut()
+            .find(|w| w.is_some_and(|(other, _)| other == key));
         let place = match same {
             Some(same) => Some(same),
             None => self.witnesses.iter_mut().min_by_key(|w| oldest_first(w)),
@@ -182,9 +188,17 @@ impl Window {
             } else {
                 (self.pause * 2).min(SPRINT_PAUSE.1)
             };
-            self.next_sprint = Some(now + if self.sprint_found { Duration::ZERO } else { self.pause });
+            self.next_sprint = Some(
+                now + if self.sprint_found {
+                    Duration::ZERO
+                } else {
+                    self.pause
+                },
+            );
         }
-        let long_enough = self.growing.is_some_and(|since| now.duration_since(since) >= GROWING);
+        let long_enough = self
+            .growing
+            .is_some_and(|since| now.duration_since(since) >= GROWING);
         if sees_publishing && self.is_crowded && long_enough && self.next_sprint.is_none_or(|at| at <= now) {
             self.sprint = Some(now + Duration::from_secs(1) + Duration::from_secs(ready / SPRINT_RATE));
             self.sprint_found = false;

@@ -15,7 +15,6 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
 
-
 /// What readiness depends on.
 pub struct Health {
     /// The publishing connection.

@@ -52,7 +52,8 @@ pub fn line(
         },
         is_final: !matches!(next, NextStep::RetryAfter(_)),
         trace_id: event.trace.trace_id(),
-        request_headers: endpoint.map_or_else(HeaderList::default, |endpoint| sent(endpoint, delivery, report)),
+        request_headers: endpoint
+            .map_or_else(HeaderList::default, |endpoint| sent(endpoint, delivery, report)),
         response_headers: received(&verdict.headers),
         data: keeps_data.then(|| event.data.as_str()),
     };

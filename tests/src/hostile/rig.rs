@@ -13,9 +13,9 @@ use hookline_common::guard::{Policy, parse_cidr};
 use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
-use hookline_dispatcher::attempt;
 use hookline_dispatcher::client::{Answer, Client, RequestError, Resolver, SendError};
 use hookline_dispatcher::endpoints::Registered;
+use hookline_dispatcher::{attempt, settle};
 use http_body_util::Full;
 use hyper::{Request, Uri};
 use tokio::time::Instant;
@@ -44,7 +44,9 @@ pub struct Rig {
 /// What became of one attempt.
 #[derive(Debug)]
 pub struct Tried {
-    /// As the log keeps it.
+    /// The line in the log.
+    pub line: Vec<u8>,
+    /// The same, read.
     pub record: AttemptRecord,
     /// How long the receiver asked to be left alone.
     pub not_before: Option<Duration>,
@@ -195,9 +197,13 @@ impl Rig {
         let begun = Instant::now();
         let report = attempt::attempt(&self.client, &registered, &delivery).await;
         let took = begun.elapsed();
-        let not_before = report.not_before;
-        let record = report.into_record(&delivery, &registered.endpoint.url, NextStep::Done, true);
+        let report = report.unwrap_or_else(|shortage| panic!("{shortage}"));
+        let not_before = report.verdict.not_before;
+        let line = settle::line(&delivery, Some(&registered), &report, NextStep::Done, true);
+        let line = line.expect("a record");
+        let record = serde_json::from_slice(&line).expect("a record");
         Tried {
+            line,
             record,
             not_before,
             took,

@@ -198,7 +198,8 @@ async fn idle_connections_are_bounded_over_all_hosts_and_the_oldest_goes_first()
 async fn idle_connections_make_room_where_every_place_is_taken() {
     let rig = bounded(4);
     let old = slow(Duration::from_millis(20), None).await;
-    join_all((0..3).map(|_| deliver(&rig, &old.url()))).await;
+    let url = old.url();
+    join_all((0..3).map(|_| deliver(&rig, &url))).await;
     assert_eq!(old.connections(), 3);
     let let_out = watch::Sender::new(false);
     let new = held_back(&let_out).await;

@@ -56,7 +56,7 @@ async fn half_sent_requests_that_take_the_last_open_file_give_way_to_probes_with
     scenario(async |world| {
         world.endpoints([]);
         // Enough for a dispatcher without deliveries, and fewer than its own use and all connections together.
-        let dispatcher = world.dispatcher().max_open_files(64).start().await;
+        let dispatcher = world.dispatcher().open_files(64, 64).start().await;
         let mut half_sent = Vec::new();
         for _ in 0..100 {
             let mut stream = TcpStream::connect(("127.0.0.1", dispatcher.port()))
