@@ -30,8 +30,6 @@ const MARGIN: Duration = Duration::from_millis(10);
 const SESSION_HOSTS: usize = 10_000;
 /// How rustls counts sessions: it keeps up to eight tickets for each host.
 const TICKETS_PER_HOST: usize = 8;
-/// File descriptors that a name lookup may use at once: two name servers are asked for both address families.
-const LOOKUP_DESCRIPTORS: u32 = 4;
 
 /// Why the roots to trust cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,9 +134,10 @@ impl Connector {
         let (addresses, permit) = match host.parse() {
             Ok(literal) => (vec![literal], pool.reserve(1).await?),
             Err(_) => {
-                let mut permits = pool.reserve(LOOKUP_DESCRIPTORS).await?;
+                // The sockets of the lookup are closed before the connection's own is there.
+                let mut permits = pool.reserve(self.resolver.sockets()).await?;
                 let addresses = self.look_up(host, deadline).await?;
-                drop(permits.split(LOOKUP_DESCRIPTORS as usize - 1));
+                drop(permits.split(permits.num_permits() - 1));
                 (addresses, permits)
             }
         };

@@ -10,6 +10,7 @@ use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
 use super::Shortage;
@@ -17,9 +18,15 @@ use super::Shortage;
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
 
+/// Name servers that are asked at once, of those that are known: the second answers where the first is away.
+const SERVERS_AT_ONCE: usize = 2;
+
 /// A caching stub resolver. Clones share the cache.
 #[derive(Clone)]
-pub struct Resolver(TokioResolver);
+pub struct Resolver {
+    hickory: TokioResolver,
+    sockets: u32,
+}
 
 impl Resolver {
     /// A resolver that asks the system's name servers.
@@ -27,9 +34,8 @@ impl Resolver {
     /// # Errors
     /// When resolv.conf cannot be read or names no server.
     pub fn from_system() -> Result<Self, NetError> {
-        let mut builder = TokioResolver::builder_tokio()?;
-        set_options(builder.options_mut());
-        Ok(Self(builder.build()?))
+        let (config, options) = read_system_conf()?;
+        Self::build(config, options)
     }
 
     /// A resolver that asks the servers of `config`.
@@ -37,9 +43,28 @@ impl Resolver {
     /// # Errors
     /// When `config` names no server that can be asked.
     pub fn with_config(config: ResolverConfig) -> Result<Self, NetError> {
+        Self::build(config, ResolverOpts::default())
+    }
+
+    fn build(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
+        // Both address families are asked for at once.
+        let sockets = if config.name_servers().len() < SERVERS_AT_ONCE {
+            2
+        } else {
+            4
+        };
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        *builder.options_mut() = options;
         set_options(builder.options_mut());
-        Ok(Self(builder.build()?))
+        Ok(Self {
+            hickory: builder.build()?,
+            sockets,
+        })
+    }
+
+    /// How many sockets a lookup has open at once.
+    pub(super) fn sockets(&self) -> u32 {
+        self.sockets
     }
 
     /// Every address of `name`, of both families, IPv4 first.
@@ -49,8 +74,8 @@ impl Resolver {
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {
         // The dot at the end keeps search domains away: a customer's name is never one of ours.
         let absolute = format!("{}.", name.trim_end_matches('.'));
-        let v4 = pin!(self.0.ipv4_lookup(absolute.as_str()));
-        let v6 = pin!(self.0.ipv6_lookup(absolute.as_str()));
+        let v4 = pin!(self.hickory.ipv4_lookup(absolute.as_str()));
+        let v6 = pin!(self.hickory.ipv6_lookup(absolute.as_str()));
         let (first, other) = match select(v4, v6).await {
             Either::Left((v4, v6)) => (v4, Either::Left(v6)),
             Either::Right((v6, v4)) => (v6, Either::Right(v4)),
@@ -94,6 +119,7 @@ fn set_options(options: &mut ResolverOpts) {
     // Six tries of five seconds: no less time than the whole attempt has, whose own deadline ends it.
     options.timeout = Duration::from_secs(5);
     options.attempts = 5;
+    options.num_concurrent_reqs = SERVERS_AT_ONCE;
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 10_000;
 }

@@ -33,7 +33,7 @@ pub const AT_ONCE: Duration = Duration::from_secs(1);
 pub const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// Connections that the client may have open at once.
-const MAX_CONNECTIONS: usize = 512;
+const MAX_CONNECTIONS: usize = 4096;
 
 /// A dispatcher's client and the rules that it follows.
 #[derive(Clone)]
