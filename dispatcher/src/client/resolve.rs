@@ -5,15 +5,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
-use super::Shortage;
+use super::dns_socket::{DnsSockets, Short};
 
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
@@ -24,8 +22,9 @@ const SERVERS_AT_ONCE: usize = 2;
 /// A caching stub resolver. Clones share the cache.
 #[derive(Clone)]
 pub struct Resolver {
-    hickory: TokioResolver,
-    sockets: u32,
+    hickory: hickory_resolver::Resolver<DnsSockets>,
+    sockets: DnsSockets,
+    sockets_at_once: u32,
 }
 
 impl Resolver {
@@ -48,23 +47,30 @@ impl Resolver {
 
     fn build(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
         // Both address families are asked for at once.
-        let sockets = if config.name_servers().len() < SERVERS_AT_ONCE {
+        let sockets_at_once = if config.name_servers().len() < SERVERS_AT_ONCE {
             2
         } else {
             4
         };
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let sockets = DnsSockets::default();
+        let mut builder = hickory_resolver::Resolver::builder_with_config(config, sockets.clone());
         *builder.options_mut() = options;
         set_options(builder.options_mut());
         Ok(Self {
             hickory: builder.build()?,
             sockets,
+            sockets_at_once,
         })
     }
 
     /// How many sockets a lookup has open at once.
-    pub(super) fn sockets(&self) -> u32 {
-        self.sockets
+    pub(super) fn sockets_at_once(&self) -> u32 {
+        self.sockets_at_once
+    }
+
+    /// For what want of ours sockets could not be opened.
+    pub(super) fn short(&self) -> Short {
+        self.sockets.short()
     }
 
     /// Every address of `name`, of both families, IPv4 first.
@@ -93,21 +99,9 @@ impl Resolver {
         let mut addresses: Vec<IpAddr> = both.iter().flatten().flat_map(addresses_in).collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
         match both {
-            [Err(error), Err(other)] => Err(if shortage(&other).is_some() { other } else { error }),
-            // Whether the other family has addresses is not known for want of a socket to ask with.
-            [Err(error), _] | [_, Err(error)] if addresses.is_empty() && shortage(&error).is_some() => {
-                Err(error)
-            }
+            [Err(error), Err(_)] => Err(error),
             _ => Ok(addresses),
         }
-    }
-}
-
-/// What of ours has run out, where that is why nobody could be asked.
-pub(super) fn shortage(error: &NetError) -> Option<Shortage> {
-    match error {
-        NetError::Io(error) => Shortage::of(error),
-        _ => None,
     }
 }
 
