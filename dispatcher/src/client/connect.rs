@@ -20,7 +20,7 @@ use tracing::debug;
 use super::pool::Pool;
 use super::socket::Socket;
 use super::target::Target;
-use super::{RequestError, Resolver, SendError, Shortage, resolve};
+use super::{RequestError, Resolver, SendError, Shortage};
 
 /// A connection that is not made shortly before its request's time is up can carry no answer any more; given up
 /// this much earlier, it can still say in which phase it hung.
@@ -30,8 +30,6 @@ const MARGIN: Duration = Duration::from_millis(10);
 const SESSION_HOSTS: usize = 10_000;
 /// How rustls counts sessions: it keeps up to eight tickets for each host.
 const TICKETS_PER_HOST: usize = 8;
-/// File descriptors that a name lookup may use at once: two name servers are asked for both address families.
-const LOOKUP_DESCRIPTORS: u32 = 4;
 
 /// Why the roots to trust cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,15 +134,13 @@ impl Connector {
         let (addresses, permit) = match host.parse() {
             Ok(literal) => (vec![literal], pool.reserve(1).await?),
             Err(_) => {
-                let mut permits = pool.reserve(LOOKUP_DESCRIPTORS).await?;
+                // The sockets of the lookup are closed before the connection's own is there.
+                let mut permits = pool.reserve(self.resolver.sockets_at_once()).await?;
                 let addresses = self.look_up(host, deadline).await?;
-                drop(permits.split(LOOKUP_DESCRIPTORS as usize - 1));
+                drop(permits.split(permits.num_permits() - 1));
                 (addresses, permits)
             }
         };
-        if addresses.is_empty() {
-            return Err(ConnectError::Dns);
-        }
         self.policy
             .check_answer(&addresses)
             .map_err(ConnectError::Blocked)?;
@@ -152,13 +148,19 @@ impl Connector {
     }
 
     async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {
-        match timeout_at(deadline, self.resolver.addresses(host)).await {
-            Ok(Ok(addresses)) => Ok(addresses),
-            Ok(Err(error)) => {
-                debug!(host, %error, "name lookup failed");
-                Err(resolve::shortage(&error).map_or(ConnectError::Dns, ConnectError::Shortage))
-            }
-            Err(_) => Err(ConnectError::Dns),
+        let short_before = self.resolver.short().count;
+        let error = match timeout_at(deadline, self.resolver.addresses(host)).await {
+            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("no answer in time".to_owned()),
+        };
+        debug!(host, error, "name lookup failed");
+        // Perhaps it was another lookup that had no socket; then this one is only made again.
+        let short = self.resolver.short();
+        match short.last {
+            Some(shortage) if short.count > short_before => Err(shortage.into()),
+            _ => Err(ConnectError::Dns),
         }
     }
 

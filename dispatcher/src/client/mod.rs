@@ -10,6 +10,7 @@ mod target; // where a request goes
 mod hosts; // which connections are idle, and who waits
 mod pool; // the same with real connections
 mod connection; // one of them
+mod dns_socket; // what name servers are asked with
 mod resolve; // from names to addresses
 mod connect; // from addresses to sockets
 mod socket; // plain or TLS

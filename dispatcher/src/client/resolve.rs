@@ -5,21 +5,27 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
-use super::Shortage;
+use super::dns_socket::{DnsSockets, Short};
 
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
 
+/// Name servers that are asked at once, of those that are known: the second answers where the first is away.
+const SERVERS_AT_ONCE: usize = 2;
+
 /// A caching stub resolver. Clones share the cache.
 #[derive(Clone)]
-pub struct Resolver(TokioResolver);
+pub struct Resolver {
+    hickory: hickory_resolver::Resolver<DnsSockets>,
+    sockets: DnsSockets,
+    sockets_at_once: u32,
+}
 
 impl Resolver {
     /// A resolver that asks the system's name servers.
@@ -27,9 +33,8 @@ impl Resolver {
     /// # Errors
     /// When resolv.conf cannot be read or names no server.
     pub fn from_system() -> Result<Self, NetError> {
-        let mut builder = TokioResolver::builder_tokio()?;
-        set_options(builder.options_mut());
-        Ok(Self(builder.build()?))
+        let (config, options) = read_system_conf()?;
+        Self::build(config, options)
     }
 
     /// A resolver that asks the servers of `config`.
@@ -37,9 +42,35 @@ impl Resolver {
     /// # Errors
     /// When `config` names no server that can be asked.
     pub fn with_config(config: ResolverConfig) -> Result<Self, NetError> {
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        Self::build(config, ResolverOpts::default())
+    }
+
+    fn build(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
+        // Both address families are asked for at once.
+        let sockets_at_once = if config.name_servers().len() < SERVERS_AT_ONCE {
+            2
+        } else {
+            4
+        };
+        let sockets = DnsSockets::default();
+        let mut builder = hickory_resolver::Resolver::builder_with_config(config, sockets.clone());
+        *builder.options_mut() = options;
         set_options(builder.options_mut());
-        Ok(Self(builder.build()?))
+        Ok(Self {
+            hickory: builder.build()?,
+            sockets,
+            sockets_at_once,
+        })
+    }
+
+    /// How many sockets a lookup has open at once.
+    pub(super) fn sockets_at_once(&self) -> u32 {
+        self.sockets_at_once
+    }
+
+    /// For what want of ours sockets could not be opened.
+    pub(super) fn short(&self) -> Short {
+        self.sockets.short()
     }
 
     /// Every address of `name`, of both families, IPv4 first.
@@ -49,8 +80,8 @@ impl Resolver {
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {
         // The dot at the end keeps search domains away: a customer's name is never one of ours.
         let absolute = format!("{}.", name.trim_end_matches('.'));
-        let v4 = pin!(self.0.ipv4_lookup(absolute.as_str()));
-        let v6 = pin!(self.0.ipv6_lookup(absolute.as_str()));
+        let v4 = pin!(self.hickory.ipv4_lookup(absolute.as_str()));
+        let v6 = pin!(self.hickory.ipv6_lookup(absolute.as_str()));
         let (first, other) = match select(v4, v6).await {
             Either::Left((v4, v6)) => (v4, Either::Left(v6)),
             Either::Right((v6, v4)) => (v6, Either::Right(v4)),
@@ -68,21 +99,9 @@ impl Resolver {
         let mut addresses: Vec<IpAddr> = both.iter().flatten().flat_map(addresses_in).collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
         match both {
-            [Err(error), Err(other)] => Err(if shortage(&other).is_some() { other } else { error }),
-            // Whether the other family has addresses is not known for want of a socket to ask with.
-            [Err(error), _] | [_, Err(error)] if addresses.is_empty() && shortage(&error).is_some() => {
-                Err(error)
-            }
+            [Err(error), Err(_)] => Err(error),
             _ => Ok(addresses),
         }
-    }
-}
-
-/// What of ours has run out, where that is why nobody could be asked.
-pub(super) fn shortage(error: &NetError) -> Option<Shortage> {
-    match error {
-        NetError::Io(error) => Shortage::of(error),
-        _ => None,
     }
 }
 
@@ -94,6 +113,7 @@ fn set_options(options: &mut ResolverOpts) {
     // Six tries of five seconds: no less time than the whole attempt has, whose own deadline ends it.
     options.timeout = Duration::from_secs(5);
     options.attempts = 5;
+    options.num_concurrent_reqs = SERVERS_AT_ONCE;
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 10_000;
 }

@@ -32,7 +32,7 @@ pub const AT_ONCE: Duration = Duration::from_secs(1);
 pub const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// Connections that the client may have open at once.
-const MAX_CONNECTIONS: usize = 512;
+const MAX_CONNECTIONS: usize = 4096;
 
 /// A dispatcher's client and the rules that it follows.
 #[derive(Clone)]
@@ -225,7 +225,7 @@ impl Rig {
     /// # Panics
     /// When `url` cannot be sent to at all, or something of ours has run out.
     pub async fn past_the_url_rule(&self, url: &str) -> Result<u16, RequestError> {
-        match self.send(url).await {
+        match self.send(url, "{}").await {
             Ok(answer) => Ok(answer.status.as_u16()),
             Err(SendError::Failed(error)) => Err(error),
             Err(SendError::Shortage(shortage)) => panic!("{shortage}"),
@@ -238,8 +238,8 @@ impl Rig {
     ///
     /// # Panics
     /// When `url` cannot be sent to at all.
-    pub async fn send(&self, url: &str) -> Result<Answer, SendError> {
-        let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
+    pub async fn send(&self, url: &str, body: impl Into<Bytes>) -> Result<Answer, SendError> {
+        let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = url
             .parse::<Uri>()

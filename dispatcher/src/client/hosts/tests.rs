@@ -274,6 +274,6 @@ fn what_is_oldest_is_known_over_all_hosts() {
     let reused = hosts.take_idle(&target("a")).unwrap();
     let place = hosts.wait(&target("a"), 0);
     hosts.give_back(place.host, reused, reused, now + Duration::from_secs(2));
-    assert_eq!(hosts.stop_waiting(place), false);
+    assert!(!hosts.stop_waiting(place));
     assert_eq!(hosts.oldest(), Some(now + Duration::from_secs(1)));
 }
