@@ -10,8 +10,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hookline_common::endpoint::{Endpoint, Format};
-use hookline_common::endpoints_file::{FileFault, MAX_BYTES, SecretSource, parse};
+use hookline_common::endpoint::Format;
+use hookline_common::endpoints_file::{MAX_BYTES, SecretSource, parse};
 use hookline_common::guard::Policy;
 use hookline_common::settings::Environment;
 use hookline_common::text_file;
@@ -67,13 +67,12 @@ impl FileReader {
             Ok(text) => text.hash(&mut digest),
             Err(unreadable) => unreadable.to_string().hash(&mut digest),
         }
-        let listing = text.map_err(UnusableFile::from).and_then(|text| {
-            let endpoints = parse(&text, self.default_format, &secrets);
-            self.listing(endpoints)
-        });
-        for (path, (stamp, secret)) in secrets.read.into_inner() {
-            (&path, secret).hash(&mut digest);
-            stamps.push((path.into(), stamp));
+        let listing = text
+            .map_err(UnusableFile::from)
+            .and_then(|text| self.list(&text, &secrets));
+        for (path, secret) in secrets.read.into_inner() {
+            (&path, secret.content).hash(&mut digest);
+            stamps.push((path.into(), secret.stamp));
         }
         Reading {
             digest: digest.finish(),
@@ -82,25 +81,27 @@ impl FileReader {
         }
     }
 
-    fn listing(&self, endpoints: Result<Vec<Endpoint>, Vec<FileFault>>) -> Result<Listing, UnusableFile> {
-        match endpoints {
-            Ok(endpoints) => Ok(Listing::new(
-                endpoints
-                    .into_iter()
-                    .map(|endpoint| Registered::new(endpoint, &self.policy)),
-            )),
-            Err(faults) => Err(UnusableFile::Faulty {
-                path: self.path.clone(),
-                faults,
-            }),
-        }
+    fn list(&self, text: &str, secrets: &SecretFiles) -> Result<Listing, UnusableFile> {
+        let endpoints = parse(text, self.default_format, secrets).map_err(|faults| UnusableFile::Faulty {
+            path: self.path.clone(),
+            faults,
+        })?;
+        let registered = endpoints
+            .into_iter()
+            .map(|endpoint| Registered::new(endpoint, &self.policy));
+        Ok(Listing::new(registered))
     }
 }
 
 /// The files of secrets, each read once in a reading, and remembered so that it can be watched.
 #[derive(Default)]
 struct SecretFiles {
-    read: RefCell<BTreeMap<String, (Option<Stamp>, Result<String, String>)>>,
+    read: RefCell<BTreeMap<String, SecretFile>>,
+}
+
+struct SecretFile {
+    stamp: Option<Stamp>,
+    content: Result<String, String>,
 }
 
 impl SecretSource for SecretFiles {
@@ -110,10 +111,11 @@ impl SecretSource for SecretFiles {
 
     fn file(&self, path: &str) -> Result<String, String> {
         let mut read = self.read.borrow_mut();
-        let (_, secret) = read
-            .entry(path.to_owned())
-            .or_insert_with(|| (stamp(Path::new(path)), Environment.file(path)));
-        secret.clone()
+        let secret = read.entry(path.to_owned()).or_insert_with(|| SecretFile {
+            stamp: stamp(Path::new(path)),
+            content: Environment.file(path),
+        });
+        secret.content.clone()
     }
 }
 
@@ -166,15 +168,15 @@ impl Stamps {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::symlink;
     use std::time::Duration;
 
     use super::*;
 
     #[test]
     fn stamps_of_fresh_files_prove_nothing_and_those_of_old_ones_do() {
-        let folder = std::env::temp_dir().join(format!("hookline-stamps-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("file");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
         fs::write(&path, "one").unwrap();
         let seen = |now| Stamps::new(vec![(path.clone(), stamp(&path))], now);
         let (now, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
@@ -182,13 +184,30 @@ mod tests {
         let old = seen(later);
         assert!(old.are_current());
         // Another file of the same length in its place, as a symlink's target or a rename brings.
-        fs::write(folder.join("other"), "two").unwrap();
-        fs::rename(folder.join("other"), &path).unwrap();
+        fs::write(folder.path().join("other"), "two").unwrap();
+        fs::rename(folder.path().join("other"), &path).unwrap();
         assert!(!old.are_current());
         let other = seen(later);
         fs::remove_file(&path).unwrap();
         assert!(!other.are_current());
         assert!(seen(now).are_current(), "what is not there is not fresh");
-        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_symlink_that_is_led_elsewhere_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for version in ["v1", "v2"] {
+            fs::create_dir(path(version)).unwrap();
+            fs::write(path(version).join("crm"), "secret").unwrap();
+        }
+        symlink("v1", path("..data")).unwrap();
+        symlink("..data/crm", path("crm")).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let seen = Stamps::new(vec![(path("crm"), stamp(&path("crm")))], later);
+        assert!(seen.are_current());
+        symlink("v2", path("draft")).unwrap();
+        fs::rename(path("draft"), path("..data")).unwrap();
+        assert!(!seen.are_current());
     }
 }
