@@ -205,7 +205,9 @@ fn unreachable(fault: PublishFault, broker: &BrokerUrl) -> CliError {
             last: Some(error), ..
         }
         | PublishFault::Final { error, .. } => CliError::broker(error, broker),
-        PublishFault::Late { last: None, .. } | PublishFault::Unroutable { .. } => stopped(&fault),
+        PublishFault::Late { last: None, .. }
+        | PublishFault::Unroutable { .. }
+        | PublishFault::Refused { .. } => stopped(&fault),
     }
 }
 
@@ -215,6 +217,7 @@ fn stopped(fault: &PublishFault) -> CliError {
         PublishFault::Unroutable { .. } => {
             "create the queues with `hookline topology apply`, then run it again"
         }
+        PublishFault::Refused { .. } => "the message stays in the queue; then run it again",
         PublishFault::Late { .. } | PublishFault::Final { .. } => {
             "nothing is lost, and what was sent without an answer may be delivered twice; run it again"
         }

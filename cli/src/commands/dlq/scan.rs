@@ -83,7 +83,7 @@ impl QueueScan {
     /// Waits until the broker has received the acknowledgements of what was taken out.
     pub(crate) async fn flush_acks(&self) -> Result<(), CliError> {
         self.browser
-            .is_seen()
+            .flush_acks()
             .await
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }
