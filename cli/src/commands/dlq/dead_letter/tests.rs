@@ -116,7 +116,7 @@ fn a_rejected_message_that_can_be_read_goes_back_where_it_was() {
             Address::queue(&Namespace::default(), Queue::Deliveries),
         ),
     ] {
-        let rejected = write_rejected(&message, &Rejection::CrashesConsumer, now());
+        let rejected = write_rejected(&message, &Rejection::CrashesConsumer(10), now());
         let letter = DeadLetter::read(Kind::Rejected, &rejected);
         let row = json(&letter, None);
         assert_eq!(
