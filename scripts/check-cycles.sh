@@ -101,6 +101,7 @@ self_test() {
         a.rs='use crate::m::B;'
     expect 0 'a parent that only declares and re-exports' lib.rs='mod a;\npub use a::A;\npub use b::B;\nmod b;' \
         a.rs='use crate::B;' b.rs='struct B;'
+    expect 0 'a program beside its library' lib.rs='mod a;\npub struct L;' a.rs='use crate::L;' main.rs='fn f() { a::g(); }\nmod a;'
     expect 0 'one way' lib.rs='mod a;\nmod b;' a.rs='use crate::b::B;' b.rs='use std::fmt;'
     expect 0 'in tests, comments and strings' lib.rs='mod a;\nmod b;' a.rs='use crate::b::B;' \
         b.rs='// crate::a::A\nconst S: &str = "crate::a::A";\n#[cfg(test)]\nuse crate::a::A;\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}' \

@@ -92,11 +92,13 @@ function imports(from, path) {
 {
     if (FNR == 1) {
         here = module_of(FILENAME)
-        file_of[here] = FILENAME
+        # Beside a library, main.rs is a crate of its own, which has no other file.
+        if (FILENAME == src "/lib.rs") has_library = 1
+        if (here != "" || !(here in file_of)) file_of[here] = FILENAME
         test = ended = comment = 0
         statement = ""
     }
-    if (ended) next
+    if (ended || FILENAME == src "/main.rs" && has_library) next
     if ($0 ~ /^#\[cfg\(test\)\]/) { test = 1; next }
     if (test && $0 ~ /^#\[/) next
     # A test module stands last; any other item of tests is left out to its end, which has no indentation.

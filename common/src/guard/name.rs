@@ -1,6 +1,6 @@
 //! The name rule: names that only mean something inside a network are refused before anyone resolves them.
 
-use super::{Policy, Refusal};
+use super::Refusal;
 
 /// Names that stand for something internal, alone and with anything before them.
 const INTERNAL: &[(&str, &str)] = &[
@@ -28,12 +28,13 @@ const INTERNAL: &[(&str, &str)] = &[
     ("metadata.platformequinix.com", "a cloud's metadata service"),
 ];
 
-/// Checks a name that is already in lower-case ASCII and without the dot of the root.
-pub(super) fn check(policy: &Policy, name: &str) -> Result<(), Refusal> {
+/// Checks a name that is already in lower-case ASCII and without the dot of the root. One that `is_allowed` by the policy
+/// may be internal, and must be a name all the same.
+pub(super) fn check(name: &str, is_allowed: bool) -> Result<(), Refusal> {
     if !is_dns_name(name) {
         return Err(Refusal::NameMalformed);
     }
-    if policy.allow_hosts.iter().any(|allowed| allowed.as_str() == name) {
+    if is_allowed {
         return Ok(());
     }
     match internal(name) {

@@ -68,7 +68,20 @@ impl fmt::Debug for Target {
     }
 }
 
-pub(super) fn check(policy: &Policy, raw: &str) -> Result<Target, Refusal> {
+impl Policy {
+    /// Whether a delivery may be sent to the URL `raw`, as far as that can be told without resolving its
+    /// name.
+    ///
+    /// A literal address is checked here, because HTTP clients do not ask a resolver about one.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the first rule that the URL breaks.
+    pub fn check_url(&self, raw: &str) -> Result<Target, Refusal> {
+        check(self, raw)
+    }
+}
+
+fn check(policy: &Policy, raw: &str) -> Result<Target, Refusal> {
     check_text(raw)?;
     check_authority(policy, raw)?;
     let mut url = Url::parse(raw).map_err(malformed)?;
@@ -149,7 +162,7 @@ fn drop_root_dot(url: &mut Url) -> Result<(), Refusal> {
 fn check_host(policy: &Policy, url: &Url) -> Result<Host, Refusal> {
     let address: IpAddr = match url.host() {
         Some(::url::Host::Domain(text)) => {
-            return name::check(policy, text).map(|()| Host::Name(text.to_owned()));
+            return name::check(text, policy.allows_host(text)).map(|()| Host::Name(text.to_owned()));
         }
         Some(::url::Host::Ipv4(address)) => address.into(),
         Some(::url::Host::Ipv6(address)) => address.into(),

@@ -7,6 +7,7 @@ pub mod parse;
 pub mod variables;
 
 mod policy;
+mod variable;
 
 #[cfg(feature = "service")]
 pub mod flags;
@@ -19,30 +20,7 @@ use crate::text_file;
 use crate::topology::Namespace;
 
 pub use self::policy::read_policy;
-
-/// One setting: what it is called, what it means, and what it is when nobody sets it.
-#[derive(Debug, Clone, Copy)]
-pub struct Variable {
-    /// The environment variable (`HOOKLINE_NAMESPACE`).
-    pub name: &'static str,
-    /// What it is for, with units.
-    pub help: &'static str,
-    /// What it is when it is not set.
-    pub default: Option<&'static str>,
-    /// Whether it holds a secret: then `NAME_FILE` takes the place of a flag, and its value is never printed.
-    pub is_secret: bool,
-}
-
-impl Variable {
-    /// The command-line flag: `HOOKLINE_NAMESPACE` → `namespace`.
-    #[must_use]
-    pub fn flag(&self) -> String {
-        self.name
-            .trim_start_matches("HOOKLINE_")
-            .to_ascii_lowercase()
-            .replace('_', "-")
-    }
-}
+pub use self::variable::Variable;
 
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]

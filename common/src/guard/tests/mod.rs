@@ -9,6 +9,8 @@ mod headers;
 mod policy;
 mod urls;
 
+use std::net::IpAddr;
+
 use super::*;
 
 /// Nothing let through besides what the rules do, as in production.
