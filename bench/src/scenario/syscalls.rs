@@ -3,7 +3,8 @@
 
 use crate::counts::{CountedBy, Counts};
 use crate::error::Result;
-use crate::measure::{Case, Measured, Mode, alternate};
+use crate::measure::{Case, Mode, alternate};
+use crate::measured::Measured;
 use crate::report::{Report, progress};
 use crate::stage::Stage;
 use crate::subject::Subject;
