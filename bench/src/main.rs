@@ -7,12 +7,14 @@ mod broker; // the broker, looked at and cleaned up from outside
 mod child; // processes, and questions to them
 mod clock; // one clock for all of them
 mod counts; // system calls and wake-ups of processes
+mod endpoints; // the file that a dispatcher reads
 mod error; // what stops a run
 mod floor; // the smallest programs that could do the work
 mod helpers; // those who help to measure
 mod load; // publishes events
 mod machine; // CPU and memory of processes
 mod measure; // one throughput measurement
+mod measured; // what comes out of it, and comparisons
 mod names; // what everybody calls things by
 mod plan; // how much of everything
 mod report; // rows, targets, tables, charts

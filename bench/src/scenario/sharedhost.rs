@@ -2,7 +2,8 @@
 //! a delivery costs beside the ordinary case of a host for each.
 
 use crate::error::Result;
-use crate::measure::{Case, Compared, Measured, Mode, alternate};
+use crate::measure::{Case, Mode, alternate};
+use crate::measured::{Compared, Measured};
 use crate::report::Report;
 use crate::report::stats::ratio;
 use crate::sink::Behaviour;

@@ -3,7 +3,8 @@
 
 use crate::error::Result;
 use crate::load::Payload;
-use crate::measure::{Case, Compared, Mode, alternate};
+use crate::measure::{Case, Mode, alternate};
+use crate::measured::Compared;
 use crate::report::Report;
 use crate::stage::Stage;
 use crate::subject::Subject;
