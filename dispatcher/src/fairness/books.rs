@@ -20,7 +20,8 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn replace(&mut self, before: &Self, after: &Self) {
-        let swap = |sum: &mut usize, before: usize, after: usize| *sum = (*sum + after).saturating_sub(before);
+        let swap =
+            |sum: &mut usize, before: usize, after: usize| *sum = (*sum + after).saturating_sub(before);
         let each = |sums: &mut [usize], before: &[usize], after: &[usize]| {
             for ((sum, before), after) in sums.iter_mut().zip(before).zip(after) {
                 swap(sum, *before, *after);

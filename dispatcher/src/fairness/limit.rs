@@ -43,6 +43,8 @@ pub(super) struct Limit {
     health: Health,
     /// Seconds that a request takes of late; unknown until one was answered.
     latency: Option<f32>,
+    /// Whether that is only what those took that the endpoint answered after it had hung.
+    is_guess: bool,
     /// The same at the level before.
     below: Option<f32>,
     /// Requests that began and ended at the present level, and the seconds that they took.
@@ -60,6 +62,7 @@ impl Limit {
             slots: as_f32(start.max(1)),
             health: Health::Unknown,
             latency: None,
+            is_guess: false,
             below: None,
             samples: 0,
             seconds: 0.0,
@@ -101,7 +104,25 @@ impl Limit {
         if self.health == Health::Always {
             slots = slots.max(KNEE.min(as_f32(max)));
         }
-        self.latency.map(|latency| slots / latency.max(0.000_1))
+        self.latency
+            .filter(|_| !self.is_guess)
+            .map(|latency| slots / latency.max(0.000_1))
+    }
+
+    /// Learns how long a request took that was under way while the endpoint hung: as long as the hang, which says nothing of
+    /// how long the next takes, unless nothing else is known.
+    pub(super) fn learn_after_hang(&mut self, feedback: Feedback, took: Duration) {
+        match feedback {
+            Feedback::Success | Feedback::Answered | Feedback::Refused { .. } => {
+                self.answered(None);
+                if self.latency.is_none() || self.is_guess {
+                    self.latency = Some(took.as_secs_f32());
+                    self.is_guess = true;
+                }
+            }
+            Feedback::NoAnswer => self.failed(),
+            Feedback::NothingAsked => {}
+        }
     }
 
     /// Learns from a request that ended, with so many in flight before (itself among them).
@@ -121,20 +142,22 @@ impl Limit {
             Feedback::Answered => self.answered(Some(took)),
             // It lives; how quickly it refuses says nothing of how quickly it works.
             Feedback::Refused { .. } => self.answered(None),
-            Feedback::NoAnswer => {
-                self.health = Health::Failing;
-                self.shrink(1.0);
-            }
+            Feedback::NoAnswer => self.failed(),
             Feedback::NothingAsked => {}
         }
     }
 
-    /// Half as many slots, but so many at least.
-    pub(super) fn shrink(&mut self, least: f32) {
+    fn failed(&mut self) {
+        self.health = Health::Failing;
+        self.shrink();
+    }
+
+    /// Half as many slots, but one at least.
+    pub(super) fn shrink(&mut self) {
         if self.health == Health::Always {
             self.health = Health::Again;
         }
-        self.slots = (self.slots / 2.0).max(least.min(self.slots));
+        self.slots = (self.slots / 2.0).max(1.0);
         self.begin_level(None);
     }
 
@@ -144,7 +167,9 @@ impl Limit {
             Health::Failing | Health::Again => Health::Again,
         };
         if let Some(took) = took.map(|took| took.as_secs_f32()) {
-            self.latency = Some(self.latency.map_or(took, |latency| (latency * 7.0 + took) / 8.0));
+            let known = self.latency.filter(|_| !self.is_guess);
+            self.latency = Some(known.map_or(took, |latency| (latency * 7.0 + took) / 8.0));
+            self.is_guess = false;
         }
     }
 
@@ -255,7 +280,13 @@ mod tests {
         assert_eq!(limit.slots(128), 128);
         let mut idle = Limit::unknown(8);
         for _ in 0..500 {
-            idle.learn(Feedback::Success, FAST, 1, Concurrency { start: 8, max: 128 }, Instant::now());
+            idle.learn(
+                Feedback::Success,
+                FAST,
+                1,
+                Concurrency { start: 8, max: 128 },
+                Instant::now(),
+            );
         }
         assert_eq!(idle.slots(128), 8, "what is not used does not grow");
     }
@@ -268,7 +299,9 @@ mod tests {
         assert!(limit.slots(128) <= 64, "{}", limit.slots(128));
         // 48 workers of 100 ms: 64 requests wait, 32 do not. Most of the time it is at 32, and sometimes tries.
         let mut limit = Limit::unknown(8);
-        used(&mut limit, Feedback::Success, 300, |slots| FAST.mul_f64((slots as f64 / 48.0).max(1.0)));
+        used(&mut limit, Feedback::Success, 300, |slots| {
+            FAST.mul_f64((slots as f64 / 48.0).max(1.0))
+        });
         assert!(limit.slots(128) <= 64, "{}", limit.slots(128));
     }
 

@@ -38,6 +38,13 @@ impl Memory {
         self.young.insert(self.hash(key), remembered);
     }
 
+    /// What is remembered, which stays so.
+    #[cfg(test)]
+    pub(super) fn peek(&self, key: &impl Hash) -> Option<Remembered> {
+        let hash = self.hash(key);
+        self.young.get(&hash).or_else(|| self.old.get(&hash)).copied()
+    }
+
     pub(super) fn recall(&mut self, key: &impl Hash) -> Option<Remembered> {
         let hash = self.hash(key);
         self.young.remove(&hash).or_else(|| self.old.remove(&hash))
@@ -52,7 +59,7 @@ mod tests {
     fn it_remembers_many_and_never_more_than_two_generations() {
         let mut memory = Memory::default();
         let mut limit = Limit::unknown(8);
-        limit.shrink(1.0);
+        limit.shrink();
         let remembered = Remembered { limit, pace: None };
         for key in 0..250_000 {
             memory.remember(&key, remembered);

@@ -19,6 +19,8 @@
 
 mod books;
 mod endpoint_queue;
+#[cfg(test)]
+mod faults;
 mod feedback;
 mod limit;
 mod memory;

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::endpoint_queue::{EndpointQueue, MAX_WAIT};
+#[cfg(test)]
+use super::faults::{self, Fault};
 use super::feedback::Feedback;
 use super::memory::{Memory, Remembered};
 use super::window::Window;
@@ -115,6 +117,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let count = |counts: &[usize; MAX_QUEUES]| counts.get(from).copied().unwrap_or_default();
         let max = self.bounds.concurrency.max;
         let has_share = !queue.is_limited() || count(&self.books.limited) < window.limited();
+        #[cfg(test)]
+        let has_share = has_share || faults::is_back(Fault::NoShare);
         let has_turn = queue.waiting.is_empty() && queue.can_start(max, now);
         if has_share && has_turn && self.has_connection(queue.is_limited()) {
             return Verdict::Start;
@@ -137,7 +141,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         if window.has_room(waiting, queue.waiting_of(from)) {
             return Verdict::Wait;
         }
-        if window.should_park(self.memory.hash(key), waiting, now) {
+        let is_far = queue.is_turn_far(max, now);
+        if window.should_park(self.memory.hash(key), waiting, is_far, now) {
             Verdict::Park
         } else {
             Verdict::HoldCrowded
@@ -205,7 +210,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             && entry.key().0 <= now
         {
             let ((at, _), key) = entry.remove_entry();
-            let is_current = self.queues.get(&key).is_some_and(|queue| queue.wake_at == Some(at));
+            let is_current = self
+                .queues
+                .get(&key)
+                .is_some_and(|queue| queue.wake_at == Some(at));
+            #[cfg(test)]
+            let is_current = is_current && !faults::is_back(Fault::NoWake);
             if is_current {
                 self.update(&key, |queue| queue.wake_at = None);
                 self.advance(&key, now, &mut due.start);
@@ -223,12 +233,27 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     fn sweep(&mut self, now: Instant, due: &mut Due<J>) {
         let max = self.bounds.concurrency.max;
         let Self {
-            queues, books, memory, windows, ..
+            queues,
+            books,
+            memory,
+            windows,
+            ..
         } = self;
         queues.retain(|key, queue| {
+            #[cfg(not(test))]
             let before = queue.books();
+            #[cfg(test)]
+            let mut before = queue.books();
             queue.refresh(now);
+            #[cfg(test)]
+            if faults::is_back(Fault::NotRecounted) {
+                before = queue.books();
+            }
             queue.returns.expire(now);
+            #[cfg(test)]
+            if queue.is_silent() && faults::is_back(Fault::DroppedWhenParked) {
+                while queue.take_first().is_some() {}
+            }
             if queue.is_silent() || queue.pacing.hold(now) > MAX_WAIT {
                 let others = books.silent_parked.saturating_sub(before.silent_parked);
                 while let Some(waiting) = queue.take_first() {
@@ -278,7 +303,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     /// Whether a job that is held may get another answer.
     pub(super) fn is_worth_asking(&self) -> bool {
         let windows = self.windows.iter().zip(self.books.waiting);
-        windows.into_iter().any(|(window, waiting)| window.is_worth_asking(waiting))
+        windows
+            .into_iter()
+            .any(|(window, waiting)| window.is_worth_asking(waiting))
     }
 
     /// Begins what this endpoint may begin, or puts it in line for that.
@@ -292,6 +319,10 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                 .flatten();
             let Some(job) = next else { break };
             start.push(job);
+            #[cfg(test)]
+            if faults::is_back(Fault::OneForOne) {
+                return;
+            }
         }
         self.line_up(key, now);
     }
@@ -299,7 +330,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     /// Puts an endpoint in line for a connection, or sees to it that it is looked at when its hold or pace allows.
     fn line_up(&mut self, key: &K, now: Instant) {
         let max = self.bounds.concurrency.max;
-        let Some(queue) = self.queues.get_mut(key) else { return };
+        let Some(queue) = self.queues.get_mut(key) else {
+            return;
+        };
         if queue.waiting.is_empty() || queue.is_in_line || !queue.has_slot(max) {
             return;
         }
@@ -322,6 +355,10 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
     /// Hands out connections in turn: each endpoint in line begins one job, and stands in line again for the next.
     fn serve_lines(&mut self, now: Instant, start: &mut Vec<J>) {
+        #[cfg(test)]
+        if faults::is_back(Fault::NoLine) {
+            return;
+        }
         let max = self.bounds.concurrency.max;
         while let Some(line) = self.line_to_serve() {
             let Some(key) = self.lines.get_mut(line).and_then(VecDeque::pop_front) else {
@@ -345,11 +382,17 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let can_serve = |line: usize| {
             self.lines.get(line).is_some_and(|line| !line.is_empty()) && self.has_connection(line == LIMITED)
         };
-        [self.turn, 1 - self.turn].into_iter().find(|line| can_serve(*line))
+        [self.turn, 1 - self.turn]
+            .into_iter()
+            .find(|line| can_serve(*line))
     }
 
     fn has_connection(&self, is_limited: bool) -> bool {
         let connections = self.bounds.connections.max(1);
+        #[cfg(test)]
+        if faults::is_back(Fault::NoConnections) {
+            return true;
+        }
         self.books.in_flight < connections
             && (!is_limited || self.books.limited_in_flight < (connections / 2).max(1))
     }
@@ -374,6 +417,13 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             self.memory.remember(key, remembered(queue));
             self.queues.remove(key);
         }
+    }
+
+    /// What is known of an endpoint, in hand or not.
+    #[cfg(test)]
+    pub(super) fn limit_of(&self, key: &K) -> Option<super::limit::Limit> {
+        let known = self.memory.peek(key).map(|known| known.limit);
+        self.queues.get(key).map(|queue| queue.limit).or(known)
     }
 
     /// Changes a queue and what all hold together.

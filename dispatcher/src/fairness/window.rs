@@ -11,7 +11,7 @@
 //!   finds nobody else, the next has to wait longer.
 //!
 //! Where nothing is known, a fifth of the mountain is parked to look for others behind it: few enough that hardly any
-//! delivery costs more for it.
+//! delivery costs more for it, and only what has its turn so late that it is back in time.
 
 use std::time::Duration;
 
@@ -82,14 +82,17 @@ impl Window {
     /// before more is taken, since waking the intake costs about as much as a request.
     fn max_waiting(&self) -> usize {
         let max = (self.size / 2).max(1);
-        if self.is_crowded { max - self.size / 16 } else { max }
+        if self.is_crowded {
+            max - self.size / 16
+        } else {
+            max
+        }
     }
 
     /// Whether one more may wait, with so many waiting, `own` of them for the same endpoint. One with few gets a
     /// little more room: it is not its fault that others have many.
     pub(super) fn has_room(&self, waiting: usize, own: usize) -> bool {
-        waiting < self.max_waiting().max(1)
-            || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
+        waiting < self.max_waiting().max(1) || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
     }
 
     /// A job was taken in, whatever became of it.
@@ -133,7 +136,10 @@ impl Window {
         let Some(key) = lone else { return };
         self.sprint_found = true;
         let oldest_first = |witness: &Option<(u64, Instant)>| witness.map(|(_, at)| at);
-        let same = self.witnesses.iter_mut().find(|w| w.is_some_and(|(other, _)| other == key));
+        let same = self
+            .witnesses
+            .iter_mut()
+            .find(|w| w.is_some_and(|(other, _)| other == key));
         let place = match same {
             Some(same) => Some(same),
             None => self.witnesses.iter_mut().min_by_key(|w| oldest_first(w)),
@@ -151,13 +157,14 @@ impl Window {
     }
 
     /// Whether to park a job of endpoint `key` for which there is no room, with so many waiting: because others are
-    /// behind, or to find out.
-    pub(super) fn should_park(&self, key: u64, waiting: usize, now: Instant) -> bool {
+    /// behind, or to find out, if its turn `is_far`.
+    pub(super) fn should_park(&self, key: u64, waiting: usize, is_far: bool, now: Instant) -> bool {
         let is_other =
             |(other, at): &(u64, Instant)| *other != key && now.saturating_duration_since(*at) < EVIDENCE;
         self.witnesses.iter().flatten().any(is_other)
             || self.sprint.is_some_and(|until| now < until)
-            || (self.parked + 1) * EXPLORE <= self.served + self.parked + self.depth + waiting as u64
+            || is_far
+                && (self.parked + 1) * EXPLORE <= self.served + self.parked + self.depth + waiting as u64
     }
 
     pub(super) fn parked(&mut self) {
@@ -182,9 +189,17 @@ impl Window {
             } else {
                 (self.pause * 2).min(SPRINT_PAUSE.1)
             };
-            self.next_sprint = Some(now + if self.sprint_found { Duration::ZERO } else { self.pause });
+            self.next_sprint = Some(
+                now + if self.sprint_found {
+                    Duration::ZERO
+                } else {
+                    self.pause
+                },
+            );
         }
-        let long_enough = self.growing.is_some_and(|since| now.duration_since(since) >= GROWING);
+        let long_enough = self
+            .growing
+            .is_some_and(|since| now.duration_since(since) >= GROWING);
         if sees_publishing && self.is_crowded && long_enough && self.next_sprint.is_none_or(|at| at <= now) {
             self.sprint = Some(now + Duration::from_secs(1) + Duration::from_secs(ready / SPRINT_RATE));
             self.sprint_found = false;
