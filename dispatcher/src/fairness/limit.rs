@@ -235,7 +235,10 @@ impl Limit {
     }
 
     fn step_back(&mut self, now: Instant) {
-        self.slots = (self.slots / 2.0).max(KNEE.min(self.slots));
+        let slots = (self.slots / 2.0).max(KNEE.min(self.slots));
+        // What took longer took so because of the slots: as many are served as before.
+        self.latency = self.latency.map(|latency| latency * slots / self.slots);
+        self.slots = slots;
         self.rounds = self.pause;
         self.pause = (self.pause * 2).min(PAUSE_ROUNDS.1);
         self.begin_level(Some(now));

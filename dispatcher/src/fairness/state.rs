@@ -72,6 +72,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         };
         let is_first_time = !window.is_holding;
         let rate = self.rate_here(info.rate);
+        if is_first_time && let Some(window) = self.windows.get_mut(info.queue) {
+            window.came();
+        }
         if !self.queues.contains_key(key) {
             let known = self.memory.recall(key);
             let queue = EndpointQueue::new(known, self.bounds.concurrency, now);

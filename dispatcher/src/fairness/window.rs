@@ -95,9 +95,13 @@ impl Window {
         waiting < self.max_waiting().max(1) || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
     }
 
-    /// A job was taken in, whatever became of it.
-    pub(super) fn took(&mut self) {
+    /// A job came from the broker.
+    pub(super) fn came(&mut self) {
         self.taken += 1;
+    }
+
+    /// A job was taken in, whatever becomes of it.
+    pub(super) fn took(&mut self) {
         self.is_holding = false;
         self.newcomer = None;
     }

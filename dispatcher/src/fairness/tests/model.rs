@@ -16,8 +16,8 @@ use super::super::*;
 const SEEDS: u64 = 8;
 const STEPS: usize = 130_000;
 const ENDPOINTS: usize = 9;
-const WINDOWS: [usize; 3] = [60, 40, 24];
-const CONNECTIONS: usize = 24;
+const WINDOWS: [usize; 3] = [30, 20, 12];
+const CONNECTIONS: usize = 26;
 const CONCURRENCY: Concurrency = Concurrency { start: 8, max: 40 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,6 +338,10 @@ impl Model {
         let state = self.fairness.lock();
         let mut sum = Books::default();
         let mut waiting = 0;
+        let mut flying = [0; ENDPOINTS];
+        for id in &self.flying {
+            flying[self.jobs[id].endpoint] += 1;
+        }
         for (key, queue) in &state.queues {
             sum.replace(&Books::default(), &queue.books());
             waiting += queue.waiting.len();
@@ -345,11 +349,7 @@ impl Model {
             if slots > CONCURRENCY.max {
                 return Err(format!("{slots} slots"));
             }
-            let in_flight = self
-                .flying
-                .iter()
-                .filter(|id| self.jobs[*id].endpoint == *key)
-                .count();
+            let in_flight = flying[*key];
             if in_flight != queue.in_flight || in_flight > CONCURRENCY.max {
                 return Err(format!("{in_flight} in flight, {} in the books", queue.in_flight));
             }
@@ -362,6 +362,10 @@ impl Model {
         }
         if sum != state.books {
             return Err(format!("the books say {:?}, and it is {sum:?}", state.books));
+        }
+        // Where every job is takes longer to see, and what is wrong there stays wrong.
+        if self.random % 32 != 0 {
+            return Ok(());
         }
         let of = |place| self.jobs.values().filter(|job| job.place == place).count();
         let places = [Place::InFlight, Place::Waiting, Place::Parked, Place::Held].map(of);
