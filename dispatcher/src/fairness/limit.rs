@@ -45,7 +45,9 @@ pub(super) struct Limit {
     latency: Option<f32>,
     /// Whether that is only what those took that the endpoint answered after it had hung.
     is_guess: bool,
-    /// The same at the level before.
+    /// Requests that were in flight when those ended: more than there are slots just after their number was reduced.
+    load: f32,
+    /// Seconds that a request took at the level before.
     below: Option<f32>,
     /// Requests that began and ended at the present level, and the seconds that they took.
     samples: u16,
@@ -63,6 +65,7 @@ impl Limit {
             health: Health::Unknown,
             latency: None,
             is_guess: false,
+            load: 0.0,
             below: None,
             samples: 0,
             seconds: 0.0,
@@ -106,7 +109,7 @@ impl Limit {
         }
         self.latency
             .filter(|_| !self.is_guess)
-            .map(|latency| slots / latency.max(0.000_1))
+            .map(|latency| slots.max(self.load) / latency.max(0.000_1))
     }
 
     /// Learns how long a request took that was under way while the endpoint hung: as long as the hang, which says nothing of
@@ -137,6 +140,7 @@ impl Limit {
         match feedback {
             Feedback::Success => {
                 self.answered(Some(took));
+                self.load = (self.load * 7.0 + as_f32(in_flight)) / 8.0;
                 self.grow(took, in_flight, concurrency.max, now);
             }
             Feedback::Answered => self.answered(Some(took)),
@@ -235,10 +239,7 @@ impl Limit {
     }
 
     fn step_back(&mut self, now: Instant) {
-        let slots = (self.slots / 2.0).max(KNEE.min(self.slots));
-        // What took longer took so because of the slots: as many are served as before.
-        self.latency = self.latency.map(|latency| latency * slots / self.slots);
-        self.slots = slots;
+        self.slots = (self.slots / 2.0).max(KNEE.min(self.slots));
         self.rounds = self.pause;
         self.pause = (self.pause * 2).min(PAUSE_ROUNDS.1);
         self.begin_level(Some(now));

@@ -168,7 +168,8 @@ impl Window {
         self.witnesses.iter().flatten().any(is_other)
             || self.sprint.is_some_and(|until| now < until)
             || is_far
-                && (self.parked + 1) * EXPLORE <= self.served + self.parked + self.depth + waiting as u64
+                && (self.parked + 1) * EXPLORE
+                    <= self.served + self.parked + self.depth.saturating_sub(self.taken) + waiting as u64
     }
 
     pub(super) fn parked(&mut self) {
