@@ -20,6 +20,8 @@ const RISE: f32 = 1.25;
 const OVERLOADED: f32 = 2.0;
 /// Less than this is our own scheduling, not the receiver.
 const NOISE_S: f32 = 0.002;
+/// Throughput is measured over so long at least, and two requests.
+const PERIOD: Duration = Duration::from_millis(500);
 /// Rounds of requests before an increase that did not pay is tried again; twice as many each time, up to the second.
 const PAUSE_ROUNDS: (u16, u16) = (16, 1024);
 
@@ -45,8 +47,12 @@ pub(super) struct Limit {
     latency: Option<f32>,
     /// Whether that is only what those took that the endpoint answered after it had hung.
     is_guess: bool,
-    /// Requests that were in flight when those ended: more than there are slots just after their number was reduced.
-    load: f32,
+    /// Answers a second in the last period, which tells more than slots ÷ latency just after the slots were reduced: those
+    /// that end then took as long as the slots before made them.
+    throughput: f32,
+    /// Answers in the present period, and since when.
+    answers: f32,
+    period: Option<Instant>,
     /// Seconds that a request took at the level before.
     below: Option<f32>,
     /// Requests that began and ended at the present level, and the seconds that they took.
@@ -65,7 +71,9 @@ impl Limit {
             health: Health::Unknown,
             latency: None,
             is_guess: false,
-            load: 0.0,
+            throughput: 0.0,
+            answers: 0.0,
+            period: None,
             below: None,
             samples: 0,
             seconds: 0.0,
@@ -109,7 +117,7 @@ impl Limit {
         }
         self.latency
             .filter(|_| !self.is_guess)
-            .map(|latency| slots.max(self.load) / latency.max(0.000_1))
+            .map(|latency| (slots / latency.max(0.000_1)).max(self.throughput))
     }
 
     /// Learns how long a request took that was under way while the endpoint hung: as long as the hang, which says nothing of
@@ -140,7 +148,7 @@ impl Limit {
         match feedback {
             Feedback::Success => {
                 self.answered(Some(took));
-                self.load = (self.load * 7.0 + as_f32(in_flight)) / 8.0;
+                self.count(now);
                 self.grow(took, in_flight, concurrency.max, now);
             }
             Feedback::Answered => self.answered(Some(took)),
@@ -163,6 +171,16 @@ impl Limit {
         }
         self.slots = (self.slots / 2.0).max(1.0);
         self.begin_level(None);
+    }
+
+    fn count(&mut self, now: Instant) {
+        self.answers += 1.0;
+        let passed = now.saturating_duration_since(*self.period.get_or_insert(now));
+        if passed >= PERIOD.max(self.latency().unwrap_or_default() * 2) {
+            self.throughput = self.answers / passed.as_secs_f32();
+            self.answers = 0.0;
+            self.period = Some(now);
+        }
     }
 
     fn answered(&mut self, took: Option<Duration>) {
