@@ -243,15 +243,14 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             ..
         } = self;
         queues.retain(|key, queue| {
-            #[cfg(not(test))]
             let before = queue.books();
-            #[cfg(test)]
-            let mut before = queue.books();
             queue.refresh(now);
             #[cfg(test)]
-            if faults::is_back(Fault::NotRecounted) {
-                before = queue.books();
-            }
+            let before = if faults::is_back(Fault::NotRecounted) {
+                queue.books()
+            } else {
+                before
+            };
             queue.returns.expire(now);
             #[cfg(test)]
             if queue.is_silent() && faults::is_back(Fault::DroppedWhenParked) {

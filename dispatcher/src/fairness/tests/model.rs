@@ -70,7 +70,7 @@ impl Model {
             held_until: HashMap::new(),
             now: Instant::now(),
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            lost_parks: seed % 2 == 0,
+            lost_parks: seed.is_multiple_of(2),
             in_window: [0; 3],
         }
     }
@@ -364,7 +364,7 @@ impl Model {
             return Err(format!("the books say {:?}, and it is {sum:?}", state.books));
         }
         // Where every job is takes longer to see, and what is wrong there stays wrong.
-        if self.random % 32 != 0 {
+        if !self.random.is_multiple_of(32) {
             return Ok(());
         }
         let of = |place| self.jobs.values().filter(|job| job.place == place).count();

@@ -206,7 +206,7 @@ async fn whoever_waits_for_what_falls_due_is_told_when_it_becomes_sooner() {
         },
     );
     for job in 0..20 {
-        drop(rig.fairness.admit(&key, info, job, Instant::now()));
+        let _admitted = rig.fairness.admit(&key, info, job, Instant::now());
     }
     rig.fairness.due().await;
     assert!(

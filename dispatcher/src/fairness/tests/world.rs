@@ -83,9 +83,8 @@ pub(super) struct Seen {
     pub(super) parks: usize,
     pub(super) refusals: usize,
     pub(super) dead: usize,
-    pub(super) taken: [usize; 3],
-    /// When the events queue was last found empty after it was not.
-    pub(super) emptied: Duration,
+    /// When the last event for the first endpoint was taken from the events queue.
+    pub(super) last_taken: Duration,
 }
 
 pub(super) struct World {
@@ -254,9 +253,8 @@ impl World {
         };
         if !is_held {
             it.unsettled[queue] += 1;
-            self.seen.taken[queue] += 1;
-            if self.queues[queue].is_empty() && queue == EVENTS {
-                self.seen.emptied = self.now;
+            if message.endpoint == 0 && queue == EVENTS {
+                self.seen.last_taken = self.now;
             }
         }
         let info = JobInfo {
