@@ -74,7 +74,10 @@ pub(super) struct EndpointQueue<J> {
 impl<J> EndpointQueue<J> {
     pub(super) fn new(remembered: Option<Remembered>, concurrency: Concurrency, now: Instant) -> Self {
         let mut queue = Self {
-            limit: remembered.map_or_else(|| Limit::unknown(concurrency.start), |known| known.limit),
+            limit: remembered.map_or_else(
+                || Limit::unknown(concurrency.start),
+                |known| Limit::recalled(known.limit),
+            ),
             pacing: Pacing::new(remembered.and_then(|known| known.pace), now),
             returns: Returns::default(),
             in_flight: 0,

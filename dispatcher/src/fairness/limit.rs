@@ -64,7 +64,44 @@ pub(super) struct Limit {
     pause: u16,
 }
 
+/// What is remembered of a limit while its endpoint has nothing in hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LimitSummary {
+    slots: f32,
+    latency: Option<f32>,
+    below: Option<f32>,
+    health: Health,
+}
+
+impl LimitSummary {
+    #[cfg(test)]
+    pub(super) fn health(self) -> Health {
+        self.health
+    }
+}
+
 impl Limit {
+    /// The limit that was remembered so.
+    pub(super) fn recalled(summary: LimitSummary) -> Self {
+        Self {
+            slots: summary.slots,
+            latency: summary.latency,
+            below: summary.below,
+            health: summary.health,
+            ..Self::unknown(1)
+        }
+    }
+
+    /// What to remember. A guess is not worth it.
+    pub(super) fn summary(&self) -> LimitSummary {
+        LimitSummary {
+            slots: self.slots,
+            latency: self.latency.filter(|_| !self.is_guess),
+            below: self.below,
+            health: self.health,
+        }
+    }
+
     pub(super) fn unknown(start: usize) -> Self {
         Self {
             slots: as_f32(start.max(1)),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use super::limit::Limit;
+use super::limit::LimitSummary;
 use super::pace::Pace;
 
 /// What is remembered of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Remembered {
-    pub(super) limit: Limit,
+    pub(super) limit: LimitSummary,
     pub(super) pace: Option<Pace>,
 }
 
@@ -53,6 +53,7 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limit::Limit;
     use super::*;
 
     #[test]
@@ -60,7 +61,9 @@ mod tests {
         let mut memory = Memory::default();
         let mut limit = Limit::unknown(8);
         limit.shrink();
+        let limit = limit.summary();
         let remembered = Remembered { limit, pace: None };
+        assert!(size_of::<Remembered>() <= 56, "{}", size_of::<Remembered>());
         for key in 0..250_000 {
             memory.remember(&key, remembered);
             assert!(memory.young.len() + memory.old.len() <= 2 * Memory::GENERATION);

@@ -330,9 +330,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
     /// What is known of an endpoint, in hand or not.
     #[cfg(test)]
-    pub(super) fn limit_of(&self, key: &K) -> Option<super::limit::Limit> {
-        let known = self.memory.peek(key).map(|known| known.limit);
-        self.queues.get(key).map(|queue| queue.limit).or(known)
+    pub(super) fn health_of(&self, key: &K) -> Option<super::limit::Health> {
+        let known = self.memory.peek(key).map(|known| known.limit.health());
+        self.queues.get(key).map(|queue| queue.limit.health()).or(known)
     }
 
     /// Changes a queue and what all hold together.
@@ -351,7 +351,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
 fn remembered<J>(queue: &EndpointQueue<J>) -> Remembered {
     Remembered {
-        limit: queue.limit,
+        limit: queue.limit.summary(),
         pace: queue.pacing.pace(),
     }
 }

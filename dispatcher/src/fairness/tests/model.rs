@@ -241,8 +241,7 @@ impl Model {
 
     /// Whether it is known not to answer. One that was forgotten is what it was.
     fn is_failing(&self, endpoint: usize) -> bool {
-        let known = self.fairness.lock().limit_of(&endpoint);
-        known.map(|limit| limit.health()) == Some(Health::Failing)
+        self.fairness.lock().health_of(&endpoint) == Some(Health::Failing)
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), String> {
