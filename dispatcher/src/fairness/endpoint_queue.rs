@@ -8,6 +8,8 @@ use hookline_common::topology::PARK_DELAYS;
 use tokio::time::Instant;
 
 use super::books::Books;
+#[cfg(test)]
+use super::faults::{self, Fault};
 use super::feedback::Feedback;
 use super::limit::{Health, Limit, as_f32};
 use super::memory::Remembered;
@@ -61,6 +63,8 @@ pub(super) struct EndpointQueue<J> {
     class: Class,
     /// When a request last ended, or began while none was in flight.
     progress: Instant,
+    /// When it last answered after it had hung.
+    recovered: Option<Instant>,
     /// Whether it stands in line for a connection.
     pub(super) is_in_line: bool,
     /// When it is to be looked at again because of a hold or pace.
@@ -70,7 +74,10 @@ pub(super) struct EndpointQueue<J> {
 impl<J> EndpointQueue<J> {
     pub(super) fn new(remembered: Option<Remembered>, concurrency: Concurrency, now: Instant) -> Self {
         let mut queue = Self {
-            limit: remembered.map_or_else(|| Limit::unknown(concurrency.start), |known| known.limit),
+            limit: remembered.map_or_else(
+                || Limit::unknown(concurrency.start),
+                |known| Limit::recalled(known.limit),
+            ),
             pacing: Pacing::new(remembered.and_then(|known| known.pace), now),
             returns: Returns::default(),
             in_flight: 0,
@@ -79,6 +86,7 @@ impl<J> EndpointQueue<J> {
             waiting_of: [0; MAX_QUEUES],
             class: Class::Limited,
             progress: now,
+            recovered: None,
             is_in_line: false,
             wake_at: None,
         };
@@ -192,6 +200,13 @@ impl<J> EndpointQueue<J> {
             .is_none_or(|turn| turn <= MAX_WAIT)
     }
 
+    /// Whether one more would have its turn only after the shortest park time, so that parking it loses nothing.
+    pub(super) fn is_turn_far(&self, max: usize, now: Instant) -> bool {
+        let [shortest, ..] = PARK_DELAYS;
+        self.time_for(self.waiting.len() + self.returns.count() + 1, max, now)
+            .is_some_and(|turn| turn >= shortest.as_duration())
+    }
+
     pub(super) fn start(&mut self, queue: usize, now: Instant) {
         if self.in_flight == 0 {
             self.progress = now;
@@ -234,16 +249,30 @@ impl<J> EndpointQueue<J> {
         concurrency: Concurrency,
         now: Instant,
     ) {
+        #[cfg(test)]
+        let feedback = match feedback {
+            Feedback::NothingAsked if faults::is_back(Fault::NothingAskedProves) => Feedback::Answered,
+            other => other,
+        };
         let in_flight = self.in_flight;
+        let was_stalled = self.is_stalled(now);
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(flying) = self.flying.get_mut(queue) {
             *flying = flying.saturating_sub(1);
         }
         if feedback != Feedback::NothingAsked {
+            if was_stalled {
+                self.recovered = Some(now);
+            }
+            let began = now.checked_sub(took).unwrap_or(now);
+            if self.recovered.is_some_and(|recovered| began < recovered) {
+                self.limit.learn_after_hang(feedback, took);
+            } else {
+                self.limit.learn(feedback, took, in_flight, concurrency, now);
+            }
             self.progress = now;
-            self.limit.learn(feedback, took, in_flight, concurrency, now);
             if self.pacing.learn(feedback, took, now) {
-                self.limit.shrink(1.0);
+                self.limit.shrink();
             }
         }
         self.refresh(now);

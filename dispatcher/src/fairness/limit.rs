@@ -20,6 +20,8 @@ const RISE: f32 = 1.25;
 const OVERLOADED: f32 = 2.0;
 /// Less than this is our own scheduling, not the receiver.
 const NOISE_S: f32 = 0.002;
+/// Throughput is measured over so long at least, and two requests.
+const PERIOD: Duration = Duration::from_millis(500);
 /// Rounds of requests before an increase that did not pay is tried again; twice as many each time, up to the second.
 const PAUSE_ROUNDS: (u16, u16) = (16, 1024);
 
@@ -43,7 +45,15 @@ pub(super) struct Limit {
     health: Health,
     /// Seconds that a request takes of late; unknown until one was answered.
     latency: Option<f32>,
-    /// The same at the level before.
+    /// Whether that is only what those took that the endpoint answered after it had hung.
+    is_guess: bool,
+    /// Answers a second in the last period, which tells more than slots ÷ latency just after the slots were reduced: those
+    /// that end then took as long as the slots before made them.
+    throughput: f32,
+    /// Answers in the present period, and since when.
+    answers: f32,
+    period: Option<Instant>,
+    /// Seconds that a request took at the level before.
     below: Option<f32>,
     /// Requests that began and ended at the present level, and the seconds that they took.
     samples: u16,
@@ -54,12 +64,53 @@ pub(super) struct Limit {
     pause: u16,
 }
 
+/// What is remembered of a limit while its endpoint has nothing in hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LimitSummary {
+    slots: f32,
+    latency: Option<f32>,
+    below: Option<f32>,
+    health: Health,
+}
+
+impl LimitSummary {
+    #[cfg(test)]
+    pub(super) fn health(self) -> Health {
+        self.health
+    }
+}
+
 impl Limit {
+    /// The limit that was remembered so.
+    pub(super) fn recalled(summary: LimitSummary) -> Self {
+        Self {
+            slots: summary.slots,
+            latency: summary.latency,
+            below: summary.below,
+            health: summary.health,
+            ..Self::unknown(1)
+        }
+    }
+
+    /// What to remember. A guess is not worth it.
+    pub(super) fn summary(&self) -> LimitSummary {
+        LimitSummary {
+            slots: self.slots,
+            latency: self.latency.filter(|_| !self.is_guess),
+            below: self.below,
+            health: self.health,
+        }
+    }
+
     pub(super) fn unknown(start: usize) -> Self {
         Self {
             slots: as_f32(start.max(1)),
             health: Health::Unknown,
             latency: None,
+            is_guess: false,
+            throughput: 0.0,
+            answers: 0.0,
+            period: None,
             below: None,
             samples: 0,
             seconds: 0.0,
@@ -101,7 +152,25 @@ impl Limit {
         if self.health == Health::Always {
             slots = slots.max(KNEE.min(as_f32(max)));
         }
-        self.latency.map(|latency| slots / latency.max(0.000_1))
+        self.latency
+            .filter(|_| !self.is_guess)
+            .map(|latency| (slots / latency.max(0.000_1)).max(self.throughput))
+    }
+
+    /// Learns how long a request took that was under way while the endpoint hung: as long as the hang, which says nothing of
+    /// how long the next takes, unless nothing else is known.
+    pub(super) fn learn_after_hang(&mut self, feedback: Feedback, took: Duration) {
+        match feedback {
+            Feedback::Success | Feedback::Answered | Feedback::Refused { .. } => {
+                self.answered(None);
+                if self.latency.is_none() || self.is_guess {
+                    self.latency = Some(took.as_secs_f32());
+                    self.is_guess = true;
+                }
+            }
+            Feedback::NoAnswer => self.failed(),
+            Feedback::NothingAsked => {}
+        }
     }
 
     /// Learns from a request that ended, with so many in flight before (itself among them).
@@ -116,26 +185,39 @@ impl Limit {
         match feedback {
             Feedback::Success => {
                 self.answered(Some(took));
+                self.count(now);
                 self.grow(took, in_flight, concurrency.max, now);
             }
             Feedback::Answered => self.answered(Some(took)),
             // It lives; how quickly it refuses says nothing of how quickly it works.
             Feedback::Refused { .. } => self.answered(None),
-            Feedback::NoAnswer => {
-                self.health = Health::Failing;
-                self.shrink(1.0);
-            }
+            Feedback::NoAnswer => self.failed(),
             Feedback::NothingAsked => {}
         }
     }
 
-    /// Half as many slots, but so many at least.
-    pub(super) fn shrink(&mut self, least: f32) {
+    fn failed(&mut self) {
+        self.health = Health::Failing;
+        self.shrink();
+    }
+
+    /// Half as many slots, but one at least.
+    pub(super) fn shrink(&mut self) {
         if self.health == Health::Always {
             self.health = Health::Again;
         }
-        self.slots = (self.slots / 2.0).max(least.min(self.slots));
+        self.slots = (self.slots / 2.0).max(1.0);
         self.begin_level(None);
+    }
+
+    fn count(&mut self, now: Instant) {
+        self.answers += 1.0;
+        let passed = now.saturating_duration_since(*self.period.get_or_insert(now));
+        if passed >= PERIOD.max(self.latency().unwrap_or_default() * 2) {
+            self.throughput = self.answers / passed.as_secs_f32();
+            self.answers = 0.0;
+            self.period = Some(now);
+        }
     }
 
     fn answered(&mut self, took: Option<Duration>) {
@@ -144,7 +226,9 @@ impl Limit {
             Health::Failing | Health::Again => Health::Again,
         };
         if let Some(took) = took.map(|took| took.as_secs_f32()) {
-            self.latency = Some(self.latency.map_or(took, |latency| (latency * 7.0 + took) / 8.0));
+            let known = self.latency.filter(|_| !self.is_guess);
+            self.latency = Some(known.map_or(took, |latency| (latency * 7.0 + took) / 8.0));
+            self.is_guess = false;
         }
     }
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use super::limit::Limit;
+use super::limit::LimitSummary;
 use super::pace::Pace;
 
 /// What is remembered of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Remembered {
-    pub(super) limit: Limit,
+    pub(super) limit: LimitSummary,
     pub(super) pace: Option<Pace>,
 }
 
@@ -38,6 +38,13 @@ impl Memory {
         self.young.insert(self.hash(key), remembered);
     }
 
+    /// What is remembered, which stays so.
+    #[cfg(test)]
+    pub(super) fn peek(&self, key: &impl Hash) -> Option<Remembered> {
+        let hash = self.hash(key);
+        self.young.get(&hash).or_else(|| self.old.get(&hash)).copied()
+    }
+
     pub(super) fn recall(&mut self, key: &impl Hash) -> Option<Remembered> {
         let hash = self.hash(key);
         self.young.remove(&hash).or_else(|| self.old.remove(&hash))
@@ -46,14 +53,17 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limit::Limit;
     use super::*;
 
     #[test]
     fn it_remembers_many_and_never_more_than_two_generations() {
         let mut memory = Memory::default();
         let mut limit = Limit::unknown(8);
-        limit.shrink(1.0);
+        limit.shrink();
+        let limit = limit.summary();
         let remembered = Remembered { limit, pace: None };
+        assert!(size_of::<Remembered>() <= 56, "{}", size_of::<Remembered>());
         for key in 0..250_000 {
             memory.remember(&key, remembered);
             assert!(memory.young.len() + memory.old.len() <= 2 * Memory::GENERATION);

@@ -6,7 +6,7 @@
 //! 1. *Slots* (`limit.rs`): requests in flight per endpoint, as many as it bears without taking longer for each.
 //! 2. *Hold, pace and rate* (`pace.rs`): after a refusal nothing begins for a while, then no faster than was borne; and
 //!    never faster than the endpoint's owner allows.
-//! 3. *Connections* (`state.rs`): requests in flight over all endpoints, handed out in turn, since open files are limited.
+//! 3. *Connections* (`turns.rs`): requests in flight over all endpoints, handed out in turn, since open files are limited.
 //! 4. *Shares* (`state.rs`): endpoints that nothing is known of, slow and silent ones hold at most half of a window and
 //!    half of the connections, so that even more hung endpoints than the window is wide leave room for the others.
 //! 5. *Room* (`window.rs`): half of a window may wait. What finds no room is held, so that the working queue is read at
@@ -19,6 +19,8 @@
 
 mod books;
 mod endpoint_queue;
+#[cfg(test)]
+mod faults;
 mod feedback;
 mod limit;
 mod memory;
@@ -26,6 +28,7 @@ mod pace;
 mod returns;
 mod start_limiter;
 mod state;
+mod turns;
 mod window;
 
 use std::hash::Hash;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+#[cfg(test)]
+use super::faults::{self, Fault};
 use super::feedback::Feedback;
 
 /// No receiver may ask for a longer silence: the owner's mistake must not look like an outage for hours.
@@ -20,6 +22,12 @@ const BARE_HOLD: Duration = Duration::from_millis(250);
 const MAX_DOUBLINGS: u32 = 4;
 /// A little less than what was borne, or the next refusal would come at once.
 const CAUTION: f32 = 0.95;
+/// Over how many ends of attempts it is counted how many are refusals.
+const SHARE_OVER: f32 = 16.0;
+/// Refusals without a word about time mean overload from this share on. Many receivers answer one in fifty with 502 or 503
+/// all day, when a process behind them restarts; slowing down for those would only make a queue. One that limits its
+/// rate refuses nearly all beyond it, and has refused this many after five in a row.
+const OVERLOADED_SHARE: f32 = 0.25;
 /// Attempts a second at least, however little was borne.
 const MIN_PACE: f32 = 2.0;
 /// Growth in the first second after a hold, by how much more it is each second, and at most.
@@ -48,6 +56,8 @@ pub(super) struct Pacing {
     refused: Option<Instant>,
     /// Such refusals without an acceptance between.
     streak: u32,
+    /// Which part of the last attempts was refused.
+    refused_share: f32,
     pace: Option<Pace>,
     /// Up to when the pace has grown.
     grown: Instant,
@@ -66,6 +76,7 @@ impl Pacing {
             held_until: None,
             refused: None,
             streak: 0,
+            refused_share: 0.0,
             pace: pace.filter(|pace| now.duration_since(pace.bound) < FORGET_AFTER),
             grown: now,
             accepted: 0.0,
@@ -116,6 +127,10 @@ impl Pacing {
     }
 
     pub(super) fn is_ready(&self, now: Instant) -> bool {
+        #[cfg(test)]
+        if faults::is_back(Fault::NoHold) {
+            return true;
+        }
         self.held_until.is_none_or(|until| until <= now) && (self.per_second().is_none() || self.next <= now)
     }
 
@@ -136,6 +151,8 @@ impl Pacing {
 
     /// An attempt ended. Whether it is the first sign of overload that its request could not have known of.
     pub(super) fn learn(&mut self, feedback: Feedback, took: Duration, now: Instant) -> bool {
+        let is_refused = matches!(feedback, Feedback::Refused { .. });
+        self.refused_share += (f32::from(u8::from(is_refused)) - self.refused_share) / SHARE_OVER;
         if feedback.is_accepted() {
             self.accept(now);
             return false;
@@ -143,6 +160,10 @@ impl Pacing {
         let Feedback::Refused { retry_after } = feedback else {
             return false;
         };
+        let asked = retry_after.filter(|asked| !asked.is_zero());
+        if asked.is_none() && self.pace.is_none() && self.refused_share < OVERLOADED_SHARE {
+            return false;
+        }
         let is_new = match self.refused {
             Some(refused) => now.checked_sub(took).is_some_and(|began| began > refused),
             None => true,
@@ -153,7 +174,7 @@ impl Pacing {
             self.refused = Some(now);
         }
         let bare = BARE_HOLD * 2_u32.pow((self.streak.max(1) - 1).min(MAX_DOUBLINGS));
-        let hold = match retry_after.filter(|asked| !asked.is_zero()) {
+        let hold = match asked {
             Some(asked) => asked.min(MAX_HOLD),
             None if is_new => bare,
             None => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! Whose turn it is: the queues of all endpoints, what they hold together, and who stands in line for a connection.
+//! The queues of all endpoints and what they hold together: what becomes of a job, of an answer, of the time that passes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::endpoint_queue::{EndpointQueue, MAX_WAIT};
+#[cfg(test)]
+use super::faults::{self, Fault};
 use super::feedback::Feedback;
 use super::memory::{Memory, Remembered};
 use super::window::Window;
@@ -18,10 +20,6 @@ const GET_TO_KNOW: Duration = Duration::from_millis(100);
 /// How often every queue is looked at: for what hangs, and for what can be forgotten.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 
-/// The two lines for connections.
-const PROVEN: usize = 0;
-const LIMITED: usize = 1;
-
 pub(super) struct State<K, J> {
     pub(super) bounds: Bounds,
     pub(super) queues: HashMap<K, EndpointQueue<J>>,
@@ -29,12 +27,12 @@ pub(super) struct State<K, J> {
     pub(super) windows: Vec<Window>,
     memory: Memory,
     /// Endpoints that could begin something if there was a connection: proven ones, and those that share half.
-    lines: [VecDeque<K>; 2],
+    pub(super) lines: [VecDeque<K>; 2],
     /// Whose turn it is where both could begin.
-    turn: usize,
+    pub(super) turn: usize,
     /// Endpoints that could begin something at a later time.
-    wakes: BTreeMap<(Instant, u64), K>,
-    wake_number: u64,
+    pub(super) wakes: BTreeMap<(Instant, u64), K>,
+    pub(super) wake_number: u64,
     next_sweep: Instant,
 }
 
@@ -56,7 +54,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             windows: bounds.windows.iter().map(|size| Window::new(*size)).collect(),
             memory: Memory::default(),
             lines: [VecDeque::new(), VecDeque::new()],
-            turn: PROVEN,
+            turn: 0,
             wakes: BTreeMap::new(),
             wake_number: 0,
             next_sweep: now + SWEEP_EVERY,
@@ -70,6 +68,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         };
         let is_first_time = !window.is_holding;
         let rate = self.rate_here(info.rate);
+        if is_first_time && let Some(window) = self.windows.get_mut(info.queue) {
+            window.came();
+        }
         if !self.queues.contains_key(key) {
             let known = self.memory.recall(key);
             let queue = EndpointQueue::new(known, self.bounds.concurrency, now);
@@ -115,6 +116,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let count = |counts: &[usize; MAX_QUEUES]| counts.get(from).copied().unwrap_or_default();
         let max = self.bounds.concurrency.max;
         let has_share = !queue.is_limited() || count(&self.books.limited) < window.limited();
+        #[cfg(test)]
+        let has_share = has_share || faults::is_back(Fault::NoShare);
         let has_turn = queue.waiting.is_empty() && queue.can_start(max, now);
         if has_share && has_turn && self.has_connection(queue.is_limited()) {
             return Verdict::Start;
@@ -137,7 +140,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         if window.has_room(waiting, queue.waiting_of(from)) {
             return Verdict::Wait;
         }
-        if window.should_park(self.memory.hash(key), waiting, now) {
+        let is_far = queue.is_turn_far(max, now);
+        if window.should_park(self.memory.hash(key), waiting, is_far, now) {
             Verdict::Park
         } else {
             Verdict::HoldCrowded
@@ -209,6 +213,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                 .queues
                 .get(&key)
                 .is_some_and(|queue| queue.wake_at == Some(at));
+            #[cfg(test)]
+            let is_current = is_current && !faults::is_back(Fault::NoWake);
             if is_current {
                 self.update(&key, |queue| queue.wake_at = None);
                 self.advance(&key, now, &mut due.start);
@@ -235,7 +241,17 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         queues.retain(|key, queue| {
             let before = queue.books();
             queue.refresh(now);
+            #[cfg(test)]
+            let before = if faults::is_back(Fault::NotRecounted) {
+                queue.books()
+            } else {
+                before
+            };
             queue.returns.expire(now);
+            #[cfg(test)]
+            if queue.is_silent() && faults::is_back(Fault::DroppedWhenParked) {
+                while queue.take_first().is_some() {}
+            }
             if queue.is_silent() || queue.pacing.hold(now) > MAX_WAIT {
                 let others = books.silent_parked.saturating_sub(before.silent_parked);
                 while let Some(waiting) = queue.take_first() {
@@ -290,83 +306,6 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             .any(|(window, waiting)| window.is_worth_asking(waiting))
     }
 
-    /// Begins what this endpoint may begin, or puts it in line for that.
-    fn advance(&mut self, key: &K, now: Instant, start: &mut Vec<J>) {
-        let max = self.bounds.concurrency.max;
-        while self.lines.iter().all(VecDeque::is_empty) {
-            let Some(queue) = self.queues.get(key) else { return };
-            let may_start = queue.can_start(max, now) && self.has_connection(queue.is_limited());
-            let next = may_start
-                .then(|| self.update(key, |queue| queue.start_next(now)).flatten())
-                .flatten();
-            let Some(job) = next else { break };
-            start.push(job);
-        }
-        self.line_up(key, now);
-    }
-
-    /// Puts an endpoint in line for a connection, or sees to it that it is looked at when its hold or pace allows.
-    fn line_up(&mut self, key: &K, now: Instant) {
-        let max = self.bounds.concurrency.max;
-        let Some(queue) = self.queues.get_mut(key) else {
-            return;
-        };
-        if queue.waiting.is_empty() || queue.is_in_line || !queue.has_slot(max) {
-            return;
-        }
-        if queue.pacing.is_ready(now) {
-            queue.is_in_line = true;
-            let line = if queue.is_limited() { LIMITED } else { PROVEN };
-            if let Some(line) = self.lines.get_mut(line) {
-                line.push_back(key.clone());
-            }
-            return;
-        }
-        queue.pacing.made_wait(now);
-        let at = queue.pacing.ready_at();
-        if queue.wake_at.is_none_or(|wake_at| at < wake_at) {
-            queue.wake_at = Some(at);
-            self.wake_number += 1;
-            self.wakes.insert((at, self.wake_number), key.clone());
-        }
-    }
-
-    /// Hands out connections in turn: each endpoint in line begins one job, and stands in line again for the next.
-    fn serve_lines(&mut self, now: Instant, start: &mut Vec<J>) {
-        let max = self.bounds.concurrency.max;
-        while let Some(line) = self.line_to_serve() {
-            let Some(key) = self.lines.get_mut(line).and_then(VecDeque::pop_front) else {
-                return;
-            };
-            self.turn = 1 - line;
-            let job = self.update(&key, |queue| {
-                queue.is_in_line = false;
-                // Since it stood in line it may have become another's kind.
-                let is_right = queue.is_limited() == (line == LIMITED);
-                (is_right && queue.can_start(max, now))
-                    .then(|| queue.start_next(now))
-                    .flatten()
-            });
-            start.extend(job.flatten());
-            self.line_up(&key, now);
-        }
-    }
-
-    fn line_to_serve(&self) -> Option<usize> {
-        let can_serve = |line: usize| {
-            self.lines.get(line).is_some_and(|line| !line.is_empty()) && self.has_connection(line == LIMITED)
-        };
-        [self.turn, 1 - self.turn]
-            .into_iter()
-            .find(|line| can_serve(*line))
-    }
-
-    fn has_connection(&self, is_limited: bool) -> bool {
-        let connections = self.bounds.connections.max(1);
-        self.books.in_flight < connections
-            && (!is_limited || self.books.limited_in_flight < (connections / 2).max(1))
-    }
-
     /// What endpoints that hardly answer in the next moment hold of a working queue.
     fn held_by_quiet(&self, from: usize, now: Instant) -> usize {
         let quiet = self.queues.values().filter(|queue| queue.is_quiet(now));
@@ -389,8 +328,19 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         }
     }
 
+    /// What is known of an endpoint, in hand or not.
+    #[cfg(test)]
+    pub(super) fn health_of(&self, key: &K) -> Option<super::limit::Health> {
+        let known = self.memory.peek(key).map(|known| known.limit.health());
+        self.queues.get(key).map(|queue| queue.limit.health()).or(known)
+    }
+
     /// Changes a queue and what all hold together.
-    fn update<R>(&mut self, key: &K, change: impl FnOnce(&mut EndpointQueue<J>) -> R) -> Option<R> {
+    pub(super) fn update<R>(
+        &mut self,
+        key: &K,
+        change: impl FnOnce(&mut EndpointQueue<J>) -> R,
+    ) -> Option<R> {
         let queue = self.queues.get_mut(key)?;
         let before = queue.books();
         let result = change(queue);
@@ -401,7 +351,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
 fn remembered<J>(queue: &EndpointQueue<J>) -> Remembered {
     Remembered {
-        limit: queue.limit,
+        limit: queue.limit.summary(),
         pace: queue.pacing.pace(),
     }
 }

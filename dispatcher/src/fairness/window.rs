@@ -11,7 +11,7 @@
 //!   finds nobody else, the next has to wait longer.
 //!
 //! Where nothing is known, a fifth of the mountain is parked to look for others behind it: few enough that hardly any
-//! delivery costs more for it.
+//! delivery costs more for it, and only what has its turn so late that it is back in time.
 
 use std::time::Duration;
 
@@ -95,9 +95,13 @@ impl Window {
         waiting < self.max_waiting().max(1) || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
     }
 
-    /// A job was taken in, whatever became of it.
-    pub(super) fn took(&mut self) {
+    /// A job came from the broker.
+    pub(super) fn came(&mut self) {
         self.taken += 1;
+    }
+
+    /// A job was taken in, whatever becomes of it.
+    pub(super) fn took(&mut self) {
         self.is_holding = false;
         self.newcomer = None;
     }
@@ -157,13 +161,15 @@ impl Window {
     }
 
     /// Whether to park a job of endpoint `key` for which there is no room, with so many waiting: because others are
-    /// behind, or to find out.
-    pub(super) fn should_park(&self, key: u64, waiting: usize, now: Instant) -> bool {
+    /// behind, or to find out, if its turn `is_far`.
+    pub(super) fn should_park(&self, key: u64, waiting: usize, is_far: bool, now: Instant) -> bool {
         let is_other =
             |(other, at): &(u64, Instant)| *other != key && now.saturating_duration_since(*at) < EVIDENCE;
         self.witnesses.iter().flatten().any(is_other)
             || self.sprint.is_some_and(|until| now < until)
-            || (self.parked + 1) * EXPLORE <= self.served + self.parked + self.depth + waiting as u64
+            || is_far
+                && (self.parked + 1) * EXPLORE
+                    <= self.served + self.parked + self.depth.saturating_sub(self.taken) + waiting as u64
     }
 
     pub(super) fn parked(&mut self) {

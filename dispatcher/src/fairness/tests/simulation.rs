@@ -1,0 +1,296 @@
+//! What a delivery costs and how long a backlog takes, measured in virtual time, so the targets are exact.
+
+use std::time::Duration;
+
+use super::world::{DELIVERIES, DUE, EVENTS, Receiver, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// How much of `slots ÷ latency` was used, and parks a delivery, for `count` messages for each of `endpoints` from one
+/// working queue.
+fn served(queue: usize, endpoints: usize, count: usize, latency: Duration, slots: usize) -> (f64, f64) {
+    let mut world = World::new(1, slots, vec![Receiver::After(latency); endpoints]);
+    for number in 0..count * endpoints {
+        world.publish(queue, number % endpoints, Duration::ZERO, None);
+    }
+    let seen = world.run(SECOND * 1000);
+    assert_eq!(seen.delivered.len(), count * endpoints);
+    let last = seen
+        .delivered
+        .iter()
+        .map(|(_, _, at)| *at)
+        .max()
+        .unwrap_or_default();
+    let ideal = latency.as_secs_f64() * count as f64 / slots as f64;
+    let (used, parks) = (
+        ideal / last.as_secs_f64(),
+        seen.parks as f64 / seen.delivered.len() as f64,
+    );
+    println!(
+        "queue {queue}: {endpoints} × {count} × {latency:?}, {slots} slots: {:.2} s, {used:.2} of slots ÷ latency, {parks:.2} parks a delivery",
+        last.as_secs_f64()
+    );
+    (used, parks)
+}
+
+#[test]
+fn an_endpoint_that_answers_is_served_at_its_pace_from_every_queue() {
+    for queue in [EVENTS, DELIVERIES, DUE] {
+        for (endpoints, count, latency, slots) in [
+            (1, 2_000, 100, 32),
+            (1, 2_000, 20, 32),
+            (1, 2_000, 5, 32),
+            (20, 500, 100, 32),
+            (1, 10_000, 100, 128),
+        ] {
+            let (used, parks) = served(queue, endpoints, count, ms(latency), slots);
+            assert!(used >= 0.85, "{used}");
+            assert!(parks <= 0.3, "{parks}");
+        }
+    }
+}
+
+#[test]
+fn a_mountain_is_served_at_its_endpoints_pace_and_hardly_moved() {
+    for (queue, latency, slots) in [(EVENTS, 100, 32), (EVENTS, 20, 32), (DUE, 100, 128)] {
+        let (used, parks) = served(queue, 1, 50_000, ms(latency), slots);
+        assert!(used >= 0.85, "{used}");
+        assert!(parks <= 0.3, "{parks}");
+    }
+}
+
+#[test]
+fn a_short_burst_for_an_unknown_endpoint_loses_only_the_time_to_grow() {
+    for latency in [20, 100] {
+        let (used, parks) = served(EVENTS, 1, 2_000, ms(latency), 128);
+        assert!(used >= 0.75, "{used}");
+        assert!(parks <= 0.3, "{parks}");
+    }
+}
+
+#[test]
+fn a_hang_that_is_over_is_made_up_for_within_twenty_seconds() {
+    for answers in [true, false] {
+        let hung = Receiver::Hung {
+            until: SECOND * 20,
+            answers,
+            then: ms(20),
+        };
+        let mut world = World::new(1, 32, vec![hung]);
+        for number in 0..2_000 {
+            world.publish(EVENTS, 0, ms(number), None);
+        }
+        let seen = world.run(SECOND * 200);
+        let last = seen.begun.iter().map(|(_, at)| *at).max().unwrap_or_default();
+        println!(
+            "hung 20 s, what was under way {}: all attempted {:.1} s after it, {} parks",
+            if answers { "is answered" } else { "times out" },
+            (last - SECOND * 20).as_secs_f64(),
+            seen.parks
+        );
+        assert_eq!(seen.delivered.len() + seen.dead, 2_000);
+        // Where nothing under way is answered, it is seen only when the first of it times out.
+        let seen_alive = SECOND * if answers { 20 } else { 30 };
+        assert!(last <= seen_alive + SECOND * 20 + ms(1_300), "{last:?}");
+    }
+}
+
+#[test]
+fn a_mountain_for_a_dead_endpoint_moves_at_two_hundred_a_second() {
+    let dead = Receiver::Hung {
+        until: SECOND * 10_000,
+        answers: false,
+        then: ms(1),
+    };
+    let mut world = World::new(1, 32, vec![dead]);
+    for _ in 0..10_000 {
+        world.publish(EVENTS, 0, Duration::ZERO, None);
+    }
+    let parks = world.run(SECOND * 60).parks;
+    let later = world.run(SECOND * 240).parks - parks;
+    println!("10,000 for a dead endpoint: {parks} parks in the first minute, {later} in the next three");
+    assert!(parks <= 10_000 + 200 * 60);
+    assert!(later <= 200 * 180);
+}
+
+#[test]
+fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
+    for retry_after in [Some(SECOND), None] {
+        let limited = Receiver::Limited {
+            per_second: 50.0,
+            tokens: 50.0,
+            at: Duration::ZERO,
+            retry_after,
+        };
+        let mut world = World::new(1, 128, vec![limited]);
+        for _ in 0..1_000 {
+            world.publish(EVENTS, 0, Duration::ZERO, None);
+        }
+        let seen = world.run(SECOND * 200);
+        let last = seen
+            .delivered
+            .iter()
+            .map(|(_, _, at)| *at)
+            .max()
+            .unwrap_or_default();
+        println!(
+            "50 a second, Retry-After {retry_after:?}: {} delivered, {} dead, {} refusals, {:.1} s, {} parks",
+            seen.delivered.len(),
+            seen.dead,
+            seen.refusals,
+            last.as_secs_f64(),
+            seen.parks
+        );
+        assert!(seen.delivered.len() >= 980);
+        assert!(seen.refusals <= 500);
+        assert!(last <= SECOND * 40);
+    }
+}
+
+#[test]
+fn an_owners_rate_is_kept_over_all_replicas() {
+    for replicas in [1, 3] {
+        let mut world = World::new(replicas, 128, vec![Receiver::After(ms(20))]);
+        for _ in 0..1_500 {
+            world.publish(EVENTS, 0, Duration::ZERO, Some(50.0));
+        }
+        let seen = world.run(SECOND * 25);
+        for from in 0..14 {
+            let within = |from: Duration, to: Duration| {
+                seen.begun
+                    .iter()
+                    .filter(|(_, at)| (from..to).contains(at))
+                    .count()
+            };
+            let ten = within(SECOND * from, SECOND * (from + 10));
+            assert!(
+                (400..=600).contains(&ten),
+                "{replicas} replicas: {ten} in ten seconds from {from} s on"
+            );
+            assert!(within(SECOND * from, SECOND * (from + 1)) <= 100);
+        }
+        let ten = seen.begun.iter().filter(|(_, at)| *at < SECOND * 10).count();
+        println!(
+            "rate 50/s, {replicas} replicas: {ten} begun in ten seconds, {} parks",
+            seen.parks
+        );
+    }
+}
+
+/// The waits of others, sorted, that trickle at 100 a second for `seconds` from `from` on, beside `count` messages at once.
+fn beside_a_mountain(count: usize, latency: Duration, from: Duration, seconds: u64) -> (Vec<Duration>, f64) {
+    let mut receivers = vec![Receiver::After(ms(5)); 51];
+    receivers[0] = Receiver::After(latency);
+    let mut world = World::new(1, 128, receivers);
+    for number in 0..100 * seconds {
+        world.publish(
+            EVENTS,
+            1 + (number % 50) as usize,
+            from + ms(10) * number as u32,
+            None,
+        );
+    }
+    // Published at 12,000 a second from the third second on, as a producer does.
+    for number in 0..count {
+        world.publish(
+            EVENTS,
+            0,
+            SECOND * 2 + Duration::from_micros(83) * number as u32,
+            None,
+        );
+    }
+    let seen = world.run(SECOND * 600);
+    let others = seen.delivered.iter().filter(|(endpoint, ..)| *endpoint > 0);
+    let mut waits: Vec<Duration> = others.map(|(_, published, at)| *at - *published).collect();
+    waits.sort();
+    let taken_in = (seen.last_taken.saturating_sub(SECOND * 2)).as_secs_f64();
+    let last = seen
+        .delivered
+        .iter()
+        .map(|(_, _, at)| *at)
+        .max()
+        .unwrap_or_default();
+    let p = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize];
+    println!(
+        "{count} × {latency:?} beside a trickle from {from:?} on: others' p50 {:?}, p99 {:?}, max {:?}; all taken in after {taken_in:.1} s, done after {:.1} s, {} parks",
+        p(0.5),
+        p(0.99),
+        p(1.0),
+        last.as_secs_f64() - 2.0,
+        seen.parks
+    );
+    (waits, count as f64 / taken_in)
+}
+
+#[test]
+fn others_do_not_wait_behind_a_mountain() {
+    let (waits, intake) = beside_a_mountain(20_000, ms(50), Duration::ZERO, 20);
+    assert!(intake >= 8_000.0, "{intake}");
+    let p99 = waits[waits.len() * 99 / 100];
+    assert!(p99 <= SECOND, "{p99:?}");
+    // They begin only after the mountain stands there.
+    let (waits, _) = beside_a_mountain(20_000, ms(50), SECOND * 5, 20);
+    assert!(waits[waits.len() - 1] <= SECOND * 10);
+}
+
+#[test]
+fn more_slots_only_where_the_receiver_bears_them() {
+    let workers = Receiver::Workers {
+        free_at: vec![Duration::ZERO; 40],
+        each: ms(100),
+    };
+    let mut world = World::new(1, 128, vec![workers]);
+    for _ in 0..10_000 {
+        world.publish(EVENTS, 0, Duration::ZERO, None);
+    }
+    let seen = world.run(SECOND * 100);
+    let last = seen
+        .delivered
+        .iter()
+        .map(|(_, _, at)| *at)
+        .max()
+        .unwrap_or_default();
+    println!("40 workers × 100 ms: 10,000 in {:.1} s", last.as_secs_f64());
+    assert!(last.as_secs_f64() <= 10_000.0 / 320.0 * 1.05);
+}
+
+#[test]
+fn more_hung_endpoints_than_a_window_is_wide_do_not_hold_the_others_up() {
+    let mut receivers = vec![Receiver::After(ms(5)); 50];
+    let hung = Receiver::Hung {
+        until: SECOND * 10_000,
+        answers: false,
+        then: ms(5),
+    };
+    receivers.extend(vec![hung; 200]);
+    let mut world = World::with_windows(1, 128, [100, 100, 25], receivers);
+    for number in 0..2_000_u32 {
+        world.publish(EVENTS, (number % 50) as usize, ms(10) * number, None);
+    }
+    for number in 0..2_000_u32 {
+        let at = SECOND * 3 + ms(10) * number.saturating_sub(400);
+        world.publish(EVENTS, 50 + (number % 200) as usize, at, None);
+    }
+    let seen = world.run(SECOND * 20);
+    let mut waits: Vec<Duration> = seen
+        .delivered
+        .iter()
+        .map(|(_, published, at)| *at - *published)
+        .collect();
+    waits.sort();
+    let p = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize];
+    println!(
+        "200 hang, window of 100: the others' p50 {:?}, p99 {:?}, max {:?}, {} parks",
+        p(0.5),
+        p(0.99),
+        p(1.0),
+        seen.parks
+    );
+    assert!(waits.len() >= 1_990);
+    assert!(p(0.95) <= ms(8), "{:?}", p(0.95));
+    assert!(p(1.0) <= ms(300), "{:?}", p(1.0));
+}
