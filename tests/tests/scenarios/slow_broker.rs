@@ -102,6 +102,7 @@ async fn a_queue_that_does_not_confirm_is_waited_for_and_keeps_no_other_waiting(
     let stuck = Address::queue(&namespace, Queue::Deliveries);
     let well = Address::queue(&namespace, Queue::Due);
     let process = format!("'%2F_{}'", namespace.queue(Queue::Deliveries));
+    // The process that keeps the queue stands still, as one without a quorum does.
     private.evaluate(&format!("sys:suspend({process}).")).await;
 
     let publishing = tokio::spawn({
@@ -121,10 +122,13 @@ async fn a_queue_that_does_not_confirm_is_waited_for_and_keeps_no_other_waiting(
     })
     .await;
     sleep(CONFIRM_TIMEOUT + Duration::from_secs(3)).await;
-    publisher.publish_until_stored(&well, &numbered(0)).await.unwrap();
+    let other = numbered(0);
+    let published = timeout(SOON, publisher.publish_until_stored(&well, &other)).await;
+    published.expect("the other queue does not wait").unwrap();
     assert!(!publishing.is_finished());
     private.evaluate(&format!("sys:resume({process}).")).await;
-    for stored in publishing.await.unwrap() {
+    let published = timeout(4 * SOON, publishing).await;
+    for stored in published.expect("it is confirmed at last").unwrap() {
         stored.unwrap();
     }
     assert_eq!(publisher.stats().reconnects(), 0);
