@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt as _};
 use lapin::{Connection, ErrorKind, Event};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::connect::{LinkSettings, close, open};
 use super::error::BrokerError;
@@ -346,6 +346,8 @@ async fn watch_over<T>(
         tokio::select! {
             biased;
             event = events.next() => match event {
+                // It closed one channel, whose user learns of it; the connection stands.
+                Some(Event::Error(error)) if error.is_amqp_soft_error() => debug!(link = name, %error, "a channel was closed"),
                 Some(Event::Error(error)) => {
                     return Loss { why: error.to_string(), is_unreadable: is_unreadable(&error) };
                 }

@@ -27,7 +27,10 @@ async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() 
 
         let queues = [Queue::Failed, Queue::Retry(Delay::from_seconds(1))].map(|queue| world.queue(queue));
         let exchange = world.namespace().events_exchange();
-        world.broker().delete(&queues, &[exchange.clone()]).await;
+        world
+            .broker()
+            .delete(&queues, std::slice::from_ref(&exchange))
+            .await;
         let deleted = queues.iter().map(|name| format!("queue {name:?}"));
         for object in deleted.chain([format!("exchange {exchange:?}")]) {
             // The log writes quotes as it likes.
