@@ -148,10 +148,16 @@ impl Work {
         ended
     }
 
-    /// Consumes until shutdown. The queues are there once the publisher has its first connection.
+    /// Consumes until shutdown. The queues are there once the publisher has its first connection; how many replicas share
+    /// them must be known before the first attempt of an endpoint with a rate.
     async fn consume(&mut self, shutdown: &Shutdown) {
+        let ready = async {
+            drop(self.publisher.connected(None).await);
+            // This replica will be one more.
+            observe_once(&self.publisher, &self.settings, &self.attempts, 1).await;
+        };
         tokio::select! {
-            connected = self.publisher.connected(None) => drop(connected),
+            () = ready => {}
             () = shutdown.requested() => return,
         }
         let mut intakes = JoinSet::new();
@@ -209,18 +215,21 @@ fn bounds(settings: &Settings, client: &Client) -> Bounds {
 
 /// Tells the fairness what stands on the broker, for ever.
 async fn observe(publisher: Publisher, settings: Settings, attempts: Arc<Attempts>) {
-    let queues = PUSHED.map(Working::queue);
     loop {
-        let depths = publisher.depths(&settings.broker.namespace, &queues).await;
-        for (queue, depth) in PUSHED.iter().zip(depths) {
-            if let Some(depth) = depth {
-                let now = Instant::now();
-                attempts
-                    .fairness()
-                    .observe(queue.index(), u64::from(depth.ready), depth.consumers, now);
-            }
-        }
         sleep(OBSERVE_EVERY).await;
+        observe_once(&publisher, &settings, &attempts, 0).await;
+    }
+}
+
+async fn observe_once(publisher: &Publisher, settings: &Settings, attempts: &Attempts, coming: u32) {
+    let queues = PUSHED.map(Working::queue);
+    let depths = publisher.depths(&settings.broker.namespace, &queues).await;
+    for (queue, depth) in PUSHED.iter().zip(depths) {
+        if let Some(depth) = depth {
+            let (ready, now) = (u64::from(depth.ready), Instant::now());
+            let fairness = attempts.fairness();
+            fairness.observe(queue.index(), ready, depth.consumers + coming, now);
+        }
     }
 }
 
