@@ -77,6 +77,13 @@ impl RetrySchedule {
         delays.into_iter().find(fits).unwrap_or(longest)
     }
 
+    /// The longest delay.
+    #[must_use]
+    pub fn longest(&self) -> Delay {
+        // A schedule has one delay at least.
+        self.0.iter().max().copied().unwrap_or(Delay::MAX)
+    }
+
     /// Each delay once, shortest first: one queue each.
     #[must_use]
     pub fn distinct_delays(&self) -> Vec<Delay> {

@@ -19,11 +19,11 @@ use crate::client::Client;
 use crate::endpoints::{EndpointKey, Registered};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;
-use crate::quarantine::Watch;
 use crate::queues::Working;
 use crate::route;
 use crate::settings::KeepPayloads;
 use crate::settle::{self, Settler, Subject};
+use crate::suspects::Watch;
 
 /// How long a delivery that has to wait holds up its queue before its turn is asked for again, if nothing changes meanwhile.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -197,7 +197,8 @@ impl Attempts {
         drop(permit);
         match report {
             Ok(report) => {
-                self.pass_on(&endpoint, queue, report.verdict.feedback, report.duration);
+                let feedback = self.within_schedule(report.verdict.feedback);
+                self.pass_on(&endpoint, queue, feedback, report.duration);
                 self.conclude(in_hand, &delivery, Some(&endpoint), report).await;
             }
             Err(_) => {
@@ -217,6 +218,19 @@ impl Attempts {
             .fairness
             .release(&endpoint.key, queue.index(), feedback, took, now);
         next.into_iter().for_each(|job| self.start(job));
+    }
+
+    /// A receiver that asks for more time than the longest delay there is gets that delay, for the delivery that it refused
+    /// and for its others alike.
+    fn within_schedule(&self, feedback: Feedback) -> Feedback {
+        match feedback {
+            Feedback::Refused {
+                retry_after: Some(asked),
+            } => Feedback::Refused {
+                retry_after: Some(asked.min(self.schedule.longest().as_duration())),
+            },
+            other => other,
+        }
     }
 
     /// Decides what comes after an attempt, and settles it. `endpoint` is none where it is gone.

@@ -5,7 +5,8 @@ pub mod descriptors; // how many files may be open
 pub mod endpoints; // which endpoints a company has
 pub mod queues; // the working queues
 pub mod pipeline; // the way through all that follows
-pub mod quarantine; // messages that came back too often
+pub mod suspects; // messages that came back too often
+pub mod quarantine; // where they are handled, one at a time
 pub mod route; // what each message asks for
 pub mod fairness; // whose turn it is
 pub mod attempts; // turns, one after the other

@@ -136,18 +136,15 @@ fn observe_ledgers(meter: &Meter, ledgers: &[Arc<AckLedger>]) {
             }
         }
     };
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2⁵³")]
-    let (messages, bytes): (fn(Load) -> f64, fn(Load) -> f64) =
-        (|load| load.messages as f64, |load| load.bytes as f64);
     meter
         .f64_observable_gauge("hookline_messages_in_hand")
         .with_description("Unacknowledged messages of the working queues")
-        .with_callback(observe(messages))
+        .with_callback(observe(|load| as_f64(load.messages)))
         .build();
     meter
         .f64_observable_gauge("hookline_bytes_in_hand")
         .with_description("What the unacknowledged messages take, in bytes")
-        .with_callback(observe(bytes))
+        .with_callback(observe(|load| as_f64(load.bytes)))
         .build();
     meter
         .f64_observable_gauge("hookline_oldest_unsettled")
@@ -155,6 +152,11 @@ fn observe_ledgers(meter: &Meter, ledgers: &[Arc<AckLedger>]) {
         .with_description("For how long the oldest message that is not settled has been in hand")
         .with_callback(observe(|load| load.oldest.as_secs_f64()))
         .build();
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2⁵³")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
 }
 
 fn observe_broker(meter: &Meter, stats: &Arc<BrokerStats>) {

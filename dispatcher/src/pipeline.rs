@@ -20,10 +20,10 @@ use crate::attempts::{Attempts, Job};
 use crate::endpoints::{Endpoints, Registered};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
-use crate::quarantine::{self, Watch};
 use crate::queues::Working;
 use crate::route::{self, Step};
 use crate::settle::{Settler, Subject};
+use crate::suspects::{self, Watch};
 
 /// Events that fan out at once. Each has up to 64 messages on their way, so this many keep the broker busy, and more would
 /// only need more memory.
@@ -85,7 +85,7 @@ impl Pipeline {
             returned,
             message,
         } = taken;
-        if quarantine::is_suspect(queue, returned, &message) {
+        if suspects::is_suspect(queue, returned, &message) {
             return self.quarantine(queue, in_hand, message);
         }
         let passage = Passage {

@@ -14,17 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::Publisher;
-use hookline_common::message::{self, Message, Rejection};
+use hookline_common::message::{self, Rejection};
 use hookline_consume::{Handler, Taken};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::sleep;
 
 use crate::pipeline::Pipeline;
-use crate::queues::Working;
+use crate::suspects::Watch;
 
-/// Returns to a working queue from which on a message is suspected. Restarts and lost connections give each a return or
-/// two; suspecting those would only make work.
-const SUSPECT_RETURNS: u32 = 3;
 /// Ends of a process with this message alone in its hand that are enough to call it the cause. With the three before it that
 /// makes nine crashes.
 const MAX_CRASHES: u32 = 6;
@@ -35,18 +32,6 @@ pub const SETTLING_TIME: Duration = Duration::from_secs(2);
 const ALONE_FOR: Duration = Duration::from_secs(1);
 /// Suspects in hand at most, with receivers that take their time.
 const MAX_IN_HAND: u32 = 8;
-
-/// Whether a message of a working queue must be handled alone, because it came back too often, or was here before.
-#[must_use]
-pub fn is_suspect(queue: Working, returned: u32, message: &Message) -> bool {
-    returned >= SUSPECT_RETURNS || queue == Working::Due && message::crashes(message) > 0
-}
-
-/// Ends when the message that it was given along with is at its end.
-pub struct Watch {
-    _ends: oneshot::Sender<()>,
-    _place: OwnedSemaphorePermit,
-}
 
 /// Takes in what stands in the quarantine.
 pub struct Quarantine {
@@ -86,10 +71,7 @@ impl Handler for Quarantine {
         // The semaphore is never closed.
         let Ok(place) = place.await else { return };
         let (ends, ended) = oneshot::channel();
-        let watch = Watch {
-            _ends: ends,
-            _place: place,
-        };
+        let watch = Watch::new(ends, place);
         self.pipeline.take_suspect(in_hand, message, crashes, watch).await;
         tokio::select! {
             // An error is the end that is waited for: nothing is ever sent.

@@ -103,7 +103,8 @@ impl Work {
             tasks.clone(),
         );
         let mut acknowledging = JoinSet::new();
-        for ledger in ledgers.iter().cloned() {
+        for ledger in &ledgers {
+            let ledger = Arc::clone(ledger);
             acknowledging.spawn(async move { ledger.acknowledge().await });
         }
         Self {

@@ -4,11 +4,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
 use super::hosts::HostId;
-use super::pool::WeakPool;
 use super::socket::Socket;
 
 /// Headers of a response at most.
@@ -26,9 +24,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Speaks HTTP/1.1 on `socket`. The task that does so ends with the connection, and watches it while it is idle.
-    pub(super) async fn start(socket: Socket, open: Open) -> Result<Self, hyper::Error> {
-        let (host, id) = (open.host, open.id);
+    /// Speaks HTTP/1.1 on `socket`. The task that does so ends with the connection, and watches it while it is idle; `open`
+    /// is dropped when it ends, however that comes.
+    pub(super) async fn start(
+        socket: Socket,
+        host: HostId,
+        id: u64,
+        open: impl Send + 'static,
+    ) -> Result<Self, hyper::Error> {
         let (sender, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(READ_AHEAD)
@@ -72,23 +75,6 @@ impl Drop for InUse {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
             connection.abort();
-        }
-    }
-}
-
-/// Goes with the task of a connection, and tells the pool when it ends, however that comes.
-pub(super) struct Open {
-    pub(super) pool: WeakPool,
-    pub(super) host: HostId,
-    pub(super) id: u64,
-    /// The place among all connections.
-    pub(super) _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.closed(self.host, self.id);
         }
     }
 }

@@ -207,7 +207,7 @@ impl Shared {
             .connect(&target, connecting.pool(), deadline)
             .await?;
         let open = connecting.succeeded(permit);
-        Connection::start(socket, open)
+        Connection::start(socket, open.host, open.id, open)
             .await
             .map_err(|error| RequestError::on_connection(&error).into())
     }

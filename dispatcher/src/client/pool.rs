@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shortage;
-use super::connection::{Connection, Open};
+use super::connection::Connection;
 use super::hosts::{GivenBack, HostId, Hosts, Place};
 use super::target::Target;
 
@@ -268,6 +268,23 @@ impl Drop for Connecting {
         if let Some(contact) = relied {
             // Whoever waited may have just given up.
             drop(contact.send(Handover::AskAgain));
+        }
+    }
+}
+
+/// Goes with the task of a connection, and tells the pool when it ends, however that comes.
+pub(super) struct Open {
+    pub(super) pool: WeakPool,
+    pub(super) host: HostId,
+    pub(super) id: u64,
+    /// The place among all connections.
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.closed(self.host, self.id);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What all endpoints hold together. Each endpoint's part is taken out before it changes and put back after, so the sums
 //! cannot drift from what they sum up.
 
-use super::MAX_QUEUES;
+use super::terms::MAX_QUEUES;
 
 /// One endpoint's part, or the sum of all.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::limit::{Health, Limit, as_f32};
 use super::memory::Remembered;
 use super::pace::Pacing;
 use super::returns::Returns;
-use super::{Concurrency, MAX_QUEUES};
+use super::terms::{Concurrency, MAX_QUEUES};
 
 /// Requests in flight without an answer for so long mean that the endpoint hangs, unless it always takes its time.
 const STALLED_AFTER: Duration = Duration::from_secs(1);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Concurrency;
 use super::feedback::Feedback;
+use super::terms::Concurrency;
 
 /// So many requests at once nearly every receiver bears.
 const KNEE: f32 = 32.0;

@@ -12,8 +12,8 @@ use super::endpoint_queue::{EndpointQueue, MAX_WAIT};
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
 use super::memory::{Memory, Remembered};
+use super::terms::{Admission, Bounds, Due, JobInfo, MAX_QUEUES};
 use super::window::Window;
-use super::{Admission, Bounds, Due, JobInfo, MAX_QUEUES};
 
 /// How long new endpoints are given to show whether they answer, before what is for one more is parked.
 const GET_TO_KNOW: Duration = Duration::from_millis(100);

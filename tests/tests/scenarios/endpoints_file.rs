@@ -113,7 +113,7 @@ async fn a_file_that_is_empty_or_half_written_for_two_seconds_loses_no_event() {
         // What nobody is known for waits, without an attempt.
         eventually(SOON, "the last 20 are set aside", async || {
             let mut parked = 0;
-            for delay in &PARK_DELAYS[..2] {
+            for delay in &PARK_DELAYS {
                 let queue = world.queue(Queue::Park(*delay));
                 parked += world.broker().ready(&queue).await.unwrap_or(0);
             }

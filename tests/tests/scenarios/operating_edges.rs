@@ -90,8 +90,8 @@ async fn a_log_that_nobody_reads_holds_up_neither_deliveries_nor_the_end_and_its
             Duration::from_secs(60),
             "more than a pipe and the buffer hold",
             async || {
-                world.publish_many(100, "booking.created").await;
-                published += 100;
+                world.publish_many(1000, "booking.created").await;
+                published += 1000;
                 receiver.expect(published, SOON).await;
                 (dropped_lines(&dispatcher.get("/metrics").await.unwrap().body)? > 0).then_some(())
             },
