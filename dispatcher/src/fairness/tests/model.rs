@@ -3,6 +3,7 @@
 //!
 //! The mistakes of `faults.rs` are put back one by one, to show that the model finds each.
 
+use hookline_common::schedule::Delay;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! A world in virtual time: working queues with windows, queues for what is parked and retried, receivers, and replicas of
 //! the dispatcher that carry out what fairness decides. Everything happens in one order for one input.
 
+use hookline_common::schedule::Delay;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
