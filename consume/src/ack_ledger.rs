@@ -1,4 +1,4 @@
-//! The ledger in use: handles for messages in hand, and the one place that acknowledges.
+//! The end of step 8: the ledger in use. Handles for messages in hand, and the one place that acknowledges.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};

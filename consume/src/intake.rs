@@ -1,4 +1,4 @@
-//! Messages come in: one subscription for a working queue, taken up again whenever it is lost.
+//! Step 2: messages come in. One subscription for a working queue, taken up again whenever it is lost.
 
 use std::sync::Arc;
 use std::time::Duration;

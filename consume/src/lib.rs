@@ -1,6 +1,8 @@
 //! Working queues: a service takes messages from them, works on each, and has it acknowledged when everything that
 //! replaces it is stored. Read downwards, the modules follow a message.
 //!
+//! In the way of an event (`docs/TOUR.md`) that is step 2, it is taken in, and the end of step 8, it is acknowledged.
+//!
 //! Two facts are known of every message in hand: whether work on it has *begun*, and whether it is *settled*. What has not
 //! begun can go back to its queue at any moment without harm, so that a stop withholds nothing; what has begun is finished
 //! and acknowledged. Nothing else acknowledges.

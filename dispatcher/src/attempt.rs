@@ -1,4 +1,4 @@
-//! Step 5: one try. Request → client → what became of it.
+//! Steps 5 to 7: one attempt. Signed, sent, and what it came to.
 
 use std::borrow::Cow;
 use std::time::Duration;

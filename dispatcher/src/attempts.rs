@@ -1,4 +1,4 @@
-//! Step 3: a delivery's turn. Asks `fairness` for each, makes the attempts whose turn it is, and settles them.
+//! Step 4, carried out: asks `fairness` for each delivery, makes the attempts whose turn it is, and has them settled.
 
 use std::sync::Arc;
 use std::time::Duration;

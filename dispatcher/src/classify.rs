@@ -1,4 +1,4 @@
-//! Step 5: what an answer means, or that there was none. Pure.
+//! Step 7: what an answer means, or that there was none. Pure.
 
 use std::borrow::Cow;
 use std::time::Duration;

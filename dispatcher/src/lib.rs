@@ -1,20 +1,23 @@
 //! The dispatcher: stateless; consume, sign, POST, settle. Read downwards, the modules follow a delivery.
+//!
+//! The steps are those of `docs/TOUR.md`. Step 1, an event is published, is the producer's; step 2, it is taken in, and the
+//! last word of step 8, it is acknowledged, are those of the crate `hookline-consume`.
 
 pub mod settings; // what an operator can set
 pub mod descriptors; // how many files may be open
-pub mod endpoints; // which endpoints a company has
-pub mod queues; // the working queues
-pub mod pipeline; // the way through all that follows
+pub mod queues; // step 2: the working queues
+pub mod pipeline; // steps 3 to 8: the way through all that follows
 pub mod suspects; // messages that came back too often
 pub mod quarantine; // where they are handled, one at a time
-pub mod route; // what each message asks for
-pub mod fairness; // whose turn it is
-pub mod attempts; // turns, one after the other
-pub mod attempt; // one try
-pub mod request; // the signed request
-pub mod client; // the only socket to customers
-pub mod classify; // what the answer means
-pub mod settle; // confirm, record, let it be acknowledged
+pub mod endpoints; // step 3: which endpoints a company has
+pub mod route; // step 3: what each message asks for
+pub mod fairness; // step 4: whose turn it is
+pub mod attempts; // step 4, carried out: turns, one after the other
+pub mod attempt; // steps 5 to 7: one attempt
+pub mod request; // step 5: the signed request
+pub mod client; // step 6: the only socket to customers
+pub mod classify; // step 7: what the answer means
+pub mod settle; // step 8: confirm, record, let it be acknowledged
 pub mod work; // everything that is begun with the connection
 mod drain; // and ended with the process
 pub mod stop; // how long the end may take

@@ -1,5 +1,5 @@
-//! The way of a message through the dispatcher: taken in, routed, and either attempted or settled without an attempt. It
-//! decides nothing: `route.rs` says what to do, `fairness/` when, `schedule.rs` what comes after.
+//! Steps 3 to 8: the way of a message from its working queue on: routed, and either attempted or settled without an attempt.
+//! It decides nothing: `route.rs` says what to do, `fairness/` when, `schedule.rs` what comes after.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The working queues: which there are, how much of each is in hand, and how many of its attempts begin at once.
+//! Step 2: the working queues. Which there are, and how much of each is in hand at once.
 
 use hookline_common::topology::{Namespace, Queue};
 use hookline_consume::{Supply, WorkQueue};

@@ -1,4 +1,4 @@
-//! Step 4: endpoint, event and clock → the signed request. Pure: what is built here is what is sent.
+//! Step 5: endpoint, event and clock → the signed request. Pure: what is built here is what is sent.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Step 2: what a message of a working queue asks for, given the endpoints of its company. Pure.
+//! Step 3: what a message of a working queue asks for, given the endpoints of its company. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Everything that is begun with the connection to the broker: the parts of the pipeline put together, and its working queues
-//! consumed. What ends it stands in `drain.rs`.
+//! Everything that is begun with the connection to the broker: the parts of the pipeline put together, and step 2 for each
+//! working queue. What ends it stands in `drain.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;

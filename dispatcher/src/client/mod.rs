@@ -1,4 +1,4 @@
-//! Step 4: the only socket to customers. One request, one answer, everything bounded.
+//! Step 6: the only socket to customers. One request, one answer, everything bounded.
 //!
 //! HTTP/1.1 only; no redirects, no proxies, no cookies, no decompression. A request is sent again by itself only
 //! where a kept-alive connection was closed before a byte of it was written.

@@ -1,4 +1,4 @@
-//! Which endpoints a company has. Step 2 of an event's way: it is matched here.
+//! Step 3: which endpoints a company has, and which of them want an event.
 //!
 //! Whoever routes asks [`Endpoints`] and need not know where the answer comes from. Today that is a file (`file`), read
 //! at start and whenever it changes; a database with a cache gives the same two answers.

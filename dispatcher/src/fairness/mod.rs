@@ -1,4 +1,4 @@
-//! Fairness between endpoints: each has a queue of its own, with a few requests in flight and a few jobs that wait.
+//! Step 4: fairness between endpoints. Each has a queue of its own, with a few requests in flight and a few jobs that wait.
 //!
 //! An endpoint that answers is served at its slots ÷ its latency as long as anything for it is on the broker, and an
 //! endpoint that hangs is nobody else's problem. In the order in which a job meets them:
@@ -17,20 +17,20 @@
 //! Nothing is skipped: what is parked comes back, without an attempt spent. Pure but for the lock; what is decided here is
 //! carried out by whoever asks.
 
-mod books;
-mod endpoint_queue;
+mod terms; // what is asked, and what is answered
+mod feedback; // what an attempt showed
+mod state; // all endpoints together
+mod endpoint_queue; // one of them
+mod limit; // its slots
+mod pace; // its holds, pace and rate
+mod returns; // when what was parked comes back
+mod turns; // whose turn it is for a connection
+mod window; // how much of a working queue may wait
+mod books; // what all endpoints hold
+mod memory; // what is kept of idle ones
+mod start_limiter; // how many attempts begin at once
 #[cfg(test)]
-mod faults;
-mod feedback;
-mod limit;
-mod memory;
-mod pace;
-mod returns;
-mod start_limiter;
-mod state;
-mod terms;
-mod turns;
-mod window;
+mod faults; // mistakes that tests put back
 
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};

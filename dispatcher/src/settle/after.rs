@@ -1,4 +1,4 @@
-//! What takes a delivery's place after an attempt: nothing, a retry, or a dead letter. Pure.
+//! What takes a delivery's place once it is decided what comes after: nothing, a retry, or a dead letter. Pure.
 
 use hookline_common::delivery::{DeadLetterCause, DeadLetterReason, Delivery};
 use hookline_common::message::{self, Message};

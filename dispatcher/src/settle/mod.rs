@@ -1,4 +1,4 @@
-//! Step 6: settle. Confirm what replaces a message, record what was done, then let it be acknowledged.
+//! Step 8: settle. Confirm what replaces a message, record what was done, then let the ledger acknowledge it.
 //!
 //! A crash at any point leaves the message on its queue or its replacement on the next one, or both: a duplicate,
 //! never a loss.
