@@ -1,4 +1,5 @@
-//! Which messages are suspected of crashing their consumers, and how the end of one is noticed. `quarantine.rs` handles them.
+//! Which messages are suspected of crashing their consumers, and what follows one through the pipeline. `quarantine.rs` handles
+//! them.
 
 use hookline_common::message::{self, Message};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
