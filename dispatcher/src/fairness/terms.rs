@@ -58,11 +58,12 @@ pub struct JobInfo {
 pub enum Admission<J> {
     /// Begin it.
     Start(J),
-    /// It was taken, and is handed out later by [`Fairness::release`] or [`Fairness::tick`].
+    /// It was taken, and is handed out later by [`release`](super::Fairness::release) or [`tick`](super::Fairness::tick).
     Wait,
     /// Park it on the broker for so long.
     Park(J, Delay),
-    /// Take no more from this working queue: ask again with the same job after [`Fairness::changed`], or after 20 ms.
+    /// Take no more from this working queue: ask again with the same job after
+    /// [`changed`](super::Fairness::changed), or after 20 ms.
     Hold(J),
 }
 
