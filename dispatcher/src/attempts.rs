@@ -185,7 +185,7 @@ impl Attempts {
         let Job {
             queue,
             in_hand,
-            delivery,
+            mut delivery,
             endpoint,
             permit,
             watch,
@@ -197,6 +197,8 @@ impl Attempts {
         drop(permit);
         match report {
             Ok(report) => {
+                // The process came through the attempt, so the message is not what ended those before.
+                delivery.pass_through.crashes = 0;
                 let feedback = self.within_schedule(report.verdict.feedback);
                 self.pass_on(&endpoint, queue, feedback, report.duration);
                 self.conclude(in_hand, &delivery, Some(&endpoint), report).await;

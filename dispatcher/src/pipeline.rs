@@ -8,6 +8,7 @@ use hookline_common::broker::Publisher;
 use hookline_common::delivery::Unrouted;
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
+use hookline_common::schedule::Delay;
 use hookline_common::topology::Queue;
 use hookline_consume::{Handler, InHand, Taken};
 use jiff::Timestamp;
@@ -113,6 +114,19 @@ impl Pipeline {
             watch: Some(watch),
         };
         self.proceed(passage, message, crashes).await;
+    }
+
+    /// Sets a message of the quarantine aside, with what was counted against it.
+    pub(crate) async fn set_aside(&self, in_hand: InHand, message: Message, crashes: u32, delay: Delay) {
+        let mut work = match route::read(Working::Quarantine, &message) {
+            Ok(work) => work,
+            Err(rejection) => return self.reject(in_hand, &message, &rejection).await,
+        };
+        self.meters.parked();
+        work.pass_through_mut().crashes = crashes;
+        let replacement = route::parked(work, delay);
+        let subject = Subject::message(&message);
+        self.settler.replace(in_hand, replacement, subject).await;
     }
 
     /// Sends a message that nobody can understand, or that crashes its consumers, to where people look at it.

@@ -5,29 +5,23 @@
 //! working queues such a count proves nothing. Here one message is asked for at a time, so that a return means that
 //! the process ended while it was in hand.
 //!
-//! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment, and
-//! never came back to this queue, is no longer waited for, up to a few of them. If the process ends then, they are
-//! counted with the one that ended it; so what did come back is handled alone to its end, and its count means something
-//! again.
+//! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment
+//! is no longer waited for, up to a few of them. If the process ends then, they are counted with the one that ended it;
+//! so the last try before a message is called the cause is made with nothing else in hand (`suspects.rs`), and an
+//! attempt that comes to its end clears the message again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::Publisher;
-use hookline_common::message::{self, Rejection};
-use hookline_consume::{Handler, Taken};
+use hookline_common::message::{self, Message, Rejection};
+use hookline_consume::{Handler, InHand, Taken};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::pipeline::Pipeline;
-use crate::suspects::Watch;
+use crate::suspects::{self, Treatment, Watch};
 
-/// Ends of a process with this message alone in its hand that are enough to call it the cause. With the three before it that
-/// makes nine crashes.
-const MAX_CRASHES: u32 = 6;
-/// How long the process must have been consuming before it takes a suspect. A process that is killed as it starts, again
-/// and again, would otherwise have its harmless suspects counted as the cause.
-pub const SETTLING_TIME: Duration = Duration::from_secs(2);
 /// How long a suspect is waited for: what crashes a process does so at once.
 const ALONE_FOR: Duration = Duration::from_secs(1);
 /// Suspects in hand at most, with receivers that take their time.
@@ -37,18 +31,39 @@ const MAX_IN_HAND: u32 = 8;
 pub struct Quarantine {
     pipeline: Arc<Pipeline>,
     publisher: Publisher,
+    longest_attempt: Duration,
+    consuming_since: Instant,
     places: Arc<Semaphore>,
 }
 
 impl Quarantine {
-    /// A quarantine whose messages take the usual way, one at a time.
+    /// A quarantine whose messages take the usual way, in a process that begins to consume now and whose attempts take at
+    /// most `longest_attempt`.
     #[must_use]
-    pub fn new(pipeline: Arc<Pipeline>, publisher: Publisher) -> Self {
+    pub fn new(pipeline: Arc<Pipeline>, publisher: Publisher, longest_attempt: Duration) -> Self {
         let places = Arc::new(Semaphore::new(MAX_IN_HAND as usize));
         Self {
             pipeline,
             publisher,
+            longest_attempt,
+            consuming_since: Instant::now(),
             places,
+        }
+    }
+
+    /// Hands a message on, and waits for its end: for a moment, or as long as it takes where it must be alone.
+    async fn handle(&self, in_hand: InHand, message: Message, crashes: u32, is_alone: bool) {
+        let places = Arc::clone(&self.places);
+        let place = places.acquire_many_owned(if is_alone { MAX_IN_HAND } else { 1 });
+        // The semaphore is never closed.
+        let Ok(place) = place.await else { return };
+        let (ends, ended) = oneshot::channel();
+        let watch = Watch::new(ends, place);
+        self.pipeline.take_suspect(in_hand, message, crashes, watch).await;
+        tokio::select! {
+            // An error is the end that is waited for: nothing is ever sent.
+            _ = ended => {}
+            () = sleep(ALONE_FOR), if !is_alone => {}
         }
     }
 }
@@ -61,22 +76,15 @@ impl Handler for Quarantine {
             message,
         } = taken;
         let crashes = message::crashes(&message).saturating_add(returned);
-        if crashes >= MAX_CRASHES {
-            let rejection = Rejection::CrashesConsumer(crashes);
-            return self.pipeline.reject(in_hand, &message, &rejection).await;
-        }
-        let came_back = returned > 0;
-        let places = Arc::clone(&self.places);
-        let place = places.acquire_many_owned(if came_back { MAX_IN_HAND } else { 1 });
-        // The semaphore is never closed.
-        let Ok(place) = place.await else { return };
-        let (ends, ended) = oneshot::channel();
-        let watch = Watch::new(ends, place);
-        self.pipeline.take_suspect(in_hand, message, crashes, watch).await;
-        tokio::select! {
-            // An error is the end that is waited for: nothing is ever sent.
-            _ = ended => {}
-            () = sleep(ALONE_FOR), if !came_back => {}
+        let lived = self.consuming_since.elapsed();
+        match suspects::treatment(crashes, lived, self.longest_attempt) {
+            Treatment::Reject => {
+                let rejection = Rejection::CrashesConsumer(crashes);
+                self.pipeline.reject(in_hand, &message, &rejection).await;
+            }
+            Treatment::Later(delay) => self.pipeline.set_aside(in_hand, message, crashes, delay).await,
+            Treatment::Handle => self.handle(in_hand, message, crashes, false).await,
+            Treatment::HandleAlone => self.handle(in_hand, message, crashes, true).await,
         }
     }
 

@@ -1,7 +1,11 @@
-//! Which messages are suspected of crashing their consumers, and what follows one through the pipeline. `quarantine.rs` handles
-//! them.
+//! Which messages are suspected of crashing their consumers, when one is handled, and what follows one through the pipeline.
+//! `quarantine.rs` handles them.
+
+use std::time::Duration;
 
 use hookline_common::message::{self, Message};
+use hookline_common::schedule::Delay;
+use hookline_common::topology::PARK_DELAYS;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::queues::Working;
@@ -9,10 +13,62 @@ use crate::queues::Working;
 /// Returns to a working queue from which on a message is suspected. Restarts and lost connections give each a return or
 /// two; suspecting those would only make work.
 const SUSPECT_RETURNS: u32 = 3;
-/// Whether a message of a working queue must be handled alone, because it came back too often, or was here before.
+/// Ends of a process with this message in its hand, the last of them with this message alone, that are enough to call it the
+/// cause. With the three before it that makes eight crashes.
+const MAX_CRASHES: u32 = 5;
+/// How long the process must have been consuming before it takes a suspect. A process that is killed as it starts, again
+/// and again, would otherwise have its harmless suspects counted as the cause.
+pub const SETTLING_TIME: Duration = Duration::from_secs(2);
+
+/// What to do with a suspect.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// It is the cause.
+    Reject,
+    /// This process has not lived long enough to take it: set it aside for so long.
+    Later(Delay),
+    /// Handle it; others may follow after a moment.
+    Handle,
+    /// Handle it with nothing else of the quarantine in hand, to its end.
+    HandleAlone,
+}
+
+/// Whether a message of a working queue must be handled in the quarantine, because it came back too often, or was counted
+/// there before.
 #[must_use]
 pub fn is_suspect(queue: Working, returned: u32, message: &Message) -> bool {
     returned >= SUSPECT_RETURNS || queue == Working::Due && message::crashes(message) > 0
+}
+
+/// Decides what to do with a suspect that the process ended with `crashes` times, in a process that has consumed for `lived`
+/// and whose attempts take at most `longest_attempt`.
+///
+/// The last end that it takes to reject a message must be one of which nothing but the message can be the cause. A process
+/// that is killed every few seconds, whatever it does, would end with the same message in hand each time if its receiver
+/// hangs. So the last try is for a process that has lived longer than any attempt takes: one that is killed sooner never
+/// makes it, and one that lives as long would have come to the end of the tries before.
+#[must_use]
+pub fn treatment(crashes: u32, lived: Duration, longest_attempt: Duration) -> Treatment {
+    if crashes >= MAX_CRASHES {
+        return Treatment::Reject;
+    }
+    let is_last_try = crashes + 1 == MAX_CRASHES;
+    let lives = if is_last_try {
+        SETTLING_TIME + longest_attempt
+    } else {
+        SETTLING_TIME
+    };
+    let missing = lives.saturating_sub(lived);
+    if !missing.is_zero() {
+        let fits = |delay: &Delay| delay.as_duration() >= missing;
+        let [.., longest] = PARK_DELAYS;
+        return Treatment::Later(PARK_DELAYS.into_iter().find(fits).unwrap_or(longest));
+    }
+    if is_last_try {
+        Treatment::HandleAlone
+    } else {
+        Treatment::Handle
+    }
 }
 
 /// Ends when the message that it was given along with is at its end.
@@ -29,5 +85,66 @@ impl Watch {
             _ends: ends,
             _place: place,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ATTEMPT: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_suspect_is_handled_until_it_is_the_cause_and_the_last_time_alone() {
+        let old = SETTLING_TIME + ATTEMPT;
+        let treatments: Vec<_> = (0..=MAX_CRASHES)
+            .map(|crashes| treatment(crashes, old, ATTEMPT))
+            .collect();
+        let [tries @ .., last, end] = treatments.as_slice() else {
+            panic!("{treatments:?}");
+        };
+        assert!(tries.iter().all(|tried| *tried == Treatment::Handle));
+        assert_eq!((last, end), (&Treatment::HandleAlone, &Treatment::Reject));
+    }
+
+    /// Whatever the pace of the kills, and though each comes with the suspect in hand.
+    #[test]
+    fn kills_at_any_even_pace_never_make_a_cause_of_what_only_takes_long() {
+        for pace in 1..200 {
+            let pace = Duration::from_secs(pace);
+            let mut crashes = 0;
+            for _ in 0..100 {
+                // The process takes it as soon as it may.
+                let takes_at = (0..)
+                    .map(Duration::from_secs)
+                    .find(|lived| !matches!(treatment(crashes, *lived, ATTEMPT), Treatment::Later(_)))
+                    .unwrap();
+                assert_ne!(
+                    treatment(crashes, takes_at, ATTEMPT),
+                    Treatment::Reject,
+                    "{pace:?}"
+                );
+                let is_in_hand = takes_at < pace && pace < takes_at + ATTEMPT;
+                // An attempt that ends clears it.
+                crashes = match (is_in_hand, takes_at < pace) {
+                    (true, _) => crashes + 1,
+                    (false, true) => 0,
+                    (false, false) => crashes,
+                };
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_handled_yet_is_set_aside_until_it_can() {
+        let lived = Duration::from_secs(5);
+        assert_eq!(
+            treatment(MAX_CRASHES - 1, lived, ATTEMPT),
+            Treatment::Later(Delay::from_seconds(30))
+        );
+        assert_eq!(
+            treatment(MAX_CRASHES - 1, lived, 10 * ATTEMPT),
+            Treatment::Later(Delay::from_seconds(60))
+        );
     }
 }

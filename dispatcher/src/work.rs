@@ -18,10 +18,11 @@ use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
 use crate::meters::Meters;
 use crate::pipeline::{Pipeline, Reception};
-use crate::quarantine::{Quarantine, SETTLING_TIME};
+use crate::quarantine::Quarantine;
 use crate::queues::Working;
 use crate::settings::Settings;
 use crate::settle::{Recorder, Settler};
+use crate::suspects::SETTLING_TIME;
 
 /// The queues that the broker pushes from.
 const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
@@ -177,7 +178,11 @@ impl Work {
             if queue == Working::Due {
                 // What was due is what is most often suspected; the two share a fate, and a connection.
                 let intake = self.intake(Working::Quarantine, &consumer);
-                let quarantine = Quarantine::new(Arc::clone(&self.pipeline), self.publisher.clone());
+                let quarantine = Quarantine::new(
+                    Arc::clone(&self.pipeline),
+                    self.publisher.clone(),
+                    self.settings.request_timeout,
+                );
                 let shutdown = shutdown.clone();
                 intakes.spawn(async move {
                     tokio::select! {

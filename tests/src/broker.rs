@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
     QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::timeout;
+
+use crate::eventually::eventually;
 
 /// A connection of the test's own.
 pub struct Broker {
@@ -146,6 +148,35 @@ impl Broker {
         }
         drop(channel.close(200, "done".into()).await);
         messages
+    }
+
+    /// Takes `count` messages of `queue` and gives all back, as a consumer does that dies with them in hand: the broker counts
+    /// a return for each.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub async fn give_back(&self, queue: &str, count: usize) {
+        let ready = async || {
+            self.ready(queue)
+                .await
+                .is_some_and(|ready| ready as usize >= count)
+        };
+        eventually(Duration::from_secs(10), "they lie in the queue", async || {
+            ready().await.then_some(())
+        })
+        .await;
+        let channel = self.channel().await;
+        let prefetch = u16::try_from(count).expect("no more than a window");
+        let set = channel.basic_qos(prefetch, BasicQosOptions::default());
+        set.await.expect("a prefetch");
+        let options = BasicConsumeOptions::default();
+        let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+        let mut consumer = consumer.await.expect("a consumer");
+        for _ in 0..count {
+            let next = timeout(Duration::from_secs(5), consumer.next()).await;
+            next.ok().flatten().expect("a message").expect("a message");
+        }
+        drop(channel.close(200, "done".into()).await);
     }
 
     /// Deletes queues, whatever they hold, and exchanges.

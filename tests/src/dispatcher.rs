@@ -29,6 +29,7 @@ pub struct Setup<'a> {
     open_files: Option<(u32, u32)>,
     port: u16,
     is_unread: bool,
+    program: &'static str,
 }
 
 impl<'a> Setup<'a> {
@@ -55,7 +56,15 @@ impl<'a> Setup<'a> {
             open_files: None,
             port,
             is_unread: false,
+            program: "hookline-dispatcher",
         }
+    }
+
+    /// Another program than the product's, built beside the tests.
+    #[must_use]
+    pub fn program(mut self, name: &'static str) -> Self {
+        self.program = name;
+        self
     }
 
     /// With a stderr that nobody reads until [`Dispatcher::read_stderr`].
@@ -102,7 +111,7 @@ impl<'a> Setup<'a> {
     /// When it cannot be started.
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
-        let program = program("hookline-dispatcher");
+        let program = program(self.program);
         let mut command = match self.open_files {
             None => Command::new(program),
             Some((soft, hard)) => {
@@ -282,6 +291,56 @@ impl Dispatcher {
 
     async fn ended(&self) -> Option<ExitStatus> {
         self.child.lock().await.try_wait().expect("a child of ours")
+    }
+
+    /// Whether it has ended by itself, however that came.
+    ///
+    /// # Panics
+    /// When it is no child of ours.
+    pub async fn has_ended(&self) -> bool {
+        let has_ended = self.ended().await.is_some();
+        if has_ended {
+            *self.is_over.lock().unwrap() = true;
+        }
+        has_ended
+    }
+
+    /// The sum of a metric's samples, over all its labels, or none where there is no sample.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let page = self.get("/metrics").await.ok()?.body;
+        let samples = page.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let is_it = rest.starts_with('{') || rest.starts_with(' ');
+            is_it
+                .then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())
+                .flatten()
+        });
+        samples.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+    }
+
+    /// What the process has resident, in KiB: now, and at the worst since [`Dispatcher::forget_peak`].
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn resident_kb(&self) -> (u64, u64) {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = std::fs::read_to_string(path).expect("a running process");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let text = line.expect(name).trim().trim_end_matches(" kB");
+            text.parse().expect("a number")
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    /// Has the kernel forget what was resident at the worst.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn forget_peak(&self) {
+        // 5 is the peak (proc_pid_clear_refs(5)).
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid), "5").expect("a process of ours");
     }
 
     /// Waits for its end, however it comes.

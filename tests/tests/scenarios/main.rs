@@ -51,6 +51,7 @@ mod slow_broker; // a broker that takes its time, or refuses
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
+mod suspects; // a program that dies again and again
 
 use std::time::Duration;
 
