@@ -1,5 +1,6 @@
 //! What is counted. Labels hold no tenant, endpoint or event: their number stays bounded.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -24,17 +25,22 @@ const DURATION_BUCKETS: [f64; 12] = [
 pub struct Meters(Arc<Instruments>);
 
 struct Instruments {
-    received: Counter<u64>,
+    often: Arc<Often>,
     unmatched: Counter<u64>,
-    attempts: Counter<u64>,
     durations: Histogram<f64>,
     rejected: Counter<u64>,
     quarantined: Counter<u64>,
     parked: Counter<u64>,
     failed: Counter<u64>,
     records_lost: Counter<u64>,
-    queues: [[KeyValue; 1]; 4],
-    outcomes: [[KeyValue; 1]; 9],
+}
+
+/// What is counted for every message: by plain numbers that are read when somebody asks, since a counter of the library looks its
+/// labels up each time.
+#[derive(Default)]
+struct Often {
+    received: [AtomicU64; Working::ALL.len()],
+    attempts: [AtomicU64; Outcome::ALL.len()],
 }
 
 impl Meters {
@@ -45,14 +51,12 @@ impl Meters {
         observe_ledgers(&meter, ledgers);
         observe_broker(&meter, stats);
         observe_shortages(&meter, client.clone());
+        let often = Arc::<Often>::default();
+        observe_often(&meter, &often);
         let counter = |name, help| meter.u64_counter(name).with_description(help).build();
         Self(Arc::new(Instruments {
-            received: counter(
-                "hookline_messages_received",
-                "Messages taken from the working queues",
-            ),
+            often,
             unmatched: counter("hookline_events_unmatched", "Events that no endpoint wants"),
-            attempts: counter("hookline_attempts", "Attempts by how they ended"),
             durations: meter
                 .f64_histogram("hookline_attempt_duration")
                 .with_unit("s")
@@ -76,14 +80,12 @@ impl Meters {
                 "hookline_records_lost",
                 "Records that the broker takes in no size, left out of the log",
             ),
-            queues: Working::ALL.map(|queue| [KeyValue::new("queue", queue.label())]),
-            outcomes: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]),
         }))
     }
 
     /// A message was taken in.
     pub fn received(&self, queue: Working) {
-        self.0.received.add(1, &self.0.queues[queue.index()]);
+        self.0.often.received[queue.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Nobody wants an event.
@@ -93,7 +95,7 @@ impl Meters {
 
     /// An attempt ended.
     pub fn attempted(&self, outcome: Outcome, duration: Duration) {
-        self.0.attempts.add(1, &self.0.outcomes[outcome as usize]);
+        self.0.often.attempts[outcome as usize].fetch_add(1, Ordering::Relaxed);
         self.0.durations.record(duration.as_secs_f64(), &[]);
     }
 
@@ -125,6 +127,31 @@ impl Meters {
             .records_lost
             .add(u64::try_from(records).unwrap_or(u64::MAX), &[]);
     }
+}
+
+fn observe_often(meter: &Meter, often: &Arc<Often>) {
+    let counts = Arc::clone(often);
+    meter
+        .u64_observable_counter("hookline_messages_received")
+        .with_description("Messages taken from the working queues")
+        .with_callback(move |observer| {
+            for queue in Working::ALL {
+                let count = counts.received[queue.index()].load(Ordering::Relaxed);
+                observer.observe(count, &[KeyValue::new("queue", queue.label())]);
+            }
+        })
+        .build();
+    let counts = Arc::clone(often);
+    meter
+        .u64_observable_counter("hookline_attempts")
+        .with_description("Attempts by how they ended")
+        .with_callback(move |observer| {
+            for outcome in Outcome::ALL {
+                let count = counts.attempts[outcome as usize].load(Ordering::Relaxed);
+                observer.observe(count, &[KeyValue::new("outcome", outcome.as_str())]);
+            }
+        })
+        .build();
 }
 
 fn observe_ledgers(meter: &Meter, ledgers: &[Arc<AckLedger>]) {

@@ -9,8 +9,10 @@ use hookline_common::envelope;
 use hookline_common::guard::{Policy, Refusal};
 use hookline_common::record::HeaderList;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
+
+use crate::client;
 
 /// The event's id, the same on every attempt.
 const ID: &str = "webhook-id";
@@ -23,6 +25,8 @@ const ATTEMPT: &str = "webhook-attempt";
 const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static(ATTEMPT);
 /// Standard Webhooks' signatures.
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+/// What is different on each attempt.
+const OF_EACH_ATTEMPT: [HeaderName; 4] = [WEBHOOK_ID, WEBHOOK_TIMESTAMP, WEBHOOK_SIGNATURE, WEBHOOK_ATTEMPT];
 /// Meeva's own signature.
 const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
 
@@ -50,11 +54,11 @@ impl Destination {
                 .parse()
                 .map_err(|_| Refusal::UrlMalformed("it is no HTTP request target"))
         });
-        let uri = match uri {
+        let uri: Uri = match uri {
             Ok(uri) => uri,
             Err(refusal) => return Self::Refused(refusal),
         };
-        let mut headers = HeaderMap::with_capacity(endpoint.headers.len() + 2);
+        let mut headers = HeaderMap::with_capacity(endpoint.headers.len() + 8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(
             USER_AGENT,
@@ -70,6 +74,15 @@ impl Destination {
                 value.set_sensitive(true);
                 headers.append(name, value);
             }
+        }
+        let is_https = uri.scheme_str() == Some("https");
+        let host = uri
+            .authority()
+            .and_then(|authority| client::host_header(authority, is_https));
+        headers.extend(host.map(|host| (HOST, host)));
+        // What each attempt has of its own is put in their place, so that a copy of these headers need not grow.
+        for name in OF_EACH_ATTEMPT {
+            headers.insert(name, HeaderValue::from_static(""));
         }
         Self::Allowed { uri, headers }
     }
@@ -90,8 +103,9 @@ pub fn build(
     headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
     headers.insert(WEBHOOK_ATTEMPT, HeaderValue::from(delivery.attempt.get()));
     insert_text(&mut headers, WEBHOOK_ID, event.id.as_str());
-    if let Some(signatures) = endpoint.keys.standard(&event.id, timestamp, &body) {
-        insert_text(&mut headers, WEBHOOK_SIGNATURE, &signatures);
+    match endpoint.keys.standard(&event.id, timestamp, &body) {
+        Some(signatures) => insert_text(&mut headers, WEBHOOK_SIGNATURE, &signatures),
+        None => drop(headers.remove(WEBHOOK_SIGNATURE)),
     }
     if endpoint.format == Format::Meeva {
         insert_text(&mut headers, MEEVA_SIGNATURE, &endpoint.keys.meeva(&body));
@@ -139,7 +153,8 @@ pub fn recorded_headers<'a>(
         (ATTEMPT, delivery.attempt.to_string().into()),
     ];
     let mut kept = Vec::with_capacity(headers.keys_len() + of_this_attempt.len());
-    for name in headers.keys() {
+    let is_constant = |name: &&HeaderName| **name != HOST && !OF_EACH_ATTEMPT.contains(name);
+    for name in headers.keys().filter(is_constant) {
         let value = headers.get(name).filter(|value| !value.is_sensitive());
         let value = value.map_or("***", |value| value.to_str().unwrap_or_default());
         kept.push((name.as_str(), value.into()));
@@ -193,7 +208,7 @@ mod tests {
         let mut sent: Vec<(&str, Cow<'_, str>)> = request
             .headers()
             .iter()
-            .filter(|(name, _)| **name != WEBHOOK_SIGNATURE && **name != MEEVA_SIGNATURE)
+            .filter(|(name, _)| ![HOST, WEBHOOK_SIGNATURE, MEEVA_SIGNATURE].contains(name))
             .map(|(name, value)| match value.is_sensitive() {
                 true => (name.as_str(), "***".into()),
                 false => (name.as_str(), value.to_str().unwrap().into()),

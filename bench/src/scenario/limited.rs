@@ -19,8 +19,6 @@ use crate::subject::{Running, Setup, Subject, Tenants};
 const RATE: u32 = 50;
 /// Three retries, soon.
 const SCHEDULE: &str = "1s,2s,3s";
-/// Whether the endpoints file takes a `rate`; a dispatcher that does not know the key refuses the whole file.
-const FILE_TAKES_RATE: bool = false;
 /// A stretch over which the rate must be exact.
 const STRETCH_S: u64 = 10;
 
@@ -31,10 +29,7 @@ pub(super) async fn run(stage: &mut Stage<'_>, report: &mut Report) -> Result<()
     ] {
         refusing(stage, report, how, behaviour).await?;
     }
-    if FILE_TAKES_RATE {
-        by_the_file(stage, report).await?;
-    }
-    Ok(())
+    by_the_file(stage, report).await
 }
 
 /// The receiver refuses what is beyond its rate.

@@ -9,8 +9,6 @@ use tokio::task::AbortHandle;
 use super::hosts::HostId;
 use super::socket::Socket;
 
-/// Headers of a response at most.
-const MAX_HEADERS: usize = 100;
 /// What is read ahead of a response at most, and so the size of its head: fifty times a server's usual headers, and
 /// little enough that all receivers together, each with a head that never ends, leave our memory alone.
 const READ_AHEAD: usize = 64 * 1024;
@@ -33,7 +31,7 @@ impl Connection {
         open: impl Send + 'static,
     ) -> Result<Self, hyper::Error> {
         let (sender, connection) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
+            // A response has 100 headers at most, which is the library's own bound; setting it costs a fill of as many each time.
             .max_buf_size(READ_AHEAD)
             .handshake::<_, Full<Bytes>>(TokioIo::new(socket))
             .await?;

@@ -39,6 +39,7 @@ pub use self::resolve::Resolver;
 pub use self::shortage::Shortage;
 use self::shortage::Shortages;
 use self::target::Target;
+pub(crate) use self::target::host_header;
 
 /// How long a response's body may take once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(5);

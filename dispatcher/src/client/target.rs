@@ -31,7 +31,7 @@ impl Target {
         let target = Self { is_https, authority };
         *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
         if !request.headers().contains_key(HOST) {
-            let host = target.host_header().ok_or_else(no_target)?;
+            let host = host_header(&target.authority, is_https).ok_or_else(no_target)?;
             request.headers_mut().insert(HOST, host);
         }
         Ok(target)
@@ -48,18 +48,22 @@ impl Target {
     }
 
     fn default_port(&self) -> u16 {
-        if self.is_https { 443 } else { 80 }
+        default_port(self.is_https)
     }
+}
 
-    /// The host as it stands in the URL, and the port where it is not the usual one.
-    fn host_header(&self) -> Option<HeaderValue> {
-        let host = self.authority.host();
-        match self.authority.port() {
-            Some(port) if port.as_u16() != self.default_port() => {
-                HeaderValue::try_from(format!("{host}:{port}")).ok()
-            }
-            _ => HeaderValue::from_str(host).ok(),
+fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
+}
+
+/// The host as it stands in the URL, and the port where it is not the usual one.
+pub(crate) fn host_header(authority: &Authority, is_https: bool) -> Option<HeaderValue> {
+    let host = authority.host();
+    match authority.port() {
+        Some(port) if port.as_u16() != default_port(is_https) => {
+            HeaderValue::try_from(format!("{host}:{port}")).ok()
         }
+        _ => HeaderValue::from_str(host).ok(),
     }
 }
 

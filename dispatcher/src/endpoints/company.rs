@@ -1,5 +1,6 @@
 //! One company's endpoints, with what is the same for each of their requests. Pure.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use hookline_common::endpoint::Endpoint;
@@ -8,8 +9,38 @@ use hookline_common::ids::{CompanyId, EndpointId, EventType};
 
 use crate::request::{self, Destination};
 
-/// Tells an endpoint from all others. Clones are cheap.
-pub type EndpointKey = Arc<(CompanyId, EndpointId)>;
+/// Tells an endpoint from all others. Clones are cheap, and so is hashing one: it is looked up several times for each delivery.
+#[derive(Debug, Clone)]
+pub struct EndpointKey {
+    hash: u64,
+    ids: Arc<(CompanyId, EndpointId)>,
+}
+
+impl EndpointKey {
+    fn new(company: CompanyId, endpoint: EndpointId) -> Self {
+        let ids = (company, endpoint);
+        let mut hasher = DefaultHasher::new();
+        ids.hash(&mut hasher);
+        Self {
+            hash: hasher.finish(),
+            ids: Arc::new(ids),
+        }
+    }
+}
+
+impl Hash for EndpointKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for EndpointKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.ids, &other.ids) || self.ids == other.ids)
+    }
+}
+
+impl Eq for EndpointKey {}
 
 /// An endpoint with everything that is the same for each of its requests.
 pub struct Registered {
@@ -28,7 +59,7 @@ impl Registered {
     #[must_use]
     pub fn new(endpoint: Endpoint, policy: &Policy) -> Self {
         Self {
-            key: Arc::new((endpoint.company.clone(), endpoint.id.clone())),
+            key: EndpointKey::new(endpoint.company.clone(), endpoint.id.clone()),
             destination: Destination::new(&endpoint, policy),
             shown_url: request::shown_url(&endpoint.url),
             endpoint,

@@ -28,7 +28,7 @@ pub(crate) struct FilterArgs {
     /// Only what failed since: a duration until now (30m, 2h, 7d) or a time (2030-01-15T14:30:00Z).
     #[arg(long, value_name = "SINCE", value_parser = since)]
     since: Option<Timestamp>,
-    /// Kind queue to look after.
+    /// Which queue to look after.
     #[arg(long, value_enum, value_name = "QUEUE", default_value = "failed")]
     pub(crate) queue: Kind,
     /// One JSON object a line.
