@@ -20,6 +20,7 @@ pub mod outcome; // what an attempt can end in
 pub mod retry_after; // when a receiver asks to be tried later
 pub mod duration; // how people write times
 pub mod schedule; // what comes after an attempt
+mod json_text; // text within JSON
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set

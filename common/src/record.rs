@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CompanyId, EndpointId, EventId, EventType};
+use crate::json_text;
 use crate::message::Message;
 use crate::outcome::Outcome;
 
@@ -123,8 +124,8 @@ pub struct RecordLine<'a> {
     pub request_headers: HeaderList<'a>,
     /// As [`AttemptRecord::response_headers`].
     pub response_headers: HeaderList<'a>,
-    /// As [`AttemptRecord::data`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// As [`AttemptRecord::data`]. Written by [`RecordLine::to_bytes`], as the last member.
+    #[serde(skip)]
     pub data: Option<&'a str>,
 }
 
@@ -151,6 +152,13 @@ impl RecordLine<'_> {
         const USUAL: usize = 1024;
         let mut line = Vec::with_capacity(USUAL + self.data.map_or(0, |data| data.len() * 9 / 8));
         serde_json::to_writer(&mut line, self)?;
+        if let Some(data) = self.data {
+            // In place of the closing brace.
+            line.pop();
+            line.extend_from_slice(b",\"data\":\"");
+            json_text::escape_into(&mut line, data);
+            line.extend_from_slice(b"\"}");
+        }
         Ok(line)
     }
 }
