@@ -43,6 +43,7 @@ mod help; // what teaches the commands
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
+mod handover; // how another goes on
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
