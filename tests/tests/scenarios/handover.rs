@@ -51,7 +51,10 @@ async fn what_has_not_begun_is_not_withheld_by_a_request_that_hangs() {
             "all came while one was still open"
         );
         let more = first.metric(ATTEMPTS).await.unwrap_or(0.0) - begun;
-        assert!(more <= 1.0, "{more} attempts ended in the drain, where one was open");
+        assert!(
+            more <= 1.0,
+            "{more} attempts ended in the drain, where one was open"
+        );
         let others = second.metric(ATTEMPTS).await.unwrap_or(0.0);
         println!("{begun} by the first, {others} by the second of {EVENTS}");
         gate.open();
