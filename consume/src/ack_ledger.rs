@@ -25,6 +25,8 @@ pub struct AckLedger {
     state: Mutex<State>,
     /// Something is owed to the broker.
     wake: Notify,
+    /// The broker was told something.
+    told: Notify,
     is_closing: AtomicBool,
 }
 
@@ -32,6 +34,8 @@ pub struct AckLedger {
 struct State {
     ledger: Ledger,
     acker: Option<Acker>,
+    /// Messages of this subscription of which the broker was told nothing yet.
+    untold: usize,
 }
 
 /// How much is in hand.
@@ -62,6 +66,7 @@ impl AckLedger {
             label,
             state: Mutex::default(),
             wake: Notify::new(),
+            told: Notify::new(),
             is_closing: AtomicBool::new(false),
         })
     }
@@ -77,6 +82,7 @@ impl AckLedger {
         let mut state = self.lock();
         state.ledger.subscribed(acker.generation(), window);
         state.acker = Some(acker);
+        state.untold = 0;
     }
 
     /// The subscription is lost: what it held will be redelivered.
@@ -84,6 +90,9 @@ impl AckLedger {
         let mut state = self.lock();
         state.ledger.lost(Instant::now());
         state.acker = None;
+        state.untold = 0;
+        drop(state);
+        self.told.notify_waiters();
     }
 
     /// Takes a message in. `None` when it is settled already, or will be when work that goes on is.
@@ -99,6 +108,7 @@ impl AckLedger {
             may_be_ours,
             Instant::now(),
         );
+        state.untold += 1;
         drop(state);
         match received {
             Received::Fresh(entry) => Some(InHand {
@@ -120,6 +130,25 @@ impl AckLedger {
             messages,
             bytes,
             oldest: oldest.map_or(Duration::ZERO, |since| since.elapsed()),
+        }
+    }
+
+    /// Messages that the broker takes for unacknowledged, or of which it cannot know better yet.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.lock().untold
+    }
+
+    /// Waits until [`Self::untold`] is at most `max`. Whatever the broker is asked for on the same channel from then on, it
+    /// hears of these acknowledgements first.
+    pub async fn untold_at_most(&self, max: usize) {
+        loop {
+            let mut told = std::pin::pin!(self.told.notified());
+            told.as_mut().enable();
+            if self.untold() <= max {
+                return;
+            }
+            told.await;
         }
     }
 
@@ -169,10 +198,13 @@ impl AckLedger {
     }
 
     async fn acknowledge_now(&self, now: Instant) {
-        let (acker, owed) = {
+        let (acker, owed, messages) = {
             let mut state = self.lock();
             let Some(acker) = state.acker.clone() else { return };
-            (acker, state.ledger.take_owed(now))
+            let (before, ..) = state.ledger.in_hand();
+            let owed = state.ledger.take_owed(now);
+            let (after, ..) = state.ledger.in_hand();
+            (acker, owed, before - after)
         };
         let Owed { through, each, back } = owed;
         let tell = async {
@@ -184,6 +216,14 @@ impl AckLedger {
         };
         if let Err(error) = tell.await {
             debug!(queue = self.label, %error, "an acknowledgement did not go out; the message comes again");
+            return;
+        }
+        let mut state = self.lock();
+        let is_same = |current: &Acker| current.generation() == acker.generation();
+        if messages > 0 && state.acker.as_ref().is_some_and(is_same) {
+            state.untold = state.untold.saturating_sub(messages);
+            drop(state);
+            self.told.notify_waiters();
         }
     }
 

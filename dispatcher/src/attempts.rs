@@ -23,7 +23,6 @@ use crate::queues::Working;
 use crate::route;
 use crate::settings::KeepPayloads;
 use crate::settle::{self, Settler, Subject};
-use crate::suspects::Watch;
 
 /// How long a delivery that has to wait holds up its queue before its turn is asked for again, if nothing changes meanwhile.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -38,26 +37,18 @@ pub struct Job {
     delivery: Delivery,
     endpoint: Arc<Registered>,
     permit: Option<Permit>,
-    watch: Option<Watch>,
 }
 
 impl Job {
-    /// A delivery from `queue`; `watch` ends with it.
+    /// A delivery from `queue`.
     #[must_use]
-    pub fn new(
-        queue: Working,
-        in_hand: InHand,
-        delivery: Delivery,
-        endpoint: Arc<Registered>,
-        watch: Option<Watch>,
-    ) -> Box<Self> {
+    pub fn new(queue: Working, in_hand: InHand, delivery: Delivery, endpoint: Arc<Registered>) -> Box<Self> {
         Box::new(Self {
             queue,
             in_hand,
             delivery,
             endpoint,
             permit: None,
-            watch,
         })
     }
 
@@ -162,10 +153,7 @@ impl Attempts {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let Job {
-                in_hand,
-                delivery,
-                watch,
-                ..
+                in_hand, delivery, ..
             } = *job;
             let id = delivery.event.id.clone();
             let (endpoint, attempt) = (delivery.endpoint.clone(), delivery.attempt);
@@ -176,7 +164,6 @@ impl Attempts {
             };
             let replacement = route::parked(Work::Deliver(delivery), delay);
             this.settler.replace(in_hand, replacement, subject).await;
-            drop(watch);
         });
     }
 
@@ -188,7 +175,6 @@ impl Attempts {
             mut delivery,
             endpoint,
             permit,
-            watch,
         } = *job;
         let Some(in_hand) = in_hand.begin() else {
             return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
@@ -211,7 +197,6 @@ impl Attempts {
                 self.settler.settle(in_hand, Some(parked), None, subject).await;
             }
         }
-        drop(watch);
     }
 
     fn pass_on(self: &Arc<Self>, endpoint: &Registered, queue: Working, feedback: Feedback, took: Duration) {

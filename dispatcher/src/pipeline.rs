@@ -24,7 +24,7 @@ use crate::meters::Meters;
 use crate::queues::Working;
 use crate::route::{self, Step};
 use crate::settle::{Settler, Subject};
-use crate::suspects::{self, Watch};
+use crate::suspects;
 
 /// Events that fan out at once. Each has up to 64 messages on their way, so this many keep the broker busy, and more would
 /// only need more memory.
@@ -47,12 +47,11 @@ pub struct Pipeline {
     fan_outs: Arc<Semaphore>,
 }
 
-/// A message on its way, and what must be told when it is at its end.
+/// A message on its way.
 struct Passage {
     queue: Working,
     in_hand: InHand,
     permit: Option<Permit>,
-    watch: Option<Watch>,
 }
 
 impl Pipeline {
@@ -93,25 +92,17 @@ impl Pipeline {
             queue,
             in_hand,
             permit: Some(permit),
-            watch: None,
         };
         self.proceed(passage, message, 0).await;
     }
 
-    /// Takes a message of the quarantine in, alone; `watch` ends with it.
-    pub(crate) async fn take_suspect(
-        self: &Arc<Self>,
-        in_hand: InHand,
-        message: Message,
-        crashes: u32,
-        watch: Watch,
-    ) {
+    /// Takes a message of the quarantine in.
+    pub(crate) async fn take_suspect(self: &Arc<Self>, in_hand: InHand, message: Message, crashes: u32) {
         self.meters.received(Working::Quarantine);
         let passage = Passage {
             queue: Working::Quarantine,
             in_hand,
             permit: None,
-            watch: Some(watch),
         };
         self.proceed(passage, message, crashes).await;
     }
@@ -161,9 +152,7 @@ impl Pipeline {
             Err(rejection) => {
                 let this = Arc::clone(self);
                 self.tasks.spawn(async move {
-                    let Passage { in_hand, watch, .. } = passage;
-                    this.reject(in_hand, &message, &rejection).await;
-                    drop(watch);
+                    this.reject(passage.in_hand, &message, &rejection).await;
                 });
                 return;
             }
@@ -177,9 +166,8 @@ impl Pipeline {
                     queue,
                     in_hand,
                     permit,
-                    watch,
                 } = passage;
-                let job = Job::new(queue, in_hand, delivery, endpoint, watch);
+                let job = Job::new(queue, in_hand, delivery, endpoint);
                 self.attempts.admit(job, permit).await;
             }
             Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
@@ -211,15 +199,14 @@ impl Pipeline {
         };
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            let Passage { in_hand, watch, .. } = passage;
-            this.settler.fan_out(in_hand, unrouted, endpoints).await;
-            drop((place, watch));
+            this.settler.fan_out(passage.in_hand, unrouted, endpoints).await;
+            drop(place);
         });
     }
 
     /// What needs no attempt and no wait.
     async fn carry_out(&self, step: Step, passage: Passage) {
-        let Passage { in_hand, watch, .. } = passage;
+        let Passage { in_hand, .. } = passage;
         match step {
             Step::Park(work, delay) => {
                 self.meters.parked();
@@ -246,7 +233,6 @@ impl Pipeline {
             // Taken care of where they came up.
             Step::Nobody(_) | Step::FanOut(..) | Step::Attempt(..) => {}
         }
-        drop(watch);
     }
 }
 

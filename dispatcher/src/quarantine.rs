@@ -2,8 +2,8 @@
 //! that stood beside it.
 //!
 //! A crash gives back all that was unacknowledged, and the broker counts a return for each of them: in the windows of the
-//! working queues such a count proves nothing. Here one message is asked for at a time, so that a return means that
-//! the process ended while it was in hand.
+//! working queues such a count proves nothing. Here one message is asked for when the one before it is acknowledged, so
+//! that a return means that the process ended while it was in hand.
 //!
 //! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment
 //! is no longer waited for, up to a few of them. If the process ends then, they are counted with the one that ended it;
@@ -15,56 +15,66 @@ use std::time::Duration;
 
 use hookline_common::broker::Publisher;
 use hookline_common::message::{self, Message, Rejection};
-use hookline_consume::{Handler, InHand, Taken};
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, sleep};
+use hookline_consume::{AckLedger, Handler, InHand, Taken};
+use tokio::time::{Instant, timeout};
 
 use crate::pipeline::Pipeline;
-use crate::suspects::{self, Treatment, Watch};
+use crate::suspects::{self, Treatment};
 
 /// How long a suspect is waited for: what crashes a process does so at once.
 const ALONE_FOR: Duration = Duration::from_secs(1);
 /// Suspects in hand at most, with receivers that take their time.
-const MAX_IN_HAND: u32 = 8;
+const MAX_IN_HAND: usize = 8;
+/// What settling may take beyond the longest attempt. Whatever takes longer does not hold the quarantine up for ever.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Takes in what stands in the quarantine.
 pub struct Quarantine {
     pipeline: Arc<Pipeline>,
     publisher: Publisher,
+    ledger: Arc<AckLedger>,
     longest_attempt: Duration,
     consuming_since: Instant,
-    places: Arc<Semaphore>,
 }
 
 impl Quarantine {
     /// A quarantine whose messages take the usual way, in a process that begins to consume now and whose attempts take at
     /// most `longest_attempt`.
     #[must_use]
-    pub fn new(pipeline: Arc<Pipeline>, publisher: Publisher, longest_attempt: Duration) -> Self {
-        let places = Arc::new(Semaphore::new(MAX_IN_HAND as usize));
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        publisher: Publisher,
+        ledger: Arc<AckLedger>,
+        longest_attempt: Duration,
+    ) -> Self {
         Self {
             pipeline,
             publisher,
+            ledger,
             longest_attempt,
             consuming_since: Instant::now(),
-            places,
         }
     }
 
-    /// Hands a message on, and waits for its end: for a moment, or as long as it takes where it must be alone.
-    async fn handle(&self, in_hand: InHand, message: Message, crashes: u32, is_alone: bool) {
-        let places = Arc::clone(&self.places);
-        let place = places.acquire_many_owned(if is_alone { MAX_IN_HAND } else { 1 });
-        // The semaphore is never closed.
-        let Ok(place) = place.await else { return };
-        let (ends, ended) = oneshot::channel();
-        let watch = Watch::new(ends, place);
-        self.pipeline.take_suspect(in_hand, message, crashes, watch).await;
-        tokio::select! {
-            // An error is the end that is waited for: nothing is ever sent.
-            _ = ended => {}
-            () = sleep(ALONE_FOR), if !is_alone => {}
-        }
+    /// Hands a message on, once it is the only one in hand, and waits for its end.
+    async fn handle_alone(&self, in_hand: InHand, message: Message, crashes: u32) {
+        self.has_at_most(1).await;
+        self.pipeline.take_suspect(in_hand, message, crashes).await;
+        self.has_at_most(0).await;
+    }
+
+    /// Hands a message on, and waits for its end for a moment.
+    async fn handle(&self, in_hand: InHand, message: Message, crashes: u32) {
+        self.has_at_most(MAX_IN_HAND).await;
+        let others = self.ledger.untold().saturating_sub(1);
+        self.pipeline.take_suspect(in_hand, message, crashes).await;
+        // Either way the next is asked for.
+        drop(timeout(ALONE_FOR, self.ledger.untold_at_most(others)).await);
+    }
+
+    async fn has_at_most(&self, messages: usize) {
+        let max = self.longest_attempt + SETTLES_WITHIN;
+        drop(timeout(max, self.ledger.untold_at_most(messages)).await);
     }
 }
 
@@ -80,11 +90,17 @@ impl Handler for Quarantine {
         match suspects::treatment(crashes, lived, self.longest_attempt) {
             Treatment::Reject => {
                 let rejection = Rejection::CrashesConsumer(crashes);
+                let others = self.ledger.untold().saturating_sub(1);
                 self.pipeline.reject(in_hand, &message, &rejection).await;
+                self.has_at_most(others).await;
             }
-            Treatment::Later(delay) => self.pipeline.set_aside(in_hand, message, crashes, delay).await,
-            Treatment::Handle => self.handle(in_hand, message, crashes, false).await,
-            Treatment::HandleAlone => self.handle(in_hand, message, crashes, true).await,
+            Treatment::Later(delay) => {
+                let others = self.ledger.untold().saturating_sub(1);
+                self.pipeline.set_aside(in_hand, message, crashes, delay).await;
+                self.has_at_most(others).await;
+            }
+            Treatment::Handle => self.handle(in_hand, message, crashes).await,
+            Treatment::HandleAlone => self.handle_alone(in_hand, message, crashes).await,
         }
     }
 

@@ -1,12 +1,10 @@
-//! Which messages are suspected of crashing their consumers, when one is handled, and what follows one through the pipeline.
-//! `quarantine.rs` handles them.
+//! Which messages are suspected of crashing their consumers, and when one is handled. Pure; `quarantine.rs` handles them.
 
 use std::time::Duration;
 
 use hookline_common::message::{self, Message};
 use hookline_common::schedule::Delay;
 use hookline_common::topology::PARK_DELAYS;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::queues::Working;
 
@@ -68,23 +66,6 @@ pub fn treatment(crashes: u32, lived: Duration, longest_attempt: Duration) -> Tr
         Treatment::HandleAlone
     } else {
         Treatment::Handle
-    }
-}
-
-/// Ends when the message that it was given along with is at its end.
-pub struct Watch {
-    _ends: oneshot::Sender<()>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Watch {
-    /// Drops `ends` and gives `place` back at that end.
-    #[must_use]
-    pub fn new(ends: oneshot::Sender<()>, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            _ends: ends,
-            _place: place,
-        }
     }
 }
 

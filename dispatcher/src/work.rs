@@ -181,6 +181,7 @@ impl Work {
                 let quarantine = Quarantine::new(
                     Arc::clone(&self.pipeline),
                     self.publisher.clone(),
+                    self.ledger(Working::Quarantine),
                     self.settings.request_timeout,
                 );
                 let shutdown = shutdown.clone();

@@ -27,10 +27,18 @@ impl Records {
     /// # Panics
     /// When it is not.
     pub async fn of(world: &World) -> Self {
+        Self::at(&services().amqp_url, world).await
+    }
+
+    /// The same on another broker than the shared one.
+    ///
+    /// # Panics
+    /// When the stream is not there.
+    pub async fn at(amqp_url: &str, world: &World) -> Self {
         // A stream's consumer wants a connection of its own: what goes wrong with it closes the whole connection.
         let properties =
             ConnectionProperties::default().with_connection_name("hookline-tests records".into());
-        let connection = Connection::connect(&services().amqp_url, properties)
+        let connection = Connection::connect(amqp_url, properties)
             .await
             .expect("the broker answers");
         let channel = connection.create_channel().await.expect("a channel");

@@ -26,6 +26,7 @@ mod responses; // what answers mean, and what they may cost
 mod connections_pool; // how few connections that takes
 mod own_shortage; // what it costs when we run out of them
 mod memory; // and that fifty of them at once cost no more
+mod sizes; // nor events of any size
 
 mod retries; // what happens when it does not take it
 
@@ -43,11 +44,13 @@ mod help; // what teaches the commands
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
+mod handover; // how another goes on
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
 mod links; // a link to the broker that is cut
 mod slow_broker; // a broker that takes its time, or refuses
+mod signs_of_trouble; // what metrics and log say of it
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies

@@ -1,0 +1,135 @@
+//! One program stops and another goes on: nobody waits for what the first still has to finish, and nothing comes twice.
+
+use std::time::Duration;
+
+use hookline_common::topology::Queue;
+use hookline_producer::Event;
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
+use hookline_tests::{Gate, Receiver, eventually, scenario, status};
+use tokio::time::{Instant, sleep};
+
+use crate::SOON;
+
+const IN_HAND: &str = "hookline_messages_in_hand";
+const ATTEMPTS: &str = "hookline_attempts_total";
+
+#[tokio::test]
+async fn what_has_not_begun_is_not_withheld_by_a_request_that_hangs() {
+    const EVENTS: usize = 300;
+    scenario(async |world| {
+        let gate = Gate::closed();
+        let hung = Receiver::answering(status(200).behind(&gate)).await;
+        let receiver = Receiver::answering(status(200).after(Duration::from_millis(50))).await;
+        world.endpoints([
+            endpoint("ep_hung", &hung).text("company", "hung"),
+            endpoint("ep_crm", &receiver),
+        ]);
+        let first = world
+            .dispatcher()
+            .set("HOOKLINE_ENDPOINT_CONCURRENCY", "1")
+            .start()
+            .await;
+        let stuck = Event::new("hung", "booking.created", "{}").unwrap();
+        world.producer().await.publish(&stuck).await.unwrap();
+        eventually(SOON, "it hangs", async || (hung.count() == 1).then_some(())).await;
+        let events = world.publish_many(EVENTS, "booking.created").await;
+        eventually(SOON, "it has many in hand", async || {
+            let in_hand = first.metric(IN_HAND).await;
+            in_hand.is_some_and(|in_hand| in_hand > 60.0).then_some(())
+        })
+        .await;
+        let second = world.dispatcher().start().await;
+        first.terminate().await;
+        first.says("draining", SOON).await;
+        let begun = first.metric(ATTEMPTS).await.unwrap_or(0.0);
+        receiver.expect(EVENTS, SOON).await;
+        assert!(
+            hung.requests()[0].ended.is_none(),
+            "all came while one was still open"
+        );
+        let more = first.metric(ATTEMPTS).await.unwrap_or(0.0) - begun;
+        assert!(
+            more <= 1.0,
+            "{more} attempts ended in the drain, where one was open"
+        );
+        let others = second.metric(ATTEMPTS).await.unwrap_or(0.0);
+        println!("{begun} by the first, {others} by the second of {EVENTS}");
+        gate.open();
+        assert_eq!(first.ends_within(SOON).await.code(), Some(0));
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        judge.accepted([&stuck], &["ep_hung"]);
+        judge.saw("ep_hung", &hung);
+        assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn programs_that_relieve_each_other_under_load_repeat_nothing() {
+    const SHIFTS: u64 = 20;
+    const EVENTS: usize = 120;
+    scenario(async |world| {
+        let crm = Receiver::answering(status(200)).await;
+        let books = Receiver::answering(status(200).after(Duration::from_millis(5))).await;
+        world.endpoints([endpoint("ep_crm", &crm), endpoint("ep_books", &books)]);
+        let mut events = Vec::new();
+        let mut on_duty = world.dispatcher().start().await;
+        for shift in 0..SHIFTS {
+            let next = world.dispatcher().start().await;
+            let before = crm.count();
+            let relief = async {
+                // Now at the first acknowledgements, now at the last.
+                eventually(SOON, "it is in the middle of it", async || {
+                    (crm.count() > before).then_some(())
+                })
+                .await;
+                sleep(Duration::from_millis(shift * 5)).await;
+                on_duty.stop().await;
+            };
+            let (published, ()) = tokio::join!(world.publish_many(EVENTS, "booking.created"), relief);
+            events.extend(published);
+            on_duty = next;
+        }
+        crm.expect(events.len(), SOON).await;
+        books.expect(events.len(), SOON).await;
+        world.is_empty_within(SOON).await;
+        on_duty.stop().await;
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_crm", "ep_books"]);
+        judge.saw("ep_crm", &crm);
+        judge.saw("ep_books", &books);
+        assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_broker_does_not_hold_up_the_end() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let wire = Wire::to(&services().amqp_url).await;
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect(1, SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        wire.fall_silent();
+        let asked = Instant::now();
+        dispatcher.terminate().await;
+        assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(0));
+        let took = asked.elapsed();
+        println!("ended after {took:?}");
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        world.expect_in(Queue::Events, 0, SOON).await;
+    })
+    .await;
+}

@@ -1,0 +1,111 @@
+//! Events of all sizes, one after the other and all at once: the dispatcher's memory stays within a bound, and each is
+//! delivered once.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use hookline_producer::Event;
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::{Receiver, World, scenario, status};
+
+/// An event's data may have so many bytes.
+const LARGE: usize = 100_000;
+const SMALL: usize = 100;
+/// Endpoints that share the load, so that no endpoint's limit bounds what is in hand.
+const ENDPOINTS: usize = 20;
+/// What the dispatcher may have resident at the worst, in KiB. A debug build takes a little more than a release build.
+const MAX_RESIDENT_KB: u64 = 200 * 1024;
+const DELIVERED_WITHIN: Duration = Duration::from_secs(90);
+
+/// Data of about so many bytes that does not compress to nothing.
+fn data(bytes: usize, number: usize) -> String {
+    let mut text = String::from("{\"lines\":[");
+    let mut line = number;
+    while text.len() + 32 < bytes {
+        line = line
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&format!("{line},"));
+    }
+    text.push_str("0]}");
+    text
+}
+
+async fn backlog(world: &World, sizes: &[usize]) -> Vec<Vec<Event>> {
+    let mut events = vec![Vec::new(); ENDPOINTS];
+    for (number, bytes) in sizes.iter().enumerate() {
+        let company = format!("company_{}", number % ENDPOINTS);
+        let event = Event::new(&company, "booking.created", data(*bytes, number)).unwrap();
+        events[number % ENDPOINTS].push(event);
+    }
+    let longest = events.iter().map(Vec::len).max().unwrap_or_default();
+    let in_turn = (0..longest).flat_map(|turn| events.iter().filter_map(move |all| all.get(turn)));
+    let stream = futures_util::stream::iter(in_turn.cloned().collect::<Vec<_>>());
+    let mut receipts = world.producer().await.publish_all(stream);
+    while let Some(receipt) = receipts.next().await {
+        receipt.unwrap();
+    }
+    drop(receipts);
+    events
+}
+
+async fn assert_bounded(what: &str, sizes: Vec<usize>) {
+    scenario(async |world| {
+        let mut receivers = Vec::new();
+        for _ in 0..ENDPOINTS {
+            receivers.push(Receiver::answering(status(200).after(Duration::from_millis(50))).await);
+        }
+        let endpoints: Vec<_> = receivers
+            .iter()
+            .enumerate()
+            .map(|(number, receiver)| {
+                endpoint(&format!("ep_{number}"), receiver).text("company", &format!("company_{number}"))
+            })
+            .collect();
+        world.endpoints(endpoints);
+        let events = backlog(world, &sizes).await;
+        let dispatcher = world.dispatcher().start().await;
+        let begun = tokio::time::Instant::now();
+        let mut judge = Judge::default();
+        for (number, (receiver, events)) in receivers.iter().zip(&events).enumerate() {
+            receiver.expect(events.len(), DELIVERED_WITHIN).await;
+            let id = format!("ep_{number}");
+            judge.accepted(events, &[&id]);
+            judge.saw(&id, receiver);
+        }
+        let took = begun.elapsed();
+        dispatcher.has_let_go_within(DELIVERED_WITHIN).await;
+        let (now, peak) = dispatcher.resident_kb();
+        println!(
+            "{what}: {} KiB at the worst, {now} KiB in the end, {took:?}",
+            peak
+        );
+        assert_eq!(judge.verdict(), Verdict::default());
+        assert!(peak <= MAX_RESIDENT_KB, "{peak} KiB at the worst");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn large_events_only() {
+    assert_bounded("large", vec![LARGE; 800]).await;
+}
+
+#[tokio::test]
+async fn small_and_large_ones_in_turn() {
+    assert_bounded("in turn", [SMALL, LARGE].repeat(500)).await;
+}
+
+#[tokio::test]
+async fn mostly_small_ones_and_some_that_are_large() {
+    let mut ten = vec![SMALL; 9];
+    ten.push(LARGE);
+    assert_bounded("bimodal", ten.repeat(400)).await;
+}
+
+#[tokio::test]
+async fn a_backlog_of_small_ones_and_then_one_of_large_ones() {
+    let sizes = [vec![SMALL; 4000], vec![LARGE; 800]].concat();
+    assert_bounded("sudden", sizes).await;
+}
