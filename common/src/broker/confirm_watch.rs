@@ -19,7 +19,6 @@ const SLOWEST_LINK: u64 = 256 * 1024;
 
 /// Looks after the answers on one connection, and gives it up when the broker is silent.
 pub(super) async fn watch_confirms(established: &Established<PublishChannels>, in_flight: &InFlight) {
-    in_flight.ledger().is_alive(Instant::now());
     loop {
         sleep(LOOK_EVERY).await;
         if established.is_blocked() {

@@ -6,7 +6,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::ledger::{DestinationId, Ledger, Stall};
+use super::ledger::{DestinationId, End, Ledger, Stall};
 use super::publish_fault::PublishFault;
 use super::stats::BrokerStats;
 
@@ -62,17 +62,17 @@ impl InFlight {
                 in_flight: self,
                 id,
                 bytes,
-                is_answered: false,
+                end: End::Unknown,
             };
         }
     }
 
-    /// Enters a message as sent, unless its destination is stalled.
+    /// Enters a message as sent, unless its destination makes it wait.
     fn enter(&self, destination: &str, bytes: usize) -> Option<DestinationId> {
         let now = Instant::now();
         let mut ledger = self.ledger();
         let id = ledger.id(destination, now);
-        if ledger.is_stalled(id) {
+        if ledger.must_wait(id) {
             return None;
         }
         ledger.sent(id, bytes, now);
@@ -82,12 +82,12 @@ impl InFlight {
     async fn until_it_answers(&self, destination: &str) {
         loop {
             let resumed = self.resumed.notified();
-            let is_stalled = {
+            let must_wait = {
                 let mut ledger = self.ledger();
                 let id = ledger.id(destination, Instant::now());
-                ledger.is_stalled(id)
+                ledger.must_wait(id)
             };
-            if !is_stalled {
+            if !must_wait {
                 return;
             }
             resumed.await;
@@ -132,18 +132,28 @@ pub(super) struct Admitted<'a> {
     in_flight: &'a InFlight,
     id: DestinationId,
     bytes: usize,
-    is_answered: bool,
+    end: End,
 }
 
 impl Admitted<'_> {
-    /// The broker answered for the message, whatever it said.
+    /// A queue has the message.
+    pub(super) fn stored(mut self) {
+        self.end = End::Stored;
+    }
+
+    /// The broker said something else of the message.
     pub(super) fn answered(mut self) {
-        self.is_answered = true;
+        self.end = End::Answered;
+    }
+
+    /// The message's channel was closed, or its connection: the next one is a new beginning.
+    pub(super) fn without_channel(&self) {
+        self.in_flight.ledger().unproven(self.id);
     }
 
     /// The broker would not store the message.
     pub(super) fn refused(mut self, destination: &str) {
-        self.is_answered = true;
+        self.end = End::Answered;
         self.in_flight.stats.count_refused();
         let told = self.in_flight.ledger().refused(self.id, Instant::now());
         if let Some(refused) = told {
@@ -159,9 +169,7 @@ impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         let in_flight = self.in_flight;
-        let released = in_flight
-            .ledger()
-            .ended(self.id, self.bytes, self.is_answered, now);
+        let released = in_flight.ledger().ended(self.id, self.bytes, self.end, now);
         in_flight.stats.remove_unconfirmed(self.bytes as u64);
         in_flight.budget.add_permits(released.budget);
         if released.is_resumed {

@@ -31,6 +31,8 @@ pub(super) struct DestinationId(usize);
 struct Destination {
     name: String,
     waiting: usize,
+    /// Whether it has stored anything on this connection.
+    is_proven: bool,
     /// Bytes that wait and count against the budget.
     budgeted: usize,
     /// Bytes that wait and no longer count against the budget.
@@ -42,12 +44,23 @@ struct Destination {
     refused_since_told: u64,
 }
 
+/// How a message's wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// A queue has it.
+    Stored,
+    /// The broker said something else.
+    Answered,
+    /// Nobody waits any more.
+    Unknown,
+}
+
 /// What the end of a message's wait gives back.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Released {
     /// Bytes that return to the budget.
     pub(super) budget: usize,
-    /// Whether its destination was stalled and is no longer.
+    /// Whether what is new for its destination had to wait and need not any longer.
     pub(super) is_resumed: bool,
 }
 
@@ -57,6 +70,12 @@ pub(super) struct Stall {
     pub(super) destination: String,
     pub(super) waiting: usize,
     pub(super) for_seconds: u64,
+}
+
+impl Destination {
+    fn must_wait(&self) -> bool {
+        self.set_aside > 0 || !self.is_proven && self.waiting > 0
+    }
 }
 
 impl Ledger {
@@ -79,6 +98,7 @@ impl Ledger {
         self.destinations.push(Destination {
             name: name.to_owned(),
             waiting: 0,
+            is_proven: false,
             budgeted: 0,
             set_aside: 0,
             answered_at: now,
@@ -89,11 +109,26 @@ impl Ledger {
         id
     }
 
-    /// Whether what is new for a destination must wait until it answers again.
-    pub(super) fn is_stalled(&self, id: DestinationId) -> bool {
-        self.destinations
-            .get(id.0)
-            .is_some_and(|destination| destination.set_aside > 0)
+    /// Whether what is new for a destination must wait: it is stalled, or its first message on this connection is on its way.
+    /// A queue without a quorum answers that one late or never, and hundreds behind it on its channel would stop the
+    /// connection for all.
+    pub(super) fn must_wait(&self, id: DestinationId) -> bool {
+        self.destinations.get(id.0).is_some_and(Destination::must_wait)
+    }
+
+    /// There is a new connection.
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.answered_at = now;
+        for destination in &mut self.destinations {
+            destination.is_proven = false;
+        }
+    }
+
+    /// A destination has a new channel, or will have one.
+    pub(super) fn unproven(&mut self, id: DestinationId) {
+        if let Some(destination) = self.destinations.get_mut(id.0) {
+            destination.is_proven = false;
+        }
     }
 
     /// A message of `bytes` is sent.
@@ -113,19 +148,15 @@ impl Ledger {
     }
 
     /// The wait for a message of `bytes` is over: the broker answered, or nobody waits any more.
-    pub(super) fn ended(
-        &mut self,
-        id: DestinationId,
-        bytes: usize,
-        is_answered: bool,
-        now: Instant,
-    ) -> Released {
+    pub(super) fn ended(&mut self, id: DestinationId, bytes: usize, end: End, now: Instant) -> Released {
         let Some(destination) = self.destinations.get_mut(id.0) else {
             return Released::default();
         };
+        let had_to_wait = destination.must_wait();
         self.waiting = self.waiting.saturating_sub(1);
         destination.waiting = destination.waiting.saturating_sub(1);
-        if is_answered {
+        destination.is_proven |= end == End::Stored;
+        if end != End::Unknown {
             self.answered_at = now;
             destination.answered_at = now;
             destination.stall_told_at = None;
@@ -136,7 +167,7 @@ impl Ledger {
         destination.budgeted = destination.budgeted.saturating_sub(bytes - from_aside);
         Released {
             budget: bytes - from_aside,
-            is_resumed: from_aside > 0 && destination.set_aside == 0,
+            is_resumed: had_to_wait && !destination.must_wait(),
         }
     }
 
@@ -150,7 +181,7 @@ impl Ledger {
         })
     }
 
-    /// The broker answered something else, or there is a new connection.
+    /// The broker answered something else.
     pub(super) fn is_alive(&mut self, now: Instant) {
         self.answered_at = now;
     }
@@ -207,12 +238,12 @@ mod tests {
         ledger.sent(b, 1, after(start, 105));
         assert!(!ledger.is_silent(after(start, 109)));
         assert!(ledger.is_silent(after(start, 110)));
-        ledger.ended(b, 1, true, after(start, 109));
+        ledger.ended(b, 1, End::Stored, after(start, 109));
         assert!(!ledger.is_silent(after(start, 118)));
         assert!(ledger.is_silent(after(start, 119)));
         ledger.is_alive(after(start, 119));
         assert!(!ledger.is_silent(after(start, 128)));
-        ledger.ended(a, 1, false, after(start, 128));
+        ledger.ended(a, 1, End::Unknown, after(start, 128));
         assert!(!ledger.is_silent(after(start, 200)), "nothing waits any more");
     }
 
@@ -231,7 +262,9 @@ mod tests {
             for_seconds: 10,
         };
         assert_eq!((freed, told), (42, vec![expected]));
-        assert!(ledger.is_stalled(stuck) && !ledger.is_stalled(well));
+        ledger.ended(well, 5, End::Stored, after(start, 10));
+        assert!(ledger.must_wait(stuck) && !ledger.must_wait(well));
+        ledger.sent(well, 5, after(start, 10));
         // Told again after a minute, and never freed twice.
         assert_eq!(
             ledger.find_stalls(after(start, 69)).1.len(),
@@ -240,11 +273,36 @@ mod tests {
         );
         let (freed, told) = ledger.find_stalls(after(start, 70));
         assert_eq!((freed, told.len()), (0, 1));
-        let ended = ledger.ended(stuck, 30, true, after(start, 71));
+        let ended = ledger.ended(stuck, 30, End::Stored, after(start, 71));
         assert_eq!((ended.budget, ended.is_resumed), (0, false));
-        let ended = ledger.ended(stuck, 12, true, after(start, 71));
+        let ended = ledger.ended(stuck, 12, End::Stored, after(start, 71));
         assert_eq!((ended.budget, ended.is_resumed), (0, true));
-        assert!(!ledger.is_stalled(stuck));
+        assert!(!ledger.must_wait(stuck));
+    }
+
+    #[test]
+    fn the_first_message_on_a_channel_goes_alone_and_the_others_after_it_is_stored() {
+        let start = Instant::now();
+        let mut ledger = Ledger::new(start);
+        let id = ledger.id("a", start);
+        for begins_anew in [Ledger::connected, |ledger: &mut Ledger, _| {
+            let id = ledger.id("a", Instant::now());
+            ledger.unproven(id);
+        }] {
+            begins_anew(&mut ledger, start);
+            for end in [End::Unknown, End::Answered] {
+                assert!(!ledger.must_wait(id), "the first");
+                ledger.sent(id, 1, start);
+                assert!(ledger.must_wait(id), "the second");
+                let ended = ledger.ended(id, 1, end, start);
+                assert!(ended.is_resumed, "another may be the first");
+            }
+            ledger.sent(id, 1, start);
+            assert!(ledger.ended(id, 1, End::Stored, start).is_resumed);
+            ledger.sent(id, 1, start);
+            assert!(!ledger.must_wait(id));
+            assert!(!ledger.ended(id, 1, End::Unknown, start).is_resumed);
+        }
     }
 
     #[test]
@@ -254,8 +312,8 @@ mod tests {
         let id = ledger.id("a", start);
         assert_eq!(ledger.id("a", start), id);
         ledger.sent(id, 7, start);
-        let ended = ledger.ended(id, 7, true, start);
-        assert_eq!((ended.budget, ended.is_resumed), (7, false));
+        let ended = ledger.ended(id, 7, End::Stored, start);
+        assert_eq!((ended.budget, ended.is_resumed), (7, true));
         assert_eq!(ledger.find_stalls(after(start, 60)), (0, vec![]));
     }
 

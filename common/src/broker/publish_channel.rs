@@ -1,5 +1,6 @@
 //! Channels in confirm mode on one connection. What the broker refuses closes a channel, never the connection.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -7,53 +8,76 @@ use lapin::{Channel, Confirmation, Connection};
 use tokio::sync::Mutex;
 
 use super::address::Address;
-use super::connect::{in_time, open_channel, short};
+use super::connect::short;
 use super::error::BrokerError;
 use super::wire;
 use crate::message::Message;
 
 /// The channels of one connection.
+///
+/// Each destination has one of its own. A channel's first message to a quorum queue is a call for the broker, and where the
+/// queue has no quorum, the whole channel waits for it.
+#[derive(Default)]
 pub(super) struct PublishChannels {
-    shared: RwLock<Arc<Channel>>,
-    /// Held by whoever opens the shared channel again.
-    reopening: Mutex<()>,
-    /// For messages that may be what closed the shared channel: one at a time, so that it is known which one did.
+    by_destination: RwLock<HashMap<String, Arc<Channel>>>,
+    /// Held by whoever opens one of them.
+    opening: Mutex<()>,
+    /// For messages that may be what closed a destination's channel: one at a time, so that it is known which one did.
     suspects: Mutex<Option<Channel>>,
     /// For questions about queues.
     pub(super) asking: Mutex<Option<Channel>>,
 }
 
 impl PublishChannels {
-    pub(super) async fn open(connection: &Connection) -> Result<Self, BrokerError> {
-        let shared = open_confirming(connection).await?;
-        Ok(Self {
-            shared: RwLock::new(Arc::new(shared)),
-            reopening: Mutex::default(),
-            suspects: Mutex::default(),
-            asking: Mutex::default(),
-        })
+    /// The channel of a destination that was published to before.
+    pub(super) fn known(&self, destination: &str) -> Option<Arc<Channel>> {
+        let channels = self.by_destination.read();
+        let channels = channels.unwrap_or_else(PoisonError::into_inner);
+        channels.get(destination).map(Arc::clone)
     }
 
-    /// The channel that messages share.
-    pub(super) fn shared(&self) -> Arc<Channel> {
-        let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&shared)
+    /// The channel of a destination, opened if it has none. That takes as long as the connection needs: what was sent before
+    /// may be a long queue on a slow link.
+    pub(super) async fn open(
+        &self,
+        connection: &Connection,
+        destination: &str,
+    ) -> Result<Arc<Channel>, BrokerError> {
+        let _one_at_a_time = self.opening.lock().await;
+        match self.known(destination) {
+            Some(channel) => Ok(channel),
+            None => self.open_anew(connection, destination).await,
+        }
     }
 
-    /// Opens the shared channel again where it is still the `closed` one. The connection stays, and what is sent on other
-    /// channels.
+    /// Opens the channel of a destination again where it is still the `closed` one. The connection stays, and what is sent
+    /// on other channels.
     pub(super) async fn reopen(
         &self,
         connection: &Connection,
+        destination: &str,
         closed: &Arc<Channel>,
     ) -> Result<(), BrokerError> {
-        let _one_at_a_time = self.reopening.lock().await;
-        if !Arc::ptr_eq(&self.shared(), closed) {
-            return Ok(());
+        let _one_at_a_time = self.opening.lock().await;
+        let is_replaced = self
+            .known(destination)
+            .is_some_and(|known| !Arc::ptr_eq(&known, closed));
+        if !is_replaced {
+            self.open_anew(connection, destination).await?;
         }
-        let channel = Arc::new(open_confirming(connection).await?);
-        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = channel;
         Ok(())
+    }
+
+    async fn open_anew(
+        &self,
+        connection: &Connection,
+        destination: &str,
+    ) -> Result<Arc<Channel>, BrokerError> {
+        let channel = Arc::new(open_confirming(connection).await?);
+        let channels = self.by_destination.write();
+        let mut channels = channels.unwrap_or_else(PoisonError::into_inner);
+        channels.insert(destination.to_owned(), Arc::clone(&channel));
+        Ok(channel)
     }
 
     /// Publishes a message with nothing beside it.
@@ -78,12 +102,10 @@ impl PublishChannels {
 }
 
 async fn open_confirming(connection: &Connection) -> Result<Channel, BrokerError> {
-    let channel = open_channel(connection).await?;
-    in_time(
-        "switching to confirms",
-        channel.confirm_select(ConfirmSelectOptions::default()),
-    )
-    .await?;
+    let opened = connection.create_channel().await;
+    let channel = opened.map_err(BrokerError::call("opening a channel"))?;
+    let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
+    selected.map_err(BrokerError::call("switching to confirms"))?;
     Ok(channel)
 }
 

@@ -79,7 +79,7 @@ struct Shared {
     declared_at: Mutex<Option<Instant>>,
 }
 
-/// Each new connection gets the topology, and channels in confirm mode.
+/// Each new connection gets the topology.
 struct Prepared(Arc<Shared>);
 
 impl Prepare for Prepared {
@@ -89,7 +89,8 @@ impl Prepare for Prepared {
         if let Some(topology) = &self.0.topology {
             declare_on(connection, topology).await?;
         }
-        PublishChannels::open(connection).await
+        self.0.in_flight.ledger().connected(Instant::now());
+        Ok(PublishChannels::default())
     }
 
     async fn attend(&self, established: &Established<PublishChannels>) {
@@ -304,7 +305,7 @@ impl Publisher {
             let maybe_stored = std::mem::replace(&mut progress.maybe_stored, true);
             match try_once(&established, to, message, suspected_since.is_some()).await {
                 Tried::Stored => {
-                    admitted.answered();
+                    admitted.stored();
                     return Ok(Stored);
                 }
                 Tried::Unroutable => {
@@ -327,11 +328,13 @@ impl Publisher {
                     });
                 }
                 Tried::Suspected(error) => {
+                    admitted.without_channel();
                     admitted.answered();
                     suspected_since.get_or_insert(maybe_stored);
                     progress.last = Some(Arc::new(error));
                 }
                 Tried::Unknown(error) => {
+                    admitted.without_channel();
                     drop(admitted);
                     progress.last = Some(Arc::new(error));
                 }
@@ -349,12 +352,18 @@ async fn try_once(
     is_alone: bool,
 ) -> Tried {
     let channels = &established.ready;
-    let shared = channels.shared();
+    let channel = match channel_to(established, to).await {
+        Ok(channel) => channel,
+        Err(error) => {
+            established.give_up();
+            return Tried::Unknown(error);
+        }
+    };
     let sending = async {
         if is_alone {
             channels.send_alone(&established.connection, to, message).await
         } else {
-            send(&shared, to, message).await
+            send(&channel, to, message).await
         }
     };
     let sent = tokio::select! {
@@ -369,7 +378,7 @@ async fn try_once(
         Ok(Confirmation::NotRequested) => Tried::Unknown(BrokerError::Lost { what: "confirming" }),
         Err(error) if is_alone && error.is_refusal_for_good() => Tried::RefusedForGood(error),
         Err(error) => {
-            recover(established, &shared, &error).await;
+            recover(established, to, &channel, &error).await;
             let is_small = |max| message.body.len() as u64 <= max;
             if error.is_refusal_for_good() && !error.max_message_bytes().is_some_and(is_small) {
                 Tried::Suspected(error)
@@ -380,17 +389,36 @@ async fn try_once(
     }
 }
 
+async fn channel_to(
+    established: &Established<PublishChannels>,
+    to: &Address,
+) -> Result<Arc<Channel>, BrokerError> {
+    let (channels, destination) = (&established.ready, to.destination());
+    if let Some(channel) = channels.known(destination) {
+        return Ok(channel);
+    }
+    tokio::select! {
+        opened = channels.open(&established.connection, destination) => opened,
+        () = established.ended() => Err(BrokerError::Lost { what: "opening a channel" }),
+    }
+}
+
 /// Makes good for an error: where it closed no more than the channel, that is opened again, else the connection is given up.
-async fn recover(established: &Established<PublishChannels>, shared: &Arc<Channel>, error: &BrokerError) {
+async fn recover(
+    established: &Established<PublishChannels>,
+    to: &Address,
+    channel: &Arc<Channel>,
+    error: &BrokerError,
+) {
     // Who finds the channel closed by somebody else's message gets no code of the broker's.
     let is_channel_only = error.is_refusal_for_good() || error.reply_code().is_none();
     let is_standing = !established.is_gone() && established.connection.status().connected();
     let is_recovered = is_channel_only
         && is_standing
-        && !shared.status().connected()
+        && !channel.status().connected()
         && established
             .ready
-            .reopen(&established.connection, shared)
+            .reopen(&established.connection, to.destination(), channel)
             .await
             .is_ok();
     if !is_recovered {

@@ -27,6 +27,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 
 pub use self::answer::Answer;
 pub use self::budget::max_connections;
@@ -45,6 +46,9 @@ pub(crate) use self::target::host_header;
 const BODY_TIME: Duration = Duration::from_secs(5);
 /// Idle connections at most, however many files may be open: each keeps some 10 KB, behind TLS some 40 KB.
 const MAX_IDLE: usize = 4096;
+
+/// Fewer connections than this are worth a word: it is as many as a few busy endpoints have requests in flight.
+const FEW_CONNECTIONS: usize = 256;
 
 /// The pooled client of one dispatcher. Clones share the pool.
 #[derive(Clone)]
@@ -74,6 +78,13 @@ impl Client {
         max_connections: usize,
     ) -> Result<Self, TlsSetupError> {
         let connector = Connector::new(policy, resolver, ca_pem, timeout)?;
+        if max_connections < FEW_CONNECTIONS {
+            warn!(
+                max_connections,
+                "the limit of open files leaves room for few connections to receivers, so requests wait for each other; raise \
+                 its hard limit (ulimit -Hn, LimitNOFILE= in systemd, --ulimit nofile= in Docker)"
+            );
+        }
         // A quarter is left for connections that are in use or being made; idle ones give way where that is not enough.
         let max_idle = (max_connections - max_connections / 4).min(MAX_IDLE);
         Ok(Self {
@@ -109,6 +120,9 @@ impl Client {
         let sent = shared.send(request).await;
         if let Err(SendError::Shortage(shortage)) = &sent {
             shared.shortages.note(*shortage, Instant::now());
+            if shortage.is_eased_by_closing() {
+                shared.pool.give_way();
+            }
         }
         sent
     }

@@ -99,6 +99,13 @@ impl Pool {
         }
     }
 
+    /// Closes the connection that has been idle for longest: something else needs its file descriptor, which this pool counted
+    /// as free.
+    pub(super) fn give_way(&self) {
+        let evicted = self.hosts().evict_oldest();
+        drop(evicted);
+    }
+
     /// Takes back a connection whose response was read, to its end or not. It stays with its request until it can be
     /// used again, for a moment at most.
     pub(super) async fn take_back(

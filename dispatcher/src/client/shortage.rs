@@ -70,6 +70,17 @@ impl Shortage {
         }
     }
 
+    /// Whether an idle connection that is closed leaves room for one that is needed.
+    pub(super) const fn is_eased_by_closing(self) -> bool {
+        match self {
+            Self::Descriptors | Self::SystemDescriptors | Self::Buffers | Self::Memory => true,
+            // The pool has closed what it could before it said so.
+            Self::Connections => false,
+            // A closed connection keeps its port for a minute more.
+            Self::Ports => false,
+        }
+    }
+
     /// What `error` says has run out, where it says so.
     pub(super) fn of(error: &io::Error) -> Option<Self> {
         Some(match Errno::from_io_error(error)? {

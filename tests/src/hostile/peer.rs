@@ -114,6 +114,9 @@ impl Peer {
         accepting.spawn(async move {
             let mut talks = JoinSet::new();
             while let Ok((tcp, _)) = listener.accept().await {
+                // What a script has said is on its way at once: bytes that still wait for the acknowledgement of those before
+                // them would be thrown away by a reset.
+                drop(tcp.set_nodelay(true));
                 log.lock().unwrap().connections += 1;
                 let number = log.lock().unwrap().connections;
                 while talks.try_join_next().is_some() {}
