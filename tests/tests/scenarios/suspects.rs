@@ -80,7 +80,7 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
             sleep(Duration::from_millis(lives)).await;
             dispatcher.kill().await;
         }
-        let last = world.dispatcher().start().await;
+        world.dispatcher().start().await;
         let seen = fresh.count();
         publish_for(world, &["fresh"], 1).await;
         fresh.expect(seen + 1, SOON).await;
@@ -95,17 +95,11 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         let missing = judge().verdict().lost.len();
         assert!(missing > 0, "what is fresh does not wait for what came back");
         let after = time_for(world, "fresh", &fresh, MEASURED).await;
-        let quarantined = last.metric("hookline_messages_quarantined_total").await;
         eventually(ENDS_WITHIN, "everything is delivered", async || {
             judge().verdict().lost.is_empty().then_some(())
         })
         .await;
         world.is_empty_within(SOON).await;
-        println!(
-            "{missing} missing after the last start, {quarantined:?} quarantined by it; {} doubled; {MEASURED} events \
-             in {before:?} before and {after:?} after",
-            judge().verdict().duplicated.len()
-        );
         // A kill repeats what was on its way to either endpoint.
         judge().nothing_is_lost(2 * IN_FLIGHT * usize::try_from(KILLS).unwrap());
         assert!(
@@ -195,11 +189,6 @@ async fn a_message_that_crashes(crash: &str, replicas: usize) {
         let rejected = world.expect_in(Queue::Rejected, 1, SOON).await.remove(0);
         assert_eq!(rejected.text("company"), "crasher");
         assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
-        println!(
-            "{crash} with {replicas} replicas: {} crashes, {} neighbours doubled",
-            supervised.crashes,
-            judge().verdict().duplicated.len()
-        );
         judge().nothing_is_lost(NEIGHBOURS);
     })
     .await;
