@@ -19,6 +19,10 @@ use crate::window::{ACK_RUN_DELAY, Fingerprint};
 /// one acknowledgement of ten, and nobody waits for one.
 const GATHER: Duration = Duration::from_millis(1);
 
+/// How long the connection stays open after the last acknowledgements: the broker's channel holds those back that its queue
+/// has no room for yet (quorum queues take 32 at once), says nothing of it, and forgets them when it closes.
+const LAST_ACKS_APPLY: Duration = Duration::from_millis(300);
+
 /// All messages in hand of one working queue.
 pub struct AckLedger {
     label: &'static str,
@@ -184,6 +188,7 @@ impl AckLedger {
         {
             debug!(queue = self.label, %error, "the broker may not have seen the last acknowledgements");
         }
+        sleep(LAST_ACKS_APPLY).await;
     }
 
     /// Nothing is settled any more: lets [`Self::acknowledge`] come to its end.
