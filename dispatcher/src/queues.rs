@@ -57,14 +57,11 @@ impl Working {
         }
     }
 
-    /// Messages in hand at most, of `prefetch` that the operator allows. A storm of retries passes a narrow window in
-    /// batches, which cost the broker a fraction of as many single messages, and so leaves it time for what is fresh: a
-    /// quarter was the widest that did not show in the latency of fresh events.
+    /// Messages in hand at most, of `prefetch` that the operator allows for each queue that is pushed from.
     #[must_use]
     pub fn window(self, prefetch: u16) -> u16 {
         match self {
-            Self::Events | Self::Deliveries => prefetch,
-            Self::Due => (prefetch / 4).max(1),
+            Self::Events | Self::Deliveries | Self::Due => prefetch,
             Self::Quarantine => 1,
         }
     }

@@ -14,7 +14,7 @@ pub struct Policy {
     /// Whether plain `http://` is allowed beside `https://`.
     pub allow_http: bool,
     /// Networks let through although the address rule refuses them; NAT64 is refused all the same. To be made
-    /// with [`parse_cidr`], which keeps out networks of every address.
+    /// with [`super::parse_cidr`], which keeps out networks of every address.
     pub allow_cidrs: Vec<IpNet>,
     /// Networks refused although the address rule lets them through. They win over `allow_cidrs`.
     pub deny_cidrs: Vec<IpNet>,
