@@ -1,12 +1,14 @@
 //! What the log keeps of an attempt, and the batches in which it goes to the stream.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use zstd::bulk::Compressor;
 
 use crate::ids::{CompanyId, EndpointId, EventId, EventType};
 use crate::json_text;
@@ -176,9 +178,6 @@ impl Batch {
     pub const MAX_RECORDS: usize = 300;
     /// Bytes in a batch at most, before compression.
     pub const MAX_BYTES: usize = 1024 * 1024;
-    /// zstd's own default costs three times the time for a tenth less.
-    const COMPRESSION_LEVEL: i32 = 1;
-
     /// Adds a line, or gives it back when the batch is full.
     ///
     /// # Errors
@@ -248,7 +247,7 @@ impl Batch {
     /// # Errors
     /// When compression runs out of memory.
     pub fn to_message(&self) -> io::Result<Message> {
-        let body = zstd::bulk::compress(&self.lines, Self::COMPRESSION_LEVEL)?;
+        let body = compress(&self.lines)?;
         Ok(Message {
             content_type: Some("application/x-ndjson".to_owned()),
             content_encoding: Some("zstd".to_owned()),
@@ -267,6 +266,24 @@ impl Batch {
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.map(serde_json::from_slice).collect())
     }
+}
+
+/// zstd's own default costs three times the time for a tenth less.
+const COMPRESSION_LEVEL: i32 = 1;
+
+thread_local! {
+    /// A compressor works in a megabyte of memory. Asked for anew with each batch, the kernel would clear it each time.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(lines: &[u8]) -> io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|kept| {
+        let compressor = match kept.take() {
+            Some(compressor) => compressor,
+            None => Compressor::new(COMPRESSION_LEVEL)?,
+        };
+        kept.insert(compressor).compress(lines)
+    })
 }
 
 /// RFC 3339 UTC with milliseconds.

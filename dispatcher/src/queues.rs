@@ -5,7 +5,7 @@ use hookline_consume::{Supply, WorkQueue};
 
 /// Bytes in hand of a queue at most. A message takes up to four times its size while it is delivered and recorded, so that
 /// all queues together stay below 100 MB beside what the process takes without any.
-const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+const WINDOW_BYTES: usize = 5 * 1024 * 1024;
 
 /// A working queue of the dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
