@@ -23,6 +23,11 @@ const GATHER: Duration = Duration::from_millis(1);
 /// has no room for yet (quorum queues take 32 at once), says nothing of it, and forgets them when it closes.
 const LAST_ACKS_APPLY: Duration = Duration::from_millis(300);
 
+/// Messages that are acknowledged at once at most. Each makes room for another, which the broker sends in the same moment: where
+/// these are large, no more of them come than this before the window is narrowed. With one round a millisecond it is
+/// several times what a dispatcher delivers.
+const MAX_AT_ONCE: usize = 64;
+
 /// All messages in hand of one working queue.
 pub struct AckLedger {
     label: &'static str,
@@ -171,17 +176,20 @@ impl AckLedger {
     /// Acknowledges what is settled, until the ledger is closed. Then everything is acknowledged without gathering,
     /// and this returns when the broker has seen it.
     pub async fn acknowledge(&self) {
+        let mut has_more = false;
         while !self.is_closing.load(Ordering::Acquire) {
             let next = self.lock().ledger.next_overdue();
             tokio::select! {
-                () = self.wake.notified() => if !self.is_in_haste() {
+                () = sleep(GATHER), if has_more => {}
+                () = self.wake.notified(), if !has_more => if !self.is_in_haste() {
                     sleep(GATHER).await;
                 },
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() && !has_more => {}
             }
-            self.acknowledge_now(Instant::now()).await;
+            has_more = self.acknowledge_now(Instant::now(), MAX_AT_ONCE).await;
         }
-        self.acknowledge_now(Instant::now() + ACK_RUN_DELAY).await;
+        self.acknowledge_now(Instant::now() + ACK_RUN_DELAY, usize::MAX)
+            .await;
         let acker = self.lock().acker.clone();
         if let Some(acker) = acker
             && let Err(error) = acker.flush().await
@@ -202,16 +210,24 @@ impl AckLedger {
         self.is_closing.load(Ordering::Acquire) || self.lock().ledger.is_stopped()
     }
 
-    async fn acknowledge_now(&self, now: Instant) {
+    /// Tells the broker what it is owed by now, and returns whether there is more.
+    async fn acknowledge_now(&self, now: Instant, max: usize) -> bool {
         let (acker, owed, messages) = {
             let mut state = self.lock();
-            let Some(acker) = state.acker.clone() else { return };
+            let Some(acker) = state.acker.clone() else {
+                return false;
+            };
             let (before, ..) = state.ledger.in_hand();
-            let owed = state.ledger.take_owed(now);
+            let owed = state.ledger.take_owed(now, max);
             let (after, ..) = state.ledger.in_hand();
             (acker, owed, before - after)
         };
-        let Owed { through, each, back } = owed;
+        let Owed {
+            through,
+            each,
+            back,
+            has_more,
+        } = owed;
         let tell = async {
             if let Some(tag) = through {
                 acker.ack_through(tag).await?;
@@ -221,7 +237,7 @@ impl AckLedger {
         };
         if let Err(error) = tell.await {
             debug!(queue = self.label, %error, "an acknowledgement did not go out; the message comes again");
-            return;
+            return false;
         }
         let mut state = self.lock();
         let is_same = |current: &Acker| current.generation() == acker.generation();
@@ -230,6 +246,7 @@ impl AckLedger {
             drop(state);
             self.told.notify_waiters();
         }
+        has_more
     }
 
     /// A panic elsewhere leaves books that are still sound: every change under the lock is whole.

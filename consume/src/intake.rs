@@ -8,7 +8,7 @@ use hookline_common::message::Message;
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::ack_ledger::{AckLedger, InHand};
 use crate::sizing::Sizing;
@@ -198,6 +198,7 @@ impl Intake {
         sender: &mpsc::UnboundedSender<Taken>,
         shutdown: &Shutdown,
     ) -> Result<(), BrokerError> {
+        let (before, bytes_before) = (subscription.prefetch(), self.ledger.load().bytes);
         subscription.cancel().await;
         while let Some(incoming) = subscription.next().await {
             sizing.saw(incoming.message.size());
@@ -212,7 +213,12 @@ impl Intake {
         if subscription.is_lost() {
             return Ok(());
         }
-        subscription.resume(sizing.window()).await
+        let (from, to) = (before, sizing.window());
+        debug!(
+            queue = self.queue.label,
+            from, to, bytes_before, "the window follows the size of messages"
+        );
+        subscription.resume(to).await
     }
 
     /// Asks for one message after the other.

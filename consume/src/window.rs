@@ -143,16 +143,19 @@ impl UnackedWindow {
         false
     }
 
-    /// The tag up to which everything is settled and can be acknowledged in one go, if there is any.
-    pub(crate) fn take_run(&mut self) -> Option<u64> {
+    /// The tag up to which everything is settled and can be acknowledged in one go, `max` messages at most, if there is any.
+    pub(crate) fn take_run(&mut self, max: usize) -> Option<u64> {
         let mut through = None;
+        let mut taken = 0;
         while let Some(slot) = self.slots.front() {
             match slot.state {
                 State::Waiting | State::Begun | State::Attached | State::Abandoned => break,
+                State::Settled if taken == max => break,
                 // The broker knows a tag only once, so the run must end with one that it still waits for.
                 State::Settled => {
                     let (fingerprint, bytes) = (slot.fingerprint, slot.bytes);
                     through = Some(self.first);
+                    taken += 1;
                     self.remember(fingerprint);
                     self.forget(bytes);
                 }
@@ -164,11 +167,18 @@ impl UnackedWindow {
         through
     }
 
-    /// Tags that waited long enough behind a straggler, to be acknowledged one by one. After [`Self::take_run`].
-    pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
+    /// Whether a run can be taken.
+    pub(crate) fn has_run(&self) -> bool {
+        let is_settled = |slot: &Slot| slot.state == State::Settled;
+        self.slots.front().is_some_and(is_settled)
+    }
+
+    /// Tags that waited long enough behind a straggler, to be acknowledged one by one, `max` of them at most. After
+    /// [`Self::take_run`].
+    pub(crate) fn take_overdue(&mut self, now: Instant, max: usize) -> Vec<u64> {
         let mut overdue = Vec::new();
         while let Some((tag, since)) = self.behind.front().copied() {
-            if now.duration_since(since) < ACK_RUN_DELAY {
+            if now.duration_since(since) < ACK_RUN_DELAY || overdue.len() == max {
                 break;
             }
             self.behind.pop_front();
@@ -266,6 +276,8 @@ impl UnackedWindow {
 mod tests {
     use super::*;
 
+    const ALL: usize = usize::MAX;
+
     fn window(messages: u64) -> UnackedWindow {
         let mut window = UnackedWindow::new(2);
         for tag in 1..=messages {
@@ -279,12 +291,24 @@ mod tests {
         let mut window = window(5);
         let now = Instant::now();
         assert!(!window.settled(2, now));
-        assert_eq!(window.take_run(), None);
+        assert_eq!(window.take_run(ALL), None);
         assert!(window.settled(1, now));
         window.settled(3, now);
-        assert_eq!(window.take_run(), Some(3));
-        assert_eq!(window.take_run(), None);
+        assert_eq!(window.take_run(ALL), Some(3));
+        assert_eq!(window.take_run(ALL), None);
         assert_eq!((window.messages(), window.bytes()), (2, 20));
+    }
+
+    #[test]
+    fn a_long_run_is_taken_in_pieces() {
+        let mut window = window(5);
+        let now = Instant::now();
+        (2..=5).for_each(|tag| assert!(!window.settled(tag, now)));
+        assert!(window.settled(1, now));
+        assert_eq!(window.take_run(2), Some(2));
+        assert!(window.has_run());
+        assert_eq!(window.take_run(ALL), Some(5));
+        assert!(!window.has_run());
     }
 
     #[test]
@@ -293,15 +317,18 @@ mod tests {
         let now = Instant::now();
         window.settled(2, now);
         window.settled(4, now + ACK_RUN_DELAY / 2);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY / 2), Vec::<u64>::new());
+        assert_eq!(
+            window.take_overdue(now + ACK_RUN_DELAY / 2, ALL),
+            Vec::<u64>::new()
+        );
         assert_eq!(window.next_overdue(), Some(now + ACK_RUN_DELAY));
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY * 2), [4]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY * 2, ALL), [4]);
         window.settled(1, now + ACK_RUN_DELAY * 2);
-        assert_eq!(window.take_run(), Some(1));
+        assert_eq!(window.take_run(ALL), Some(1));
         window.settled(3, now + ACK_RUN_DELAY * 3);
         // 4 was acknowledged by itself: the run ends with 3, and 4 falls away with it.
-        assert_eq!(window.take_run(), Some(3));
+        assert_eq!(window.take_run(ALL), Some(3));
         assert_eq!((window.messages(), window.bytes()), (0, 0));
     }
 
@@ -310,12 +337,12 @@ mod tests {
         let mut window = window(2);
         let now = Instant::now();
         window.settled(2, now);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
         window.settled(1, now + ACK_RUN_DELAY);
-        assert_eq!(window.take_run(), Some(1));
+        assert_eq!(window.take_run(ALL), Some(1));
         window.received(3, 300, 10, now);
         window.settled(3, now + ACK_RUN_DELAY);
-        assert_eq!(window.take_run(), Some(3));
+        assert_eq!(window.take_run(ALL), Some(3));
     }
 
     #[test]
@@ -329,7 +356,7 @@ mod tests {
         assert!(!window.begin(1), "it is somebody else's by now");
         assert!(!window.settled(1, now));
         window.settled(2, now);
-        assert_eq!(window.take_run(), Some(4));
+        assert_eq!(window.take_run(ALL), Some(4));
         assert_eq!((window.messages(), window.bytes()), (0, 0));
         assert_eq!(window.close().open, Vec::<u64>::new());
     }
@@ -341,7 +368,7 @@ mod tests {
         window.settled(2, now);
         window.settled(3, now);
         window.attach(4);
-        window.take_overdue(now + ACK_RUN_DELAY);
+        window.take_overdue(now + ACK_RUN_DELAY, ALL);
         window.settled(5, now + ACK_RUN_DELAY);
         window.begin(6);
         let leftovers = Leftovers {
@@ -357,7 +384,7 @@ mod tests {
         let now = Instant::now();
         assert!(window.settled(1, now));
         (2..=4).for_each(|tag| assert!(!window.settled(tag, now)));
-        assert_eq!(window.take_run(), Some(4));
+        assert_eq!(window.take_run(ALL), Some(4));
         assert_eq!(window.close().settled, [300, 400]);
     }
 

@@ -31,7 +31,7 @@ const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due
 const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 48;
 /// The same of what falls due while fresh ones begin: with 8, a storm of retries showed in the latency of fresh events; with 4
 /// hardly.
 const DUE_AT_ONCE: usize = 4;

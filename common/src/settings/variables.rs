@@ -44,7 +44,7 @@ variables! {
     RECORDS = "HOOKLINE_RECORDS", Some("on"), false,
         "Whether attempts are recorded in the stream: on, or off where no one reads them";
     PREFETCH = "HOOKLINE_PREFETCH", Some("1000"), false,
-        "Unacknowledged messages at most, for each working queue; fewer while they are large, so that 8 MiB of them are in hand: 1 to 65535";
+        "Unacknowledged messages at most, for each working queue; fewer while they are large, so that 5 MiB of them are in hand: 1 to 65535";
     ENDPOINT_CONCURRENCY = "HOOKLINE_ENDPOINT_CONCURRENCY", Some("128"), false,
         "Requests in flight at most, for each endpoint and replica, where it bears as many: 1 to 10000";
     HTTP_ADDR = "HOOKLINE_HTTP_ADDR", Some("0.0.0.0:9464"), false,
