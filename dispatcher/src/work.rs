@@ -231,11 +231,15 @@ async fn observe(publisher: Publisher, settings: Settings, attempts: Arc<Attempt
 async fn observe_once(publisher: &Publisher, settings: &Settings, attempts: &Attempts, coming: u32) {
     let queues = PUSHED.map(Working::queue);
     let depths = publisher.depths(&settings.broker.namespace, &queues).await;
+    // Each replica consumes each queue once. The broker also counts a consumer that was taken up again with another window,
+    // for as long as something of the old one is unacknowledged; in the queue with the fewest nobody is counted twice.
+    let consumers = depths.iter().flatten().map(|depth| depth.consumers).min();
+    let replicas = consumers.unwrap_or(0) + coming;
     for (queue, depth) in PUSHED.iter().zip(depths) {
         if let Some(depth) = depth {
             let (ready, now) = (u64::from(depth.ready), Instant::now());
             let fairness = attempts.fairness();
-            fairness.observe(queue.index(), ready, depth.consumers + coming, now);
+            fairness.observe(queue.index(), ready, replicas, now);
         }
     }
 }

@@ -107,3 +107,65 @@ async fn an_endpoint_that_is_only_busy_is_never_set_aside() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_owners_rate_is_kept_to_the_end_of_a_burst() {
+    const RATE: usize = 50;
+    const EVENTS: usize = 900;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver).text("rate", &format!("{RATE}/s"))]);
+        world.dispatcher().start().await;
+        world.publish_many(EVENTS, "booking.created").await;
+        let requests = receiver.expect(EVENTS, Duration::from_secs(120)).await;
+        let first = requests.first().map(|request| request.arrived).unwrap();
+        let seconds: Vec<u64> = requests
+            .iter()
+            .map(|request| (request.arrived - first).as_secs())
+            .collect();
+        let last = seconds.iter().max().copied().unwrap_or_default();
+        let each: Vec<usize> = (0..=last)
+            .map(|second| seconds.iter().filter(|at| **at == second).count())
+            .collect();
+        // Never much more than it says, and not so much less that the burst takes half as long again.
+        let within = |from: usize| each[from..each.len().min(from + 10)].iter().sum::<usize>();
+        assert!((0..each.len()).all(|from| within(from) <= RATE * 12), "{each:?}");
+        assert!(each.len() <= EVENTS / RATE * 3 / 2, "{each:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
+    const EVENTS: usize = 400;
+    for retry_after in [Some("1"), None] {
+        scenario(async |world| {
+            let window = std::sync::Mutex::new((Instant::now(), 0));
+            let receiver = Receiver::scripted(move |_| {
+                let mut window = window.lock().unwrap();
+                if window.0.elapsed() >= Duration::from_secs(1) {
+                    *window = (Instant::now(), 0);
+                }
+                window.1 += 1;
+                match (window.1 <= 50, retry_after) {
+                    (true, _) => status(200),
+                    (false, Some(seconds)) => status(429).header("retry-after", seconds),
+                    (false, None) => status(503),
+                }
+            })
+            .await;
+            world.endpoints([endpoint("ep_crm", &receiver)]);
+            world.dispatcher().start().await;
+            let since = Instant::now();
+            world.publish_many(EVENTS, "booking.created").await;
+            eventually(Duration::from_secs(90), "all are delivered", async || {
+                (receiver.accepted().len() >= EVENTS).then_some(())
+            })
+            .await;
+            let (took, refused) = (since.elapsed(), receiver.count() - EVENTS);
+            assert!(refused <= EVENTS / 2, "{refused} refusals in {took:?}");
+            world.is_empty_within(SOON).await;
+        })
+        .await;
+    }
+}

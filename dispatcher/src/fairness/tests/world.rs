@@ -103,7 +103,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(replicas: usize, max: usize, receivers: Vec<Receiver>) -> Self {
-        Self::with_windows(replicas, max, [4_000, 4_000, 1_000], receivers)
+        Self::with_windows(replicas, max, [1_000, 1_000, 1_000], receivers)
     }
 
     pub(super) fn with_windows(
