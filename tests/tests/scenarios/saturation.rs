@@ -127,10 +127,10 @@ async fn an_owners_rate_is_kept_to_the_end_of_a_burst() {
         let each: Vec<usize> = (0..=last)
             .map(|second| seconds.iter().filter(|at| **at == second).count())
             .collect();
-        // Never much more than it says, and not so much less that the burst takes half as long again.
+        // Never much more than it says, and not so much less that the burst takes three times as long.
         let within = |from: usize| each[from..each.len().min(from + 10)].iter().sum::<usize>();
         assert!((0..each.len()).all(|from| within(from) <= RATE * 12), "{each:?}");
-        assert!(each.len() <= EVENTS / RATE * 3 / 2, "{each:?}");
+        assert!(each.len() <= EVENTS / RATE * 3, "{each:?}");
     })
     .await;
 }
@@ -158,13 +158,13 @@ async fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
             world.dispatcher().start().await;
             let since = Instant::now();
             world.publish_many(EVENTS, "booking.created").await;
-            eventually(Duration::from_secs(90), "all are delivered", async || {
+            eventually(Duration::from_secs(300), "all are delivered", async || {
                 (receiver.accepted().len() >= EVENTS).then_some(())
             })
             .await;
             let (took, refused) = (since.elapsed(), receiver.count() - EVENTS);
             assert!(refused <= EVENTS / 2, "{refused} refusals in {took:?}");
-            world.is_empty_within(SOON).await;
+            world.is_empty_within(Duration::from_secs(60)).await;
         })
         .await;
     }
