@@ -65,7 +65,7 @@ check() {
         "only common/src/broker/ may use lapin: what it must promise (confirmed and routed, every await bounded) is kept in one place"
     only_in '^common/src/broker(/|\.rs)' '\bbasic_(ack|nack|reject|recover)\b|\bBasic(Ack|Nack|Reject)Options\b' \
         "only common/src/broker/ may speak of acknowledgements to the AMQP client"
-    only_in "$ACKS" '(\.|::)(ack_through|ack_each|nack_each)\b' \
+    only_in "$ACKS" '(\.|::)(ack_through|ack_each|give_back_each)\b' \
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
@@ -137,15 +137,13 @@ self_test() {
     crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'
     crossed producer/src/planted.rs '//! As lapin does.' 'show or name lapin'
     crossed cli/Cargo.toml 'lapin = "1"' 'may depend on lapin'
-    # The one place itself: where there is a crate for it, no other may.
-    mkdir -p "$scratch/consume/src"
     crossed dispatcher/src/settle/planted.rs 'acker.ack_each(tags).await' 'only one place may acknowledge'
+    crossed dispatcher/src/settle/planted.rs 'acker.give_back_each(tags).await' 'only one place may acknowledge'
     ((faults == 0)) || die "borders that nobody guards"
 }
 
 # Where messages that a program consumes are acknowledged.
-ACKS='^dispatcher/src/settle(/|\.rs)'
-if [[ -d consume/src ]]; then ACKS='^consume/src/'; fi
+ACKS='^consume/src/'
 
 case ${1:-} in
     --self-test) self_test ;;

@@ -33,17 +33,17 @@ const FAN_OUTS: usize = 16;
 /// Everything that a message meets on its way.
 pub struct Pipeline {
     /// Which endpoints there are.
-    pub endpoints: Arc<dyn Endpoints>,
+    endpoints: Arc<dyn Endpoints>,
     /// How long an endpoint that cannot be found counts as not yet known.
-    pub unknown_grace: Duration,
+    unknown_grace: Duration,
     /// Makes attempts when it is their turn.
-    pub attempts: Arc<Attempts>,
+    attempts: Arc<Attempts>,
     /// Ends messages.
-    pub settler: Settler,
+    settler: Settler,
     /// What is counted.
-    pub meters: Meters,
+    meters: Meters,
     /// All work in flight.
-    pub tasks: TaskTracker,
+    tasks: TaskTracker,
     fan_outs: Arc<Semaphore>,
 }
 
