@@ -11,6 +11,7 @@ use hookline_consume::{AckLedger, Intake};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
+use tracing::info;
 
 use crate::attempts::Attempts;
 use crate::client::Client;
@@ -30,6 +31,8 @@ const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due
 /// that is shared among replicas to follow a scale-out, and no load.
 const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is looked at whether all queues are consumed, as the process starts.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
 const AT_ONCE: usize = 48;
 /// The same of what falls due while fresh ones begin: with 8, a storm of retries showed in the latency of fresh events; with 4
@@ -193,6 +196,13 @@ impl Work {
                 });
             }
         }
+        let (ledgers, shutdown) = (self.pushed_ledgers(), shutdown.clone());
+        intakes.spawn(async move {
+            tokio::select! {
+                () = say_ready(&ledgers) => {}
+                () = shutdown.requested() => {}
+            }
+        });
         while intakes.join_next().await.is_some() {}
     }
 
@@ -207,6 +217,14 @@ impl Work {
     fn ledger(&self, queue: Working) -> Arc<AckLedger> {
         Arc::clone(&self.ledgers[queue.index()])
     }
+}
+
+/// One line for whoever waits for the start to be over, scripts among them.
+async fn say_ready(ledgers: &[Arc<AckLedger>]) {
+    while !ledgers.iter().all(|ledger| ledger.is_consuming()) {
+        sleep(LOOK_EVERY).await;
+    }
+    info!("ready: consuming from all working queues");
 }
 
 fn bounds(settings: &Settings, client: &Client) -> Bounds {
