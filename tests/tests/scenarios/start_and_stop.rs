@@ -144,6 +144,8 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(500))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         let first = world.dispatcher().start().await;
+        // The demo and people wait for this line.
+        first.says("ready: consuming from all working queues", SOON).await;
         let events = world.publish_many(300, "booking.created").await;
         eventually(SOON, "it is in the middle of it", async || {
             (receiver.accepted().len() >= 40).then_some(())
