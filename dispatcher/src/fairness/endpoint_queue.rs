@@ -65,8 +65,8 @@ pub(super) struct EndpointQueue<J> {
     progress: Instant,
     /// When it last answered after it had hung.
     recovered: Option<Instant>,
-    /// Whether it stands in line for a connection.
-    pub(super) is_in_line: bool,
+    /// In which of the two lines it stands for a connection.
+    pub(super) line: Option<usize>,
     /// When it is to be looked at again because of a hold or pace.
     pub(super) wake_at: Option<Instant>,
 }
@@ -87,7 +87,7 @@ impl<J> EndpointQueue<J> {
             class: Class::Limited,
             progress: now,
             recovered: None,
-            is_in_line: false,
+            line: None,
             wake_at: None,
         };
         queue.refresh(now);
@@ -203,8 +203,15 @@ impl<J> EndpointQueue<J> {
     /// Whether one more would have its turn only after the shortest park time, so that parking it loses nothing.
     pub(super) fn is_turn_far(&self, max: usize, now: Instant) -> bool {
         let [shortest, ..] = PARK_DELAYS;
-        self.time_for(self.waiting.len() + self.returns.count() + 1, max, now)
-            .is_some_and(|turn| turn >= shortest.as_duration())
+        self.is_busy_for(shortest, max, now)
+    }
+
+    /// Whether what waits, and what comes back until then, keeps it busy for so long.
+    fn is_busy_for(&self, delay: Delay, max: usize, now: Instant) -> bool {
+        let delay = delay.as_duration();
+        let ahead = self.waiting.len() + self.returns.until(now + delay);
+        self.time_for(ahead + 1, max, now)
+            .is_some_and(|busy| busy >= delay)
     }
 
     pub(super) fn start(&mut self, queue: usize, now: Instant) {
@@ -281,15 +288,21 @@ impl<J> EndpointQueue<J> {
     /// For how long to park a job that was parked `times` before, with so many parked for all silent endpoints.
     pub(super) fn park(&mut self, times: u32, silent_parked: usize, max: usize, now: Instant) -> Delay {
         let [shortest, .., longest] = PARK_DELAYS;
-        let ahead = self.waiting.len() + self.returns.count() + 1;
-        let delay = match self.time_for(ahead, max, now) {
-            // It answers: back no later than its turn, or the endpoint would stand idle meanwhile.
-            Some(turn) if !self.is_silent() => {
-                let fits = |delay: &&Delay| delay.as_duration() <= turn;
-                PARK_DELAYS.iter().rev().find(fits).copied().unwrap_or(shortest)
+        let is_known = self.time_for(1, max, now).is_some();
+        let delay = match is_known && !self.is_silent() {
+            // It answers: back while it is still busy, or it would stand idle meanwhile; but no sooner than it must, or
+            // what has come back in vain is parked again.
+            true => {
+                let keeps_busy = |delay: &&Delay| self.is_busy_for(**delay, max, now);
+                PARK_DELAYS
+                    .iter()
+                    .rev()
+                    .find(keeps_busy)
+                    .copied()
+                    .unwrap_or(shortest)
             }
             // It does not: longer each time, and so long that a mountain of them is not moved to and fro all the time.
-            _ => {
+            false => {
                 let parked = silent_parked.max(self.returns.count()) + 1;
                 let ahead = RETURN_EVERY.saturating_mul(u32::try_from(parked).unwrap_or(u32::MAX));
                 let lasts = |delay: &&Delay| delay.as_duration() >= ahead;

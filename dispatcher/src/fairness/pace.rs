@@ -28,6 +28,10 @@ const SHARE_OVER: f32 = 16.0;
 /// all day, when a process behind them restarts; slowing down for those would only make a queue. One that limits its
 /// rate refuses nearly all beyond it, and has refused this many after five in a row.
 const OVERLOADED_SHARE: f32 = 0.25;
+/// What is kept of a pace at least when it is refused. Receivers that count by the second refuse until theirs is over: a
+/// refusal that comes sooner after a hold than that says that the hold was too short, and little of the pace.
+const LEAST: f32 = 0.5;
+const LEAST_UNSURE: f32 = 0.9;
 /// Attempts a second at least, however little was borne.
 const MIN_PACE: f32 = 2.0;
 /// Growth in the first second after a hold, by how much more it is each second, and at most.
@@ -145,6 +149,11 @@ impl Pacing {
     /// Something waits although there is a slot.
     pub(super) fn made_wait(&mut self, now: Instant) {
         if let Some(pace) = &mut self.pace {
+            // While nothing waited, what was accepted is what there was to do, and not what is borne.
+            if now.saturating_duration_since(pace.bound) > PERIOD && self.since < now {
+                self.accepted = 0.0;
+                self.since = now;
+            }
             pace.bound = now;
         }
     }
@@ -189,11 +198,12 @@ impl Pacing {
     }
 
     fn slow_down(&mut self, now: Instant) {
-        let period = now.saturating_duration_since(self.since).max(PERIOD);
-        let borne = self.accepted / period.as_secs_f32() * CAUTION;
+        let measured = now.saturating_duration_since(self.since);
+        let borne = self.accepted / measured.max(PERIOD).as_secs_f32() * CAUTION;
+        let least = if measured < PERIOD { LEAST_UNSURE } else { LEAST };
         let per_second = match self.pace {
             // It was measured at this pace, so it can be neither much less nor more.
-            Some(pace) => borne.clamp(pace.per_second * 0.5, pace.per_second * CAUTION),
+            Some(pace) => borne.clamp(pace.per_second * least, pace.per_second * CAUTION),
             None => borne,
         };
         self.pace = Some(Pace {

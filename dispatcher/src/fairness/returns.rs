@@ -30,6 +30,14 @@ impl Returns {
         self.count
     }
 
+    /// How many are expected until `at`.
+    pub(super) fn until(&self, at: Instant) -> usize {
+        let until = self.expected.iter().take_while(|(time, _)| *time <= at);
+        until
+            .map(|(_, count)| usize::try_from(*count).unwrap_or_default())
+            .sum()
+    }
+
     /// One more is expected at `at`.
     pub(super) fn expect(&mut self, at: Instant) {
         self.count += 1;
@@ -87,6 +95,10 @@ mod tests {
             returns.expect(start + second * delay);
         }
         assert_eq!((returns.count(), returns.expected.len()), (5, 3));
+        assert_eq!(
+            [0, 1, 59, 60].map(|seconds| returns.until(start + second * seconds)),
+            [0, 2, 4, 5]
+        );
         returns.came_back(start);
         assert_eq!(returns.count(), 5, "none is due");
         returns.came_back(start + second);

@@ -286,7 +286,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             while let Some(waiting) = queue.take_first() {
                 jobs.push(waiting.job);
             }
-            queue.is_in_line = false;
+            queue.line = None;
             self.books.replace(&before, &queue.books());
         }
         self.lines.iter_mut().for_each(VecDeque::clear);

@@ -42,14 +42,22 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let Some(queue) = self.queues.get_mut(key) else {
             return;
         };
-        if queue.waiting.is_empty() || queue.is_in_line || !queue.has_slot(max) {
+        let right = if queue.is_limited() { LIMITED } else { PROVEN };
+        // One that was proven, or no longer is, while it stood in line changes to the other, which may be served sooner.
+        if let Some(line) = queue.line
+            && line != right
+            && let Some(keys) = self.lines.get_mut(line)
+        {
+            keys.retain(|other| other != key);
+            queue.line = None;
+        }
+        if queue.waiting.is_empty() || queue.line.is_some() || !queue.has_slot(max) {
             return;
         }
         if queue.pacing.is_ready(now) {
-            queue.is_in_line = true;
-            let line = if queue.is_limited() { LIMITED } else { PROVEN };
-            if let Some(line) = self.lines.get_mut(line) {
-                line.push_back(key.clone());
+            queue.line = Some(right);
+            if let Some(keys) = self.lines.get_mut(right) {
+                keys.push_back(key.clone());
             }
             return;
         }
@@ -75,8 +83,8 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             };
             self.turn = 1 - line;
             let job = self.update(&key, |queue| {
-                queue.is_in_line = false;
-                // Since it stood in line it may have become another's kind.
+                queue.line = None;
+                // A hang that was noticed since makes it another's kind.
                 let is_right = queue.is_limited() == (line == LIMITED);
                 (is_right && queue.can_start(max, now))
                     .then(|| queue.start_next(now))

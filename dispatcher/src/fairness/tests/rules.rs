@@ -163,6 +163,21 @@ fn connections_are_handed_out_in_turn() {
 }
 
 #[test]
+fn one_that_is_proven_in_line_no_longer_waits_behind_those_that_are_not() {
+    let mut rig = Rig::new(8, 500, 8);
+    rig.prove("hangs");
+    for job in 1..=5 {
+        assert_eq!(rig.admit("hangs", job), Admission::Start(job));
+    }
+    drop(rig.tick_after(Duration::from_millis(900)));
+    assert_eq!(rig.admit("new", 6), Admission::Start(6));
+    // From now on what hangs takes more than the half of the connections that is for those without proof.
+    drop(rig.tick_after(Duration::from_millis(300)));
+    assert_eq!(rig.admit("new", 7), Admission::Wait);
+    assert_eq!(rig.release("new", Feedback::Success, FAST), [7]);
+}
+
+#[test]
 fn after_a_refusal_nothing_begins_before_the_hold_is_over() {
     let mut rig = Rig::new(8, 500, 100);
     rig.prove("full");

@@ -39,6 +39,20 @@ pub(super) enum Receiver {
         at: Duration,
         retry_after: Option<Duration>,
     },
+    /// It takes so many in each window of a second, and refuses the others; a window begins with the first request after the
+    /// last has ended.
+    Windows {
+        per_second: u32,
+        taken: u32,
+        since: Option<Duration>,
+        retry_after: Option<Duration>,
+    },
+    /// It looks back over the last second, and refuses what would be more than so many.
+    Sliding {
+        per_second: usize,
+        taken: VecDeque<Duration>,
+        retry_after: Option<Duration>,
+    },
     /// It works on so many at once; the others queue.
     Workers { free_at: Vec<Duration>, each: Duration },
 }
@@ -160,10 +174,11 @@ impl World {
     /// Runs until everything is delivered or dead, or until `end`.
     pub(super) fn run(&mut self, end: Duration) -> &Seen {
         while self.open > 0
-            && let Some(((at, _), event)) = self.events.pop_first()
-            && at <= end
+            && let Some(next) = self.events.first_entry()
+            && next.key().0 <= end
         {
-            self.now = at;
+            self.now = next.key().0;
+            let event = next.remove();
             self.happen(event);
         }
         &self.seen
@@ -407,17 +422,40 @@ impl Receiver {
                 let since = now - *at;
                 *at = now;
                 *tokens = (*tokens + since.as_secs_f64() * *per_second).min(*per_second);
-                let took = Duration::from_millis(5);
-                if *tokens < 1.0 {
-                    return (
-                        took,
-                        Feedback::Refused {
-                            retry_after: *retry_after,
-                        },
-                    );
+                let is_within = *tokens >= 1.0;
+                if is_within {
+                    *tokens -= 1.0;
                 }
-                *tokens -= 1.0;
-                (took, Feedback::Success)
+                answer_within(is_within, *retry_after)
+            }
+            Self::Windows {
+                per_second,
+                taken,
+                since,
+                retry_after,
+            } => {
+                if since.is_none_or(|since| now >= since + Duration::from_secs(1)) {
+                    (*since, *taken) = (Some(now), 0);
+                }
+                *taken += 1;
+                answer_within(*taken <= *per_second, *retry_after)
+            }
+            Self::Sliding {
+                per_second,
+                taken,
+                retry_after,
+            } => {
+                while taken
+                    .front()
+                    .is_some_and(|first| *first + Duration::from_secs(1) <= now)
+                {
+                    taken.pop_front();
+                }
+                let is_within = taken.len() < *per_second;
+                if is_within {
+                    taken.push_back(now);
+                }
+                answer_within(is_within, *retry_after)
             }
             Self::Workers { free_at, each } => {
                 let Some(worker) = free_at.iter_mut().min() else {
@@ -428,4 +466,14 @@ impl Receiver {
             }
         }
     }
+}
+
+/// What a receiver that limits its rate answers, quickly either way.
+fn answer_within(is_within: bool, retry_after: Option<Duration>) -> (Duration, Feedback) {
+    let feedback = if is_within {
+        Feedback::Success
+    } else {
+        Feedback::Refused { retry_after }
+    };
+    (Duration::from_millis(5), feedback)
 }
