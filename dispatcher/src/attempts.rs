@@ -144,8 +144,7 @@ impl Attempts {
     }
 
     fn start(self: &Arc<Self>, job: Box<Job>) {
-        let this = Arc::clone(self);
-        self.tasks.spawn(async move { this.run(job).await });
+        self.tasks.spawn(Arc::clone(self).run(job));
     }
 
     fn park(self: &Arc<Self>, job: Box<Job>, delay: Delay) {

@@ -114,7 +114,8 @@ impl Settler {
         subject: Subject<'_>,
     ) {
         if let Some((queue, message)) = replacement
-            && let Err(error) = self.publish(queue, &message).await
+            // In a place of its own: most attempts succeed and replace nothing, and need no room for it.
+            && let Err(error) = Box::pin(self.publish(queue, &message)).await
         {
             return log_unsettled(&error, queue, subject);
         }
