@@ -3,6 +3,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, PassThrough, Work};
+use crate::event::{Data, Event};
+use crate::ids::{AttemptNo, EndpointId};
+use crate::outcome::Outcome;
+use jiff::Timestamp;
 
 fn event_message() -> Message {
     let mut message = Message {

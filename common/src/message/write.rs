@@ -1,0 +1,125 @@
+//! From work to messages.
+
+use jiff::Timestamp;
+
+use super::rejection::Rejection;
+use super::{JSON, Message, header};
+use crate::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
+use crate::event::Event;
+use crate::headers::Headers;
+
+/// An event as producers publish it.
+#[must_use]
+pub fn write_event(event: &Event) -> Message {
+    event_message(event, &Headers::default())
+}
+
+/// Work as it is set aside or waits for its turn.
+#[must_use]
+pub fn write_work(work: &Work) -> Message {
+    match work {
+        Work::Deliver(delivery) => write_delivery(delivery),
+        Work::Route(Unrouted { event, pass_through }) => {
+            let mut message = event_message(event, &pass_through.other);
+            write_pass_through(&mut message.headers, pass_through);
+            message
+        }
+    }
+}
+
+/// A delivery as it waits for the attempt that it names.
+#[must_use]
+pub fn write_delivery(delivery: &Delivery) -> Message {
+    let mut message = event_message(&delivery.event, &delivery.pass_through.other);
+    let headers = &mut message.headers;
+    headers.set_text(header::ENDPOINT, delivery.endpoint.as_str());
+    headers.set_integer(header::ATTEMPT, i64::from(delivery.attempt.get()));
+    headers.set_text(header::ORIGIN, delivery.origin.as_str());
+    write_pass_through(headers, &delivery.pass_through);
+    message
+}
+
+/// A delivery as a dead letter. Its attempt is the last one that was made, or the one that was never made.
+#[must_use]
+pub fn write_failed(delivery: &Delivery, failure: &DeadLetterCause) -> Message {
+    let mut message = write_delivery(delivery);
+    let headers = &mut message.headers;
+    headers.set_text(header::FAILED_AT, &time_text(failure.failed_at));
+    headers.set_text(header::REASON, failure.reason.as_str());
+    if let Some(outcome) = failure.last_outcome {
+        headers.set_text(header::LAST_OUTCOME, outcome.as_str());
+    }
+    if let Some(status) = failure.last_status {
+        headers.set_integer(header::LAST_STATUS, i64::from(status));
+    }
+    message
+}
+
+/// A message that is not understood, as it goes to the `rejected` queue: untouched but for the reason.
+#[must_use]
+pub fn write_rejected(message: &Message, rejection: &Rejection, now: Timestamp) -> Message {
+    let mut rejected = Message {
+        headers: message.headers.without(|_| false),
+        ..message.clone()
+    };
+    rejected
+        .headers
+        .set_text(header::REJECTED_REASON, rejection.name());
+    rejected
+        .headers
+        .set_text(header::REJECTED_DETAIL, &rejection.to_string());
+    rejected.headers.set_text(header::REJECTED_AT, &time_text(now));
+    rejected
+}
+
+/// A message as it goes to the quarantine: as it came, but for what the broker wrote on it, and unread, since reading may be
+/// what crashes. What only deliveries say means nothing on an event, and stays behind.
+#[must_use]
+pub fn write_suspect(message: &Message, is_event: bool) -> Message {
+    let is_of_deliveries = |name: &str| header::OURS.contains(&name) && !header::OF_EVENTS.contains(&name);
+    Message {
+        headers: message.headers.without(|name| is_event && is_of_deliveries(name)),
+        ..message.clone()
+    }
+}
+
+fn event_message(event: &Event, other: &Headers) -> Message {
+    let mut headers = other.clone();
+    headers.set_text(header::COMPANY, event.company.as_str());
+    headers.set_text(header::CREATED_AT, &event.created_at.to_millis_text());
+    if let Some(parent) = event.trace.traceparent() {
+        headers.set_text(header::TRACEPARENT, parent);
+    }
+    if let Some(state) = event.trace.tracestate() {
+        headers.set_text(header::TRACESTATE, state);
+    }
+    Message {
+        content_type: Some(JSON.to_owned()),
+        content_encoding: None,
+        message_id: Some(event.id.as_str().to_owned()),
+        message_type: Some(event.event_type.as_str().to_owned()),
+        timestamp: Some(event.created_at.as_seconds()),
+        headers,
+        body: event.data.as_bytes().clone(),
+    }
+}
+
+fn write_pass_through(headers: &mut Headers, pass_through: &PassThrough) {
+    if pass_through.parked > 0 {
+        headers.set_integer(header::PARKED, i64::from(pass_through.parked));
+    }
+    if let Some(since) = pass_through.unknown_since {
+        headers.set_text(header::UNKNOWN_SINCE, &time_text(since));
+    }
+    if let Some(at) = pass_through.retried_at {
+        headers.set_text(header::RETRIED_AT, &time_text(at));
+    }
+    if pass_through.crashes > 0 {
+        headers.set_integer(header::CRASHES, i64::from(pass_through.crashes));
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+fn time_text(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
