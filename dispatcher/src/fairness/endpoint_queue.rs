@@ -23,6 +23,10 @@ const STALLED_AFTER: Duration = Duration::from_secs(1);
 const STALLED_AT_LAST: Duration = Duration::from_secs(10);
 /// Most endpoints answer within this time; one that has not shows nothing of itself in the next moment either.
 const SOON: Duration = Duration::from_millis(100);
+/// An endpoint is kept for so long after its last request: as long as the periods over which receivers count, since what
+/// one has accepted of late is the pace that it bears. One that answers sooner than its next event comes would be new to us
+/// with each event otherwise, which also costs more than keeping it.
+const KEPT: Duration = Duration::from_secs(1);
 /// Slower than this, a few endpoints with all slots taken would fill a window.
 const SLOW: Duration = Duration::from_secs(1);
 /// What would wait in memory for longer is parked: a window full of such jobs would move on too slowly.
@@ -167,6 +171,7 @@ impl<J> EndpointQueue<J> {
     /// Whether nothing would be lost by forgetting it.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
         self.in_flight == 0
+            && now.saturating_duration_since(self.progress) >= KEPT
             && self.waiting.is_empty()
             && self.returns.count() == 0
             && !self.pacing.is_binding(now)

@@ -119,23 +119,26 @@ fn a_mountain_for_a_dead_endpoint_moves_at_two_hundred_a_second() {
 }
 
 /// Receivers that take `per_second` and refuse the others, counting in the three usual ways.
-fn limited(per_second: u32, retry_after: Option<Duration>) -> [(&'static str, Receiver); 3] {
+fn limited(per_second: u32, retry_after: Option<Duration>, took: Duration) -> [(&'static str, Receiver); 3] {
     let bucket = Receiver::Limited {
         per_second: f64::from(per_second),
         tokens: f64::from(per_second),
         at: Duration::ZERO,
         retry_after,
+        took,
     };
     let windows = Receiver::Windows {
         per_second,
         taken: 0,
         since: None,
         retry_after,
+        took,
     };
     let sliding = Receiver::Sliding {
         per_second: per_second as usize,
         taken: VecDeque::new(),
         retry_after,
+        took,
     };
     [
         ("a bucket", bucket),
@@ -146,9 +149,19 @@ fn limited(per_second: u32, retry_after: Option<Duration>) -> [(&'static str, Re
 
 #[test]
 fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
-    for (per_second, events) in [(50, 1_000), (10, 200), (200, 4_000), (50, 400), (50, 5_000)] {
+    // Some answer sooner than the next event is taken from the queue, so that nothing of theirs is in hand in between.
+    let quick = Duration::from_micros(20);
+    for (per_second, events, took) in [
+        (50, 1_000, ms(5)),
+        (50, 1_000, quick),
+        (10, 200, ms(5)),
+        (200, 4_000, ms(5)),
+        (200, 4_000, quick),
+        (50, 400, ms(5)),
+        (50, 5_000, ms(5)),
+    ] {
         for retry_after in [Some(SECOND), None] {
-            for (counts, receiver) in limited(per_second, retry_after) {
+            for (counts, receiver) in limited(per_second, retry_after, took) {
                 let mut world = World::new(1, 128, vec![receiver]);
                 for _ in 0..events {
                     world.publish(EVENTS, 0, Duration::ZERO, None);
@@ -158,7 +171,7 @@ fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
                 let last = last.unwrap_or_default();
                 let needed = SECOND * events / per_second;
                 println!(
-                    "{events} at {per_second} a second by {counts}, Retry-After {retry_after:?}: {} delivered, {} dead, {} refusals, {:.2} of the time needed, {} parks",
+                    "{events} at {per_second} a second by {counts} in {took:?}, Retry-After {retry_after:?}: {} delivered, {} dead, {} refusals, {:.2} of the time needed, {} parks",
                     seen.delivered.len(),
                     seen.dead,
                     seen.refusals,

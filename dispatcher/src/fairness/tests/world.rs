@@ -38,6 +38,7 @@ pub(super) enum Receiver {
         tokens: f64,
         at: Duration,
         retry_after: Option<Duration>,
+        took: Duration,
     },
     /// It takes so many in each window of a second, and refuses the others; a window begins with the first request after the
     /// last has ended.
@@ -46,12 +47,14 @@ pub(super) enum Receiver {
         taken: u32,
         since: Option<Duration>,
         retry_after: Option<Duration>,
+        took: Duration,
     },
     /// It looks back over the last second, and refuses what would be more than so many.
     Sliding {
         per_second: usize,
         taken: VecDeque<Duration>,
         retry_after: Option<Duration>,
+        took: Duration,
     },
     /// It works on so many at once; the others queue.
     Workers { free_at: Vec<Duration>, each: Duration },
@@ -418,6 +421,7 @@ impl Receiver {
                 tokens,
                 at,
                 retry_after,
+                took,
             } => {
                 let since = now - *at;
                 *at = now;
@@ -426,24 +430,26 @@ impl Receiver {
                 if is_within {
                     *tokens -= 1.0;
                 }
-                answer_within(is_within, *retry_after)
+                answer_within(is_within, *retry_after, *took)
             }
             Self::Windows {
                 per_second,
                 taken,
                 since,
                 retry_after,
+                took,
             } => {
                 if since.is_none_or(|since| now >= since + Duration::from_secs(1)) {
                     (*since, *taken) = (Some(now), 0);
                 }
                 *taken += 1;
-                answer_within(*taken <= *per_second, *retry_after)
+                answer_within(*taken <= *per_second, *retry_after, *took)
             }
             Self::Sliding {
                 per_second,
                 taken,
                 retry_after,
+                took,
             } => {
                 while taken
                     .front()
@@ -455,7 +461,7 @@ impl Receiver {
                 if is_within {
                     taken.push_back(now);
                 }
-                answer_within(is_within, *retry_after)
+                answer_within(is_within, *retry_after, *took)
             }
             Self::Workers { free_at, each } => {
                 let Some(worker) = free_at.iter_mut().min() else {
@@ -468,12 +474,12 @@ impl Receiver {
     }
 }
 
-/// What a receiver that limits its rate answers, quickly either way.
-fn answer_within(is_within: bool, retry_after: Option<Duration>) -> (Duration, Feedback) {
+/// What a receiver that limits its rate answers, as quickly either way.
+fn answer_within(is_within: bool, retry_after: Option<Duration>, took: Duration) -> (Duration, Feedback) {
     let feedback = if is_within {
         Feedback::Success
     } else {
         Feedback::Refused { retry_after }
     };
-    (Duration::from_millis(5), feedback)
+    (took, feedback)
 }
