@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# A private RabbitMQ cluster for a test: nodes of broker.sh in DIR/1, DIR/2, …, joined.
+#
+#   cluster.sh start DIR COUNT   start and join them; returns when all answer
+#   cluster.sh stop  DIR         end all of it
+#
+# A single node is the business of broker.sh: `broker.sh kill DIR/2`, `broker.sh port DIR/1`. The nodes share one epmd, which
+# belongs to the cluster and outlives each of them, or a node that ends would take the names of the others along.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+PORTS=(27020 31999)
+
+broker() { "$ROOT/scripts/broker.sh" "$@"; }
+
+# The epmd that was started for this folder.
+epmd_pids() {
+    local pid
+    { grep -lzxF "HOOKLINE_CLUSTER_DIR=$DIR" /proc/[0-9]*/environ 2>/dev/null || true; } |
+        while IFS=/ read -r _ _ pid _; do
+            if same_machine "$pid" && [[ $(program "$pid") == *epmd ]]; then echo "$pid"; fi
+        done
+}
+
+# The program beside the Erlang that the nodes run on.
+epmd_program() {
+    if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
+        local sbin
+        sbin=$("$ROOT/scripts/rabbitmq4.sh")
+        printf '%s\n' "${sbin%/rabbitmq/lib/*}/erlang"/erts-*/bin/epmd
+    else
+        command -v epmd || die "epmd is missing: it comes with rabbitmq-server"
+    fi
+}
+
+start_epmd() {
+    (
+        close_inherited_fds
+        exec env -i PATH="$PATH" HOOKLINE_CLUSTER_DIR="$DIR" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$1" \
+            setsid "$2"
+    ) </dev/null >/dev/null 2>&1 &
+    local deadline=$((SECONDS + 30))
+    while ports_free "$1" 1; do
+        if ((SECONDS >= deadline)); then die "epmd does not listen on 127.0.0.1:$1 after 30 s"; fi
+        sleep 0.1
+    done
+}
+
+cmd_start() {
+    local count=$1 base epmd node pids=()
+    mkdir -p "$DIR"
+    epmd=$(epmd_program)
+    lock_ports
+    # Ten for each node, and one behind them for epmd.
+    base=$(pick_ports "$DIR" "${PORTS[@]}" $((count * 10 + 1)))
+    start_epmd $((base + count * 10)) "$epmd"
+    # All know the same secret.
+    (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$DIR/cookie")
+    for ((node = 1; node <= count; node++)); do
+        mkdir -p "$DIR/$node/home"
+        cp "$DIR/cookie" "$DIR/$node/home/.erlang.cookie"
+        chmod 400 "$DIR/$node/home/.erlang.cookie"
+        HOOKLINE_BROKER_NAME=hookline-$node HOOKLINE_BROKER_EPMD=$((base + count * 10)) \
+            broker start "$DIR/$node" $((base + (node - 1) * 10)) 7>&- &
+        pids+=($!)
+    done
+    for node in "${pids[@]}"; do wait "$node" || die "a node did not start"; done
+    unlock_ports
+    for ((node = 2; node <= count; node++)); do
+        broker ctl "$DIR/$node" auto stop_app
+        broker ctl "$DIR/$node" auto join_cluster hookline-1@localhost
+        broker ctl "$DIR/$node" auto start_app
+    done >"$DIR/join.log" 2>&1 || {
+        tail -n 15 "$DIR/join.log" >&2
+        die "a node did not join"
+    }
+}
+
+cmd_stop() {
+    local node pids
+    for node in "$DIR"/[0-9]*; do
+        if [[ -d $node ]]; then broker stop "$node" & fi
+    done
+    wait
+    mapfile -t pids < <(epmd_pids)
+    ((${#pids[@]})) || return 0
+    kill -TERM "${pids[@]}" 2>/dev/null || true
+    wait_gone 5 "${pids[@]}" || kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+
+usage() { sed -n '2,/^set /{ /^set /d; s/^# \{0,1\}//; p; }' "$0" >&2; exit 2; }
+
+main() {
+    (($# >= 2)) || usage
+    DIR=$(realpath -m -- "$2")
+    case $1 in
+        start)
+            [[ ${3:-} =~ ^[1-9]$ ]] || usage
+            cmd_start "$3"
+            ;;
+        stop) cmd_stop ;;
+        *) usage ;;
+    esac
+}
+main "$@"
