@@ -14,7 +14,10 @@
 #
 # HOOKLINE_BROKER_PLUGINS  comma-separated, default rabbitmq_management,rabbitmq_prometheus; `none` starts faster
 # HOOKLINE_BROKER_CONF     a file with further lines for rabbitmq.conf
-# HOOKLINE_RABBITMQ_SBIN   folder with rabbitmq-server and rabbitmqctl, where it is not the distribution's
+# HOOKLINE_BROKER_NAME     the node's name before the @, default hookline; a node keeps that of its first start
+# HOOKLINE_BROKER_EPMD     port of the epmd that it shares with the other nodes of a cluster, default one of its own
+# HOOKLINE_RABBITMQ        4: the RabbitMQ 4.x of rabbitmq4.sh instead of the distribution's
+# HOOKLINE_RABBITMQ_SBIN   folder with rabbitmq-server and rabbitmqctl, where it is neither
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -30,12 +33,22 @@ find_sbin() {
     if [[ -n ${HOOKLINE_RABBITMQ_SBIN:-} ]]; then
         echo "$HOOKLINE_RABBITMQ_SBIN" && return
     fi
+    if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
+        "$ROOT/scripts/rabbitmq4.sh" && return
+        die "there is no RabbitMQ 4.x for this machine (see above)"
+    fi
     dir=$(printf '%s\n' /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin | sort -V | tail -n 1)
     [[ -x $dir/rabbitmq-server ]] && echo "$dir"
 }
 
 need_sbin() {
-    SBIN=$(find_sbin) && return
+    if SBIN=$(find_sbin); then
+        # An unpacked one has its Erlang beside it, and not on PATH.
+        local erlang=${SBIN%/rabbitmq/lib/*}/erlang/bin
+        if [[ $SBIN == "$STATE"/* && -d $erlang ]]; then PATH=$erlang:$PATH; fi
+        return
+    fi
+    [[ -z ${HOOKLINE_RABBITMQ:-} ]] || exit 1
     "$ROOT/scripts/install-packages.sh" rabbitmq-server
     SBIN=$(find_sbin) || die "rabbitmq-server is installed, but not under /usr/lib/rabbitmq/lib: set HOOKLINE_RABBITMQ_SBIN"
 }
@@ -46,9 +59,9 @@ need_sbin() {
 # caller's, since any RABBITMQ_* or ERL_* variable left over there could lead to another node.
 exec_isolated() {
     exec env -i PATH="$PATH" HOME="$DIR/home" LANG=C.UTF-8 \
-        RABBITMQ_NODENAME=hookline@localhost \
+        RABBITMQ_NODENAME="$NAME@localhost" \
         RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$PORT" RABBITMQ_DIST_PORT="$((PORT + 3))" \
-        ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$((PORT + 4))" \
+        ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="${EPMD:-$((PORT + 4))}" \
         RABBITMQ_CTL_DIST_PORT_MIN="$((PORT + 5))" RABBITMQ_CTL_DIST_PORT_MAX="$((PORT + 9))" \
         RABBITMQ_MNESIA_BASE="$DIR/mnesia" RABBITMQ_LOG_BASE="$DIR/log" RABBITMQ_PID_FILE="$DIR/pid" \
         RABBITMQ_GENERATED_CONFIG_DIR="$DIR/generated" RABBITMQ_CONF_ENV_FILE="$DIR/none" \
@@ -80,6 +93,14 @@ write_config() {
     cp "$ROOT/scripts/broker/advanced.config" "$DIR/advanced.config"
     printf '[%s].\n' "$plugins" >"$DIR/enabled_plugins"
     echo "$PORT" >"$DIR/port"
+    echo "$NAME" >"$DIR/name"
+    echo "$EPMD" >"$DIR/epmd"
+}
+
+# Sets NAME and EPMD as at the node's first start, or as its starter wants them.
+read_identity() {
+    NAME=$(cat "$DIR/name" 2>/dev/null) || NAME=${HOOKLINE_BROKER_NAME:-hookline}
+    EPMD=$(cat "$DIR/epmd" 2>/dev/null) || EPMD=${HOOKLINE_BROKER_EPMD:-}
 }
 
 # --- its processes ----------------------------------------------------------------------------------
@@ -265,6 +286,7 @@ main() {
     local command=$1
     DIR=$(realpath -m -- "$2")
     PORT=${3:-auto}
+    read_identity
     [[ $PORT =~ ^([0-9]+|auto)$ ]] || die "not a port: $PORT"
     case $command in
         start) (($# == 3)) || usage; cmd_start ;;

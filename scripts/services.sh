@@ -8,7 +8,8 @@
 #   services.sh ctl ARGS…     rabbitmqctl of the broker
 #
 # They come from Docker Compose where an engine answers, else from the machine's own packages as private
-# processes, with everything they write below .local/. HOOKLINE_SERVICES=native or =docker forces one way.
+# processes, with everything they write below .local/. HOOKLINE_SERVICES=native or =docker forces one way;
+# HOOKLINE_RABBITMQ=4 takes the RabbitMQ 4.x of rabbitmq4.sh, natively.
 # `up` and `down` may be called at any time, twice, and by several at once. with-services.sh calls them with
 # --for-command: services started so are stopped again by the last command that used them.
 set -euo pipefail
@@ -17,7 +18,9 @@ source "$(dirname "$0")/lib.sh"
 
 RECORD=$STATE/services.env        # how and where the services of this checkout run
 FOR_COMMAND=$STATE/for-command    # exists if they were started for a command, and not to stay
-BROKER_DIR=$STATE/rabbitmq
+# Each version has data of its own, which the other could not read.
+BROKER_DIRS=("$STATE/rabbitmq" "$STATE/rabbitmq-data-4")
+if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then BROKER_DIR=${BROKER_DIRS[1]}; else BROKER_DIR=${BROKER_DIRS[0]}; fi
 POSTGRES_DIR=$STATE/postgres
 PORTS=(21000 26999 20)            # first, last, and how many a checkout takes
 COMPOSE_DEADLINE=600              # seconds, as images may have to be pulled
@@ -71,6 +74,12 @@ native_answers() {
 }
 
 native_up() {
+    local other
+    for other in "${BROKER_DIRS[@]}"; do
+        if [[ $other != "$BROKER_DIR" ]] && broker status "$other" 2>/dev/null; then
+            die "a RabbitMQ of another version runs for this checkout: stop it with 'make services-down' first"
+        fi
+    done
     # What Compose may have left from another day would hold the ports.
     if [[ $MODE == docker ]] && docker_usable; then compose down >&2; fi
     MODE=native
@@ -90,7 +99,8 @@ native_up() {
 }
 
 native_down() {
-    broker stop "$BROKER_DIR"
+    local dir
+    for dir in "${BROKER_DIRS[@]}"; do broker stop "$dir"; done
     postgres stop "$POSTGRES_DIR"
 }
 
@@ -136,7 +146,7 @@ docker_up() {
 wanted_mode() {
     case ${HOOKLINE_SERVICES:-} in
         native | docker) echo "$HOOKLINE_SERVICES" ;;
-        '') if docker_usable; then echo docker; else echo native; fi ;;
+        '') if [[ -z ${HOOKLINE_RABBITMQ:-} ]] && docker_usable; then echo docker; else echo native; fi ;;
         *) die "HOOKLINE_SERVICES is '$HOOKLINE_SERVICES', allowed are native and docker" ;;
     esac
 }
@@ -191,7 +201,7 @@ cmd_down() {
     rm -f "$FOR_COMMAND"
     if [[ ${1:-} == --wipe ]]; then
         postgres wipe "$POSTGRES_DIR"
-        rm -rf "$BROKER_DIR" "$RECORD"
+        rm -rf "${BROKER_DIRS[@]}" "$RECORD"
         say "the services are stopped, their data is deleted"
     elif [[ -n $before ]]; then
         say "the services are stopped"

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # test.sh [ARGS…]: builds and runs all tests; ARGS go to `cargo test`.
+#
+# With HOOKLINE_RABBITMQ=4 it runs the scenarios that are near to the broker on RabbitMQ 4.x, and says NOT RUN where that
+# cannot be had.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -8,10 +11,11 @@ cd "$ROOT"
 # Runs them with the services up, all of them even if some fail, and closes with one line for the whole: cargo itself prints
 # one for every test binary, of which the last says nothing about the others.
 run() {
-    local log=$STATE/test.log status=0
+    local log=$STATE/test.log status=0 scope=(--workspace)
+    if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then scope=(-p hookline-tests --test scenarios); fi
     # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-    cargo test --workspace --locked --no-fail-fast "$@" | tee "$log" || status=$?
+    cargo test "${scope[@]}" --locked --no-fail-fast "$@" | tee "$log" || status=$?
     awk '/^test result: / { passed += $4; failed += $6 }
         END { printf "%d passed, %d failed\n", passed, failed }' "$log"
     return "$status"
@@ -21,6 +25,18 @@ if [[ ${1:-} == --services-are-up ]]; then
     shift
     run "$@"
     exit
+fi
+
+if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
+    if ! scripts/rabbitmq4.sh >/dev/null; then
+        echo "NOT RUN: there is no RabbitMQ 4.x for this machine"
+        exit 0
+    fi
+    # What speaks to receivers alone is the same on any broker.
+    if (($# == 0)); then
+        set -- -- cluster crashes dead_letters links publish records rejected retries \
+            start_and_stop suspects topology
+    fi
 fi
 
 # The tests start the programs as processes, so these must be built, and of this source. Before the services: what does not

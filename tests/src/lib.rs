@@ -31,6 +31,7 @@ pub mod receiver; // a real HTTP/1.1 receiver with a script
 pub mod hostile; // receivers, name servers and certificates that mean us no good
 
 pub mod private_broker; // a broker that a test may kill
+pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut
 
 pub mod eventually; // waiting for something, never for time to pass

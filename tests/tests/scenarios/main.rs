@@ -54,6 +54,7 @@ mod signs_of_trouble; // what metrics and log say of it
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
+mod cluster; // one of three nodes that goes, and the next
 mod suspects; // a program that dies again and again
 
 use std::time::Duration;
