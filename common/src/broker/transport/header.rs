@@ -147,7 +147,7 @@ mod tests {
             (0, &b"0123456789abcdefghijklmnopqrstu"[..]),
             (FIRST_FLAG, b"\xff123456789abcdefghijklmnopqrstu"),
             (FIRST_FLAG, b"\x01a23456789abcdefghijklmnopqrstu"),
-            (HEADERS_FLAG, b"\0\0\x01\0456789abcdefghijklmnopqrstu"),
+            (HEADERS_FLAG, b"\0\0\x01\x00456789abcdefghijklmnopqrstu"),
             (
                 HEADERS_FLAG | FIRST_FLAG >> 3,
                 b"\0\0\0\x01a56789abcdefghijklmnopqrstu",
