@@ -4,11 +4,13 @@
 use hookline_common::topology::Queue;
 use hookline_tests::cli::{objects, succeed};
 use hookline_tests::endpoint::endpoint;
+use hookline_tests::hostile::certificates::Authority;
 use hookline_tests::raw_amqp::{Property, RawMessage, RawPublisher, nested, text};
 use hookline_tests::services::services;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
+use crate::tls::program::broker_behind;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -153,6 +155,40 @@ async fn no_bytes_that_a_broker_passes_on_stop_the_dispatcher_and_each_message_i
                 ),
             }
         }
+        assert_eq!(
+            dispatcher.metric("hookline_reconnects_total").await,
+            Some(0.0),
+            "no link was lost"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_bytes_over_amqps_stop_nothing_either() {
+    let authority = Authority::new("the broker's");
+    let (_broker, url) = broker_behind(authority.vouch_for(&["127.0.0.1"])).await;
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        std::fs::write(world.path("ca.pem"), authority.pem()).unwrap();
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let ca_file = world.path("ca.pem").display().to_string();
+        let setup = world.dispatcher().set("HOOKLINE_AMQP_URL", url);
+        let dispatcher = setup.set("HOOKLINE_AMQP_CA_FILE", ca_file).start().await;
+        let mut publisher = RawPublisher::connect(&services().amqp_url).await;
+        let exchange = world.namespace().events_exchange();
+        for (_, _, message) in odd() {
+            publisher.publish(&exchange, &message).await;
+        }
+        let neighbour = RawMessage::event().body("{\"case\":\"neighbour\"}");
+        publisher.publish(&exchange, &neighbour).await;
+        eventually(SOON, "the neighbour is delivered", async || {
+            let accepted = receiver.accepted();
+            let mut cases = accepted.iter().map(|request| case(&request.body));
+            cases.any(|case| case == "neighbour").then_some(())
+        })
+        .await;
         assert_eq!(
             dispatcher.metric("hookline_reconnects_total").await,
             Some(0.0),
