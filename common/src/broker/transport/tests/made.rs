@@ -68,6 +68,9 @@ fn value(random: &mut Random, out: &mut Vec<u8>, depth: usize) {
     if random.one_in(200) {
         return nested(random, out);
     }
+    if random.one_in(2000) {
+        return wide(random, out);
+    }
     let kind = KINDS[random.below(KINDS.len())];
     out.push(kind);
     let length = match kind {
@@ -118,6 +121,15 @@ fn nested(random: &mut Random, out: &mut Vec<u8>) {
     for at in places {
         set_length(out, at);
     }
+}
+
+/// An array of many values, often of more than there may be.
+fn wide(random: &mut Random, out: &mut Vec<u8>) {
+    out.push(b'A');
+    let at = out.len();
+    out.extend([0; 4]);
+    out.resize(at + 4 + random.below(3000), b'V');
+    set_length(out, at);
 }
 
 /// A method that holds texts, as a broker sends it.
