@@ -88,14 +88,15 @@ fn check(before: &[u8], seen: &mut Seen) {
         is_read(&after),
         "it cannot be read\nbefore: {before:?}\nafter: {after:?}"
     );
-    let is_small = |frame: &[u8]| {
+    let is_small = |frame: &[u8], more: usize| {
         let (depth, values) = size(frame);
-        depth <= MAX_DEPTH && values <= MAX_VALUES
+        depth <= MAX_DEPTH && values <= MAX_VALUES + more
     };
-    assert!(is_small(&after), "before: {before:?}\nafter: {after:?}");
+    // The entry that says what was not read comes to those that were.
+    assert!(is_small(&after, 1), "before: {before:?}\nafter: {after:?}");
     if !is_read(before) {
         seen.was_refused += 1;
-    } else if is_small(before) {
+    } else if is_small(before, 0) {
         assert!(
             after == before,
             "it could be read\nbefore: {before:?}\nafter: {after:?}"
@@ -234,8 +235,9 @@ fn what_the_header_of_a_delivery_costs() {
 
 /// How long a call takes, at the best of several rounds: others share the machine.
 fn nanoseconds<T>(mut call: impl FnMut() -> T) -> u128 {
-    const CALLS: u32 = 100_000;
-    let rounds = (0..20).map(|_| {
+    // A round is much shorter than a turn on the processor.
+    const CALLS: u32 = 1000;
+    let rounds = (0..2000).map(|_| {
         let started = Instant::now();
         for _ in 0..CALLS {
             black_box(call());
