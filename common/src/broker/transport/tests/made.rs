@@ -134,6 +134,9 @@ fn wide(random: &mut Random, out: &mut Vec<u8>) {
 
 /// A method that holds texts, as a broker sends it.
 pub(super) fn method(random: &mut Random) -> Vec<u8> {
+    if random.one_in(8) {
+        return start(random);
+    }
     // Class and number, octets before the texts, texts, octets behind them; a delivery has a text in front of all.
     let (class, number, before, texts, behind) = [
         (10, 50, 2, 1, 4),
@@ -154,6 +157,18 @@ pub(super) fn method(random: &mut Random) -> Vec<u8> {
         text(random, &mut payload);
     }
     payload.extend((0..behind).map(|_| random.octet()));
+    payload
+}
+
+/// The method with which a broker begins: a version, a table of what it is, and two long strings.
+fn start(random: &mut Random) -> Vec<u8> {
+    let mut payload = vec![0, 10, 0, 10, 0, 9, 0, 0, 0, 0];
+    for _ in 0..random.below(4) {
+        text(random, &mut payload);
+        payload.push(b'V');
+    }
+    set_length(&mut payload, 6);
+    payload.extend(b"\0\0\0\x05PLAIN\0\0\0\x05en_US");
     payload
 }
 
