@@ -18,6 +18,7 @@ pub mod services; // the broker that `make test` started
 pub mod broker; // AMQP as a stranger speaks it: any message in, every queue looked at
 pub mod endpoint; // entries of the endpoints file
 pub mod message; // messages made by hand
+pub mod raw_amqp; // and frames
 pub mod world; // a namespace for one scenario, and the look at what it leaves behind
 
 pub mod cli; // the operator's command

@@ -6,11 +6,12 @@ use std::time::Duration;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connect as _, Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use super::error::BrokerError;
 use super::stats::BrokerStats;
+use super::transport;
 use super::url::BrokerUrl;
 
 /// How long any one call may take. A broker that fails over to another node answers within a few seconds.
@@ -73,9 +74,7 @@ pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerEr
         identity: None,
         cert_chain: settings.ca_pem.clone(),
     };
-    let runtime =
-        lapin::runtime::default_runtime().map_err(BrokerError::call("starting the broker client"))?;
-    in_time("connecting", uri.connect_with_config(properties, tls, runtime)).await
+    in_time("connecting", transport::connect(uri, properties, tls)).await
 }
 
 /// Gives a call to the broker [`CALL_TIMEOUT`].

@@ -8,6 +8,7 @@ mod url; // where it is, and who we are there
 mod stats; // what is counted
 mod discrepancy; // how an object there differs from ours
 mod error; // what can go wrong
+mod transport; // bytes that any publisher wrote, judged before they are parsed
 mod connect; // one connection
 mod link; // one that comes back
 mod declare; // the topology, made so

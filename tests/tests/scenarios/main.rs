@@ -32,6 +32,7 @@ mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
+mod odd_bytes; // and what no client library would send
 
 mod records; // what the log keeps
 mod tail; // how it is followed live
