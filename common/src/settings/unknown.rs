@@ -116,8 +116,8 @@ pub fn is_known(name: &str) -> bool {
     variables::ALL.iter().any(is_it) || OF_OTHERS.contains(&name)
 }
 
-/// Kubernetes, and Docker before it, tell every container of the services around it in variables: `HOOKLINE_PORT` and
-/// `HOOKLINE_SERVICE_HOST` of a service called hookline. Nobody wrote them.
+/// Kubernetes, and Docker before it, tell every container of the services around it in variables that are called after
+/// these (`…_SERVICE_HOST`, `…_PORT`). Of a service called hookline nobody wrote them.
 fn is_of_a_container(name: &str, source: &dyn SettingSource) -> bool {
     let of_service = name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT");
     let of_port = ["_TCP", "_UDP", "_SCTP"]

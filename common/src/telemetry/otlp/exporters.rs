@@ -69,14 +69,10 @@ pub(crate) fn tracer_provider(
         return Ok(None);
     };
     let parts = Parts::new(&traces.collector)?;
-    let exporter = match &parts.transport {
-        Transport::Grpc { tls, metadata } => {
-            let builder = SpanExporter::builder().with_tonic();
-            grpc(builder, &traces.collector, tls, metadata).build()?
-        }
-        Transport::Http(client) => {
-            http(SpanExporter::builder().with_http(), &traces.collector, client).build()?
-        }
+    let builder = SpanExporter::builder();
+    let exporter = match &parts.client {
+        None => grpc(builder.with_tonic(), &traces.collector).build()?,
+        Some(client) => http(builder.with_http(), &traces.collector, client).build()?,
     };
     let exporter = parts.watched(exporter, Kind::Traces, &traces.collector, watch);
     let batches = BatchConfigBuilder::default()
@@ -115,11 +111,9 @@ pub(crate) fn metric_reader(
     };
     let parts = Parts::new(&metrics.collector)?;
     let builder = MetricExporter::builder().with_temporality(metrics.temporality);
-    let exporter = match &parts.transport {
-        Transport::Grpc { tls, metadata } => {
-            grpc(builder.with_tonic(), &metrics.collector, tls, metadata).build()?
-        }
-        Transport::Http(client) => http(builder.with_http(), &metrics.collector, client).build()?,
+    let exporter = match &parts.client {
+        None => grpc(builder.with_tonic(), &metrics.collector).build()?,
+        Some(client) => http(builder.with_http(), &metrics.collector, client).build()?,
     };
     let exporter = parts.watched(exporter, Kind::Metrics, &metrics.collector, watch);
     let reader = PeriodicReader::builder(exporter).with_interval(metrics.interval);
@@ -128,48 +122,24 @@ pub(crate) fn metric_reader(
 
 /// What an exporter of any signal is made of.
 struct Parts {
-    transport: Transport,
-    last_error: LastError,
+    /// What sends protobuf over HTTP; gRPC brings its own.
+    client: Option<Arc<CollectorClient>>,
     runtime: Handle,
-}
-
-enum Transport {
-    Grpc {
-        tls: Option<ClientTlsConfig>,
-        metadata: MetadataMap,
-    },
-    Http(Arc<CollectorClient>),
 }
 
 impl Parts {
     fn new(collector: &Collector) -> Result<Self, OtlpError> {
         let runtime = Handle::try_current()?;
-        let roots = || collector.roots.clone().unwrap_or_else(roots::of_system);
-        let mut last_error = LastError::default();
-        let transport = match collector.protocol {
-            Protocol::Grpc => Transport::Grpc {
-                tls: collector
-                    .is_https()
-                    .then(|| ClientTlsConfig::new().trust_anchors(roots().roots)),
-                metadata: MetadataMap::from_headers(collector.headers.clone()),
-            },
+        let client = match collector.protocol {
+            Protocol::Grpc => None,
             Protocol::HttpProtobuf => {
-                let roots = if collector.is_https() {
-                    roots()
-                } else {
-                    RootCertStore::empty()
-                };
+                let roots = trusted(collector).unwrap_or_else(RootCertStore::empty);
                 let headers = collector.headers.clone();
                 let client = CollectorClient::new(tls(roots)?, headers, collector.timeout, runtime.clone());
-                last_error = client.last_error();
-                Transport::Http(Arc::new(client))
+                Some(Arc::new(client))
             }
         };
-        Ok(Self {
-            transport,
-            last_error,
-            runtime,
-        })
+        Ok(Self { client, runtime })
     }
 
     fn watched<E>(self, exporter: E, kind: Kind, collector: &Collector, watch: &Arc<Watch>) -> Watched<E> {
@@ -179,10 +149,18 @@ impl Parts {
             target: format!("{collector} ({})", collector.protocol.as_str()),
             limit: collector.timeout,
             runtime: self.runtime,
-            last_error: self.last_error,
+            last_error: self
+                .client
+                .map_or_else(LastError::default, |client| client.last_error()),
             watch: Arc::clone(watch),
         }
     }
+}
+
+/// Whom to believe that it is the collector, where that has to be proven.
+fn trusted(collector: &Collector) -> Option<RootCertStore> {
+    let roots = || collector.roots.clone().unwrap_or_else(roots::of_system);
+    collector.is_https().then(roots)
 }
 
 fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
@@ -192,18 +170,13 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
 }
 
 /// Everything that the exporter would otherwise look up itself, in its own way.
-fn grpc<B: WithExportConfig + WithTonicConfig>(
-    builder: B,
-    collector: &Collector,
-    tls: &Option<ClientTlsConfig>,
-    metadata: &MetadataMap,
-) -> B {
+fn grpc<B: WithExportConfig + WithTonicConfig>(builder: B, collector: &Collector) -> B {
     let builder = builder
         .with_endpoint(collector.url.as_str())
         .with_timeout(collector.timeout)
-        .with_metadata(metadata.clone());
-    let builder = match tls {
-        Some(tls) => builder.with_tls_config(tls.clone()),
+        .with_metadata(MetadataMap::from_headers(collector.headers.clone()));
+    let builder = match trusted(collector) {
+        Some(roots) => builder.with_tls_config(ClientTlsConfig::new().trust_anchors(roots.roots)),
         None => builder,
     };
     if collector.gzip {

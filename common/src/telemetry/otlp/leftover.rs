@@ -5,6 +5,7 @@ use crate::settings::{Reader, nearest_of_opentelemetry, otel, variables};
 
 /// What every variable of OpenTelemetry begins with.
 const PREFIX: &str = "OTEL_";
+
 /// A line for each thing that is set and does nothing.
 pub(super) fn lines(reader: &mut Reader<'_>, is_anything_sent: bool) -> Vec<String> {
     let (known, unknown): (Vec<_>, Vec<_>) =

@@ -4,12 +4,13 @@
 mod address; // where it goes, and how it is spoken
 mod failing; // a collector that takes nothing
 
+use hookline_common::topology::Queue;
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::otlp_sink::OtlpSink;
 use hookline_tests::world::World;
-use hookline_tests::{Receiver, scenario, status};
+use hookline_tests::{Receiver, eventually, scenario, status};
 
 use super::SOON;
 
@@ -51,12 +52,13 @@ async fn an_attempt_is_a_span_in_the_trace_of_its_event_from_a_service_with_our_
         assert_eq!(span.attributes["event"], id);
         assert_eq!(span.attributes["outcome"], "delivered");
         assert_eq!(export.resource["service.name"], "hookline-dispatcher");
-        let metrics = sink.metrics(SOON).await;
-        assert!(
-            metrics.metrics.contains("hookline_attempts"),
-            "{:?}",
-            metrics.metrics
-        );
+        let metrics = eventually(SOON, "the attempt is counted", async || {
+            let exports = sink.exports().into_iter();
+            exports
+                .rev()
+                .find(|export| export.metrics.contains("hookline_attempts"))
+        })
+        .await;
         assert!(!metrics.has_deltas);
         assert_eq!(metrics.resource["service.name"], "hookline-dispatcher");
     })
@@ -83,7 +85,7 @@ async fn the_service_is_what_the_variables_say() {
             assert_eq!(export.resource["deployment.environment"], "staging ,1");
             assert!(export.resource.contains_key("telemetry.sdk.version"));
         }
-        hookline_tests::eventually(SOON, "an export of deltas", async || {
+        eventually(SOON, "an export of deltas", async || {
             sink.exports()
                 .iter()
                 .any(|export| export.has_deltas)
@@ -183,7 +185,7 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
         let sink = OtlpSink::plain().await;
         let receiver = Receiver::answering(status(500)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        world.leaves(hookline_common::topology::Queue::Failed);
+        world.leaves(Queue::Failed);
         let dispatcher = sending_to(world, &sink)
             .set("HOOKLINE_RETRY_SCHEDULE", "1s")
             .set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "7")
@@ -194,9 +196,7 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
             .await;
         world.publish_many(20, "booking.created").await;
         receiver.expect(40, SOON).await;
-        world
-            .expect_in(hookline_common::topology::Queue::Failed, 20, SOON)
-            .await;
+        world.expect_in(Queue::Failed, 20, SOON).await;
         dispatcher.stop().await;
         let exports = sink.exports();
         let spans: Vec<_> = exports.iter().flat_map(|export| &export.spans).collect();
@@ -213,7 +213,7 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
 #[tokio::test]
 async fn what_is_set_and_not_honoured_is_named_once_and_what_is_wrong_is_refused() {
     scenario(async |world| {
-        let sink = OtlpSink::plain().await;
+        let (sink, _receiver) = (OtlpSink::plain().await, receiver(world).await);
         let dispatcher = sending_to(world, &sink)
             .set("OTEL_EXPORTER_OTLP_CLIENT_KEY", "x")
             .set("OTEL_EXPORTER_OTLP_ENDPIONT", "x")
