@@ -118,9 +118,10 @@ impl Telemetry {
     pub async fn flush(&self) {
         let mut exports: Vec<(&'static str, last_export::Export)> = Vec::new();
         if let Some(traces) = self.traces.clone() {
+            // Longer than anybody waits, so that it is the wait that ends, and says so.
             let export = move || {
                 traces
-                    .shutdown_with_timeout(EXPORT_WITHIN)
+                    .shutdown_with_timeout(EXPORT_WITHIN * 2)
                     .map_err(|error| error.to_string())
             };
             exports.push(("traces", Box::new(export)));

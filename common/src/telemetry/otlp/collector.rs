@@ -95,16 +95,11 @@ impl fmt::Display for Collector {
     }
 }
 
-/// Where `signal` goes, if it is sent at all; `None` also after a fault.
+/// Where `signal` goes; `None` after a fault.
 pub(super) fn read(reader: &mut Reader<'_>, signal: &Signal) -> Option<Collector> {
-    if !is_sent(reader, signal) {
-        return None;
-    }
-    let protocol = if either(reader, &signal.protocol, &otel::PROTOCOL).is_some() {
-        read_either(reader, &signal.protocol, &otel::PROTOCOL, Protocol::parse)?
-    } else {
-        Protocol::default()
-    };
+    // After a fault the rest is judged as if the default stood there: all faults are told at once.
+    let protocol =
+        read_either(reader, &signal.protocol, &otel::PROTOCOL, Protocol::parse).unwrap_or_default();
     let flag = |text: &str| Ok::<_, &str>(text.eq_ignore_ascii_case("true"));
     let insecure = read_either(reader, &signal.insecure, &otel::INSECURE, flag);
     let url = read_endpoint(reader, signal, protocol, insecure.unwrap_or_default());
@@ -143,8 +138,8 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
         .map_err(|allowed| format!("{allowed}, in milliseconds"))
 }
 
-/// Sent where an endpoint is set, or where OTLP is asked for by name, and not where something else is.
-fn is_sent(reader: &mut Reader<'_>, signal: &Signal) -> bool {
+/// Whether `signal` is sent: where an endpoint is set, or where OTLP is asked for by name, and not where something else is.
+pub(super) fn is_sent(reader: &mut Reader<'_>, signal: &Signal) -> bool {
     let asked = reader.read(&signal.exporter, |text| {
         let names: Vec<String> = text
             .split(',')

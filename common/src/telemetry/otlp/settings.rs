@@ -91,7 +91,10 @@ fn read_resource(reader: &mut Reader<'_>) -> (Option<String>, Vec<(String, Strin
 }
 
 fn read_traces(reader: &mut Reader<'_>) -> Option<Traces> {
-    let collector = collector::read(reader, &TRACES)?;
+    if !collector::is_sent(reader, &TRACES) {
+        return None;
+    }
+    let collector = collector::read(reader, &TRACES);
     let within = reader.read(&otel::BSP_EXPORT_TIMEOUT, milliseconds);
     let ratio = reader.read(&otel::SAMPLER_ARG, sampler::ratio);
     let sampler = reader.read(&otel::SAMPLER, |text| sampler::parse(text, ratio.unwrap_or(1.0)));
@@ -102,7 +105,7 @@ fn read_traces(reader: &mut Reader<'_>) -> Option<Traces> {
     let max_events = read_count(reader, &otel::SPAN_EVENTS, MAX_PER_SPAN);
     let max_links = read_count(reader, &otel::SPAN_LINKS, MAX_PER_SPAN);
     Some(Traces {
-        collector: collector.within(within?),
+        collector: collector?.within(within?),
         sampler: sampler?,
         delay: delay?,
         max_waiting: usize::try_from(max_waiting?).ok()?,
@@ -114,7 +117,10 @@ fn read_traces(reader: &mut Reader<'_>) -> Option<Traces> {
 }
 
 fn read_metrics(reader: &mut Reader<'_>) -> Option<Metrics> {
-    let collector = collector::read(reader, &METRICS)?;
+    if !collector::is_sent(reader, &METRICS) {
+        return None;
+    }
+    let collector = collector::read(reader, &METRICS);
     let within = reader.read(&otel::METRIC_EXPORT_TIMEOUT, milliseconds);
     let interval = reader.read(&otel::METRIC_EXPORT_INTERVAL, milliseconds);
     let temporality = reader.read(&otel::TEMPORALITY, |text| {
@@ -122,7 +128,7 @@ fn read_metrics(reader: &mut Reader<'_>) -> Option<Metrics> {
             .map_err(|()| "must be cumulative, delta or lowmemory")
     });
     Some(Metrics {
-        collector: collector.within(within?),
+        collector: collector?.within(within?),
         interval: interval?,
         temporality: temporality?,
     })

@@ -201,6 +201,13 @@ fn wrong_values_are_refused_with_what_is_allowed() {
             "{text}"
         );
     }
+    let all = fault([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user@collector"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "x"),
+    ]);
+    assert_eq!(all.matches('\n').count(), 4, "{all}");
     for endpoint in ["http://user:s3cret@collector", "ftp://collector?key=s3cret"] {
         let text = fault([("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
         assert!(!text.contains("s3cret"), "{text}");

@@ -1,7 +1,5 @@
 //! A collector that takes nothing: deliveries do not notice, one line says why, and every span that is lost is counted.
 
-use std::time::Duration;
-
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::otlp_sink::{Manner, OtlpSink};
 use hookline_tests::{eventually, scenario};
@@ -124,9 +122,7 @@ async fn spans_that_find_the_queue_full_are_counted_and_deliveries_do_not_wait()
         receiver.expect(300, SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
-        dispatcher
-            .says("no answer within 2s", Duration::from_secs(1))
-            .await;
+        dispatcher.says("no answer within 2s", SOON).await;
         assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 300, "{}", dispatcher.log());
     })
     .await;
