@@ -94,7 +94,13 @@ impl<E> Watched<E> {
             let _in_runtime = self.runtime.enter();
             tokio::time::timeout(self.limit, export)
         };
-        limited.await.unwrap_or(Err(OTelSdkError::Timeout(self.limit)))
+        let begun = Instant::now();
+        match limited.await {
+            Ok(Ok(())) => Ok(()),
+            // The exporter has limits of its own, which may end it just before ours and say it in other words.
+            Ok(Err(error)) if begun.elapsed() < self.limit => Err(error),
+            _ => Err(OTelSdkError::Timeout(self.limit)),
+        }
     }
 
     fn judge(&self, result: &OTelSdkResult, lost: Lost) {
