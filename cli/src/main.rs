@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,8 +20,24 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return args::answer(&answer),
     };
-    match commands::run(cli).await {
+    // An endpoints file may name variables for its secrets that are called like settings.
+    let names_variables = matches!(cli.command, Command::Endpoints(_));
+    if !names_variables {
+        warn_of_unknown();
+    }
+    let ended = commands::run(cli).await;
+    if names_variables {
+        warn_of_unknown();
+    }
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
+    }
+}
+
+/// A misspelt setting is easily taken for one that does not work.
+fn warn_of_unknown() {
+    if let Some(line) = settings::unknown() {
+        out::note(&format!("hookline: warning: {}", text::escape(&line)));
     }
 }

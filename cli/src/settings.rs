@@ -5,7 +5,8 @@ use std::io;
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
-    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, variables,
+    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, unknown_variables,
+    variables,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -91,6 +92,13 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
         .with_writer(io::stderr)
         .init();
     Ok(())
+}
+
+/// What is set, is called like a setting, and is none: one line, or nothing.
+pub(crate) fn unknown() -> Option<String> {
+    let unknown = unknown_variables(&Environment);
+    let lines: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    (!lines.is_empty()).then(|| lines.join(". "))
 }
 
 /// Whether a terminal may be coloured: not where `NO_COLOR` (no-color.org) or the terminal's kind says no.

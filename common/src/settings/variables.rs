@@ -1,18 +1,6 @@
 //! Every setting there is. A new one is added here, and read by the settings of whoever needs it.
 
-use super::Variable;
-
-macro_rules! variables {
-    ($($(#[$doc:meta])* $ident:ident = $name:literal, $default:expr, $secret:literal, $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $ident: Variable =
-                Variable { name: $name, help: $help, default: $default, is_secret: $secret };
-        )*
-        /// All of them, so that a misspelt variable can be told from somebody else's.
-        pub const ALL: &[Variable] = &[$($ident),*];
-    };
-}
+use super::variable::{Variable, variables};
 
 variables! {
     AMQP_URL = "HOOKLINE_AMQP_URL", Some("amqp://guest:guest@127.0.0.1:5672/%2f"), true,
@@ -52,7 +40,7 @@ variables! {
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
-        "Where traces and metrics go over OTLP (gRPC); the other OTEL_ variables are honoured too";
+        "Where traces and metrics go over OTLP, a collector's URL; the README lists the OTEL_ variables that are honoured";
     RUST_LOG = "RUST_LOG", Some("info"), false,
         "What is logged: error, warn, info, debug, trace, or directives for single modules";
     LOG_FORMAT = "HOOKLINE_LOG_FORMAT", None, false,

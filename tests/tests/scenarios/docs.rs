@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use hookline_common::settings::variables;
+use hookline_common::settings::{otel, variables};
 
 /// Endings of files that are ours even where no folder stands before the name.
 const OURS: [&str; 4] = [".rs", ".sh", ".awk", ".md"];
@@ -35,6 +35,7 @@ fn every_setting_stands_in_the_readme() {
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let missing: Vec<&str> = variables::ALL
         .iter()
+        .chain(otel::ALL)
         .map(|variable| variable.name)
         .filter(|name| !readme.contains(&format!("`{name}`")))
         .collect();

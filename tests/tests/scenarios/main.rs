@@ -37,9 +37,11 @@ mod odd_bytes; // and what no client library would send
 mod records; // what the log keeps
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
+mod telemetry; // what a collector of traces and metrics gets
 mod secrets; // what must not be seen anywhere
 
 mod endpoints_check; // a file judged before it is used
+mod spelling; // names and secrets that are nearly right
 mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
 mod docs; // what the documents name

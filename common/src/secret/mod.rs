@@ -38,6 +38,7 @@ impl Secret {
         if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
             return Err(InvalidSecret::Characters);
         }
+        mistaken(text)?;
         if !(Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&text.len()) {
             return Err(InvalidSecret::Length {
                 characters: text.len(),
@@ -83,6 +84,22 @@ pub enum InvalidSecret {
     /// Whitespace before or after it, often a newline that came along when it was copied.
     #[error("the secret has whitespace before or after it, which would change every signature; remove it")]
     SurroundingWhitespace,
+    /// The prefix of a Standard Webhooks key alone.
+    #[error("the secret is `whsec_` with nothing behind it: the key itself is missing")]
+    NoKey,
+    /// `whsec_` with other text before it: of a signature header (`v1,`), of a line of settings, a quotation mark.
+    #[error(
+        "the secret has `whsec_` further inside it: give one secret alone, from its `whsec_` to its end, without `v1,`, a name or quotes before it"
+    )]
+    BeforePrefix,
+    /// Quotation marks around it.
+    #[error("the secret is in quotes, which would become a part of it; leave them out")]
+    Quoted,
+    /// The name of something that was to be put in its place.
+    #[error(
+        "the secret is a placeholder (like ${{NAME}}, {{{{ name }}}} or <secret>) that nothing has replaced; give the secret itself, or in an endpoints file secret_env or secret_file"
+    )]
+    Placeholder,
     /// A control character (a tab or a newline too) or a character beyond ASCII.
     #[error("the secret has a control character or a character beyond ASCII; {ALLOWED}")]
     Characters,
@@ -94,108 +111,67 @@ pub enum InvalidSecret {
     },
 }
 
+/// Finds what is no secret, but what people take for one: all these would sign, and no receiver would ever agree.
+fn mistaken(text: &str) -> Result<(), InvalidSecret> {
+    if text == STANDARD_PREFIX {
+        return Err(InvalidSecret::NoKey);
+    }
+    if is_placeholder(text) || text.strip_prefix(STANDARD_PREFIX).is_some_and(is_placeholder) {
+        return Err(InvalidSecret::Placeholder);
+    }
+    if text.get(1..).is_some_and(|rest| rest.contains(STANDARD_PREFIX)) {
+        return Err(InvalidSecret::BeforePrefix);
+    }
+    if ['"', '\'', '`']
+        .iter()
+        .any(|quote| around(text, *quote, *quote).is_some())
+    {
+        return Err(InvalidSecret::Quoted);
+    }
+    Ok(())
+}
+
+/// Whether `text` is written as shells, templates or documents write the name of a value. A secret drawn at random is not.
+fn is_placeholder(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let mut letters = name.bytes();
+        letters
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
+    };
+    let is_loud_name = |name: &str| is_name(name) && !name.bytes().any(|letter| letter.is_ascii_lowercase());
+    // ${NAME}, also with a default (${NAME:-x}) and with text around it.
+    let braces = || {
+        let behind = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+        behind
+            .map(|(inside, _)| inside.split([':', '-', '?', '=', '.']).next().unwrap_or_default())
+            .any(is_name)
+    };
+    let template = || {
+        let start = text.find("{{");
+        start.is_some_and(|start| text.get(start..).is_some_and(|rest| rest.contains("}}")))
+    };
+    let command = || text.strip_prefix("$(").is_some_and(|rest| rest.ends_with(')'));
+    let words = |inside: &str| {
+        inside
+            .bytes()
+            .all(|letter| letter.is_ascii_alphanumeric() || b" _-.:".contains(&letter))
+    };
+    braces()
+        || template()
+        || command()
+        || text.strip_prefix('$').is_some_and(is_loud_name)
+        || around(text, '%', '%').is_some_and(is_loud_name)
+        || around(text, '<', '>').is_some_and(words)
+}
+
+/// What stands between the two, if they stand around it.
+fn around(text: &str, before: char, after: char) -> Option<&str> {
+    text.strip_prefix(before)?.strip_suffix(after)
+}
+
 const ALLOWED: &str = "16 to 256 printable ASCII characters are allowed";
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn key_length(text: &str) -> Option<usize> {
-        Secret::parse(text)
-            .unwrap()
-            .standard_key()
-            .map(|key| key.expose_secret().len())
-    }
-
-    #[test]
-    fn any_printable_text_of_16_to_256_characters_is_a_secret_and_stays_as_it_is() {
-        let all: String = ('!'..='~').collect();
-        for good in [
-            "0123456789abcdef",
-            "WHSEC_0123456789",
-            "correct horse battery staple",
-            all.as_str(),
-            &"x".repeat(256),
-        ] {
-            assert_eq!(Secret::parse(good).unwrap().expose(), good);
-        }
-    }
-
-    #[test]
-    fn a_secret_is_refused_and_never_trimmed() {
-        let core = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-        assert_eq!(Secret::parse("").unwrap_err(), InvalidSecret::Empty);
-        for around in ["\n", "\r\n", " ", "\t", "\u{a0}", "\u{85}"] {
-            for bad in [format!("{core}{around}"), format!("{around}{core}")] {
-                assert_eq!(
-                    Secret::parse(&bad).unwrap_err(),
-                    InvalidSecret::SurroundingWhitespace,
-                    "{bad:?}"
-                );
-            }
-        }
-        for inside in ["\n", "\t", "\0", "\u{7f}", "é", "\u{200b}", "\u{feff}"] {
-            assert_eq!(
-                Secret::parse(&format!("{core}{inside}x")).unwrap_err(),
-                InvalidSecret::Characters,
-                "{inside:?}"
-            );
-        }
-        for length in [1, 15, 257, 100_000] {
-            assert_eq!(
-                Secret::parse(&"x".repeat(length)).unwrap_err(),
-                InvalidSecret::Length { characters: length }
-            );
-        }
-    }
-
-    #[test]
-    fn neither_debug_nor_an_error_shows_the_secret() {
-        let text = "whsec_MARKERMARKERMARKER";
-        let secret = Secret::parse(text).unwrap();
-        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
-        for bad in [format!("{text} "), format!("{text}\n{text}"), text.repeat(20)] {
-            let fault = Secret::parse(&bad).unwrap_err();
-            assert!(!format!("{fault} {fault:?}").contains("MARKER"));
-        }
-    }
-
-    #[test]
-    fn a_standard_key_is_24_to_64_bytes_in_padded_standard_base64() {
-        for (length, expected) in [
-            (23, None),
-            (24, Some(24)),
-            (32, Some(32)),
-            (64, Some(64)),
-            (65, None),
-            (75, None),
-        ] {
-            let encoded = STANDARD.encode(vec![0xfb_u8; length]);
-            assert_eq!(
-                key_length(&format!("whsec_{encoded}")),
-                expected,
-                "{length} bytes"
-            );
-            assert_eq!(key_length(&encoded), None, "{length} bytes without the prefix");
-            assert_eq!(
-                key_length(&format!("WHSEC_{encoded}")),
-                None,
-                "{length} bytes, other case"
-            );
-            let url_safe = encoded.replace('+', "-").replace('/', "_");
-            assert_eq!(
-                key_length(&format!("whsec_{url_safe}")),
-                None,
-                "{length} bytes, URL-safe"
-            );
-        }
-        let unpadded = STANDARD.encode([7_u8; 32]).replace('=', "");
-        assert_eq!(key_length(&format!("whsec_{unpadded}")), None);
-        // The last character's unused bits are not zero, so two texts would be one key.
-        let encoded = STANDARD.encode([0_u8; 32]);
-        let loose = format!("{}B=", &encoded[..encoded.len() - 2]);
-        assert_eq!(key_length(&format!("whsec_{loose}")), None);
-    }
-}
+mod tests;
