@@ -11,7 +11,7 @@ use hyper::Request;
 
 /// Interim responses before the response, at most: servers send one (100 or 102), browsers' ones two or three (103).
 const MAX_HEADS: usize = 8;
-/// What their headers may hold together, in bytes: the size of a large page's early hints, many times.
+/// What they may hold together, in bytes: the size of a large page's early hints, many times.
 const MAX_BYTES: usize = 32 * 1024;
 /// What stands in each head besides its headers: `HTTP/1.1 103 ` and the line breaks.
 const STATUS_LINE: usize = 17;
@@ -20,7 +20,11 @@ const STATUS_LINE: usize = 17;
 #[derive(Debug, Default)]
 pub(super) struct Interim {
     heads: AtomicUsize,
+    /// What their headers hold.
     bytes: AtomicUsize,
+    /// What was read from the connection, all in all and before the last time.
+    read: AtomicUsize,
+    read_before: AtomicUsize,
 }
 
 /// What a connection's reader is told, instead of more bytes, once there were too many.
@@ -31,8 +35,9 @@ pub(super) struct TooManyInterim;
 impl Interim {
     /// Counts those to `request` from now on.
     pub(super) fn count_for(self: &Arc<Self>, request: &mut Request<Full<Bytes>>) {
-        self.heads.store(0, Ordering::Relaxed);
-        self.bytes.store(0, Ordering::Relaxed);
+        for count in [&self.heads, &self.bytes, &self.read, &self.read_before] {
+            count.store(0, Ordering::Relaxed);
+        }
         let this = Arc::clone(self);
         hyper::ext::on_informational(request, move |head| {
             // A name, a colon, a space, a value and a line break.
@@ -44,9 +49,19 @@ impl Interim {
         });
     }
 
+    /// So many bytes were read.
+    pub(super) fn has_read(&self, bytes: usize) {
+        let before = self.read.fetch_add(bytes, Ordering::Relaxed);
+        self.read_before.store(before, Ordering::Relaxed);
+    }
+
+    /// One with headers of `bytes` is over. It ends in what was read last, so that all before that was interim responses too,
+    /// lines that are no headers among them.
     fn add(&self, bytes: usize) {
         self.heads.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes
+            .fetch_max(self.read_before.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Whether there were no more than may be.
@@ -80,6 +95,16 @@ mod tests {
 
         let interim = Interim::default();
         interim.add(MAX_BYTES + 1);
+        assert!(interim.check().is_err());
+
+        // What follows in the same bytes is perhaps the response.
+        let interim = Interim::default();
+        interim.has_read(2 * MAX_BYTES);
+        interim.add(0);
+        assert!(interim.check().is_ok());
+        interim.has_read(1);
+        assert!(interim.check().is_ok());
+        interim.add(0);
         assert!(interim.check().is_err());
     }
 }

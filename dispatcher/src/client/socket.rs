@@ -34,8 +34,17 @@ macro_rules! on_stream {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.interim.check()?;
-        on_stream!(self, poll_read(cx, buf))
+        let socket = self.get_mut();
+        socket.interim.check()?;
+        let before = buf.filled().len();
+        let polled = match &mut socket.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        };
+        if polled.is_ready() {
+            socket.interim.has_read(buf.filled().len() - before);
+        }
+        polled
     }
 }
 

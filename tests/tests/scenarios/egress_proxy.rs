@@ -298,34 +298,6 @@ async fn while_the_proxy_is_down_deliveries_wait_without_an_attempt_spent_and_ot
     .await;
 }
 
-/// The same without a proxy of ours: the environment's mean nothing.
-#[tokio::test]
-async fn b66_the_environment_s_proxies_are_ignored() {
-    scenario(async |world| {
-        let peer = Peer::kind().await;
-        let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let canary_url = format!("http://{}", canary.local_addr().unwrap());
-        world.endpoints(&[Endpoint::at("ep_crm", &peer.url())]);
-        let mut setup = world.dispatcher();
-        for variable in [
-            "HTTP_PROXY",
-            "http_proxy",
-            "HTTPS_PROXY",
-            "https_proxy",
-            "ALL_PROXY",
-            "all_proxy",
-        ] {
-            setup = setup.set(variable, canary_url.clone());
-        }
-        let _dispatcher = setup.start().await;
-        world.publish("booking.created", "{}").await;
-        eventually(SOON, "the delivery", async || (peer.posts() == 1).then_some(())).await;
-        let to_canary = tokio::time::timeout(Duration::from_millis(100), canary.accept()).await;
-        assert!(to_canary.is_err(), "the environment's proxy was connected to");
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_proxy_that_is_written_wrongly_is_refused_at_the_start_and_no_password_is_repeated() {
     scenario(async |world| {

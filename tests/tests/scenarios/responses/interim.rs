@@ -35,7 +35,17 @@ async fn of_32_kib_of_them_no_more_is_read() {
     let rig = Rig::new(LONG);
     let taken = answered(&rig, [&hints_of(7_000).repeat(4), OK].concat()).await;
     assert_eq!(taken.end(), ("delivered", Some(200)), "{taken:?}");
-    for many in [hints_of(7_000).repeat(5), hints_of(33_000)] {
+    let no_headers = format!(
+        "HTTP/1.1 103 Early Hints\r\n{}\r\n",
+        "no header\r\n".repeat(1_500)
+    );
+    let long_words = format!("HTTP/1.1 103 {}\r\n\r\n", "so ".repeat(5_000));
+    for many in [
+        hints_of(7_000).repeat(5),
+        hints_of(33_000),
+        no_headers.repeat(4),
+        long_words.repeat(4),
+    ] {
         let refused = answered(&rig, [&many, OK].concat()).await;
         assert_eq!(refused.end(), ("protocol_error", None), "{refused:?}");
     }
