@@ -1,7 +1,7 @@
 //! What an operator can set, read whole before anything starts.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookline_common::endpoint::Format;
@@ -12,6 +12,8 @@ use hookline_common::settings::{
     BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
 };
 use hookline_common::telemetry::TelemetrySettings;
+
+use crate::client::{EgressProxy, InvalidProxy, ProxyCredentials};
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
 pub const VARIABLES: &[Variable] = &[
@@ -26,6 +28,8 @@ pub const VARIABLES: &[Variable] = &[
     var::ALLOW_CIDRS,
     var::DENY_CIDRS,
     var::ALLOW_HOSTS,
+    var::EGRESS_PROXY,
+    var::EGRESS_PROXY_AUTH_FILE,
     var::CA_FILE,
     var::DEFAULT_FORMAT,
     var::RECORDS,
@@ -51,6 +55,8 @@ pub struct Settings {
     pub default_format: Format,
     /// Where requests may go.
     pub policy: Policy,
+    /// The proxy through which requests leave.
+    pub egress_proxy: Option<EgressProxy>,
     /// Further roots to trust for endpoints, in PEM.
     pub ca_pem: Option<String>,
     /// The delays between attempts.
@@ -104,6 +110,7 @@ impl Settings {
         let allow_no_endpoints = r.read(&var::ALLOW_NO_ENDPOINTS, parse::boolean);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let policy = read_policy(r);
+        let egress_proxy = read_proxy(r);
         let ca_pem = r.read_file(&var::CA_FILE);
         let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
@@ -130,6 +137,7 @@ impl Settings {
                 allow_no_endpoints: allow_no_endpoints?,
                 default_format: default_format?,
                 policy: policy?,
+                egress_proxy,
                 ca_pem,
                 schedule: schedule?,
                 request_timeout: request_timeout?,
@@ -142,6 +150,37 @@ impl Settings {
                 telemetry: telemetry?,
             })
         })
+    }
+}
+
+/// The proxy, where one is set. No value is repeated that may hold a password.
+fn read_proxy(reader: &mut Reader<'_>) -> Option<EgressProxy> {
+    let path = reader.read(&var::EGRESS_PROXY_AUTH_FILE, |path| {
+        Ok::<_, String>(path.to_owned())
+    });
+    let credentials = path.and_then(|path| match ProxyCredentials::read(Path::new(&path)) {
+        Ok(credentials) => Some(credentials),
+        Err(fault) => {
+            // Perhaps they stand here themselves, instead of the file's name.
+            let value = (!path.contains(':')).then_some(path);
+            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, value, fault);
+            None
+        }
+    });
+    let Some(url) = reader.read(&var::EGRESS_PROXY, |url| Ok::<_, String>(url.to_owned())) else {
+        if credentials.is_some() {
+            let alone = "is of no use without HOOKLINE_EGRESS_PROXY; set that as well, or neither";
+            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, None, alone);
+        }
+        return None;
+    };
+    match EgressProxy::parse(&url, credentials) {
+        Ok(proxy) => Some(proxy),
+        Err(fault) => {
+            let value = (fault != InvalidProxy::Userinfo).then_some(url);
+            reader.fault(&var::EGRESS_PROXY, value, fault.to_string());
+            None
+        }
     }
 }
 

@@ -25,6 +25,10 @@ variables! {
         "Networks that endpoints may not be in although they are public: comma-separated; wins over the allowed ones";
     ALLOW_HOSTS = "HOOKLINE_ALLOW_HOSTS", None, false,
         "Host names that endpoints may have although the name rule refuses them: comma-separated, like localhost";
+    EGRESS_PROXY = "HOOKLINE_EGRESS_PROXY", None, false,
+        "HTTP proxy through which every request to an endpoint leaves, by CONNECT: http://host:port; it must keep them from your own network";
+    EGRESS_PROXY_AUTH_FILE = "HOOKLINE_EGRESS_PROXY_AUTH_FILE", None, false,
+        "File that holds user:password for the proxy, re-read when it changes";
     CA_FILE = "HOOKLINE_CA_FILE", None, false,
         "PEM file with further roots to trust for endpoints";
     DEFAULT_FORMAT = "HOOKLINE_DEFAULT_FORMAT", Some("meeva"), false,

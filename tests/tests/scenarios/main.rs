@@ -21,6 +21,8 @@ mod conformance; // how others' libraries know it
 mod seed_receivers; // what customers run behind an endpoint
 
 mod guard_connect; // where we connect, whatever name servers say
+mod names; // which names can be looked up, and for how long an answer counts
+mod egress_proxy; // where there is one way out, and whose fault it is that it is closed
 mod tls; // whom we believe
 mod responses; // what answers mean, and what they may cost
 mod connections_pool; // how few connections that takes
