@@ -136,13 +136,17 @@ impl Pipeline {
 
     /// Moves a message that came back too often to where it is handled alone, before anything else is done with it.
     fn quarantine(self: &Arc<Self>, queue: Working, in_hand: InHand, message: Message) {
-        self.meters.quarantined();
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            let suspect = message::write_suspect(&message, queue == Working::Events);
-            let replacement = (Queue::Quarantine, suspect);
-            let subject = Subject::message(&message);
-            this.settler.replace(in_hand, replacement, subject).await;
+            match message::write_suspect(&message, queue == Working::Events) {
+                Ok(suspect) => {
+                    this.meters.quarantined();
+                    let replacement = (Queue::Quarantine, suspect);
+                    let subject = Subject::message(&message);
+                    this.settler.replace(in_hand, replacement, subject).await;
+                }
+                Err(rejection) => this.reject(in_hand, &message, &rejection).await,
+            }
         });
     }
 

@@ -32,6 +32,8 @@ mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
+mod header_limits; // nor carry along
+mod real_clients; // what others' libraries publish
 
 mod records; // what the log keeps
 mod tail; // how it is followed live

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use hookline_common::broker::Address;
 use hookline_common::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
-use hookline_common::message::{Message, Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::message::{
+    Found, Message, Rejection, read_failed, read_rejection, read_work, write_work,
+};
 use hookline_common::outcome::Outcome;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
@@ -43,7 +45,7 @@ pub(crate) enum Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self::Unreadable(Rejection::MessageId)
+        Self::Unreadable(Rejection::MessageId(Found::default()))
     }
 }
 
