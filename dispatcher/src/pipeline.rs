@@ -124,9 +124,12 @@ impl Pipeline {
     pub(crate) async fn reject(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
         self.meters.rejected(rejection);
         let subject = Subject::message(message);
+        let sender = message.sender.properties.as_deref();
         warn!(
             message_id = subject.event,
             reason = rejection.name(),
+            app_id = sender.and_then(|sender| sender.app_id.as_deref()),
+            user_id = sender.and_then(|sender| sender.user_id.as_deref()),
             "a message goes to the rejected queue: {rejection}"
         );
         let rejected = message::write_rejected(message, rejection, Timestamp::now());

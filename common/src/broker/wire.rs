@@ -193,6 +193,7 @@ fn write_value(value: &HeaderValue) -> AMQPValue {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -245,6 +246,11 @@ mod tests {
         message.headers.set_text("p", "acme");
         message.headers.set_integer("q", 3);
         let properties = to_properties(&message);
+        // What limits are kept by is what goes over the wire, but for the four bytes that tell the table's length.
+        let table = properties.headers().clone().unwrap_or_default();
+        let written = lapin::types::generation::gen_field_table(&table)(Vec::new().into());
+        let written: Vec<u8> = written.unwrap().into_inner().0;
+        assert_eq!(message.headers.size() + 4, written.len());
         assert_eq!(*properties.delivery_mode(), Some(2));
         assert_eq!(from_broker(&properties, b"{}".to_vec()), message);
     }

@@ -96,7 +96,7 @@ impl Extent {
                 HeaderValue::I32(_) | HeaderValue::U32(_) | HeaderValue::F32(_) => 4,
                 HeaderValue::Decimal { .. } => 5,
                 HeaderValue::I64(_) | HeaderValue::F64(_) | HeaderValue::Timestamp(_) => 8,
-                HeaderValue::ShortText(text) => LENGTH + text.len(),
+                HeaderValue::ShortText(text) => 1 + text.len(),
                 HeaderValue::Text(bytes) | HeaderValue::Bytes(bytes) => LENGTH + bytes.len(),
                 HeaderValue::Array(_) | HeaderValue::Table(_) => LENGTH,
             };

@@ -308,10 +308,10 @@ async fn a_person_finds_the_sender_of_a_rejected_message() {
         let exchange = world.namespace().events_exchange();
         for (name, value) in [
             ("exchange", exchange.as_str()),
-            ("routing key", "booking.created"),
+            ("routing_key", "booking.created"),
             ("app_id", "shop"),
             ("user_id", "guest"),
-            ("correlation", "c-1"),
+            ("correlation_id", "c-1"),
             ("reply_to", "answers"),
             ("priority", "7"),
         ] {
@@ -319,6 +319,13 @@ async fn a_person_finds_the_sender_of_a_rejected_message() {
             assert!(shown.lines().any(is_told), "{name} {value} in\n{shown}");
         }
         assert!(!shown.contains('\u{1b}'), "{shown}");
+        let row = objects(world, &["dlq", "list", "--json", "--queue", "rejected"])
+            .await
+            .remove(0);
+        assert_eq!(
+            (&row["sender"]["user_id"], &row["sender"]["priority"]),
+            (&"guest".into(), &"7".into())
+        );
     })
     .await;
 }

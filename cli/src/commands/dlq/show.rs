@@ -1,7 +1,7 @@
 //! `hookline dlq show`: one event's messages in full, with their data.
 
 use clap::Args;
-use hookline_common::message::{Message, Sender, read_sender};
+use hookline_common::message::Message;
 use hookline_common::settings::BrokerSettings;
 use hookline_producer::EventId;
 
@@ -60,8 +60,7 @@ async fn show(args: &ShowArgs, scan: &mut QueueScan) -> Result<bool, CliError> {
 
 fn in_full(letter: &DeadLetter, message: &Message, terminal: Terminal) -> String {
     let mut lines = Vec::new();
-    let sender = letter.rejected.as_ref().map(|_| sender(read_sender(message)));
-    for (name, value) in facts(letter).into_iter().chain(sender.into_iter().flatten()) {
+    for (name, value) in facts(letter) {
         let name = terminal.paint(Colour::Faint, &format!("{name:13}"));
         lines.push(format!("{name}  {}", escape(&value)));
     }
@@ -124,30 +123,6 @@ fn header(message: &Message, name: &str) -> String {
         .unwrap_or_else(|| "(neither text nor a whole number)".to_owned())
 }
 
-/// Who sent a rejected message, and how, as far as that was kept.
-fn sender(sender: Sender) -> impl Iterator<Item = (&'static str, String)> {
-    let properties = sender.properties.unwrap_or_default();
-    let number = |number: u8| number.to_string();
-    let facts = [
-        ("exchange", Some(sender.exchange).filter(|name| !name.is_empty())),
-        (
-            "routing key",
-            Some(sender.routing_key).filter(|key| !key.is_empty()),
-        ),
-        ("app_id", properties.app_id),
-        ("user_id", properties.user_id),
-        ("correlation", properties.correlation_id),
-        ("reply_to", properties.reply_to),
-        ("cluster_id", properties.cluster_id),
-        ("expiration", properties.expiration),
-        ("priority", properties.priority.map(number)),
-        ("delivery mode", properties.delivery_mode.map(number)),
-    ];
-    facts
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name, value)))
-}
-
 /// The names and values that are shown, in this order.
 fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     let time = |at: jiff::Timestamp| format!("{at:.3}");
@@ -191,6 +166,7 @@ fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     facts
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .chain(letter.sender.iter().cloned())
         .collect()
 }
 

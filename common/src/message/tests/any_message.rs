@@ -75,7 +75,7 @@ fn any_value() -> impl Strategy<Value = HeaderValue> {
 /// A few, as most messages have, or about as many as may be.
 fn any_headers() -> impl Strategy<Value = Vec<(String, HeaderValue)>> {
     let some = |count| proptest::collection::vec((any_name(), any_value()), count);
-    prop_oneof![8 => some(0..8), 1 => some(60..70)]
+    prop_oneof![16 => some(0..8), 1 => some(60..70)]
 }
 
 prop_compose! {
