@@ -362,7 +362,9 @@ pub struct Incoming {
 
 impl Incoming {
     fn from_broker(delivery: lapin::message::Delivery) -> Self {
-        let message = wire::from_broker(&delivery.properties, delivery.data);
+        let mut message = wire::from_broker(&delivery.properties, delivery.data);
+        message.sender.exchange = delivery.exchange.into();
+        message.sender.routing_key = delivery.routing_key.into();
         // The broker counts from the first return on; before that, the header is whatever its publisher wrote.
         let counted = message.headers.integer("x-delivery-count").ok().flatten();
         let returned = counted

@@ -47,7 +47,7 @@ fn what_is_not_there_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let faults = |text: &str| Document::new(root, Path::new("docs/x.md"), text).faults();
     for good in [
-        "`common/src/event.rs` and then `ids.rs`, `application/json`, `/readyz` and `target/bench/x.json`",
+        "`common/src/delivery.rs` and then `ids.rs`, `application/json`, `/readyz` and `target/bench/x.json`",
         "`tests/tests/scenarios/`:\n`docs.rs`",
         "`cli/src/commands/dlq/`: `error.rs` is above it",
         "`make test`, and make sure of it",
@@ -60,8 +60,8 @@ fn what_is_not_there_is_found() {
     for (bad, count) in [
         ("`common/src/no_such.rs`", 1),
         ("`common/no/such/folder`", 1),
-        ("`ids.rs` before `common/src/event.rs`", 1),
-        ("`common/src/event.rs`\n\n`ids.rs` in another paragraph", 1),
+        ("`ids.rs` before `common/src/delivery.rs`", 1),
+        ("`common/src/delivery.rs`\n\n`ids.rs` in another paragraph", 1),
         ("`make tea`\n```\nmake coffee\n```", 2),
         ("`HOOKLINE_TEA` and HOOKLINE_PREFETCH_FILE", 2),
         (

@@ -4,6 +4,7 @@
 //! confirmed, or because a person said that it may go.
 
 mod kind; // which of the two queues
+mod sender; // who sent what was rejected
 mod dead_letter; // one of its messages
 mod filter; // which messages are meant
 mod scan; // reading the queue from end to end

@@ -166,6 +166,7 @@ fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     facts
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .chain(letter.sender.iter().cloned())
         .collect()
 }
 

@@ -1,10 +1,13 @@
 //! One message of the failed or the rejected queue, as far as it can be read: no message is refused. Pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hookline_common::broker::Address;
 use hookline_common::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
-use hookline_common::message::{Message, Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::message::{
+    Found, Message, Rejection, read_failed, read_rejection, read_work, write_work,
+};
 use hookline_common::outcome::Outcome;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
@@ -13,6 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::kind::Kind;
+use super::sender;
 use crate::text::compact;
 
 /// What could be read of a message. Ids and types are plain texts here, because invalid ones are shown too.
@@ -28,6 +32,8 @@ pub(crate) struct DeadLetter {
     pub(crate) failure: Option<DeadLetterCause>,
     /// Why it was rejected: the stable name, and a sentence.
     pub(crate) rejected: Option<(String, String)>,
+    /// Who sent it, where it was rejected.
+    pub(crate) sender: Vec<(&'static str, String)>,
     pub(crate) bytes: usize,
     pub(crate) content: Content,
 }
@@ -43,7 +49,7 @@ pub(crate) enum Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self::Unreadable(Rejection::MessageId)
+        Self::Unreadable(Rejection::MessageId(Found::default()))
     }
 }
 
@@ -98,6 +104,7 @@ impl DeadLetter {
         Self {
             at,
             rejected: Some((reason, detail)),
+            sender: sender::facts(message),
             content,
             ..fields
         }
@@ -210,6 +217,9 @@ pub(crate) struct Row<'a> {
     rejected_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_detail: Option<&'a str>,
+    /// Who sent it, where it was rejected.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sender: BTreeMap<&'static str, &'a str>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'static str>,
@@ -260,6 +270,11 @@ impl DeadLetter {
             rejected_at,
             rejected_reason: self.rejected.as_ref().map(|(reason, _)| reason.as_str()),
             rejected_detail: self.rejected.as_ref().map(|(_, detail)| detail.as_str()),
+            sender: self
+                .sender
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect(),
             unreadable: unreadable.map(Rejection::name),
             unreadable_detail: unreadable.map(ToString::to_string),
             bytes: self.bytes,

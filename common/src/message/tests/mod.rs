@@ -1,4 +1,11 @@
+//! The message format. Here: what is read and written; in the files beside it: each spelling of each part, what becomes of
+//! what is rejected, and any message at all.
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod any_message;
+mod rejected;
+mod spellings;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -34,62 +41,6 @@ fn read_delivery(message: &Message) -> Delivery {
     match read_work(message) {
         Ok(Work::Deliver(delivery)) => delivery,
         other => panic!("{other:?}"),
-    }
-}
-
-/// A sound message with one thing changed, and why it is rejected then.
-#[test]
-fn each_broken_part_has_its_own_reason() {
-    type Change = fn(&mut Message);
-    let table: [(&str, Change); 22] = [
-        ("bad_content_type", |m| m.content_type = Some("text/plain".into())),
-        ("bad_content_encoding", |m| {
-            m.content_encoding = Some("gzip".into())
-        }),
-        ("bad_message_id", |m| m.message_id = None),
-        ("bad_message_id", |m| m.message_id = Some("a.b".into())),
-        ("bad_type", |m| m.message_type = None),
-        ("bad_type", |m| m.message_type = Some("Booking".into())),
-        ("bad_timestamp", |m| m.timestamp = None),
-        ("bad_timestamp", |m| m.timestamp = Some(u64::MAX)),
-        ("bad_created_at", |m| {
-            m.headers.set_text("created-at", "yesterday")
-        }),
-        ("bad_created_at", |m| m.headers.set_integer("created-at", 1)),
-        ("bad_company", |m| m.headers = Headers::default()),
-        ("bad_company", |m| m.headers.set_text("company", "..")),
-        ("bad_endpoint", |m| m.headers.set_text("endpoint", "a/b")),
-        ("bad_attempt", |m| m.headers.set_integer("attempt", 0)),
-        ("bad_attempt", |m| m.headers.set_integer("attempt", 1_000_000_000)),
-        ("bad_attempt", |m| m.headers.set_text("attempt", "2")),
-        ("bad_origin", |m| m.headers.set_text("origin", "elsewhere")),
-        ("bad_parked", |m| m.headers.set_integer("parked", -1)),
-        ("data_not_json", |m| m.body = Bytes::from_static(b"{")),
-        ("data_not_an_object", |m| m.body = Bytes::from_static(b"[]")),
-        ("data_not_utf8", |m| m.body = Bytes::from_static(b"{\"\xff\":1}")),
-        ("data_too_long", |m| {
-            m.body = Bytes::from(vec![b' '; Data::MAX_BYTES + 1])
-        }),
-    ];
-    for (reason, change) in table {
-        let mut message = delivery_message();
-        change(&mut message);
-        assert_eq!(read_work(&message).unwrap_err().name(), reason);
-    }
-}
-
-#[test]
-fn a_content_type_may_be_absent_or_carry_parameters() {
-    for content_type in [
-        None,
-        Some("application/json; charset=utf-8"),
-        Some("Application/JSON"),
-    ] {
-        let message = Message {
-            content_type: content_type.map(str::to_owned),
-            ..event_message()
-        };
-        assert!(read_event(&message).is_ok(), "{content_type:?}");
     }
 }
 
@@ -167,45 +118,7 @@ fn a_dead_letter_tells_how_it_failed_and_a_manual_retry_forgets_it() {
     assert_eq!(again.headers.text("reason"), Ok(None));
 }
 
-#[test]
-fn a_rejected_message_keeps_its_body_and_says_why() {
-    let mut message = event_message();
-    message.body = Bytes::from_static(b"\xff\xfe");
-    let rejection = read_event(&message).unwrap_err();
-    let rejected = write_rejected(&message, &rejection, Timestamp::UNIX_EPOCH);
-    assert_eq!(rejected.body, message.body);
-    assert_eq!(
-        read_rejection(&rejected),
-        (Some("data_not_utf8"), Some(Timestamp::UNIX_EPOCH))
-    );
-}
-
-fn any_text() -> impl Strategy<Value = Option<String>> {
-    proptest::option::of(prop_oneof!["[a-z._-]{0,12}", ".{0,12}"])
-}
-
 proptest! {
-    #[test]
-    fn any_message_is_work_or_a_reason(
-        id in any_text(), kind in any_text(), content_type in any_text(), timestamp in any::<Option<u64>>(),
-        company in any_text(), endpoint in any_text(), attempt in any::<Option<i64>>(), origin in any_text(),
-        trace in any_text(), created_at in any_text(), body in proptest::collection::vec(any::<u8>(), 0..64),
-    ) {
-        let mut message = Message { message_id: id, message_type: kind, content_type, timestamp, body: body.into(), ..Message::default() };
-        let texts = [("company", company), ("endpoint", endpoint), ("origin", origin), ("traceparent", trace), ("created-at", created_at)];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                message.headers.set_text(name, &text);
-            }
-        }
-        if let Some(attempt) = attempt {
-            message.headers.set_integer("attempt", attempt);
-        }
-        if let Ok(Work::Deliver(delivery)) = read_work(&message) {
-            prop_assert_eq!(read_work(&write_delivery(&delivery)), Ok(Work::Deliver(delivery)));
-        }
-    }
-
     #[test]
     fn what_is_written_is_read_back(attempt in 1i64..=1000, parked in any::<u32>(), data in "[a-zé\\n ]{0,20}") {
         let data = serde_json::to_vec(&serde_json::json!({ "data": data })).unwrap();
