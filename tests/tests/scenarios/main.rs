@@ -11,6 +11,8 @@
 
 // The blank lines keep the order in which an event moves.
 mod publish; // into the broker
+mod addresses; // which of its nodes
+mod refusals; // what it does not take
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
