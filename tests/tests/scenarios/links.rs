@@ -9,6 +9,7 @@ use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
 use hookline_tests::message::{HandMade, text};
+use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
@@ -29,7 +30,9 @@ async fn on_a_wire(world: &World, receiver: &Receiver) -> (Wire, Arc<Dispatcher>
 }
 
 /// A steady load on one dispatcher whose link to the broker has a fault in the middle of it.
-async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
+///
+/// Returns the dispatcher's log.
+async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) -> String {
     let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
     let (wire, dispatcher) = on_a_wire(world, &receiver).await;
     let load = async {
@@ -64,6 +67,13 @@ async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
     dispatcher.stop().await;
     // An acknowledgement that the fault swallows is one that the broker never saw.
     judge().nothing_is_lost(IN_FLIGHT);
+    dispatcher.log()
+}
+
+/// The lines on links that were lost.
+fn lost(log: &str) -> Vec<&str> {
+    let is_loss = |line: &&str| line.contains("is lost") || line.contains("lost_before");
+    log.lines().filter(is_loss).collect()
 }
 
 #[tokio::test]
@@ -86,7 +96,7 @@ async fn a_link_that_is_reset_under_load_loses_nothing() {
 #[tokio::test]
 async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
     scenario(async |world| {
-        link_fault(world, async |wire| {
+        let log = link_fault(world, async |wire| {
             let connections = wire.accepted();
             wire.fall_silent();
             eventually(
@@ -101,6 +111,54 @@ async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
             .await;
         })
         .await;
+        let lost = lost(&log);
+        assert!(!lost.is_empty(), "{log}");
+        for line in lost {
+            // Whichever notices first: heartbeats that do not come, or confirms.
+            assert!(
+                line.contains("no heartbeat") || line.contains("neither confirmed"),
+                "{line}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn links_that_an_operator_closes_are_told_with_his_words() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        world.endpoints([]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .start()
+            .await;
+        private
+            .control(&["close_all_connections", "moving to another rack"])
+            .await;
+        let line = dispatcher.says("moving to another rack", SOON).await;
+        for part in ["320 CONNECTION_FORCED", "operator"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        dispatcher.is_ready_within(SOON).await;
+        dispatcher.stop().await;
+    })
+    .await;
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_the_broker_cancels_is_told_with_its_queue() {
+    scenario(async |world| {
+        world.endpoints([]);
+        let dispatcher = world.dispatcher().start().await;
+        let queue = world.queue(Queue::Deliveries);
+        world.broker().delete(std::slice::from_ref(&queue), &[]).await;
+        let line = dispatcher.says("cancelled the consumer of", SOON).await;
+        assert!(line.contains(&queue), "{line}");
+        dispatcher.is_ready_within(2 * SOON).await;
+        dispatcher.stop().await;
     })
     .await;
 }
