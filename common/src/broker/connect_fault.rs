@@ -45,7 +45,8 @@ impl ConnectFault {
         match self {
             Self::NoAddress(_) => "check the host name in HOOKLINE_AMQP_URL",
             Self::Unreachable(_) => {
-                "check that it runs and takes AMQP connections there, and host and port in HOOKLINE_AMQP_URL"
+                "check that it runs and takes AMQP connections there (a node of a cluster that has lost its majority may \
+                 take none), and host and port in HOOKLINE_AMQP_URL"
             }
             Self::Silent { .. } => {
                 "the node hangs, or a firewall drops what is sent there; several nodes of a cluster can be given in \

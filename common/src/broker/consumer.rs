@@ -11,13 +11,14 @@ use lapin::options::{
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connect::{LinkSettings, in_time, open_channel};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
 use super::link::{Link, NoLink};
 use super::loss::Loss;
+use super::stats::BrokerStats;
 use super::wire;
 use crate::message::Message;
 
@@ -30,6 +31,7 @@ const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Consumer {
     link: Link<()>,
+    stats: Arc<BrokerStats>,
 }
 
 struct Nothing;
@@ -46,9 +48,18 @@ impl Consumer {
     /// Starts to connect.
     #[must_use]
     pub fn start(settings: LinkSettings) -> Self {
+        let stats = Arc::clone(&settings.stats);
         Self {
             link: Link::start(settings, Nothing),
+            stats,
         }
+    }
+
+    /// Whether a line on trouble with the broker may be written now: they are at most one a second, those on connections
+    /// included. How many were left out before it, if it may.
+    #[must_use]
+    pub fn may_tell(&self) -> Option<u64> {
+        self.stats.lines.may_tell(Instant::now())
     }
 
     /// Whether a connection stands.

@@ -44,7 +44,7 @@ fn words(error: &lapin::Error) -> String {
         return if refusal.code == CONNECTION_FORCED {
             format!("closed by an operator or by a broker that stops: {refusal}")
         } else {
-            format!("closed by the broker: {refusal}")
+            format!("closed by the broker: {refusal}; {}", refusal.advice())
         };
     }
     match error.kind() {
@@ -83,10 +83,9 @@ mod tests {
             AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED),
             "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out",
         );
-        assert!(
-            timeout.contains("406 PRECONDITION_FAILED - delivery"),
-            "{timeout}"
-        );
+        for part in ["406 PRECONDITION_FAILED - delivery", "consumer_timeout"] {
+            assert!(timeout.contains(part), "{timeout}");
+        }
     }
 
     #[test]

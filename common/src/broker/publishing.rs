@@ -36,6 +36,14 @@ struct Progress {
     missing_since: Option<Instant>,
 }
 
+impl Progress {
+    /// Whether what it is published to was missing a moment ago, and can be there soon.
+    fn is_being_made(&self) -> bool {
+        self.missing_since
+            .is_some_and(|since| since.elapsed() < MISSING_FOR)
+    }
+}
+
 impl Publisher {
     /// Publishes until the broker has confirmed *and* routed the message, or `deadline` passes.
     ///
@@ -149,6 +157,12 @@ impl Publisher {
                 Tried::Stored => {
                     admitted.stored();
                     return Ok(Stored);
+                }
+                // An exchange that was missing is there again, and its binding follows.
+                Tried::Unroutable if progress.is_being_made() => {
+                    admitted.answered();
+                    progress.maybe_stored = maybe_stored;
+                    self.shared.upkeep.miss();
                 }
                 Tried::Unroutable => {
                     admitted.answered();

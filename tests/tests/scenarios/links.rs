@@ -9,7 +9,6 @@ use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
 use hookline_tests::message::{HandMade, text};
-use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
@@ -120,45 +119,6 @@ async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
                 "{line}"
             );
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn links_that_an_operator_closes_are_told_with_his_words() {
-    let private = PrivateBroker::start().await;
-    scenario(async |world| {
-        world.endpoints([]);
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", private.url())
-            .start()
-            .await;
-        private
-            .control(&["close_all_connections", "moving to another rack"])
-            .await;
-        let line = dispatcher.says("moving to another rack", SOON).await;
-        for part in ["320 CONNECTION_FORCED", "operator"] {
-            assert!(line.contains(part), "{part}: {line}");
-        }
-        dispatcher.is_ready_within(SOON).await;
-        dispatcher.stop().await;
-    })
-    .await;
-    private.stop().await;
-}
-
-#[tokio::test]
-async fn a_consumer_that_the_broker_cancels_is_told_with_its_queue() {
-    scenario(async |world| {
-        world.endpoints([]);
-        let dispatcher = world.dispatcher().start().await;
-        let queue = world.queue(Queue::Deliveries);
-        world.broker().delete(std::slice::from_ref(&queue), &[]).await;
-        let line = dispatcher.says("cancelled the consumer of", SOON).await;
-        assert!(line.contains(&queue), "{line}");
-        dispatcher.is_ready_within(2 * SOON).await;
-        dispatcher.stop().await;
     })
     .await;
 }

@@ -51,6 +51,7 @@ mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
 mod links; // a link to the broker that is cut
+mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
 mod topology_watch; // what somebody deletes on it

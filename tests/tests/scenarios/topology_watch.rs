@@ -114,6 +114,22 @@ async fn an_event_that_finds_its_binding_gone_has_it_made_again() {
     .await;
 }
 
+#[tokio::test]
+async fn an_event_that_finds_its_exchange_gone_is_stored_when_that_is_made_again() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let producer = world.producer().await;
+        let exchange = world.namespace().events_exchange();
+        world.broker().delete(&[], std::slice::from_ref(&exchange)).await;
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        eventually(SOON, "it is stored", async || producer.publish(&event).await.ok()).await;
+        assert!(producer.is_connected());
+        let stored = world.expect_in(Queue::Events, 1, SOON).await;
+        assert_eq!(stored.len(), 1);
+    })
+    .await;
+}
+
 /// As in a cluster of which a node hangs: what is there can be asked for and published to, and making anything waits.
 #[tokio::test]
 async fn a_reconnect_and_what_is_published_wait_for_no_binding() {
@@ -148,9 +164,12 @@ async fn a_reconnect_and_what_is_published_wait_for_no_binding() {
     wire.cut();
     eventually(SOON, "it notices", async || (!publisher.is_up()).then_some(())).await;
     wire.restore();
-    for _ in 0..100 {
-        publisher.publish_until_stored(&to, &message).await.unwrap();
-    }
+    let published = async {
+        for _ in 0..100 {
+            publisher.publish_until_stored(&to, &message).await.unwrap();
+        }
+    };
+    timeout(2 * SOON, published).await.expect("nobody waits for it");
     assert!(wire.accepted() > connections);
     assert!(
         timeout(Duration::from_millis(1), &mut bind).await.is_err(),
