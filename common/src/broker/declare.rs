@@ -11,8 +11,7 @@ use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
-use super::error::BrokerError;
-use super::refusal::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED};
+use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
 use crate::topology::{Argument, QueueSpec, Topology};
 
 /// Declares `topology` over a connection of its own.

@@ -8,8 +8,7 @@ use lapin::{Channel, Connection};
 use tokio::time::Instant;
 
 use super::connect::{in_time, open_channel, short};
-use super::error::BrokerError;
-use super::refusal::NOT_FOUND;
+use super::error::{BrokerError, NOT_FOUND};
 
 /// An answer after less than this is no answer for a leader that was too busy to give one, which takes 250 ms.
 const FAST: Duration = Duration::from_millis(200);

@@ -75,6 +75,14 @@ impl NodeUrl {
         &self.0.vhost
     }
 
+    pub(super) fn user(&self) -> &str {
+        &self.0.authority.userinfo.username
+    }
+
+    pub(super) fn password(&self) -> &str {
+        &self.0.authority.userinfo.password
+    }
+
     pub(super) fn to_uri(&self) -> AMQPUri {
         self.0.clone()
     }

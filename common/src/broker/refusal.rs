@@ -8,6 +8,8 @@ pub(super) const CONNECTION_FORCED: u16 = 320;
 pub(super) const ACCESS_REFUSED: u16 = 403;
 /// AMQP's code for an object that is not there.
 pub(super) const NOT_FOUND: u16 = 404;
+/// AMQP's code for what another connection has for itself.
+pub(super) const RESOURCE_LOCKED: u16 = 405;
 /// AMQP's code for an object that differs, or a message that is too large.
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 /// AMQP's code for a vhost that is not there, or that the account may not use.
@@ -16,7 +18,14 @@ pub(super) const NOT_ALLOWED: u16 = 530;
 /// large (311) or breaks a rule (406), or its frames cannot be read (501, 502).
 const OF_THE_MESSAGE: [u16; 4] = [311, PRECONDITION_FAILED, 501, 502];
 /// AMQP's codes that close a channel and leave its connection.
-const OF_THE_CHANNEL: [u16; 6] = [311, 313, ACCESS_REFUSED, NOT_FOUND, 405, PRECONDITION_FAILED];
+const OF_THE_CHANNEL: [u16; 6] = [
+    311,
+    313,
+    ACCESS_REFUSED,
+    NOT_FOUND,
+    RESOURCE_LOCKED,
+    PRECONDITION_FAILED,
+];
 /// AMQP's codes for a broker that cannot do now what it is there for: an internal error (541), or a lack of resources (506).
 const OF_THE_BROKER: [u16; 2] = [506, 541];
 

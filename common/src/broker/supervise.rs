@@ -86,12 +86,16 @@ pub(super) async fn supervise<P: Prepare>(
                 }
             }
         };
-        if std::mem::replace(&mut was_connected, true) {
+        let is_first = !std::mem::replace(&mut was_connected, true);
+        if !is_first {
             settings.stats.count_reconnect();
         }
         let since = Instant::now();
-        if !is_careful {
-            teller.connected(&node);
+        if is_first {
+            let (link, broker) = (&settings.name, &settings.url);
+            info!(link, %broker, node, "connected to the broker");
+        } else if !is_careful {
+            teller.connected_again(&node);
         }
         // From before anyone uses it, so that nothing that the broker says is missed.
         let events = established.connection.events_listener();
@@ -178,12 +182,12 @@ impl<'a> Teller<'a> {
         Some(((left_out > 0).then_some(left_out), self.untold.take()))
     }
 
-    fn connected(&mut self, node: &str) {
+    fn connected_again(&mut self, node: &str) {
         let Some((left_out, untold)) = self.turn() else {
             return;
         };
         let (link, broker, lost_before) = (&self.settings.name, &self.settings.url, untold.as_deref());
-        info!(link, %broker, node, lost_before, left_out, "connected to the broker");
+        info!(link, %broker, node, lost_before, left_out, "connected to the broker again");
     }
 
     fn not_connected(&mut self, error: &BrokerError, retry_in: Duration) {

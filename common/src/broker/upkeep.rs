@@ -16,8 +16,7 @@ use tracing::{debug, warn};
 
 use super::connect::{in_time, open_channel};
 use super::declare::{Object, declare_call, declare_object, objects};
-use super::error::BrokerError;
-use super::refusal::{ACCESS_REFUSED, NOT_FOUND};
+use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND};
 use crate::topology::Topology;
 
 /// How often everything is looked at: noticed within half a minute, even if one round is lost to a slow broker.

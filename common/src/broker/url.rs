@@ -41,6 +41,24 @@ impl BrokerUrl {
         nodes.collect::<Result<_, _>>().map(Self)
     }
 
+    /// The virtual host, as the broker calls it: that of the first node.
+    #[must_use]
+    pub fn vhost(&self) -> &str {
+        self.0.first().map_or("/", NodeUrl::vhost)
+    }
+
+    /// As whom we connect to the first node.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.0.first().map_or("guest", NodeUrl::user)
+    }
+
+    /// The password at the first node, for the management API, which takes the same account. Never to be printed.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        self.0.first().map_or("guest", NodeUrl::password)
+    }
+
     /// The nodes, in the order in which they were given; at least one.
     pub(super) fn nodes(&self) -> &[NodeUrl] {
         &self.0
