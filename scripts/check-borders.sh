@@ -69,7 +69,9 @@ check() {
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
-    only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client|TcpStream::connect|TcpSocket|\breqwest\b' \
+    only_in '^(dispatcher/src/client|common/src/broker|common/src/telemetry)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
+        "only dispatcher/src/client may open connections to customers, and only common/src/broker to the broker"
+    only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client|\breqwest\b' \
         "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"

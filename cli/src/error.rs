@@ -38,16 +38,13 @@ pub(crate) enum CliError {
 impl CliError {
     /// A failure at the broker, with what it means for the user.
     pub(crate) fn broker(error: &BrokerError, broker: &BrokerUrl) -> Self {
-        match error {
-            BrokerError::Mismatch(discrepancy) => Self::Broker(discrepancy.to_string()),
-            BrokerError::Unreachable(_)
-            | BrokerError::Call { .. }
-            | BrokerError::NoAnswer { .. }
-            | BrokerError::Lost { .. } => Self::Broker(format!(
-                "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user \
-                     and vhost (HOOKLINE_AMQP_URL)"
-            )),
+        if let BrokerError::Mismatch(discrepancy) = error {
+            return Self::Broker(discrepancy.to_string());
         }
+        Self::Broker(format!(
+            "the broker at {broker} cannot be used ({error}); {}",
+            error.advice()
+        ))
     }
 
     /// Prints the error and returns the exit status. A reader that has gone is no failure, and nothing is printed then.

@@ -167,10 +167,8 @@ impl Work {
         }
         let mut intakes = JoinSet::new();
         for (queue, limiter) in PUSHED.into_iter().zip(limiters()) {
-            // A connection each: a message that breaks one must not stop the others.
-            let name = format!("hookline-dispatcher {}", queue.label());
-            let consumer = Consumer::start(self.settings.broker.link(&name).counting_in(&self.stats));
-            self.consumers.push(consumer.clone());
+            // A connection each: a message or a queue that breaks one must not stop the others.
+            let consumer = self.consumer(queue);
             let reception = Reception {
                 queue,
                 limiter,
@@ -178,24 +176,23 @@ impl Work {
                 publisher: self.publisher.clone(),
             };
             intakes.spawn(self.intake(queue, &consumer).run(reception, shutdown.clone()));
-            if queue == Working::Due {
-                // What was due is what is most often suspected; the two share a fate, and a connection.
-                let intake = self.intake(Working::Quarantine, &consumer);
-                let quarantine = Quarantine::new(
-                    Arc::clone(&self.pipeline),
-                    self.publisher.clone(),
-                    self.ledger(Working::Quarantine),
-                    self.settings.request_timeout,
-                );
-                let shutdown = shutdown.clone();
-                intakes.spawn(async move {
-                    tokio::select! {
-                        () = sleep(SETTLING_TIME) => intake.run(quarantine, shutdown).await,
-                        () = shutdown.requested() => {}
-                    }
-                });
-            }
         }
+        // And one for this, or a quarantine that does not answer would have what is due given back again and again.
+        let consumer = self.consumer(Working::Quarantine);
+        let intake = self.intake(Working::Quarantine, &consumer);
+        let quarantine = Quarantine::new(
+            Arc::clone(&self.pipeline),
+            self.publisher.clone(),
+            self.ledger(Working::Quarantine),
+            self.settings.request_timeout,
+        );
+        let requested = shutdown.clone();
+        intakes.spawn(async move {
+            tokio::select! {
+                () = sleep(SETTLING_TIME) => intake.run(quarantine, requested).await,
+                () = requested.requested() => {}
+            }
+        });
         let (ledgers, shutdown) = (self.pushed_ledgers(), shutdown.clone());
         intakes.spawn(async move {
             tokio::select! {
@@ -204,6 +201,14 @@ impl Work {
             }
         });
         while intakes.join_next().await.is_some() {}
+    }
+
+    /// A connection for a queue of its own.
+    fn consumer(&mut self, queue: Working) -> Consumer {
+        let name = format!("hookline-dispatcher {}", queue.label());
+        let consumer = Consumer::start(self.settings.broker.link(&name).counting_in(&self.stats));
+        self.consumers.push(consumer.clone());
+        consumer
     }
 
     fn intake(&self, queue: Working, consumer: &Consumer) -> Intake {

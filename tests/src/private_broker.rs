@@ -55,6 +55,32 @@ impl PrivateBroker {
         self.run(&["ctl", &self.port, "eval", expression]).await
     }
 
+    /// Has `rabbitmqctl` do something on it, and returns what that printed.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn control(&self, arguments: &[&str]) -> String {
+        self.run(&[&["ctl", &self.port], arguments].concat()).await
+    }
+
+    /// Makes an account that may do everything but what `write` (a pattern) leaves out, and returns its URL.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn account(&self, name: &str, write: &str) -> String {
+        self.control(&["add_user", name, "s3cret"]).await;
+        self.may_write(name, write).await;
+        format!("amqp://{name}:s3cret@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// What an account may write to from now on. A channel keeps what it was allowed for some seconds.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn may_write(&self, name: &str, write: &str) {
+        self.control(&["set_permissions", name, ".*", write, ".*"]).await;
+    }
+
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
         self.run(&["stop", &self.port]).await;

@@ -1,10 +1,13 @@
 //! Making the topology so, and telling what stands in its way.
 
 use std::fmt;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ExchangeKind};
+use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
@@ -17,7 +20,13 @@ use crate::topology::{Argument, QueueSpec, Topology};
 /// [`BrokerError::Mismatch`] names the first object that exists with other arguments.
 pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(), BrokerError> {
     let connection = open(settings).await?;
-    declare_on(&connection, topology).await
+    declare_on(&connection, topology).await?;
+    for object in objects(topology) {
+        if let Object::Binding { .. } = object {
+            compare(&connection, &object).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Compares the broker with `topology` and changes nothing, but that a binding cannot be asked for and is made again.
@@ -54,15 +63,37 @@ async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
+/// How long it is looked for what has gone missing. A broker answers in milliseconds, and with a node of its cluster frozen
+/// in a third of a second; what it does not answer for by then is left to the upkeep.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Makes good what has gone missing since [`declare_on`], as long as nothing holds that up. All is asked for at once.
+pub(super) async fn declare_missing(connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
+    let asked = objects(topology)
+        .filter(|object| !matches!(object, Object::Binding { .. }))
+        .map(|object| async move { Standing::of(connection, &object).await });
+    let is_missing = |standing: &Result<Standing, BrokerError>| matches!(standing, Ok(Standing::Missing));
+    match timeout(LOOK_TIMEOUT, join_all(asked)).await {
+        Ok(standing) if standing.iter().any(is_missing) => declare_on(connection, topology).await,
+        Ok(_) => Ok(()),
+        Err(_) => {
+            tracing::debug!("the broker does not say what is missing; looking again later");
+            Ok(())
+        }
+    }
+}
+
 /// Declares what is missing, and compares what is there. An account without the right to configure can use a
 /// topology that stands; then the comparison is left to the account that made it.
+///
+/// A binding is made where one of its ends is new, and has none yet. Else there is no way to see whether it is there but to
+/// make it again, for which the broker may wait for a node that hangs: that is left to the upkeep, and to [`declare`].
 pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
     let mut is_new = false;
     for object in objects(topology) {
         match object {
-            // What is new has no binding yet, and is of no use without.
             Object::Binding { .. } if is_new => declare_object(connection, &object, "binding").await?,
-            Object::Binding { .. } => compare(connection, &object).await?,
+            Object::Binding { .. } => {}
             Object::Exchange(_) | Object::Queue(_) => match Standing::of(connection, &object).await? {
                 Standing::Missing => {
                     is_new = true;

@@ -4,7 +4,7 @@ use super::variable::{Variable, variables};
 
 variables! {
     AMQP_URL = "HOOKLINE_AMQP_URL", Some("amqp://guest:guest@127.0.0.1:5672/%2f"), true,
-        "The broker: amqp:// or amqps://user:password@host:port/vhost";
+        "The broker: amqp:// or amqps://user:password@host:port/vhost; several, comma-separated, are the nodes of a cluster";
     AMQP_CA_FILE = "HOOKLINE_AMQP_CA_FILE", None, false,
         "PEM file with further roots to trust for an amqps:// broker";
     NAMESPACE = "HOOKLINE_NAMESPACE", Some("hookline"), false,

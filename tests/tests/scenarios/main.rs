@@ -12,6 +12,8 @@
 // The blank lines keep the order in which an event moves.
 mod publish; // into the broker
 mod real_clients; // by the libraries that others use
+mod addresses; // which of its nodes
+mod refusals; // what it does not take
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
@@ -56,6 +58,7 @@ mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
 mod links; // a link to the broker that is cut
+mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
 mod topology_watch; // what somebody deletes on it

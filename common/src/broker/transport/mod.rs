@@ -19,27 +19,20 @@ mod frames; // both found in a stream
 mod stream; // the stream
 mod runtime; // how the client library gets it
 
-use async_rs::Runtime;
-use lapin::tcp::{AMQPUriTcpExt as _, OwnedTLSConfig};
-use lapin::uri::AMQPUri;
-use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
+use async_rs::{Runtime, TokioRuntime};
+use lapin::AsyncTcpStream;
 
-use runtime::{Judged, JudgingRuntime};
+use runtime::{Judged, JudgingRuntime, Raw};
 use stream::JudgedStream;
 
-/// Opens a connection as the client library does, over a stream that is judged.
-pub(super) async fn connect(
-    uri: AMQPUri,
-    properties: ConnectionProperties,
-    tls: OwnedTLSConfig,
-) -> lapin::Result<Connection> {
-    let tokio = lapin::runtime::default_runtime()?;
-    let runtime = Runtime::new(JudgingRuntime { tokio: tokio.clone() });
-    let open = async move |uri: AMQPUri, _| -> lapin::Result<AsyncTcpStream<Judged>> {
-        let stream = uri.connect_with_config_async(tls.as_ref(), &tokio).await?;
-        Ok(AsyncTcpStream::Plain(JudgedStream::new(stream)))
-    };
-    Connection::connector(uri, runtime, open, properties).await
+/// A runtime for connections whose streams are judged.
+pub(super) fn runtime(tokio: TokioRuntime) -> Runtime<JudgingRuntime> {
+    Runtime::new(JudgingRuntime { tokio })
+}
+
+/// A stream as that runtime has them, of one that is open.
+pub(super) fn judged(stream: Raw) -> AsyncTcpStream<Judged> {
+    AsyncTcpStream::Plain(JudgedStream::new(stream))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use lapin::AsyncTcpStream;
 use super::stream::JudgedStream;
 
 /// A connection as the client library makes it, with TLS where the address wants it.
-type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+pub(super) type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 /// The same, judged.
 pub(super) type Judged = JudgedStream<Raw>;
 

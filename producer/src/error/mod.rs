@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::{BrokerError, BrokerUrl, Discrepancy, PublishFault};
+use hookline_common::broker::{BrokerError, BrokerUrl, Discrepancy, PublishFault, Refusal};
 use hookline_common::event::Event;
 use hookline_common::ids::EventId;
 
@@ -13,8 +13,9 @@ use hookline_common::ids::EventId;
 pub enum ConnectError {
     /// The broker did not answer, or let us not in.
     #[error(
-        "the broker at {broker} cannot be reached{}; check that it runs, and its address, user and vhost \
-         (HOOKLINE_AMQP_URL)", because(.cause.as_deref())
+        "the broker at {broker} cannot be reached{}; {}",
+        because(.cause.as_deref()),
+        .cause.as_deref().map_or("check that it runs, and HOOKLINE_AMQP_URL", BrokerError::advice)
     )]
     Unreachable {
         /// Where it was looked for, without the password.
@@ -45,8 +46,8 @@ impl ConnectError {
     }
 }
 
-/// Why an event is not known to be stored. Whatever it was, unless the broker refuses the event for good: publish the same
-/// [`Event`] again, until it is.
+/// Why an event is not known to be stored. Whatever it was: publish the same [`Event`] again, until it is, and where the
+/// broker refuses it, mend what it says before.
 /// Its id stays the same, so receivers recognise what reached them twice.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -64,9 +65,9 @@ pub enum PublishError {
     },
     /// The broker was away, or refused it, until the deadline. It is not stored.
     #[error(
-        "event {event} was not stored within {}: the broker was away or refused it{}; publish the same event \
+        "event {event} was not stored within {}: the broker was away or refused it{}; {}publish the same event \
          again",
-        seconds(.waited), because(.cause.as_deref())
+        seconds(.waited), because(.cause.as_deref()), advice(.cause.as_deref())
     )]
     NotStored {
         /// The event.
@@ -78,8 +79,9 @@ pub enum PublishError {
     },
     /// It was sent, and no answer came until the deadline.
     #[error(
-        "event {event} may or may not be stored: the broker did not confirm it within {}{}; publish the same \
-         event again, receivers recognise a duplicate by its id", seconds(.waited), because(.cause.as_deref())
+        "event {event} may or may not be stored: the broker did not confirm it within {}{}; {}publish the same \
+         event again, receivers recognise a duplicate by its id",
+        seconds(.waited), because(.cause.as_deref()), advice(.cause.as_deref())
     )]
     Unconfirmed {
         /// The event.
@@ -102,18 +104,23 @@ pub enum PublishError {
         /// The exchange that led nowhere.
         exchange: String,
     },
-    /// The broker refuses this very event however often it is published: it is larger than the broker takes, for one.
+    /// The broker refuses this event, and would again until somebody mends what it says: it is larger than the broker takes,
+    /// or the account may not publish, for instance.
     #[error(
-        "event {event} was not confirmed: the broker refuses it for good ({cause}); send less data, or raise the \
-         broker's max_message_size"
+        "event {event} {} stored: the broker refuses it ({code} {text}); {}, then publish the same event again",
+        if *.maybe_stored { "may or may not be" } else { "is not" },
+        refusal(*.code, .text).advice()
     )]
     Refused {
         /// The event.
         event: EventId,
-        /// Whether it was sent before, without an answer.
+        /// Whether an earlier try had no answer, or the broker's answer may have been about another event that was published
+        /// beside it.
         maybe_stored: bool,
+        /// AMQP's reply code, like 403.
+        code: u16,
         /// The broker's own words.
-        cause: Arc<BrokerError>,
+        text: String,
     },
     /// An object stands on the broker with other arguments than ours: nothing more is published until a
     /// person has mended it and the producer is made anew.
@@ -141,10 +148,14 @@ impl PublishError {
                 maybe_stored,
                 exchange,
             },
-            PublishFault::Refused { maybe_stored, error } => Self::Refused {
+            PublishFault::Refused {
+                maybe_stored,
+                refusal: Refusal { code, text },
+            } => Self::Refused {
                 event,
                 maybe_stored,
-                cause: error,
+                code,
+                text,
             },
             PublishFault::Late {
                 maybe_stored: true,
@@ -201,7 +212,12 @@ fn discrepancy(error: &BrokerError) -> Option<&Discrepancy> {
     match error {
         BrokerError::Mismatch(discrepancy) => Some(discrepancy),
         BrokerError::Unreachable(error) => discrepancy(error),
-        BrokerError::Call { .. } | BrokerError::NoAnswer { .. } | BrokerError::Lost { .. } => None,
+        BrokerError::NotConnected(_)
+        | BrokerError::Call { .. }
+        | BrokerError::NoAnswer { .. }
+        | BrokerError::Lost { .. }
+        | BrokerError::Alarm { .. }
+        | BrokerError::Full { .. } => None,
     }
 }
 
@@ -209,92 +225,21 @@ fn because(cause: Option<&BrokerError>) -> String {
     cause.map(|error| format!(" ({error})")).unwrap_or_default()
 }
 
+/// What can be done about it, before the event is published again.
+fn advice(cause: Option<&BrokerError>) -> String {
+    cause
+        .map(|error| format!("{}; ", error.advice()))
+        .unwrap_or_default()
+}
+
+fn refusal(code: u16, text: &str) -> Refusal {
+    let text = text.to_owned();
+    Refusal { code, text }
+}
+
 fn seconds(duration: &Duration) -> String {
     format!("{duration:.0?}")
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn event() -> Event {
-        Event::new("acme", "booking.created", "{}").unwrap()
-    }
-
-    #[test]
-    fn only_what_was_sent_and_not_answered_may_be_stored() {
-        let event = event();
-        let silent = || {
-            Arc::new(BrokerError::NoAnswer {
-                what: "publishing",
-                seconds: 10,
-            })
-        };
-        let unroutable = |maybe_stored| PublishFault::Unroutable {
-            maybe_stored,
-            exchange: "hookline.events".into(),
-            routing_key: "booking.created".into(),
-        };
-        for (fault, expected) in [
-            (
-                PublishFault::Late {
-                    maybe_stored: true,
-                    last: Some(silent()),
-                },
-                true,
-            ),
-            (
-                PublishFault::Late {
-                    maybe_stored: false,
-                    last: None,
-                },
-                false,
-            ),
-            (
-                PublishFault::Final {
-                    maybe_stored: true,
-                    error: silent(),
-                },
-                true,
-            ),
-            (
-                PublishFault::Final {
-                    maybe_stored: false,
-                    error: silent(),
-                },
-                false,
-            ),
-            (unroutable(true), true),
-            (unroutable(false), false),
-        ] {
-            let error = PublishError::new(fault, &event, Duration::from_secs(30));
-            assert_eq!(error.may_be_stored(), expected, "{error}");
-            assert_eq!(error.event(), &event.id);
-            assert!(error.to_string().contains(event.id.as_str()), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_mismatch_on_the_broker_is_no_unreachable_broker() {
-        let url = BrokerUrl::parse("amqp://guest:s3cret@localhost").unwrap();
-        let found = Discrepancy {
-            object: "queue \"hookline.events\"".into(),
-            kind: hookline_common::broker::DiscrepancyKind::Other("durable".into()),
-        };
-        let error = Arc::new(BrokerError::Mismatch(found.clone()));
-        let fault = PublishFault::Final {
-            maybe_stored: false,
-            error,
-        };
-        assert!(matches!(ConnectError::new(fault, &url), ConnectError::Topology(it) if it == found));
-        let away = ConnectError::new(
-            PublishFault::Late {
-                maybe_stored: false,
-                last: None,
-            },
-            &url,
-        );
-        assert!(matches!(away, ConnectError::Unreachable { .. }) && !away.to_string().contains("s3cret"));
-    }
-}
+mod tests;
