@@ -56,7 +56,9 @@ impl ManagementError {
                  tag monitoring (rabbitmqctl set_user_tags {user} monitoring) and rights on the virtual host {vhost:?}"
             ),
             StatusCode::NOT_FOUND => {
-                format!("check that the virtual host {vhost:?} exists, and the path of HOOKLINE_MANAGEMENT_URL")
+                format!(
+                    "check that the virtual host {vhost:?} exists, and the path of HOOKLINE_MANAGEMENT_URL"
+                )
             }
             _ => "try again; the broker's log says more".to_owned(),
         };

@@ -117,10 +117,7 @@ impl Management {
             // The library would add the URL, which may hold a password.
             source: source.without_url(),
         };
-        let request = self
-            .client
-            .get(url)
-            .basic_auth(&self.user, Some(&self.password));
+        let request = self.client.get(url).basic_auth(&self.user, Some(&self.password));
         let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         if !status.is_success() {

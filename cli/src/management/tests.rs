@@ -14,7 +14,10 @@ fn a_url_is_printed_without_its_account_and_gives_it_decoded() {
         "https://rabbit:15671/mq/api/queues/%2F"
     );
     assert_eq!(
-        ManagementUrl::parse("http://h:15672").unwrap().join(&["api"]).as_str(),
+        ManagementUrl::parse("http://h:15672")
+            .unwrap()
+            .join(&["api"])
+            .as_str(),
         "http://h:15672/api"
     );
     assert_eq!(ManagementUrl::parse("http://h:15672").unwrap().account(), None);
@@ -54,8 +57,14 @@ fn an_answer_is_read_with_and_without_what_versions_leave_out() {
         (full.ready, full.unacked, full.consumers, full.online.len()),
         (Some(3), Some(1), Some(2), 1)
     );
-    assert_eq!(full.effective_policy_definition.get("max-length"), Some(&json!(10)));
-    assert_eq!((full.policy.as_deref(), full.operator_policy), (Some("all"), None));
+    assert_eq!(
+        full.effective_policy_definition.get("max-length"),
+        Some(&json!(10))
+    );
+    assert_eq!(
+        (full.policy.as_deref(), full.operator_policy),
+        (Some("all"), None)
+    );
     assert_eq!((bare.policy, bare.ready), (None, None));
     assert!(bare.effective_policy_definition.is_empty() && bare.arguments.is_empty());
 }

@@ -35,8 +35,12 @@ impl ManagementUrl {
             return Err(InvalidManagementUrl("it has a query or a fragment"));
         }
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let account = (!url.username().is_empty())
-            .then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
+        let account = (!url.username().is_empty()).then(|| {
+            (
+                decoded(url.username()),
+                decoded(url.password().unwrap_or_default()),
+            )
+        });
         let has_no_account = url.set_username("").and_then(|()| url.set_password(None));
         has_no_account.map_err(|()| InvalidManagementUrl("its user or password cannot be read"))?;
         Ok(Self { url, account })

@@ -11,6 +11,8 @@ use super::discrepancy::Discrepancy;
 pub(super) const ACCESS_REFUSED: u16 = 403;
 /// AMQP's code for an object that is not there.
 pub(super) const NOT_FOUND: u16 = 404;
+/// AMQP's code for what another connection has for itself.
+pub(super) const RESOURCE_LOCKED: u16 = 405;
 /// AMQP's code for an object that differs, or a message that is too large.
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 /// AMQP's codes for what is wrong with a message itself, so that sending it again changes nothing: its content is too

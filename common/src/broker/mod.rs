@@ -12,6 +12,7 @@ mod connect; // one connection
 mod link; // one that comes back
 mod declare; // the topology, made so
 mod upkeep; // and kept so
+mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are
 mod wire; // a message as the client library has it
 mod address; // where a message is published to
@@ -33,6 +34,7 @@ pub use declare::{check, declare};
 pub use depth::QueueDepth;
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
+pub use migrate::{Migrated, MigrationError, MigrationStep, migrate};
 pub use publish_fault::PublishFault;
 pub use publisher::{Publisher, Stored};
 pub use stats::BrokerStats;

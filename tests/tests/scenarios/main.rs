@@ -51,6 +51,8 @@ mod operating_edges; // what the programs around it do to it
 mod links; // a link to the broker that is cut
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
+mod topology_check; // what policies, replicas and leaders do to it
+mod topology_migrate; // queues of another shape, replaced under load
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
