@@ -40,6 +40,8 @@ pub(crate) struct QueueInfo {
     pub(crate) online: Vec<String>,
     /// The node that leads it.
     pub(crate) leader: Option<String>,
+    /// The same, where it is no quorum queue.
+    pub(crate) node: Option<String>,
     /// The policy in force; only one is at a time.
     #[serde(default, deserialize_with = "name")]
     pub(crate) policy: Option<String>,
@@ -52,6 +54,14 @@ pub(crate) struct QueueInfo {
     /// What it was declared with, by name.
     #[serde(default, deserialize_with = "table")]
     pub(crate) arguments: BTreeMap<String, Value>,
+}
+
+impl QueueInfo {
+    /// Whether the API knows more of it than that it was declared: it takes five seconds to, and a queue whose leader is away
+    /// stays unknown.
+    pub(crate) fn is_known(&self) -> bool {
+        self.messages.is_some() && !self.members.is_empty()
+    }
 }
 
 /// A node of the cluster.

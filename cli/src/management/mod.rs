@@ -73,7 +73,7 @@ impl Management {
     /// # Errors
     /// [`ManagementError`] says why it is not known.
     pub(crate) async fn queues(&self, prefix: &str) -> Result<Vec<QueueInfo>, ManagementError> {
-        let mut queues = Vec::new();
+        let mut queues: Vec<QueueInfo> = Vec::new();
         for page in 1.. {
             let mut url = self.url.join(&["api", "queues", &self.vhost]);
             url.query_pairs_mut()
@@ -87,8 +87,10 @@ impl Management {
                 break;
             }
         }
-        // The API takes our prefix for a pattern of its own kind.
         queues.retain(|queue| queue.name.starts_with(prefix));
+        for queue in &mut queues {
+            queue.leader = queue.leader.take().or_else(|| queue.node.take());
+        }
         queues.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(queues)
     }

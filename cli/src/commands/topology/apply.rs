@@ -92,7 +92,7 @@ async fn refuse_policies_that_drop(place: &Place) -> Result<(), CliError> {
     let Some(management) = &place.management else {
         return Ok(());
     };
-    let queues = management.queues(&place.prefix()).await?;
+    let queues = place.queues(management).await?;
     let loss = place.topology.queues.iter().find_map(|spec| {
         let info = queues.iter().find(|info| info.name == spec.name)?;
         policies::troubles(spec, info).into_iter().find(|it| it.loses)
@@ -141,14 +141,12 @@ async fn wait_for_nodes(management: &Management, replicas: u8, wait: Duration) -
 
 /// What stood before has the replicas that it began with.
 async fn all_have(management: &Management, place: &Place, replicas: u8) -> Result<(), CliError> {
-    let (queues, nodes) = (
-        management.queues(&place.prefix()).await?,
-        management.nodes().await?,
-    );
+    let queues = place.queues(management).await?;
+    let nodes = management.nodes().await?;
     let few: Vec<_> = queues
         .iter()
         .filter(|queue| place.topology.queues.iter().any(|spec| spec.name == queue.name))
-        .filter(|queue| queue.members.len() < usize::from(replicas))
+        .filter(|queue| (1..usize::from(replicas)).contains(&queue.members.len()))
         .collect();
     let Some(first) = few.first() else {
         return Ok(());

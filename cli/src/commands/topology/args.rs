@@ -6,10 +6,15 @@ use clap::Args;
 use hookline_common::broker::LinkSettings;
 use hookline_common::settings::{BrokerSettings, parse, variables};
 use hookline_common::topology::Topology;
+use tokio::time::{Instant, sleep};
 
 use crate::error::CliError;
-use crate::management::Management;
+use crate::management::{Management, QueueInfo};
 use crate::settings::{Flags, help};
+
+/// The API learns of a queue within five seconds, and is busy sometimes.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
+const ASK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
@@ -70,7 +75,20 @@ impl Place {
     }
 
     /// What the names of our queues start with.
-    pub(super) fn prefix(&self) -> String {
+    fn prefix(&self) -> String {
         format!("{}.", self.broker.namespace)
+    }
+
+    /// Our queues as the management API shows them. Of queues that were declared a moment ago it knows nothing yet, and of those
+    /// whose leader is away nothing ever; so they are waited for, and not for long.
+    pub(super) async fn queues(&self, management: &Management) -> Result<Vec<QueueInfo>, CliError> {
+        let since = Instant::now();
+        loop {
+            let queues = management.queues(&self.prefix()).await?;
+            if queues.iter().all(QueueInfo::is_known) || since.elapsed() >= KNOWN_WITHIN {
+                return Ok(queues);
+            }
+            sleep(ASK_EVERY).await;
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(args: &CheckArgs, flags: &Flags) -> Result<(), CliError>
     }
     let mut troubles = Vec::new();
     if let Some(management) = &place.management {
-        let queues = management.queues(&place.prefix()).await?;
+        let queues = place.queues(management).await?;
         let nodes = management.nodes().await?;
         let alarms = management.alarms().await?;
         troubles = judge(

@@ -140,6 +140,12 @@ pub(super) fn queue_line(info: &QueueInfo, widest: usize, json: bool) -> String 
         })
         .to_string();
     }
+    if !info.is_known() {
+        return format!(
+            "{:widest$}  {:6}  the management API knows no more of it: it is new, or its leader is away",
+            info.name, info.kind
+        );
+    }
     let policy = if names.is_empty() {
         "no policy".to_owned()
     } else {
@@ -246,6 +252,7 @@ mod tests {
         let info = QueueInfo {
             name: "hookline.failed".into(),
             kind: "quorum".into(),
+            messages: Some(0),
             members: vec!["a".into(), "b".into()],
             online: vec!["a".into()],
             leader: Some("a".into()),

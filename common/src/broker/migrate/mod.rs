@@ -25,15 +25,19 @@ use self::place::{Place, Standing};
 pub use self::step::{Migrated, MigrationError, MigrationStep};
 use self::transfer::{Transfer, store};
 use super::connect::{LinkSettings, close, open};
-use super::error::BrokerError;
+use super::error::{ACCESS_REFUSED, BrokerError, PRECONDITION_FAILED, RESOURCE_LOCKED};
 use crate::topology::{QueueSpec, Topology};
 
+/// AMQP's codes for what comes again, whatever is tried.
+const REFUSALS: [u16; 4] = [ACCESS_REFUSED, RESOURCE_LOCKED, PRECONDITION_FAILED, NOT_ALLOWED];
+/// AMQP's code for a virtual host that is not there.
+const NOT_ALLOWED: u16 = 530;
 /// Between two tries after the broker did not answer or a connection was lost.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Tries in a row, each of which goes on where the last one ended, before the broker is given up.
 const TRIES: u32 = 10;
-/// So many messages are in hand while a queue is emptied: enough for full speed, and 60 MB if all are as long as they may be.
-const MOVING_WINDOW: u16 = 500;
+/// So many messages are in hand while a queue is emptied: enough for full speed, and 25 MB if all are as long as they may be.
+const MOVING_WINDOW: u16 = 200;
 /// At the end the queue is as good as empty, and whatever is published until it is deleted must find room in our hands.
 const LAST_WINDOW: u16 = u16::MAX;
 /// The less there is in hand at the end, the less a kill in the wrong moment can cost. It is not waited for longer, because
@@ -88,8 +92,9 @@ impl Migration<'_> {
         loop {
             tries += 1;
             match self.attempt().await {
-                // The broker's own refusals come again, whatever is tried.
-                Err(MigrationError::Broker(error)) if tries < TRIES && error.reply_code().is_none() => {
+                Err(MigrationError::Broker(error))
+                    if tries < TRIES && !error.is_final() && !is_refusal(&error) =>
+                {
                     (self.tell)(MigrationStep::Again { error: &error });
                     sleep(RETRY_PAUSE).await;
                 }
@@ -119,6 +124,10 @@ impl Migration<'_> {
         }
         // Held until the connection ends.
         place.lock().await?;
+        if !place.has_temporary().await? && !matches!(place.standing().await?, Standing::Differs) {
+            // Whoever held it before has done it.
+            return Ok(None);
+        }
         // Somebody else may declare the old one again in the moment in which there is none; then that one is emptied, too.
         while matches!(place.standing().await?, Standing::Differs) {
             self.empty_and_delete(place).await?;
@@ -145,7 +154,7 @@ impl Migration<'_> {
         // Apart from each other, because a broker that is short of memory holds up whatever a publishing connection asks for.
         let (incoming, outgoing) = (open(self.settings).await?, open(self.settings).await?);
         let mut first = Transfer::begin(&incoming, &outgoing, name, temporary, MOVING_WINDOW).await?;
-        first.catch_up().await?;
+        first.catch_up(place.connection).await?;
         let moved = first.end().await?;
         (self.tell)(MigrationStep::Moved {
             messages: moved,
@@ -166,7 +175,7 @@ impl Migration<'_> {
             last.go_on_for(EXPIRED_ON_THE_WAY).await?;
         }
         place.bind_temporary().await?;
-        last.catch_up().await?;
+        last.catch_up(place.connection).await?;
         place.is_unconsumed(name, 1).await?;
         last.rest_within(LAST_REST).await?;
         let deleted = place.delete(name).await;
@@ -194,7 +203,7 @@ impl Migration<'_> {
         // Fresh ones: on connections that knew the old queue, the new one's messages were seen to hide.
         let (incoming, outgoing) = (open(self.settings).await?, open(self.settings).await?);
         let mut transfer = Transfer::begin(&incoming, &outgoing, temporary, name, MOVING_WINDOW).await?;
-        transfer.catch_up().await?;
+        transfer.catch_up(place.connection).await?;
         place.is_unconsumed(temporary, 1).await?;
         let moved = transfer.end().await?;
         // Nobody else publishes to it. So this holds, or something is wrong and the next try looks again.
@@ -213,4 +222,10 @@ impl Migration<'_> {
         });
         Ok(moved)
     }
+}
+
+/// Whether the broker says what it would say again, whatever is tried: no right, or a queue that is in the way.
+fn is_refusal(error: &BrokerError) -> bool {
+    let code = error.reply_code();
+    code.is_some_and(|code| REFUSALS.contains(&code))
 }

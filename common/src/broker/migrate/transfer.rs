@@ -9,20 +9,21 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::super::connect::{CALL_TIMEOUT, LinkSettings, close, in_time, open, open_channel, short};
+use super::super::depth::depth_on;
 use super::super::error::BrokerError;
 use super::carried::Carried;
 use super::step::MigrationStep;
 
-/// Published and not confirmed at most; what is received beyond that waits.
-const IN_FLIGHT: usize = 500;
+/// Published and not confirmed at most; what is received beyond that waits. More gains nothing, and may be there twice after a
+/// kill.
+const IN_FLIGHT: usize = 100;
 /// Confirmed messages that are acknowledged together; more gain nothing.
 const ACK_EVERY: u32 = 50;
 /// A queue without quorum for a while, or the broker short of memory: longer is no reason to hope.
@@ -87,25 +88,25 @@ impl Transfer {
         })
     }
 
-    /// Moves until the queue itself has said that nothing is left in it, and all that it had is moved. What is published to it
-    /// from then on is received at once.
-    pub(super) async fn catch_up(&mut self) -> Result<(), BrokerError> {
+    /// Moves until nothing is left in the queue, and all that it had is moved. What is published to it from then on is received
+    /// at once. Over `asking` the queue is asked how much it has.
+    pub(super) async fn catch_up(&mut self, asking: &Connection) -> Result<(), BrokerError> {
         loop {
             if let Ok(received) = timeout(QUIET, self.messages.next()).await {
                 self.take(received).await?;
                 self.settle(Instant::now() + NO_REST).await?;
             }
-            // Only the queue's leader answers this. Its other counts are zero as well while it is away.
-            let message = self.get().await?;
-            // What was handed out before that answer is here, and is older.
-            while let Some(received) = self.messages.next().now_or_never() {
-                self.take(received).await?;
-            }
-            match message {
-                Some(message) => self.publish(message).await?,
-                None => return self.rest_within(NO_REST).await,
+            let depth = depth_on(asking, self.from.as_str()).await?;
+            let depth = depth.ok_or(BrokerError::Lost { what: WHAT })?;
+            // While its leader is away a queue is answered for with a zero, and without the consumer that we are.
+            if depth.ready == 0 && depth.consumers > 0 {
+                break;
             }
         }
+        // What was handed out before that answer may still wait in our channel, and comes before the answer to this.
+        let answered = self.incoming.basic_qos(1, BasicQosOptions::default());
+        in_time(WHAT, answered).await?;
+        self.rest_within(NO_REST).await
     }
 
     /// Moves what comes until there is a moment in which nothing is in hand, for so long at most.
@@ -177,20 +178,8 @@ impl Transfer {
         self.ack().await
     }
 
-    async fn get(&mut self) -> Result<Option<Carried>, BrokerError> {
-        let get = self
-            .incoming
-            .basic_get(self.from.clone(), BasicGetOptions::default());
-        let message = in_time("asking the queue for a message", get).await?;
-        Ok(message.map(|message| Carried::of(message.delivery)))
-    }
-
     async fn take(&mut self, received: Option<lapin::Result<Delivery>>) -> Result<(), BrokerError> {
-        match received {
-            Some(Ok(delivery)) => self.publish(Carried::of(delivery)).await,
-            Some(Err(error)) => Err(BrokerError::call(WHAT)(error)),
-            None => Err(BrokerError::Lost { what: WHAT }),
-        }
+        self.publish(Carried::of(intact(received)?)).await
     }
 
     async fn publish(&mut self, message: Carried) -> Result<(), BrokerError> {
@@ -296,6 +285,14 @@ async fn publish(channel: &Channel, to: &ShortString, message: &Carried) -> Resu
     );
     let answer = in_time("publishing", sent).await?;
     Ok(answer.boxed())
+}
+
+/// The end of the consumer is the end of its queue, which somebody else must have deleted.
+fn intact(received: Option<lapin::Result<Delivery>>) -> Result<Delivery, BrokerError> {
+    match received {
+        Some(delivery) => delivery.map_err(BrokerError::call(WHAT)),
+        None => Err(BrokerError::Lost { what: WHAT }),
+    }
 }
 
 fn no_answer() -> BrokerError {
