@@ -24,7 +24,6 @@ pub(super) fn troubles(spec: &QueueSpec, info: &QueueInfo) -> Vec<Trouble> {
         looked.overflow(),
         looked.strategy(),
         looked.delivery_limit(),
-        looked.declared_delivery_limit(),
     ]
     .into_iter()
     .flatten()
@@ -161,29 +160,6 @@ impl Looked<'_> {
             "sets delivery-limit to {limit} instead of {wanted}: restarts and looks into it use that up"
         );
         Some(self.trouble(!self.wants("x-dead-letter-strategy", "at-least-once"), &what))
-    }
-
-    /// A broker that compares arguments leaves this one out.
-    fn declared_delivery_limit(&self) -> Option<Trouble> {
-        let wanted = self.wanted_number("x-delivery-limit")?;
-        let found = self
-            .info
-            .arguments
-            .get("x-delivery-limit")
-            .and_then(Value::as_i64);
-        if found == Some(wanted) || self.info.arguments.is_empty() {
-            return None;
-        }
-        let found = found.map_or("none".to_owned(), |found| found.to_string());
-        Some(Trouble {
-            queue: self.spec.name.clone(),
-            problem: "delivery_limit",
-            loses: false,
-            detail: format!(
-                "it was declared with x-delivery-limit = {found} instead of {wanted}, which the broker does not compare; let it run \
-                 empty, delete it, and run `hookline topology apply`"
-            ),
-        })
     }
 
     fn bytes_of_a_stream(&self) -> Option<Trouble> {
@@ -330,8 +306,7 @@ mod tests {
             "arguments": {"x-queue-type": "quorum", "x-delivery-limit": 20}
         });
         let found = troubles(spec, &serde_json::from_value(info).unwrap());
-        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].loses && found[0].detail.contains("dropped"));
-        assert_eq!(found[1].problem, "delivery_limit");
     }
 }
