@@ -30,6 +30,11 @@ const DELIVERY_LIMIT: i64 = 1000;
 /// For queues whose messages must survive any number of peeks.
 const UNREACHABLE_DELIVERY_LIMIT: i64 = i32::MAX as i64;
 
+/// With how many replicas a quorum queue begins. It says nothing of how many it has now.
+pub const QUEUE_REPLICAS: &str = "x-quorum-initial-group-size";
+/// The same of a stream.
+pub const STREAM_REPLICAS: &str = "x-initial-cluster-size";
+
 /// What every name on the broker starts with: 1–100 characters of `[A-Za-z0-9_.-]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace(String);
@@ -139,6 +144,31 @@ pub struct QueueSpec {
     pub takes_events: bool,
 }
 
+impl QueueSpec {
+    /// Whether it is a stream: a log, whose messages nobody takes out.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        let stream = Argument::Text("stream".to_owned());
+        self.arguments.contains(&("x-queue-type", stream))
+    }
+
+    /// Whether its messages leave it by expiring.
+    #[must_use]
+    pub fn lets_expire(&self) -> bool {
+        self.arguments.iter().any(|(name, _)| *name == "x-message-ttl")
+    }
+
+    /// What keeps its messages while it is migrated: a queue of a known name, in which they stay until they are taken out.
+    #[must_use]
+    pub fn temporary(&self) -> Self {
+        let mut temporary = self.clone();
+        temporary.name = format!("{}.migrating", self.name);
+        temporary.arguments = keeping();
+        temporary.takes_events = false;
+        temporary
+    }
+}
+
 /// What must stand on the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
@@ -176,6 +206,22 @@ impl Topology {
         Self::of(namespace, [Queue::Rejected, Queue::Events])
     }
 
+    /// The same with so many replicas of each queue and of the stream, where they are declared anew on a cluster of as many
+    /// nodes. Those that exist keep what they have.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: u8) -> Self {
+        for spec in &mut self.queues {
+            let argument = if spec.is_stream() {
+                STREAM_REPLICAS
+            } else {
+                QUEUE_REPLICAS
+            };
+            spec.arguments
+                .push((argument, Argument::Number(i64::from(replicas))));
+        }
+        self
+    }
+
     fn of(namespace: &Namespace, queues: impl IntoIterator<Item = Queue>) -> Self {
         let spec = |queue| QueueSpec {
             name: namespace.queue(queue),
@@ -189,14 +235,23 @@ impl Topology {
     }
 }
 
+fn quorum(limit: i64) -> Vec<(&'static str, Argument)> {
+    vec![
+        ("x-queue-type", Argument::Text("quorum".to_owned())),
+        ("x-delivery-limit", Argument::Number(limit)),
+    ]
+}
+
+/// Messages stay until they are taken out: however often they are looked at, and whatever length a policy allows. At that
+/// length publishing is refused; by default the oldest would be dropped.
+fn keeping() -> Vec<(&'static str, Argument)> {
+    let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
+    arguments.push(("x-overflow", Argument::Text("reject-publish".to_owned())));
+    arguments
+}
+
 fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument)> {
     let text = |value: &str| Argument::Text(value.to_owned());
-    let quorum = |limit| {
-        vec![
-            ("x-queue-type", text("quorum")),
-            ("x-delivery-limit", Argument::Number(limit)),
-        ]
-    };
     let dead_letters_to = |target| {
         [
             ("x-dead-letter-exchange", text("")),
@@ -221,7 +276,7 @@ fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument
             arguments.extend(dead_letters_to(Queue::Due));
             arguments
         }
-        Queue::Failed | Queue::Rejected => quorum(UNREACHABLE_DELIVERY_LIMIT),
+        Queue::Failed | Queue::Rejected => keeping(),
         Queue::Attempts => vec![
             ("x-queue-type", text("stream")),
             ("x-max-age", text("7D")),
@@ -282,16 +337,16 @@ mod tests {
                 continue;
             }
             assert!(argument("x-delivery-limit").is_some(), "{}", queue.name);
+            assert_eq!(
+                argument("x-overflow").as_deref(),
+                Some("reject-publish"),
+                "{}",
+                queue.name
+            );
             if let Some(target) = argument("x-dead-letter-routing-key") {
                 assert_eq!(
                     argument("x-dead-letter-strategy").as_deref(),
                     Some("at-least-once"),
-                    "{}",
-                    queue.name
-                );
-                assert_eq!(
-                    argument("x-overflow").as_deref(),
-                    Some("reject-publish"),
                     "{}",
                     queue.name
                 );
@@ -302,6 +357,35 @@ mod tests {
                     queue.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_keeps_messages_meanwhile_neither_loses_nor_moves_them() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        for spec in &topology.queues {
+            let temporary = spec.temporary();
+            assert_eq!(temporary.name, format!("{}.migrating", spec.name));
+            assert!(!temporary.lets_expire() && !temporary.takes_events);
+            let names: Vec<_> = temporary.arguments.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, ["x-queue-type", "x-delivery-limit", "x-overflow"]);
+        }
+    }
+
+    #[test]
+    fn replicas_are_asked_for_in_the_way_of_each_type() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default()).with_replicas(3);
+        for spec in &topology.queues {
+            let wanted = if spec.is_stream() {
+                STREAM_REPLICAS
+            } else {
+                QUEUE_REPLICAS
+            };
+            assert!(
+                spec.arguments.contains(&(wanted, Argument::Number(3))),
+                "{}",
+                spec.name
+            );
         }
     }
 

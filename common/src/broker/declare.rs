@@ -10,9 +10,10 @@ use lapin::{Channel, Connection, ExchangeKind};
 use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
+use super::depth::depth_on;
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
-use crate::topology::{Argument, QueueSpec, Topology};
+use crate::topology::{Argument, QUEUE_REPLICAS, QueueSpec, STREAM_REPLICAS, Topology};
 
 /// Declares `topology` over a connection of its own.
 ///
@@ -42,8 +43,27 @@ pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<D
             Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
             Err(error) => return Err(error),
         }
+        if let Object::Queue(spec) = object {
+            found.extend(unfinished(&connection, spec).await?);
+        }
     }
     Ok(found)
+}
+
+/// A migration of this queue that was begun and not ended.
+async fn unfinished(connection: &Connection, spec: &QueueSpec) -> Result<Option<Discrepancy>, BrokerError> {
+    if spec.is_stream() {
+        return Ok(None);
+    }
+    let temporary = spec.temporary();
+    let depth = depth_on(connection, &temporary.name).await?;
+    Ok(depth.map(|depth| Discrepancy {
+        object: Object::Queue(spec).to_string(),
+        kind: DiscrepancyKind::Unfinished {
+            temporary: temporary.name,
+            messages: depth.ready,
+        },
+    }))
 }
 
 async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
@@ -139,6 +159,35 @@ pub(super) fn objects(topology: &Topology) -> impl Iterator<Item = Object<'_>> {
         .chain(bindings)
 }
 
+/// Whether an exchange or a queue is there, with whatever arguments.
+pub(super) async fn is_there(connection: &Connection, object: &Object<'_>) -> Result<bool, BrokerError> {
+    Ok(matches!(
+        Standing::of(connection, object).await?,
+        Standing::Exists
+    ))
+}
+
+/// Has a queue take all events. Where one of both is missing nothing is bound.
+pub(super) async fn bind(connection: &Connection, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let channel = open_channel(connection).await?;
+    let binding = Object::Binding { queue, exchange };
+    none_is_fine(in_time("binding", declare_call(&channel, &binding, false)).await)
+}
+
+/// Ends it.
+pub(super) async fn unbind(connection: &Connection, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let channel = open_channel(connection).await?;
+    let unbind = channel.queue_unbind(short(queue), short(exchange), short("#"), FieldTable::default());
+    none_is_fine(in_time("unbinding", unbind).await)
+}
+
+fn none_is_fine(done: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    match done {
+        Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(()),
+        done => done,
+    }
+}
+
 enum Standing {
     Missing,
     Exists,
@@ -167,8 +216,39 @@ async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
-/// Declares one object on a channel of its own.
+/// Declares one object on a channel of its own. With how many replicas a queue began is nobody's business: one that stands
+/// is taken with whatever number it was declared with.
 pub(super) async fn declare_object(
+    connection: &Connection,
+    object: &Object<'_>,
+    what: &'static str,
+) -> Result<(), BrokerError> {
+    match (declare_once(connection, object, what).await, object) {
+        (Err(BrokerError::Mismatch(found)), Object::Queue(spec)) => match with_found_replicas(spec, &found) {
+            Some(spec) => declare_once(connection, &Object::Queue(&spec), what).await,
+            None => Err(BrokerError::Mismatch(found)),
+        },
+        (declared, _) => declared,
+    }
+}
+
+/// The queue with the number of first replicas that it was found to be declared with, if it is that which differs.
+fn with_found_replicas(spec: &QueueSpec, found: &Discrepancy) -> Option<QueueSpec> {
+    let DiscrepancyKind::Differs { argument, found, .. } = &found.kind else {
+        return None;
+    };
+    let name = [QUEUE_REPLICAS, STREAM_REPLICAS]
+        .into_iter()
+        .find(|name| name == argument)?;
+    let mut spec = spec.clone();
+    spec.arguments.retain(|(argument, _)| *argument != name);
+    if let Some(found) = found {
+        spec.arguments.push((name, Argument::Number(found.parse().ok()?)));
+    }
+    Some(spec)
+}
+
+async fn declare_once(
     connection: &Connection,
     object: &Object<'_>,
     what: &'static str,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connect_fault::ConnectFailure;
 use super::discrepancy::Discrepancy;
 use super::refusal::Refusal;
-pub(super) use super::refusal::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED};
+pub(super) use super::refusal::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED};
 
 /// A failure at the broker. [`BrokerError::is_final`] tells the one kind that trying again does not mend.
 #[derive(Debug, thiserror::Error)]

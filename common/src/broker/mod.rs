@@ -24,6 +24,7 @@ mod supervise; // and another one after it
 mod link; // one that comes back
 mod declare; // the topology, made so
 mod upkeep; // and kept so
+mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are
 mod wire; // a message as the client library has it
 mod address; // where a message is published to
@@ -50,6 +51,7 @@ pub use depth::QueueDepth;
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
 pub use link_settings::LinkSettings;
+pub use migrate::{Migrated, MigrationError, MigrationStep, migrate};
 pub use publish_fault::PublishFault;
 pub use publisher::Publisher;
 pub use publishing::Stored;

@@ -61,6 +61,8 @@ mod links; // a link to the broker that is cut
 mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
+mod topology_check; // what policies, replicas and leaders do to it
+mod topology_migrate; // queues of another shape, replaced under load
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
