@@ -9,6 +9,7 @@ use lapin::{Channel, Connection, ExchangeKind};
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
+use super::tolerated::{as_it_stands, tell};
 use crate::topology::{Argument, QueueSpec, Topology};
 
 /// Declares `topology` over a connection of its own.
@@ -127,7 +128,16 @@ impl Standing {
 
 /// Declaring what exists changes nothing and fails where it differs.
 async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
-    match declare_object(connection, object, "comparing the topology").await {
+    let compared = match declare_tolerantly(connection, object, "comparing the topology").await {
+        Ok(Some(standing)) => {
+            if let Object::Queue(spec) = object {
+                tell(spec, &standing, connection.status().vhost().as_str());
+            }
+            return Ok(());
+        }
+        compared => compared.map(drop),
+    };
+    match compared {
         Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
             tracing::debug!(%object, "not allowed to configure the broker; taking the object as it stands");
             Ok(())
@@ -152,6 +162,28 @@ pub(super) async fn declare_object(
             }))
         }
         declared => declared,
+    }
+}
+
+/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned.
+pub(super) async fn declare_tolerantly(
+    connection: &Connection,
+    object: &Object<'_>,
+    what: &'static str,
+) -> Result<Option<QueueSpec>, BrokerError> {
+    let mut standing = None;
+    loop {
+        let tried = standing.as_ref().map_or(*object, Object::Queue);
+        match (declare_object(connection, &tried, what).await, tried) {
+            (Ok(()), _) => return Ok(standing),
+            (Err(BrokerError::Mismatch(discrepancy)), Object::Queue(spec)) => {
+                match as_it_stands(spec, &discrepancy.kind) {
+                    Some(spec) => standing = Some(spec),
+                    None => return Err(BrokerError::Mismatch(discrepancy)),
+                }
+            }
+            (Err(error), _) => return Err(error),
+        }
     }
 }
 

@@ -138,6 +138,10 @@ impl<T: Send + Sync + 'static> Link<T> {
         matches!(&*self.state.borrow(), State::Up(established) if !established.is_gone())
     }
 
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Up(established) if established.is_blocked())
+    }
+
     /// The connection, as soon as there is one.
     pub(super) async fn up(&self, deadline: Option<Instant>) -> Result<Arc<Established<T>>, NoLink> {
         self.wait(deadline, u32::MAX).await

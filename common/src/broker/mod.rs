@@ -10,6 +10,7 @@ mod discrepancy; // how an object there differs from ours
 mod error; // what can go wrong
 mod connect; // one connection
 mod link; // one that comes back
+mod tolerated; // what may stand otherwise
 mod declare; // the topology, made so
 mod upkeep; // and kept so
 mod depth; // how deep queues are
@@ -24,8 +25,12 @@ mod publisher; // in: confirmed and routed
 mod consumer; // out: taken, and acknowledged
 mod browse; // looked at, and given back
 mod stream; // a log, followed
+mod log_rate; // how fast it grows
+mod spill_watch; // what stands beside it
+mod attempts_log; // what is kept of attempts, looked through
 
 pub use address::Address;
+pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect::LinkSettings;
 pub use consumer::{Acker, Consumer, Incoming, Subscription};
@@ -33,8 +38,11 @@ pub use declare::{check, declare};
 pub use depth::QueueDepth;
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
+pub use log_rate::LogRate;
 pub use publish_fault::PublishFault;
 pub use publisher::{Publisher, Stored};
+pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
-pub use stream::{StreamReader, StreamStart};
+pub use stream::{StreamItem, StreamReader, StreamStart};
+pub use tolerated::policy_command;
 pub use url::{BrokerUrl, InvalidBrokerUrl};

@@ -155,6 +155,12 @@ impl Publisher {
         self.link.is_up()
     }
 
+    /// Whether the broker takes nothing on this connection for now, because its memory or its disk is short.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.link.is_blocked()
+    }
+
     /// What is counted: refusals, reconnects, and bytes without an answer.
     #[must_use]
     pub fn stats(&self) -> &Arc<BrokerStats> {
