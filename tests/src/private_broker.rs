@@ -55,6 +55,25 @@ impl PrivateBroker {
         self.run(&["ctl", &self.port, "eval", expression]).await
     }
 
+    /// Runs `rabbitmqctl` there.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn control(&self, arguments: &[&str]) -> String {
+        self.run(&[&["ctl", &self.port], arguments].concat()).await
+    }
+
+    /// Lets the stream `name` stand still: it is there, and confirms nothing; reading goes on. Not for ever: see
+    /// [`PrivateBroker::let_go_on`].
+    pub async fn hold_stream(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:suspend")).await;
+    }
+
+    /// Lets it go on: whatever was written meanwhile is stored.
+    pub async fn let_go_on(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:resume")).await;
+    }
+
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
         self.run(&["stop", &self.port]).await;
@@ -76,6 +95,13 @@ impl PrivateBroker {
         assert!(output.status.success(), "broker.sh {arguments:?}: {stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// Calls `what` with the process that writes a stream.
+fn writer_of(stream: &str, what: &str) -> String {
+    format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{stream}\">>)), {what}(amqqueue:get_pid(Q))."
+    )
 }
 
 impl Drop for PrivateBroker {

@@ -34,6 +34,8 @@ mod dead_letters; // what a person does when nothing helped
 mod rejected; // what nobody can understand
 
 mod records; // what the log keeps
+mod spill; // what it keeps while its stream takes nothing
+mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
 mod secrets; // what must not be seen anywhere
