@@ -27,6 +27,20 @@ pub const PARK_DELAYS: [Delay; 7] = [
 /// peeks reach; the dispatcher sets a message aside long before.
 const DELIVERY_LIMIT: i64 = 1000;
 
+/// The stream of attempts in bytes at most, where nothing else is said: 10 GB. With seven days alone it would grow with the
+/// load: at 5,000 attempts a second to 280 GB on each replica, and a full disk stops every publisher.
+pub const ATTEMPTS_MAX_BYTES: u64 = 10_000_000_000;
+
+/// The spill in bytes at most: 1 GB, half an hour at 5,000 attempts a second of 92 bytes each, and six hours at 500. Long
+/// enough for somebody to wake, and a tenth of what the stream may take.
+const SPILL_MAX_BYTES: i64 = 1_000_000_000;
+
+/// The size of the stream's files. What is too old or too much goes one file at a time.
+const SEGMENT_BYTES: i64 = 50_000_000;
+
+/// The bound of a stream or queue in bytes, as the broker calls it.
+const MAX_BYTES_ARGUMENT: &str = "x-max-length-bytes";
+
 /// For queues whose messages must survive any number of peeks.
 const UNREACHABLE_DELIVERY_LIMIT: i64 = i32::MAX as i64;
 
@@ -74,6 +88,7 @@ impl Namespace {
             Queue::Failed => format!("{}.failed", self.0),
             Queue::Rejected => format!("{}.rejected", self.0),
             Queue::Quarantine => format!("{}.quarantine", self.0),
+            Queue::AttemptsSpill => format!("{}.attempts.spill", self.0),
             Queue::Attempts => format!("{}.attempts", self.0),
         }
     }
@@ -111,6 +126,8 @@ pub enum Queue {
     /// Messages that came back unfinished several times: handled one at a time, so that the one that crashes its consumer
     /// is told from its neighbours.
     Quarantine,
+    /// Batches of attempt records that the stream did not confirm in time.
+    AttemptsSpill,
     /// The stream of attempt records.
     Attempts,
 }
@@ -142,6 +159,23 @@ pub struct QueueSpec {
     pub arguments: Vec<(&'static str, Argument)>,
     /// Whether the events exchange is bound to it with `#`.
     pub takes_events: bool,
+    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well.
+    pub may_differ: &'static [&'static str],
+}
+
+impl QueueSpec {
+    /// Its bound in bytes, if it has one.
+    #[must_use]
+    pub fn max_bytes(&self) -> Option<u64> {
+        let bound = self
+            .arguments
+            .iter()
+            .find(|(name, _)| *name == MAX_BYTES_ARGUMENT);
+        match bound?.1 {
+            Argument::Number(bytes) => u64::try_from(bytes).ok(),
+            Argument::Text(_) => None,
+        }
+    }
 }
 
 impl QueueSpec {
@@ -196,8 +230,20 @@ impl Topology {
             .into_iter()
             .chain(retries)
             .chain(parks)
-            .chain([Queue::Attempts]);
+            .chain([Queue::AttemptsSpill, Queue::Attempts]);
         Self::of(namespace, queues)
+    }
+
+    /// The same with a stream of attempts of `bytes` at most.
+    #[must_use]
+    pub fn with_attempts_max_bytes(mut self, bytes: u64) -> Self {
+        let streams = self.queues.iter_mut().filter(|spec| spec.is_stream());
+        for (name, value) in streams.flat_map(|spec| &mut spec.arguments) {
+            if *name == MAX_BYTES_ARGUMENT {
+                *value = Argument::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
+        }
+        self
     }
 
     /// What publishing needs: the exchange, the queue behind it, and the queue behind that.
@@ -227,6 +273,11 @@ impl Topology {
             name: namespace.queue(queue),
             arguments: arguments(namespace, queue),
             takes_events: queue == Queue::Events,
+            may_differ: if queue == Queue::Attempts {
+                &[MAX_BYTES_ARGUMENT]
+            } else {
+                &[]
+            },
         };
         Self {
             events_exchange: namespace.events_exchange(),
@@ -277,10 +328,20 @@ fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument
             arguments
         }
         Queue::Failed | Queue::Rejected => keeping(),
+        Queue::AttemptsSpill => {
+            let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
+            arguments.push((MAX_BYTES_ARGUMENT, Argument::Number(SPILL_MAX_BYTES)));
+            arguments.push(("x-overflow", text("reject-publish")));
+            arguments
+        }
         Queue::Attempts => vec![
             ("x-queue-type", text("stream")),
             ("x-max-age", text("7D")),
-            ("x-stream-max-segment-size-bytes", Argument::Number(50_000_000)),
+            (
+                MAX_BYTES_ARGUMENT,
+                Argument::Number(i64::try_from(ATTEMPTS_MAX_BYTES).unwrap_or(i64::MAX)),
+            ),
+            ("x-stream-max-segment-size-bytes", Argument::Number(SEGMENT_BYTES)),
         ],
     }
 }
@@ -317,6 +378,7 @@ mod tests {
                 "hookline.park.15s",
                 "hookline.park.30s",
                 "hookline.park.60s",
+                "hookline.attempts.spill",
                 "hookline.attempts",
             ]
         );
@@ -333,8 +395,11 @@ mod tests {
                     .find(|(key, _)| *key == name)
                     .map(|(_, value)| value.to_string())
             };
-            if argument("x-queue-type").as_deref() == Some("stream") {
+            if queue.is_stream() {
                 continue;
+            }
+            if queue.max_bytes().is_some() {
+                assert_eq!(argument("x-overflow").as_deref(), Some("reject-publish"));
             }
             assert!(argument("x-delivery-limit").is_some(), "{}", queue.name);
             assert_eq!(
@@ -387,6 +452,28 @@ mod tests {
                 spec.name
             );
         }
+    }
+
+    #[test]
+    fn the_stream_alone_is_bounded_as_asked_for_and_may_stand_otherwise() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        let bounds = |topology: &Topology| {
+            let bounded = topology.queues.iter().filter(|queue| queue.max_bytes().is_some());
+            bounded
+                .map(|queue| {
+                    (
+                        queue.name.clone(),
+                        queue.max_bytes().unwrap(),
+                        queue.may_differ.len(),
+                    )
+                })
+                .collect::<Vec<_>>()
+        };
+        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, 0);
+        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, 1);
+        assert_eq!(bounds(&topology), [spill.clone(), stream(ATTEMPTS_MAX_BYTES)]);
+        let topology = topology.with_attempts_max_bytes(7_000_000_000);
+        assert_eq!(bounds(&topology), [spill, stream(7_000_000_000)]);
     }
 
     #[test]

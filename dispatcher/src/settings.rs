@@ -33,6 +33,7 @@ pub const VARIABLES: &[Variable] = &[
     var::CA_FILE,
     var::DEFAULT_FORMAT,
     var::RECORDS,
+    var::ATTEMPTS_MAX_BYTES,
     var::KEEP_PAYLOADS,
     var::PREFETCH,
     var::ENDPOINT_CONCURRENCY,
@@ -69,6 +70,8 @@ pub struct Settings {
     pub prefetch: u16,
     /// Whether attempts are recorded.
     pub records: bool,
+    /// How large the stream of attempts may become where it is made, in bytes.
+    pub attempts_max_bytes: u64,
     /// Whose data is kept in records.
     pub keep_payloads: KeepPayloads,
     /// How long an endpoint that cannot be found counts as not yet known.
@@ -119,6 +122,7 @@ impl Settings {
         let endpoint_concurrency = read_number(r, &var::ENDPOINT_CONCURRENCY, 10_000);
         let prefetch = read_number(r, &var::PREFETCH, u64::from(u16::MAX));
         let records = r.read(&var::RECORDS, parse::switch);
+        let attempts_max_bytes = r.read(&var::ATTEMPTS_MAX_BYTES, parse::attempts_max_bytes);
         let keep_payloads = r.read(&var::KEEP_PAYLOADS, |text| match text {
             "all" => Ok(KeepPayloads::All),
             "failed" => Ok(KeepPayloads::Failed),
@@ -144,6 +148,7 @@ impl Settings {
                 endpoint_concurrency: usize::try_from(endpoint_concurrency?).ok()?,
                 prefetch: u16::try_from(prefetch?).ok()?,
                 records: records?,
+                attempts_max_bytes: attempts_max_bytes?,
                 keep_payloads: keep_payloads?,
                 unknown_grace: Duration::from_secs(120),
                 http_addr: http_addr?,

@@ -22,7 +22,7 @@ use crate::pipeline::{Pipeline, Reception};
 use crate::quarantine::Quarantine;
 use crate::queues::Working;
 use crate::settings::Settings;
-use crate::settle::{Recorder, Settler};
+use crate::settle::{BatchLog, Recorder, Settler};
 use crate::suspects::SETTLING_TIME;
 
 /// The queues that the broker pushes from.
@@ -43,7 +43,7 @@ const DUE_AT_ONCE: usize = 4;
 pub struct Work {
     pub(crate) settings: Settings,
     pub(crate) publisher: Publisher,
-    pub(crate) records: Option<Publisher>,
+    pub(crate) records: Option<BatchLog>,
     /// One for each of [`Working::ALL`].
     pub(crate) ledgers: Vec<Arc<AckLedger>>,
     pub(crate) acknowledging: JoinSet<()>,
@@ -67,18 +67,18 @@ impl Work {
     ) -> Self {
         let (broker, stats) = (&settings.broker, Arc::<BrokerStats>::default());
         let link = |name: &str| broker.link(name).counting_in(&stats);
-        let topology = Topology::whole(&broker.namespace, &settings.schedule);
+        let topology = Topology::whole(&broker.namespace, &settings.schedule)
+            .with_attempts_max_bytes(settings.attempts_max_bytes);
         let publisher = Publisher::start_as_keeper(link("hookline-dispatcher publish"), topology);
-        let records = settings
-            .records
-            .then(|| Publisher::start_for_records(link("hookline-dispatcher records")));
-
         let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
         let meters = Meters::new(&ledgers, &stats, &client);
         let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
+        let records = settings
+            .records
+            .then(|| BatchLog::start(link, &broker.namespace, &publisher, meters.clone()));
         let recorder = records
             .clone()
-            .map(|records| Recorder::start(records, &broker.namespace, meters.clone(), &recording));
+            .map(|log| Recorder::start(log, meters.clone(), &recording));
         let settler = Settler::new(publisher.clone(), broker.namespace.clone(), recorder, shutdown);
         let fairness = Fairness::new(bounds(settings, &client));
         let attempts = Attempts::new(

@@ -81,6 +81,17 @@ impl PrivateBroker {
         self.control(&["set_permissions", name, ".*", write, ".*"]).await;
     }
 
+    /// Lets the stream `name` stand still: it is there, and confirms nothing; reading goes on. Not for ever: see
+    /// [`PrivateBroker::let_go_on`].
+    pub async fn hold_stream(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:suspend")).await;
+    }
+
+    /// Lets it go on: whatever was written meanwhile is stored.
+    pub async fn let_go_on(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:resume")).await;
+    }
+
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
         self.run(&["stop", &self.port]).await;
@@ -102,6 +113,13 @@ impl PrivateBroker {
         assert!(output.status.success(), "broker.sh {arguments:?}: {stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// Calls `what` with the process that writes a stream.
+fn writer_of(stream: &str, what: &str) -> String {
+    format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{stream}\">>)), {what}(amqqueue:get_pid(Q))."
+    )
 }
 
 impl Drop for PrivateBroker {

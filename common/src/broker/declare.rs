@@ -13,6 +13,7 @@ use super::connect::{LinkSettings, in_time, open, open_channel, short};
 use super::depth::depth_on;
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
+use super::tolerated::{as_it_stands, tell};
 use crate::topology::{Argument, QUEUE_REPLICAS, QueueSpec, STREAM_REPLICAS, Topology};
 
 /// Declares `topology` over a connection of its own.
@@ -207,7 +208,16 @@ impl Standing {
 
 /// Declaring what exists changes nothing and fails where it differs.
 async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
-    match declare_object(connection, object, "comparing the topology").await {
+    let compared = match declare_tolerantly(connection, object, "comparing the topology").await {
+        Ok(Some(standing)) => {
+            if let Object::Queue(spec) = object {
+                tell(spec, &standing, connection.status().vhost().as_str());
+            }
+            return Ok(());
+        }
+        compared => compared.map(drop),
+    };
+    match compared {
         Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
             tracing::debug!(%object, "not allowed to configure the broker; taking the object as it stands");
             Ok(())
@@ -263,6 +273,28 @@ async fn declare_once(
             }))
         }
         declared => declared,
+    }
+}
+
+/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned.
+pub(super) async fn declare_tolerantly(
+    connection: &Connection,
+    object: &Object<'_>,
+    what: &'static str,
+) -> Result<Option<QueueSpec>, BrokerError> {
+    let mut standing = None;
+    loop {
+        let tried = standing.as_ref().map_or(*object, Object::Queue);
+        match (declare_object(connection, &tried, what).await, tried) {
+            (Ok(()), _) => return Ok(standing),
+            (Err(BrokerError::Mismatch(discrepancy)), Object::Queue(spec)) => {
+                match as_it_stands(spec, &discrepancy.kind) {
+                    Some(spec) => standing = Some(spec),
+                    None => return Err(BrokerError::Mismatch(discrepancy)),
+                }
+            }
+            (Err(error), _) => return Err(error),
+        }
     }
 }
 

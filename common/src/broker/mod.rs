@@ -22,6 +22,7 @@ mod established; // one life of it
 mod watch_over; // to its end
 mod supervise; // and another one after it
 mod link; // one that comes back
+mod tolerated; // what may stand otherwise
 mod declare; // the topology, made so
 mod upkeep; // and kept so
 mod migrate; // queues with other arguments, replaced
@@ -41,8 +42,12 @@ mod publishing; // confirmed and routed
 mod consumer; // out: taken, and acknowledged
 mod browse; // looked at, and given back
 mod stream; // a log, followed
+mod log_rate; // how fast it grows
+mod spill_watch; // what stands beside it
+mod attempts_log; // what is kept of attempts, looked through
 
 pub use address::Address;
+pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect_fault::ConnectFailure;
 pub use consumer::{Acker, Consumer, Incoming, Subscription};
@@ -56,6 +61,9 @@ pub use publish_fault::PublishFault;
 pub use publisher::Publisher;
 pub use publishing::Stored;
 pub use refusal::Refusal;
+pub use log_rate::LogRate;
+pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
-pub use stream::{StreamReader, StreamStart};
+pub use stream::{StreamItem, StreamReader, StreamStart};
+pub use tolerated::policy_command;
 pub use url::{BrokerUrl, InvalidBrokerUrl};

@@ -15,9 +15,9 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::connect::{in_time, open_channel};
-use super::declare::{Object, declare_call, declare_object, objects};
+use super::declare::{Object, declare_call, declare_object, declare_tolerantly, objects};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND};
-use crate::topology::Topology;
+use crate::topology::{QueueSpec, Topology};
 
 /// How often everything is looked at: noticed within half a minute, even if one round is lost to a slow broker.
 const ROUND_EVERY: Duration = Duration::from_secs(10);
@@ -94,6 +94,7 @@ impl Upkeep {
             channel: None,
             may_configure: true,
             may_bind: true,
+            standing: Vec::new(),
         };
         keeper.bind_all(topology).await;
         loop {
@@ -120,6 +121,8 @@ struct Keeper<'a> {
     /// False once the broker refused it: asked again and again it would log each time.
     may_configure: bool,
     may_bind: bool,
+    /// Queues that are allowed to differ, as they were found: compared with what they are not, the broker would log each time.
+    standing: Vec<QueueSpec>,
 }
 
 impl Keeper<'_> {
@@ -173,12 +176,22 @@ impl Keeper<'_> {
         if !self.may_configure {
             return Ok(());
         }
-        match declare_object(self.connection, object, WHAT).await {
+        let known = match object {
+            Object::Queue(spec) => self.standing.iter().find(|known| known.name == spec.name),
+            Object::Exchange(_) | Object::Binding { .. } => None,
+        };
+        let known = known.map_or(*object, Object::Queue);
+        match declare_tolerantly(self.connection, &known, WHAT).await {
             Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
                 self.may_configure = false;
                 Ok(())
             }
-            compared => compared,
+            Ok(Some(standing)) => {
+                self.standing.retain(|known| known.name != standing.name);
+                self.standing.push(standing);
+                Ok(())
+            }
+            compared => compared.map(drop),
         }
     }
 

@@ -37,6 +37,8 @@ variables! {
         "Format of endpoints that name none: meeva, meetergo, meetergo-flat or standard";
     RECORDS = "HOOKLINE_RECORDS", Some("on"), false,
         "Whether attempts are recorded in the stream: on, or off where no one reads them";
+    ATTEMPTS_MAX_BYTES = "HOOKLINE_ATTEMPTS_MAX_BYTES", Some("10GB"), false,
+        "How large the stream of attempts may become, on each of its replicas: 100MB to 1000TB, like 20GB or 20GiB";
     PREFETCH = "HOOKLINE_PREFETCH", Some("1000"), false,
         "Unacknowledged messages at most, for each working queue; fewer while they are large, so that 5 MiB of them are in hand: 1 to 65535";
     ENDPOINT_CONCURRENCY = "HOOKLINE_ENDPOINT_CONCURRENCY", Some("128"), false,

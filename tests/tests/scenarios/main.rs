@@ -41,6 +41,8 @@ mod rejected; // what nobody can understand
 mod odd_bytes; // and what no client library would send
 
 mod records; // what the log keeps
+mod spill; // what it keeps while its stream takes nothing
+mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
 mod telemetry; // what a collector of traces and metrics gets
