@@ -7,6 +7,7 @@ use hookline_common::broker::{BrokerError, BrokerUrl};
 use hookline_common::settings::Faults;
 use hookline_producer::{ConnectError, PublishError};
 
+use crate::management::ManagementError;
 use crate::{out, text};
 
 /// Why a command did not do its work.
@@ -27,6 +28,9 @@ pub(crate) enum CliError {
     /// The broker could not be reached, or something on it is not as it must be.
     #[error("{0}")]
     Broker(String),
+    /// What only the management API knows is not known.
+    #[error(transparent)]
+    Management(#[from] ManagementError),
     /// What was to be done could not be done, or not all of it.
     #[error("{0}")]
     Failed(String),
@@ -58,9 +62,12 @@ impl CliError {
         out::error(&text::escape(&self.to_string()));
         match self {
             Self::Usage(_) | Self::Settings(_) => ExitCode::from(2),
-            Self::Connect(_) | Self::Publish(_) | Self::Broker(_) | Self::Failed(_) | Self::Output(_) => {
-                ExitCode::FAILURE
-            }
+            Self::Connect(_)
+            | Self::Publish(_)
+            | Self::Broker(_)
+            | Self::Management(_)
+            | Self::Failed(_)
+            | Self::Output(_) => ExitCode::FAILURE,
         }
     }
 }

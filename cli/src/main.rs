@@ -3,6 +3,7 @@
 mod args; // the command line
 mod commands; // what it can do
 mod error; // how it fails
+mod management; // what the broker tells besides AMQP
 mod out; // the only place that prints
 mod settings; // flags and environment
 mod table; // columns that fit the terminal

@@ -9,6 +9,8 @@ use hookline_common::settings::{
 };
 use tracing_subscriber::EnvFilter;
 
+use crate::management::ManagementUrl;
+
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
@@ -57,6 +59,13 @@ impl Flags {
         let mut reader = Reader::new(&source);
         let broker = BrokerSettings::read(&mut reader);
         reader.finish(|| broker)
+    }
+
+    /// Where RabbitMQ's management API is, if that is said.
+    pub(crate) fn management() -> Result<Option<ManagementUrl>, Faults> {
+        let mut reader = Reader::new(&Environment);
+        let url = reader.read(&variables::MANAGEMENT_URL, ManagementUrl::parse);
+        reader.finish(|| Some(url))
     }
 
     /// The same with the retry schedule, on which some queues' names depend.

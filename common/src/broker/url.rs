@@ -47,6 +47,24 @@ impl BrokerUrl {
         self.0.scheme == AMQPScheme::AMQPS
     }
 
+    /// The virtual host, as the broker calls it.
+    #[must_use]
+    pub fn vhost(&self) -> &str {
+        &self.0.vhost
+    }
+
+    /// As whom we connect.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.0.authority.userinfo.username
+    }
+
+    /// The password, for the management API, which takes the same account. Never to be printed.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.0.authority.userinfo.password
+    }
+
     pub(super) fn to_uri(&self) -> AMQPUri {
         self.0.clone()
     }

@@ -19,6 +19,8 @@ variables! {
         "The broker: amqp:// or amqps://user:password@host:port/vhost";
     AMQP_CA_FILE = "HOOKLINE_AMQP_CA_FILE", None, false,
         "PEM file with further roots to trust for an amqps:// broker";
+    MANAGEMENT_URL = "HOOKLINE_MANAGEMENT_URL", None, true,
+        "RabbitMQ's management API, for what AMQP does not tell: http:// or https://user:password@host:15672";
     NAMESPACE = "HOOKLINE_NAMESPACE", Some("hookline"), false,
         "What the name of every exchange and queue starts with";
     ENDPOINTS_FILE = "HOOKLINE_ENDPOINTS_FILE", None, false,
