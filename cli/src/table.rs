@@ -1,75 +1,250 @@
-//! Columns that fit the terminal. Rows are laid out one by one, so a table of any length costs no memory.
+//! Columns that fit the terminal, and that line up where there is none. What must be copied is never cut: on a terminal
+//! that is too narrow for it a row takes several lines.
+//!
+//! Rows are laid out in blocks, so that a table of any length costs little memory.
 
-use crate::out::Terminal;
+use std::io;
+
+use crate::out::{Colour, Out, Terminal};
 use crate::text::fit;
 
 const GAP: &str = "  ";
-/// The width to lay out for where there is no terminal: wide enough that most rows line up. Nothing is cut then.
-const DEFAULT_WIDTH: usize = 140;
+/// What the further lines of a row begin with.
+const INDENT: &str = "  ";
+/// So many rows are seen before their columns get their widths: all of an ordinary table.
+const BLOCK: usize = 1000;
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     title: &'static str,
-    /// Its width on a terminal of 80 columns.
-    min_width: usize,
-    /// Its share of what a wider terminal has to give.
-    share: usize,
+    /// Its width where there is little room; `None` where it is never cut.
+    min_width: Option<usize>,
+    is_right: bool,
+    /// Whether it is left out where it alone would begin a further line.
+    is_dispensable: bool,
 }
 
 impl Column {
-    pub(crate) const fn new(title: &'static str, min_width: usize, share: usize) -> Self {
+    /// A column whose cells may be cut, down to `min_width` characters.
+    pub(crate) const fn text(title: &'static str, min_width: usize) -> Self {
         Self {
             title,
-            min_width,
-            share,
+            min_width: Some(min_width),
+            is_right: false,
+            is_dispensable: false,
+        }
+    }
+
+    /// A column of what a reader wants to copy, or that means something else when a part of it is missing.
+    pub(crate) const fn whole(title: &'static str) -> Self {
+        Self {
+            title,
+            min_width: None,
+            is_right: false,
+            is_dispensable: false,
+        }
+    }
+
+    /// The same, left out where it alone would begin a further line.
+    pub(crate) const fn if_room(self) -> Self {
+        Self {
+            is_dispensable: true,
+            ..self
+        }
+    }
+
+    /// A column of numbers.
+    pub(crate) const fn number(title: &'static str) -> Self {
+        Self {
+            title,
+            min_width: None,
+            is_right: true,
+            is_dispensable: false,
         }
     }
 }
 
-/// Columns with their widths.
+/// Where a column stands: on which line of a row, and how wide it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    line: usize,
+    width: usize,
+}
+
+/// Rows that wait for their widths.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: Vec<(&'static str, usize)>,
-    is_cut: bool,
+    columns: Vec<Column>,
+    terminal_width: Option<usize>,
+    /// The widest cell of each column so far, its title included.
+    widest: Vec<usize>,
+    rows: Vec<Vec<String>>,
+    has_head: bool,
 }
 
 impl Table {
     pub(crate) fn new(columns: &[Column], terminal: Terminal) -> Self {
-        let width = terminal.width.unwrap_or(DEFAULT_WIDTH);
-        let min_width: usize = columns.iter().map(|column| column.min_width + GAP.len()).sum();
-        let spare = (width + GAP.len()).saturating_sub(min_width);
-        let shares: usize = columns.iter().map(|column| column.share).sum::<usize>().max(1);
-        let columns = columns
-            .iter()
-            .map(|column| (column.title, column.min_width + spare * column.share / shares));
         Self {
-            columns: columns.collect(),
-            is_cut: terminal.width.is_some(),
+            columns: columns.to_vec(),
+            terminal_width: terminal.width,
+            widest: columns.iter().map(|column| width(column.title)).collect(),
+            rows: Vec::new(),
+            has_head: false,
         }
     }
 
-    pub(crate) fn head(&self) -> String {
-        let titles: Vec<&str> = self.columns.iter().map(|(title, _)| *title).collect();
-        self.row(&titles)
+    /// Takes a row, which is printed with its block.
+    pub(crate) fn row(&mut self, row: Vec<String>, out: &mut Out) -> io::Result<()> {
+        let lines = self.push(row);
+        print(lines, out)
     }
 
-    /// One row. The first column is never cut: it holds what the reader wants to copy.
-    pub(crate) fn row(&self, cells: &[&str]) -> String {
-        let mut row = String::new();
-        for (index, (cell, (_, width))) in cells.iter().zip(&self.columns).enumerate() {
-            let cell = if self.is_cut && index > 0 {
-                fit(cell, *width)
-            } else {
-                (*cell).to_owned()
+    /// Prints the rows that are left.
+    pub(crate) fn finish(mut self, out: &mut Out) -> io::Result<()> {
+        print(self.rest(), out)
+    }
+
+    /// Takes a row, and returns the lines that are ready to be printed: mostly none.
+    fn push(&mut self, row: Vec<String>) -> Vec<Line> {
+        for (widest, cell) in self.widest.iter_mut().zip(&row) {
+            *widest = (*widest).max(width(cell));
+        }
+        self.rows.push(row);
+        if self.rows.len() < BLOCK {
+            return Vec::new();
+        }
+        self.rest()
+    }
+
+    /// The lines of all rows that have not been printed; before the first of them the titles.
+    fn rest(&mut self) -> Vec<Line> {
+        let rows = std::mem::take(&mut self.rows);
+        let places = places(&self.columns, &self.widest, self.terminal_width);
+        let mut lines = Vec::new();
+        if !rows.is_empty() && !self.has_head {
+            self.has_head = true;
+            let titles: Vec<String> = self
+                .columns
+                .iter()
+                .map(|column| column.title.to_owned())
+                .collect();
+            lines.extend(self.lines(&titles, &places).into_iter().map(Line::Head));
+        }
+        for row in &rows {
+            lines.extend(self.lines(row, &places).into_iter().map(Line::Row));
+        }
+        lines
+    }
+
+    fn lines(&self, cells: &[String], places: &[Option<Place>]) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for ((cell, column), place) in cells.iter().zip(&self.columns).zip(places) {
+            let Some(place) = place else {
+                continue;
             };
-            let padding = width.saturating_sub(cell.chars().count());
-            row.push_str(&cell);
-            row.push_str(&" ".repeat(padding));
-            row.push_str(GAP);
+            if lines.len() <= place.line {
+                lines.push(if place.line > 0 {
+                    INDENT.to_owned()
+                } else {
+                    String::new()
+                });
+            } else if let Some(line) = lines.last_mut() {
+                line.push_str(GAP);
+            }
+            let cell = match column.min_width {
+                Some(_) => fit(cell, place.width),
+                None => cell.clone(),
+            };
+            let padding = " ".repeat(place.width.saturating_sub(width(&cell)));
+            if let Some(line) = lines.last_mut() {
+                let (before, after) = if column.is_right {
+                    (padding.as_str(), "")
+                } else {
+                    ("", padding.as_str())
+                };
+                line.push_str(&format!("{before}{cell}{after}"));
+            }
         }
-        row.truncate(row.trim_end().len());
-        row
+        for line in &mut lines {
+            line.truncate(line.trim_end().len());
+        }
+        lines
+    }
+}
+
+/// One printed line of a table.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Head(String),
+    Row(String),
+}
+
+fn print(lines: Vec<Line>, out: &mut Out) -> io::Result<()> {
+    for line in lines {
+        match line {
+            Line::Head(text) => out.line(&out.terminal.paint(Colour::Bold, &text))?,
+            Line::Row(text) => out.line(&text)?,
+        }
+    }
+    Ok(())
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Fills lines from left to right, and gives what room is left over on each to the columns that lack it. `None` for a
+/// column that is left out.
+fn places(columns: &[Column], widest: &[usize], terminal_width: Option<usize>) -> Vec<Option<Place>> {
+    let Some(terminal_width) = terminal_width else {
+        return widest
+            .iter()
+            .map(|&width| Some(Place { line: 0, width }))
+            .collect();
+    };
+    let mut places: Vec<Option<Place>> = Vec::with_capacity(columns.len());
+    let (mut line, mut used) = (0, 0);
+    for (column, &widest) in columns.iter().zip(widest) {
+        let width = column.min_width.map_or(widest, |min| min.min(widest));
+        let with_gap = if used > 0 { used + GAP.len() + width } else { width };
+        if used == 0 || with_gap <= terminal_width {
+            used = with_gap;
+        } else if column.is_dispensable {
+            places.push(None);
+            continue;
+        } else {
+            line += 1;
+            used = INDENT.len() + width;
+        }
+        places.push(Some(Place { line, width }));
+    }
+    for line in 0..=line {
+        share_out(&mut places, widest, line, terminal_width);
+    }
+    places
+}
+
+/// Widens the columns of one line, one character after the other, until the line is full or nothing is cut.
+fn share_out(places: &mut [Option<Place>], widest: &[usize], line: usize, terminal_width: usize) {
+    let on_line = places.iter().flatten().filter(|place| place.line == line);
+    let indent = if line > 0 { INDENT.len() } else { 0 };
+    let used: usize = indent + on_line.map(|place| place.width + GAP.len()).sum::<usize>();
+    let mut spare = (terminal_width + GAP.len()).saturating_sub(used);
+    loop {
+        let before = spare;
+        for (place, widest) in places.iter_mut().zip(widest) {
+            let lacking = place
+                .as_mut()
+                .filter(|place| place.line == line && place.width < *widest);
+            if let Some(place) = lacking.filter(|_| spare > 0) {
+                place.width += 1;
+                spare -= 1;
+            }
+        }
+        if spare == before {
+            return;
+        }
     }
 }
 
@@ -77,41 +252,129 @@ impl Table {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [
-        Column::new("EVENT", 10, 0),
-        Column::new("TYPE", 4, 1),
-        Column::new("WHY", 4, 1),
+    const COLUMNS: [Column; 5] = [
+        Column::whole("EVENT"),
+        Column::whole("ENDPOINT"),
+        Column::text("TYPE", 10),
+        Column::number("AGE"),
+        Column::text("WHY", 8),
     ];
 
-    fn table(width: Option<usize>) -> Table {
-        Table::new(
-            &COLUMNS,
-            Terminal {
-                width,
-                has_colour: false,
-            },
-        )
+    fn printed(terminal_width: Option<usize>, rows: &[[&str; 5]]) -> Vec<String> {
+        let terminal = Terminal {
+            width: terminal_width,
+            has_colour: false,
+        };
+        let mut table = Table::new(&COLUMNS, terminal);
+        let mut lines = Vec::new();
+        for row in rows {
+            lines.extend(table.push(row.iter().map(|&cell| cell.to_owned()).collect()));
+        }
+        lines.extend(table.rest());
+        lines
+            .into_iter()
+            .map(|line| match line {
+                Line::Head(text) | Line::Row(text) => text,
+            })
+            .collect()
+    }
+
+    const EVENT: &str = "evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4";
+
+    fn rows() -> [[&'static str; 5]; 2] {
+        [
+            [EVENT, "ep_crm", "booking.created", "5m", "HTTP 500"],
+            [
+                "evt_short",
+                "ep_of_a_long_name_that_somebody_chose",
+                "booking.rescheduled.by.the.guest",
+                "119s",
+                "connect_error",
+            ],
+        ]
     }
 
     #[test]
-    fn rows_fit_the_terminal_and_share_its_width() {
+    fn what_must_be_copied_is_whole_at_any_width() {
+        for width in [1, 20, 40, 60, 80, 200] {
+            let text = printed(Some(width), &rows()).join("\n");
+            for whole in [
+                EVENT,
+                "evt_short",
+                "ep_crm",
+                "ep_of_a_long_name_that_somebody_chose",
+            ] {
+                assert!(text.contains(whole), "{whole} at {width} in\n{text}");
+            }
+        }
+        assert!(!printed(None, &rows()).join("\n").contains('…'));
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_terminal_unless_one_cell_is() {
+        for width in [40, 60, 80, 120, 200] {
+            for line in printed(Some(width), &rows()) {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+        }
+        let longest = printed(Some(20), &rows())
+            .iter()
+            .map(|line| line.chars().count())
+            .max();
+        assert_eq!(longest, Some(2 + 37), "a cell of its own line");
+    }
+
+    #[test]
+    fn columns_line_up_at_any_width_and_in_pipes() {
+        for width in [Some(40), Some(60), Some(80), Some(200), None] {
+            let lines = printed(width, &rows());
+            let lines_of_a_row = lines.len() / 3;
+            assert_eq!(lines.len() % 3, 0, "{lines:#?}");
+            for line in 0..lines_of_a_row {
+                let [head, first, second] = [0, 1, 2].map(|row| lines[row * lines_of_a_row + line].as_str());
+                for (at, _) in head.match_indices("TYPE").chain(head.match_indices("WHY")) {
+                    for row in [first, second] {
+                        let cell: String = row.chars().skip(at).take(1).collect();
+                        let gap: String = row.chars().skip(at.saturating_sub(2)).take(2).collect();
+                        assert!(!cell.trim().is_empty() && gap.trim().is_empty(), "{lines:#?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wide_terminal_cuts_nothing_and_a_narrow_one_folds() {
         assert_eq!(
-            table(Some(22)).row(&["evt_1", "booking", "timeout"]),
-            "evt_1       boo…  tim…"
+            printed(Some(60), &rows()[..1]),
+            [
+                "EVENT                                 ENDPOINT  TYPE",
+                "  AGE  WHY",
+                "evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4  ep_crm    booking.cre…",
+                "   5m  HTTP 500",
+            ]
         );
         assert_eq!(
-            table(Some(30)).row(&["evt_1", "booking", "timeout"]),
-            "evt_1       booking   timeout"
-        );
-        assert_eq!(
-            table(Some(22)).row(&["evt_1234567890", "a", "b"]),
-            "evt_1234567890  a     b"
+            printed(Some(200), &rows()[..1])[1],
+            "evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4  ep_crm    booking.created   5m  HTTP 500"
         );
     }
 
     #[test]
-    fn without_a_terminal_nothing_is_cut() {
-        let long = "x".repeat(300);
-        assert!(table(None).row(&["evt_1", &long, "timeout"]).contains(&long));
+    fn what_can_be_spared_begins_no_line_of_its_own() {
+        let columns = [Column::whole("A"), Column::whole("COMPANY").if_room()];
+        let place = |line, width| Some(Place { line, width });
+        assert_eq!(places(&columns, &[10, 7], Some(18)), [place(0, 10), None]);
+        assert_eq!(places(&columns, &[10, 7], Some(19)), [place(0, 10), place(0, 7)]);
+        assert_eq!(places(&columns, &[10, 7], None), [place(0, 10), place(0, 7)]);
+    }
+
+    #[test]
+    fn long_tables_come_in_blocks_with_one_head() {
+        let rows = vec![rows()[0]; 2 * BLOCK + 1];
+        let lines = printed(None, &rows);
+        assert_eq!(lines.len(), 1 + rows.len());
+        assert_eq!(lines.iter().filter(|line| line.starts_with("EVENT ")).count(), 1);
+        assert!(printed(None, &[]).is_empty());
     }
 }

@@ -27,8 +27,10 @@ Each delay of the retry schedule has a queue of its own: give the schedule that 
 #[command(after_help = AFTER_HELP)]
 pub(crate) enum TopologyCommand {
     /// Create what is missing and print what stands; changes nothing that exists.
+    #[command(after_help = AFTER_HELP)]
     Apply(TopologyArgs),
     /// Compare: exit status 1 names every difference and the way out.
+    #[command(after_help = AFTER_HELP)]
     Check(TopologyArgs),
 }
 

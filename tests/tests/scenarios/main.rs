@@ -31,11 +31,15 @@ mod sizes; // nor events of any size
 mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
+mod dlq_zero; // and a queue that cannot be asked for them
 mod rejected; // what nobody can understand
 
 mod records; // what the log keeps
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
+mod samples; // what is published by whoever has nothing
+mod listen; // what passes it on to a developer's program
+mod status; // how all stands
 mod secrets; // what must not be seen anywhere
 
 mod endpoints_check; // a file judged before it is used

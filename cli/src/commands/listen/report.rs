@@ -7,12 +7,24 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::out::{Colour, Terminal};
-use crate::text::{escape, fit, indent};
+use crate::text::{Bounds, escape, fit, indent};
 
 /// Characters of a header or a path that are printed: longer than any that Hookline sends.
 const MAX_VALUE: usize = 120;
 /// Characters of a body's line that are printed unless `--full` is given: three lines of an ordinary terminal.
 const MAX_LINE: usize = 240;
+
+/// Characters of a header that are printed where all are asked for.
+const MAX_HEADER: usize = 4000;
+
+/// How much of a request is printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    /// All headers, and not those alone that Hookline's receivers need.
+    pub(super) headers: bool,
+    /// Lines of the body.
+    pub(super) max_lines: usize,
+}
 
 /// A request that was read to its end.
 pub(super) struct Received<'a> {
@@ -34,12 +46,7 @@ struct Envelope {
 }
 
 /// The whole report of one request, over several lines.
-pub(super) fn text(
-    received: &Received<'_>,
-    secrets: &[Secret],
-    max_lines: usize,
-    terminal: Terminal,
-) -> String {
+pub(super) fn text(received: &Received<'_>, secrets: &[Secret], shown: Shown, terminal: Terminal) -> String {
     let Received {
         at,
         method,
@@ -61,12 +68,29 @@ pub(super) fn text(
             received.standard(secrets).paint(terminal)
         ),
     ];
+    if shown.headers {
+        lines.extend(received.header_lines(terminal));
+    }
     lines.extend(
-        body_lines(body, max_lines)
+        body_lines(body, shown.max_lines)
             .into_iter()
             .map(|line| format!("  {line}")),
     );
     lines.join("\n")
+}
+
+/// What came of passing a request on.
+pub(super) fn forwarded(name: &str, came_of_it: &Result<String, String>, terminal: Terminal) -> String {
+    match came_of_it {
+        Ok(answer) => format!(
+            "  {name}  {}: {answer}",
+            terminal.paint(Colour::Good, "forwarded")
+        ),
+        Err(why) => format!(
+            "  {name}  {}: {why}",
+            terminal.paint(Colour::Bad, "NOT FORWARDED")
+        ),
+    }
 }
 
 /// The path that was asked for, harmless and not too long.
@@ -115,6 +139,20 @@ impl Received<'_> {
         self.raw(name).map(|value| escape(&fit(&value, MAX_VALUE)))
     }
 
+    /// What tells it from others that are printed beside it: the event's id, or the path.
+    pub(super) fn name(&self) -> String {
+        self.header("webhook-id").unwrap_or_else(|| path(self.uri))
+    }
+
+    /// All headers in their order, a line each.
+    fn header_lines(&self, terminal: Terminal) -> impl Iterator<Item = String> {
+        self.headers.iter().map(move |(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let name = terminal.paint(Colour::Faint, &format!("{name}:"));
+            format!("  {name} {}", escape(&fit(&value, MAX_HEADER)))
+        })
+    }
+
     fn agent(&self) -> String {
         self.header("user-agent")
             .unwrap_or_else(|| "no user-agent".to_owned())
@@ -149,22 +187,29 @@ fn event_type(body: &[u8]) -> Option<String> {
 fn body_lines(body: &[u8], max_lines: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    let lines: Vec<String> = match &*text {
+    let width = if max_lines == usize::MAX {
+        usize::MAX
+    } else {
+        MAX_LINE
+    };
+    match &*text {
         "" => Vec::new(),
-        json if is_json => indent(json, max_lines),
+        json if is_json => indent(
+            json,
+            Bounds {
+                width,
+                ..Bounds::lines(max_lines)
+            },
+        ),
         text => {
-            let mut lines: Vec<String> = text.lines().take(max_lines).map(escape).collect();
+            let lines = text.lines().take(max_lines);
+            let mut lines: Vec<String> = lines.map(|line| fit(&escape(line), width)).collect();
             if text.lines().nth(max_lines).is_some() {
                 lines.push("…".to_owned());
             }
             lines
         }
-    };
-    let is_full = max_lines == usize::MAX;
-    lines
-        .into_iter()
-        .map(|line| if is_full { line } else { fit(&line, MAX_LINE) })
-        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +241,10 @@ mod tests {
                 body,
             },
             secrets,
-            40,
+            Shown {
+                headers: true,
+                max_lines: 40,
+            },
             PLAIN,
         )
     }
@@ -228,6 +276,7 @@ mod tests {
             "Meeva-Signature    valid",
             "webhook-signature  valid",
             "    \"data\": {",
+            "  webhook-attempt: 2",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }

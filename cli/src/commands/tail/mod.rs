@@ -24,7 +24,7 @@ const AFTER_HELP: &str = "\
 Examples:
   hookline tail
   hookline tail --company acme --endpoint ep_crm
-  hookline tail --from 15m                    the last quarter of an hour, and on from there
+  hookline tail --from 15m
   hookline tail --json | jq -r 'select(.outcome != \"delivered\") | [.event, .error] | @tsv'
 
 Each line tells when an attempt began, how it ended, the HTTP status, how long it took, which attempt it was, the event's \
