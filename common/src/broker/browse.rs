@@ -101,7 +101,7 @@ impl Browser {
         let (depth, head) = loop {
             match ask_queue(&connection, queue, CALL_TIMEOUT).await? {
                 Asked::Missing => return Ok(None),
-                Asked::Head(depth, channel, head) => break (depth, Some((channel, Some(head)))),
+                Asked::Head(depth, channel, head) => break (depth, Some((channel, Some(*head)))),
                 Asked::Depth(depth) if depth.consumers == 0 || since.elapsed() >= HANGING_UP => {
                     break (depth, None);
                 }

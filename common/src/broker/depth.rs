@@ -63,7 +63,7 @@ pub(super) enum Asked {
     Missing,
     Depth(QueueDepth),
     /// It was said to be empty and is not: how deep it was, and its first message, which the channel holds.
-    Head(QueueDepth, Channel, Delivery),
+    Head(QueueDepth, Channel, Box<Delivery>),
 }
 
 /// How deep `queue` is, as the queue itself answered within `patience`.
@@ -100,7 +100,7 @@ pub(super) async fn ask_queue(
                 ready: head.message_count.saturating_add(1),
                 consumers: 0,
             };
-            Ok(Asked::Head(depth, channel, head.delivery))
+            Ok(Asked::Head(depth, channel, Box::new(head.delivery)))
         }
     }
 }

@@ -60,16 +60,28 @@ async fn a_request_is_passed_on_as_it_came_and_answered_as_the_program_answers()
         world.dispatcher().start().await;
         let event = world.publish("booking.created", "{ \"a\":1.0 }").await;
         let request = program.expect_one(SOON).await;
-        assert_eq!((request.id(), request.header("x-team")), (event.id.as_str(), "crm"));
+        assert_eq!(
+            (request.id(), request.header("x-team")),
+            (event.id.as_str(), "crm")
+        );
         let body = std::str::from_utf8(&request.body).unwrap();
         assert!(body.contains("{ \"a\":1.0 }"), "{body}");
         let text = listening.printed_until("forwarded").await;
-        for part in ["  x-team: crm", "webhook-signature: v1,", "Meeva-Signature    valid", "201 after"] {
+        for part in [
+            "  x-team: crm",
+            "webhook-signature: v1,",
+            "Meeva-Signature    valid",
+            "201 after",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         let record = Records::of(world).await.expect(1, SOON).await.remove(0);
         assert_eq!(
-            (&record["status"], &record["response"], &record["response_headers"]["x-mine"]),
+            (
+                &record["status"],
+                &record["response"],
+                &record["response_headers"]["x-mine"]
+            ),
             (&201.into(), &"stored".into(), &"yes".into())
         );
     })

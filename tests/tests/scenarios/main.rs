@@ -45,6 +45,7 @@ mod secrets; // what must not be seen anywhere
 mod endpoints_check; // a file judged before it is used
 mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
+mod options; // and that each of their options does something
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes

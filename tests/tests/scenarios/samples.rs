@@ -12,7 +12,9 @@ const FORMATS: [&str; 4] = ["meeva", "meetergo", "meetergo-flat", "standard"];
 /// The samples that the help lists, by type.
 fn listed(help: &str) -> Vec<String> {
     let (_, option) = help.split_once("--sample <TYPE>\n").expect("the option");
-    let lines = option.lines().skip_while(|line| !line.contains("Possible values:"));
+    let lines = option
+        .lines()
+        .skip_while(|line| !line.contains("Possible values:"));
     lines
         .skip(1)
         .map_while(|line| line.trim().strip_prefix("- "))
@@ -24,9 +26,9 @@ fn listed(help: &str) -> Vec<String> {
 async fn each_sample_that_the_help_lists_is_delivered_in_every_format() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
-        world.endpoints(FORMATS.map(|format| {
-            endpoint(&format!("ep_{format}"), &receiver).text("format", format)
-        }));
+        world.endpoints(
+            FORMATS.map(|format| endpoint(&format!("ep_{format}"), &receiver).text("format", format)),
+        );
         world.dispatcher().start().await;
         let samples = listed(&succeed(world, &["publish", "--help"]).await);
         assert!(
@@ -44,7 +46,11 @@ async fn each_sample_that_the_help_lists_is_delivered_in_every_format() {
         }
         let types: Vec<String> = requests
             .iter()
-            .filter_map(|request| serde_json::from_slice::<Value>(&request.body).ok()?["type"].as_str().map(str::to_owned))
+            .filter_map(|request| {
+                serde_json::from_slice::<Value>(&request.body).ok()?["type"]
+                    .as_str()
+                    .map(str::to_owned)
+            })
             .collect();
         for sample in &samples {
             let count = types.iter().filter(|found| *found == sample).count();
@@ -60,7 +66,15 @@ async fn a_sample_goes_to_the_company_that_is_named() {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver).text("company", "globex")]);
         world.dispatcher().start().await;
-        let sample = ["publish", "--sample", "booking.cancelled", "--company", "globex", "--id", "mine-1"];
+        let sample = [
+            "publish",
+            "--sample",
+            "booking.cancelled",
+            "--company",
+            "globex",
+            "--id",
+            "mine-1",
+        ];
         assert_eq!(succeed(world, &sample).await, "mine-1\n");
         assert_eq!(receiver.expect_one(SOON).await.id(), "mine-1");
     })

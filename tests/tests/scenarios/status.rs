@@ -6,12 +6,20 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::SOON;
 
+/// The command with the schedule that the dispatchers of scenarios have.
+fn hookline(world: &World, arguments: &[&str]) -> Command {
+    let mut command = command(world, arguments);
+    command.env("HOOKLINE_RETRY_SCHEDULE", "1s,2s,3s");
+    command
+}
+
 /// The rows of `status --json`, and its exit status.
 async fn rows(world: &World, management_url: Option<&str>) -> (Option<i32>, Vec<Value>) {
-    let mut command = command(world, &["status", "--json"]);
+    let mut command = hookline(world, &["status", "--json"]);
     if let Some(url) = management_url {
         command.env("HOOKLINE_MANAGEMENT_URL", url);
     }
@@ -38,21 +46,29 @@ async fn what_is_missing_or_waits_for_nobody_is_told_with_what_to_do() {
         world.leaves(Queue::Events);
         let nothing = why(&run(world, &["status"]).await, 1);
         assert!(
-            nothing.contains(&format!("there is no queue {}", world.queue(Queue::Failed)))
+            nothing.contains("there are no queues")
+                && nothing.contains(&world.queue(Queue::Failed))
                 && nothing.contains("topology apply"),
             "{nothing}"
         );
         world.endpoints([]);
         let dispatcher = world.dispatcher().start().await;
-        let well = run(world, &["status"]).await;
+        let well = hookline(world, &["status"]).output().await.unwrap();
         let table = out(&well);
         assert!(well.status.success(), "{well:?}");
-        for part in ["QUEUE", "READY", "IN HAND", "OLDEST", "CONSUMERS", "HOOKLINE_MANAGEMENT_URL"] {
+        for part in [
+            "QUEUE",
+            "READY",
+            "IN HAND",
+            "OLDEST",
+            "CONSUMERS",
+            "HOOKLINE_MANAGEMENT_URL",
+        ] {
             assert!(table.contains(part), "{part} in {table}");
         }
         dispatcher.stop().await;
         world.publish("booking.created", "{}").await;
-        let waits = why(&run(world, &["status"]).await, 1);
+        let waits = why(&hookline(world, &["status"]).output().await.unwrap(), 1);
         assert!(
             waits.contains("1 message waits in") && waits.contains("nobody consumes it"),
             "{waits}"
@@ -65,7 +81,8 @@ async fn what_is_missing_or_waits_for_nobody_is_told_with_what_to_do() {
 async fn dead_letters_have_their_age_and_stay_in_their_order() {
     scenario(async |world| {
         world.leaves(Queue::Failed);
-        assert!(run(world, &["topology", "apply"]).await.status.success());
+        let applied = hookline(world, &["topology", "apply"]).output().await.unwrap();
+        assert!(applied.status.success(), "{applied:?}");
         let letters = [
             HandMade::delivery("ep_crm").header("failed-at", text("2024-01-15T14:30:00Z")),
             HandMade::delivery("ep_crm").header("failed-at", text("2024-01-16T14:30:00Z")),
@@ -108,7 +125,7 @@ async fn the_management_api_adds_what_is_in_hand_and_one_that_is_away_is_told() 
         })
         .await;
         gate.open();
-        let mut asked = command(world, &["status"]);
+        let mut asked = hookline(world, &["status"]);
         let well = asked
             .env("HOOKLINE_MANAGEMENT_URL", management())
             .output()

@@ -85,9 +85,8 @@ impl QueueState {
         let name = &self.name;
         match &self.depth {
             Err(why) => Some(why.clone()),
-            Ok(None) => Some(format!(
-                "there is no queue {name}: a dispatcher makes it when it starts, and so does `hookline topology apply`"
-            )),
+            // Told for all of them at once.
+            Ok(None) => None,
             Ok(Some(depth)) if self.role == Role::Working && depth.ready > 0 && depth.consumers == 0 => {
                 Some(format!(
                     "{} in {name}, and nobody consumes it: start a dispatcher, or look why it is not ready (/readyz)",
@@ -147,7 +146,8 @@ impl Report {
 
     /// Everything that somebody should see to.
     pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = self.queues.iter().filter_map(QueueState::problem).collect();
+        let mut problems: Vec<String> = self.missing().into_iter().collect();
+        problems.extend(self.queues.iter().filter_map(QueueState::problem));
         match &self.cluster {
             None => {}
             Some(Err(why)) => problems.push(why.clone()),
@@ -158,6 +158,30 @@ impl Report {
             }
         }
         problems
+    }
+
+    fn missing(&self) -> Option<String> {
+        let missing: Vec<&QueueState> = self
+            .queues
+            .iter()
+            .filter(|queue| matches!(queue.depth, Ok(None)))
+            .collect();
+        let is_about_delays = missing.iter().any(|queue| queue.role == Role::Delay);
+        let names: Vec<&str> = missing.iter().map(|queue| queue.name.as_str()).collect();
+        let todo = "a dispatcher makes what is missing when it starts, and so does `hookline topology apply`";
+        let schedule = if is_about_delays {
+            "; give --retry-schedule as the dispatchers have it"
+        } else {
+            ""
+        };
+        match names.as_slice() {
+            [] => None,
+            [name] => Some(format!("there is no queue {name}: {todo}{schedule}")),
+            names => Some(format!(
+                "there are no queues {}: {todo}{schedule}",
+                names.join(", ")
+            )),
+        }
     }
 
     /// One object for each queue and each problem.
