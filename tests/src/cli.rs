@@ -116,7 +116,7 @@ pub async fn on_a_terminal(
             "-q",
             "-e",
             "-c",
-            &format!("stty cols {columns}; {line}"),
+            &format!("stty rows 50 cols {columns}; {line}"),
             "/dev/null",
         ])
         .env_clear()

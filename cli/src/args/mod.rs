@@ -71,19 +71,20 @@ pub(crate) enum Command {
 // A command that uses the broker, with the flags that say which.
 #[derive(Debug, Args)]
 pub(crate) struct AtBroker<A: Args> {
-    #[command(flatten)]
-    pub(crate) args: A,
+    // First, for the command's own words count last.
     #[command(flatten)]
     pub(crate) flags: Flags,
+    #[command(flatten)]
+    pub(crate) args: A,
 }
 
 // Commands that do.
 #[derive(Debug, Args)]
 pub(crate) struct GroupAtBroker<C: Subcommand> {
-    #[command(subcommand)]
-    pub(crate) command: C,
     #[command(flatten)]
     pub(crate) flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: C,
 }
 
 impl Cli {

@@ -193,7 +193,12 @@ fn each_command_has_examples_that_can_be_pasted_from_a_narrow_terminal() {
     let whole = command();
     all(&whole, &[], &mut commands);
     assert!(commands.len() > 12, "{}", commands.len());
-    for (words, _) in &commands {
+    for (words, command) in &commands {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(
+            !about.is_empty() && !about.starts_with("Flags"),
+            "{words:?}: {about}"
+        );
         let wide = examples(&shown(words, 200));
         assert!(!wide.is_empty(), "{words:?} has no example");
         for example in &wide {

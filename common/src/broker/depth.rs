@@ -45,15 +45,15 @@ pub enum QueueError {
 impl QueueError {
     /// What an error means that came where only the queue's leader can answer.
     pub(super) fn of_leader(queue: &str, error: BrokerError) -> Self {
-        let is_about_the_queue =
-            matches!(error, BrokerError::NoAnswer { .. }) || error.reply_code().is_some();
-        if is_about_the_queue {
-            Self::NoLeader {
-                queue: queue.to_owned(),
-                why: error.to_string(),
-            }
-        } else {
-            Self::Broker(error)
+        let why = match (&error, error.reply_code()) {
+            (BrokerError::NoAnswer { seconds: 0, .. }, _) => "the broker broke off the reading".to_owned(),
+            (BrokerError::NoAnswer { seconds, .. }, _) => format!("no answer within {seconds} s"),
+            (_, Some(code)) => format!("the broker says {code}"),
+            (_, None) => return Self::Broker(error),
+        };
+        Self::NoLeader {
+            queue: queue.to_owned(),
+            why,
         }
     }
 }

@@ -8,9 +8,11 @@ use hookline_common::topology::Queue;
 use hookline_tests::broker::Broker;
 use hookline_tests::cli::{command, out, why};
 use hookline_tests::private_broker::PrivateBroker;
-use hookline_tests::{World, scenario};
+use hookline_tests::{World, eventually, scenario};
 use lapin::BasicProperties;
 use tokio::time::timeout;
+
+use crate::SOON;
 
 /// The leader of a queue's replicas, as every version of the broker knows it.
 fn leader(queue: &str) -> String {
@@ -83,6 +85,27 @@ async fn a_queue_whose_leader_does_not_answer_is_never_called_empty() {
         none_of_them_says_zero(world, &broker).await;
         broker.evaluate(&format!("{leader}sys:resume(Leader).")).await;
         assert!(hookline(world, &broker, &failed).await.status.success());
+
+        // Gone, as with its node: a declare is answered for it at once.
+        broker
+            .evaluate(&format!(
+                "{leader}ra:stop_server(quorum_queues, {{Leader, node()}})."
+            ))
+            .await;
+        none_of_them_says_zero(world, &broker).await;
+        broker
+            .evaluate(&format!(
+                "{leader}ra:restart_server(quorum_queues, {{Leader, node()}})."
+            ))
+            .await;
+        eventually(SOON, "a leader again", async || {
+            hookline(world, &broker, &failed)
+                .await
+                .status
+                .success()
+                .then_some(())
+        })
+        .await;
 
         // And with messages in it, which are all there afterwards, in their order.
         let stranger = Broker::connect(&broker.url()).await;

@@ -116,7 +116,6 @@ async fn the_management_api_adds_what_is_in_hand_and_one_that_is_away_is_told() 
         world.endpoints([endpoint("ep_crm", &receiver)]);
         world.dispatcher().start().await;
         world.publish("booking.created", "{}").await;
-        receiver.expect_one(SOON).await;
         // Its counts lag by seconds.
         eventually(SOON, "one event in hand", async || {
             let (code, rows) = rows(world, Some(&management())).await;
@@ -125,6 +124,7 @@ async fn the_management_api_adds_what_is_in_hand_and_one_that_is_away_is_told() 
         })
         .await;
         gate.open();
+        receiver.expect_one(SOON).await;
         let mut asked = hookline(world, &["status"]);
         let well = asked
             .env("HOOKLINE_MANAGEMENT_URL", management())

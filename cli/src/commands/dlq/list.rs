@@ -80,7 +80,7 @@ async fn list(args: &ListArgs, scan: &mut QueueScan) -> Result<u64, CliError> {
                 summary.add(&letter);
             }
         }
-        summary.print(args.filter.json, args.filter.has_company(), &mut out)?;
+        summary.print(args.filter.json, &mut out)?;
         out.flush()?;
         return Ok(summary.total());
     }

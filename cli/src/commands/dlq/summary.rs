@@ -15,11 +15,11 @@ use crate::text::escape;
 const COLUMNS: [Column; 7] = [
     Column::number("COUNT"),
     Column::whole("ENDPOINT"),
+    Column::whole("COMPANY"),
     Column::whole("REASON"),
     Column::text("LAST", 8),
     Column::number("OLDEST"),
-    Column::number("NEWEST"),
-    Column::whole("COMPANY"),
+    Column::number("NEWEST").if_room(),
 ];
 /// So many groups are told apart. Strangers fill the rejected queue, and what they write there may differ each time.
 const MAX_GROUPS: usize = 10_000;
@@ -95,11 +95,10 @@ impl Summary {
     }
 
     /// The largest groups first.
-    pub(super) fn print(&self, json: bool, is_one_company: bool, out: &mut Out) -> io::Result<()> {
+    pub(super) fn print(&self, json: bool, out: &mut Out) -> io::Result<()> {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
-        let columns = if is_one_company { &COLUMNS[..6] } else { &COLUMNS };
-        let mut table = Table::new(columns, out.terminal);
+        let mut table = Table::new(&COLUMNS, out.terminal);
         for (key, group) in groups {
             if json {
                 out.line(&to_json(key, group))?;
@@ -132,11 +131,11 @@ fn to_cells(key: &Key, group: &Group) -> Vec<String> {
     vec![
         group.count.to_string(),
         text(&key.endpoint),
+        text(&key.company),
         escape(&key.reason),
         text(&key.last),
         ago(group.oldest),
         ago(group.newest),
-        text(&key.company),
     ]
 }
 
