@@ -47,7 +47,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands, in the order in which an event meets what they do.

@@ -146,6 +146,7 @@ fn shown(words: &[String], width: usize) -> String {
 fn examples(help: &str) -> Vec<Vec<String>> {
     let lines = help.lines().skip_while(|line| !line.starts_with("Example"));
     let lines = lines.skip(1).take_while(|line| !line.is_empty());
+    let lines = lines.filter(|line| !line.trim_start().starts_with('#'));
     lines.flat_map(commands_in).collect()
 }
 

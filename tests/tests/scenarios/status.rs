@@ -46,8 +46,8 @@ async fn what_is_missing_or_waits_for_nobody_is_told_with_what_to_do() {
         world.leaves(Queue::Events);
         let nothing = why(&run(world, &["status"]).await, 1);
         assert!(
-            nothing.contains("there are no queues")
-                && nothing.contains(&world.queue(Queue::Failed))
+            nothing.contains("none of Hookline's queues is there")
+                && nothing.contains(&world.queue(Queue::Events))
                 && nothing.contains("topology apply"),
             "{nothing}"
         );
