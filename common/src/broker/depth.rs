@@ -42,6 +42,19 @@ pub enum QueueError {
     Broker(#[from] BrokerError),
 }
 
+/// For whom a queue that does not answer is one call among others that failed.
+impl From<QueueError> for BrokerError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Broker(error) => error,
+            QueueError::NoLeader { .. } => Self::Call {
+                what: ASKING,
+                source: error.to_string().into(),
+            },
+        }
+    }
+}
+
 impl QueueError {
     /// What an error means that came where only the queue's leader can answer.
     pub(super) fn of_leader(queue: &str, error: BrokerError) -> Self {
