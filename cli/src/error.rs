@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use hookline_common::broker::{BrokerError, BrokerUrl};
+use hookline_common::broker::{BrokerError, BrokerUrl, QueueError};
 use hookline_common::settings::Faults;
 use hookline_producer::{ConnectError, PublishError};
 
@@ -49,6 +49,17 @@ impl CliError {
             "the broker at {broker} cannot be used ({error}); {}",
             error.advice()
         ))
+    }
+
+    /// A queue that did not answer.
+    pub(crate) fn queue(error: &QueueError, broker: &BrokerUrl) -> Self {
+        match error {
+            QueueError::Broker(error) => Self::broker(error, broker),
+            QueueError::NoLeader { queue, .. } => Self::Broker(format!(
+                "{error}; what it holds is not known: look which node is away (`rabbitmq-queues quorum_status {queue}`, \
+                 `hookline topology check`), bring it back, and run this again"
+            )),
+        }
     }
 
     /// Prints the error and returns the exit status. A reader that has gone is no failure, and nothing is printed then.

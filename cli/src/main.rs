@@ -1,6 +1,7 @@
 //! `hookline`, the operator's and developer's command. One command is one file in `commands/`.
 
 mod args; // the command line
+mod help; // what explains it
 mod commands; // what it can do
 mod error; // how it fails
 mod management; // what the broker tells besides AMQP
@@ -11,13 +12,11 @@ mod text; // untrusted text on a terminal
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::args::{Cli, Command};
+use crate::args::Command;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answer) => return args::answer(&answer),
     };

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::management::ManagementUrl;
 
-/// Flags that every command takes.
+/// Flags of the commands that use the broker.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
@@ -52,6 +52,12 @@ impl Flags {
             ("namespace", self.namespace.as_deref()),
             ("amqp-ca-file", self.amqp_ca_file.as_deref()),
         ]
+    }
+
+    /// The first flag that was given, for a command that has no use for it.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        let given = self.by_name().into_iter().find(|(_, value)| value.is_some());
+        given.map(|(name, _)| name)
     }
 
     /// Where the broker is, and which names on it are ours.

@@ -52,7 +52,7 @@ pub use browse::{Browser, Held, HeldReceipt};
 pub use connect_fault::ConnectFailure;
 pub use consumer::{Acker, Consumer, Incoming, Subscription};
 pub use declare::{check, declare};
-pub use depth::QueueDepth;
+pub use depth::{QueueDepth, QueueError, SurveyedQueue, survey};
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
 pub use link_settings::LinkSettings;

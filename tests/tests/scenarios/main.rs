@@ -37,6 +37,7 @@ mod header_limits; // whatever their headers hold
 mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
+mod dlq_zero; // and a queue that cannot be asked for them
 mod rejected; // what nobody can understand
 mod odd_bytes; // and what no client library would send
 
@@ -46,12 +47,16 @@ mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
 mod telemetry; // what a collector of traces and metrics gets
+mod samples; // what is published by whoever has nothing
+mod listen; // what passes it on to a developer's program
+mod status; // how all stands
 mod secrets; // what must not be seen anywhere
 
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
 mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
+mod options; // and that each of their options does something
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes

@@ -9,6 +9,7 @@ use hookline_common::message::{
     Found, Message, Rejection, read_failed, read_rejection, read_work, write_work,
 };
 use hookline_common::outcome::Outcome;
+use hookline_common::record::AttemptRecord;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
 use jiff::Timestamp;
@@ -154,6 +155,17 @@ impl DeadLetter {
         }
     }
 
+    /// The stable name of why it is here, and how its last attempt ended, where that is known besides.
+    pub(crate) fn reason_and_last(&self) -> (String, Option<String>) {
+        match &self.failure {
+            Some(failure) if self.rejected.is_none() => {
+                let last = failure.last_outcome.map(|_| self.why());
+                (failure.reason.as_str().to_owned(), last)
+            }
+            _ => (self.why(), None),
+        }
+    }
+
     /// What it becomes when somebody wants it delivered again, and where that goes: a delivery to its
     /// endpoint from the first attempt on, or an event to be matched with endpoints. `None` if it cannot be
     /// read.
@@ -231,12 +243,23 @@ pub(crate) struct Row<'a> {
     /// The body where it is no data, with what is not UTF-8 replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<&'a AttemptRecord>>,
 }
 
 impl DeadLetter {
     /// The message as one line of JSON, with its body if there is one given.
     pub(crate) fn to_json(&self, body: Option<&[u8]>) -> String {
         serde_json::to_string(&self.row(body)).unwrap_or_default()
+    }
+
+    /// The same with its body and the attempts that are known of it.
+    pub(crate) fn to_json_with(&self, body: &[u8], attempts: Option<Vec<&AttemptRecord>>) -> String {
+        let row = Row {
+            attempts,
+            ..self.row(Some(body))
+        };
+        serde_json::to_string(&row).unwrap_or_default()
     }
 
     fn row(&self, body: Option<&[u8]>) -> Row<'_> {
@@ -280,6 +303,7 @@ impl DeadLetter {
             bytes: self.bytes,
             body: text.filter(|_| data.is_none()).map(Cow::into_owned),
             data,
+            attempts: None,
         }
     }
 }
