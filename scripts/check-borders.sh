@@ -69,8 +69,12 @@ check() {
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
-    only_in '^dispatcher/src/client(/|\.rs)' 'hyper_util::client|hyper::client|TcpStream::connect|TcpSocket|\breqwest\b' \
+    only_in '^(dispatcher/src/client|common/src/broker|common/src/telemetry)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
+        "only dispatcher/src/client may open connections to customers, and only common/src/broker to the broker"
+    only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
         "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
+    only_in '^(dispatcher/src/client|cli/src/management|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
+        "only cli/src/management asks over HTTP, and that the broker, and listen its own machine: customers are reached through dispatcher/src/client alone"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
@@ -130,6 +134,7 @@ self_test() {
     crossed common/src/planted.rs 'Acker::ack_through(&acker, 1)' 'only one place may acknowledge'
     crossed cli/src/commands/planted.rs 'browser.ack(receipt).await' 'commands of dlq'
     crossed dispatcher/src/planted.rs 'TcpStream::connect(address)' 'guarded resolver'
+    crossed cli/src/planted.rs 'use reqwest::Client;' 'asks over HTTP'
     crossed cli/src/planted.rs 'std::env::var("HOME")' 'read the environment'
     crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'
     crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'

@@ -215,6 +215,7 @@ cmd_env() {
     # For people and programs alike: an URL each, and for tests the scripts that restart and inspect brokers.
     cat <<END
 export HOOKLINE_AMQP_URL=amqp://guest:guest@127.0.0.1:$BASE/%2f
+export HOOKLINE_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
 export HOOKLINE_DATABASE_URL=postgres://hookline:hookline@127.0.0.1:$((BASE + 10))/hookline
 export HOOKLINE_TEST_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
 export HOOKLINE_TEST_PROMETHEUS_URL=http://127.0.0.1:$((BASE + 2))

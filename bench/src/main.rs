@@ -37,6 +37,8 @@ const USAGE: &str = "usage:
   hookline-bench load                     publishes events; takes orders on its standard input";
 
 fn main() -> ExitCode {
+    // The workspace's HTTP client brings no TLS provider along, and wants one even where it speaks plain HTTP.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {

@@ -3,10 +3,11 @@
 use std::io;
 use std::process::ExitCode;
 
-use hookline_common::broker::{BrokerError, BrokerUrl};
+use hookline_common::broker::{BrokerError, BrokerUrl, QueueError};
 use hookline_common::settings::Faults;
 use hookline_producer::{ConnectError, PublishError};
 
+use crate::management::ManagementError;
 use crate::{out, text};
 
 /// Why a command did not do its work.
@@ -27,6 +28,9 @@ pub(crate) enum CliError {
     /// The broker could not be reached, or something on it is not as it must be.
     #[error("{0}")]
     Broker(String),
+    /// What only the management API knows is not known.
+    #[error(transparent)]
+    Management(#[from] ManagementError),
     /// What was to be done could not be done, or not all of it.
     #[error("{0}")]
     Failed(String),
@@ -38,14 +42,22 @@ pub(crate) enum CliError {
 impl CliError {
     /// A failure at the broker, with what it means for the user.
     pub(crate) fn broker(error: &BrokerError, broker: &BrokerUrl) -> Self {
+        if let BrokerError::Mismatch(discrepancy) = error {
+            return Self::Broker(discrepancy.to_string());
+        }
+        Self::Broker(format!(
+            "the broker at {broker} cannot be used ({error}); {}",
+            error.advice()
+        ))
+    }
+
+    /// A queue that did not answer.
+    pub(crate) fn queue(error: &QueueError, broker: &BrokerUrl) -> Self {
         match error {
-            BrokerError::Mismatch(discrepancy) => Self::Broker(discrepancy.to_string()),
-            BrokerError::Unreachable(_)
-            | BrokerError::Call { .. }
-            | BrokerError::NoAnswer { .. }
-            | BrokerError::Lost { .. } => Self::Broker(format!(
-                "the broker at {broker} cannot be used ({error}); check that it runs, and its address, user \
-                     and vhost (HOOKLINE_AMQP_URL)"
+            QueueError::Broker(error) => Self::broker(error, broker),
+            QueueError::NoLeader { queue, .. } => Self::Broker(format!(
+                "{error}; what it holds is not known: look which node is away (`rabbitmq-queues quorum_status {queue}`, \
+                 `hookline topology check`), bring it back, and run this again"
             )),
         }
     }
@@ -58,9 +70,12 @@ impl CliError {
         out::error(&text::escape(&self.to_string()));
         match self {
             Self::Usage(_) | Self::Settings(_) => ExitCode::from(2),
-            Self::Connect(_) | Self::Publish(_) | Self::Broker(_) | Self::Failed(_) | Self::Output(_) => {
-                ExitCode::FAILURE
-            }
+            Self::Connect(_)
+            | Self::Publish(_)
+            | Self::Broker(_)
+            | Self::Management(_)
+            | Self::Failed(_)
+            | Self::Output(_) => ExitCode::FAILURE,
         }
     }
 }

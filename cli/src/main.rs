@@ -1,8 +1,10 @@
 //! `hookline`, the operator's and developer's command. One command is one file in `commands/`.
 
 mod args; // the command line
+mod help; // what explains it
 mod commands; // what it can do
 mod error; // how it fails
+mod management; // what the broker tells besides AMQP
 mod out; // the only place that prints
 mod settings; // flags and environment
 mod table; // columns that fit the terminal
@@ -10,18 +12,32 @@ mod text; // untrusted text on a terminal
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::args::Cli;
+use crate::args::Command;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answer) => return args::answer(&answer),
     };
-    match commands::run(cli).await {
+    // An endpoints file may name variables for its secrets that are called like settings.
+    let names_variables = matches!(cli.command, Command::Endpoints(_));
+    if !names_variables {
+        warn_of_unknown();
+    }
+    let ended = commands::run(cli).await;
+    if names_variables {
+        warn_of_unknown();
+    }
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
+    }
+}
+
+/// A misspelt setting is easily taken for one that does not work.
+fn warn_of_unknown() {
+    if let Some(line) = settings::unknown() {
+        out::note(&format!("hookline: warning: {}", text::escape(&line)));
     }
 }

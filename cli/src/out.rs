@@ -1,6 +1,9 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::thread;
+
+use tokio::sync::oneshot;
 
 use crate::settings;
 
@@ -143,13 +146,23 @@ impl Progress {
     }
 }
 
-/// Asks a question that is answered with `y` or anything else; `None` where nobody can answer.
-pub(crate) fn ask(question: &str) -> Option<bool> {
-    if !io::stdin().is_terminal() {
-        return None;
-    }
+/// Whether somebody is there who can answer a question.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks a question that is answered with `y` or anything else. Returns the answer when it comes; a thread waits for it, which
+/// nobody need wait for in turn.
+pub(crate) fn ask(question: &str) -> oneshot::Receiver<bool> {
     drop(write!(io::stderr(), "{question} [y/N] "));
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok()?;
-    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let (sender, receiver) = oneshot::channel();
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let is_read = io::stdin().read_line(&mut answer).is_ok();
+        // Nobody may be waiting any more.
+        sender
+            .send(is_read && matches!(answer.trim(), "y" | "Y" | "yes"))
+            .ok()
+    });
+    receiver
 }

@@ -5,11 +5,14 @@ use std::io;
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
-    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, variables,
+    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, unknown_variables,
+    variables,
 };
 use tracing_subscriber::EnvFilter;
 
-/// Flags that every command takes.
+use crate::management::ManagementUrl;
+
+/// Flags of the commands that use the broker.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
@@ -51,12 +54,25 @@ impl Flags {
         ]
     }
 
+    /// The first flag that was given, for a command that has no use for it.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        let given = self.by_name().into_iter().find(|(_, value)| value.is_some());
+        given.map(|(name, _)| name)
+    }
+
     /// Where the broker is, and which names on it are ours.
     pub(crate) fn broker(&self) -> Result<BrokerSettings, Faults> {
         let source = FlagSource(self.by_name());
         let mut reader = Reader::new(&source);
         let broker = BrokerSettings::read(&mut reader);
         reader.finish(|| broker)
+    }
+
+    /// Where RabbitMQ's management API is, if that is said.
+    pub(crate) fn management() -> Result<Option<ManagementUrl>, Faults> {
+        let mut reader = Reader::new(&Environment);
+        let url = reader.read(&variables::MANAGEMENT_URL, ManagementUrl::parse);
+        reader.finish(|| Some(url))
     }
 
     /// The same with the retry schedule, on which some queues' names depend.
@@ -91,6 +107,13 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
         .with_writer(io::stderr)
         .init();
     Ok(())
+}
+
+/// What is set, is called like a setting, and is none: one line, or nothing.
+pub(crate) fn unknown() -> Option<String> {
+    let unknown = unknown_variables(&Environment);
+    let lines: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    (!lines.is_empty()).then(|| lines.join(". "))
 }
 
 /// Whether a terminal may be coloured: not where `NO_COLOR` (no-color.org) or the terminal's kind says no.

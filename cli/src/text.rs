@@ -39,21 +39,62 @@ pub(crate) fn compact(json: &str) -> String {
         .collect()
 }
 
+/// How much of a JSON text is shown to people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Lines at most.
+    pub(crate) lines: usize,
+    /// Characters of a line at most.
+    pub(crate) width: usize,
+    /// Objects and lists within each other at most; what is deeper is a `…`.
+    pub(crate) depth: usize,
+}
+
+impl Bounds {
+    /// Deeper than any data that people write. Each level costs a line as many characters more, so that there is always a
+    /// bound of it.
+    const MAX_DEPTH: usize = 40;
+
+    /// The first `lines` lines, each as wide as it is.
+    pub(crate) const fn lines(lines: usize) -> Self {
+        Self {
+            lines,
+            width: usize::MAX,
+            depth: Self::MAX_DEPTH,
+        }
+    }
+}
+
 /// JSON over many lines for people: the same text with other whitespace. No number, no escape and no order is
-/// changed, as they would be by reading and writing it. After `max_lines` it is cut.
-pub(crate) fn indent(json: &str, max_lines: usize) -> Vec<String> {
+/// changed, as they would be by reading and writing it. Beyond the bounds it is cut, with a `…`.
+pub(crate) fn indent(json: &str, bounds: Bounds) -> Vec<String> {
     let (mut lines, mut line, mut depth) = (Vec::new(), String::new(), 0_usize);
     let mut left = tokens(json)
         .filter(|(c, in_string)| *in_string || !c.is_ascii_whitespace())
         .peekable();
     while let Some((c, in_string)) = left.next() {
-        if lines.len() >= max_lines {
+        if lines.len() >= bounds.lines {
             lines.push("…".to_owned());
             return lines;
         }
         let next = left.peek().map(|(next, _)| *next);
+        if depth > bounds.depth {
+            match c {
+                _ if in_string => {}
+                '{' | '[' => depth += 1,
+                '}' | ']' => depth -= 1,
+                _ => {}
+            }
+            if depth > bounds.depth {
+                continue;
+            }
+            line.push('…');
+            line.push(c);
+            continue;
+        }
         let mut break_line = |line: &mut String, depth: usize| {
-            lines.push(std::mem::replace(line, "  ".repeat(depth)));
+            let done = std::mem::replace(line, "  ".repeat(depth));
+            lines.push(fit(&done, bounds.width));
         };
         match c {
             _ if in_string => line.push_str(&escape(c.encode_utf8(&mut [0; 4]))),
@@ -61,7 +102,9 @@ pub(crate) fn indent(json: &str, max_lines: usize) -> Vec<String> {
             '{' | '[' => {
                 line.push(c);
                 depth += 1;
-                break_line(&mut line, depth);
+                if depth <= bounds.depth {
+                    break_line(&mut line, depth);
+                }
             }
             '}' | ']' if line.ends_with(['{', '[']) => line.push(c),
             '}' | ']' => {
@@ -77,7 +120,7 @@ pub(crate) fn indent(json: &str, max_lines: usize) -> Vec<String> {
             c => line.push_str(&escape(c.encode_utf8(&mut [0; 4]))),
         }
     }
-    lines.push(line);
+    lines.push(fit(&line, bounds.width));
     lines
 }
 
@@ -133,15 +176,56 @@ mod tests {
             "  \"c\": []",
             "}",
         ];
-        assert_eq!(indent(json, 100), lines);
-        assert_eq!(indent(json, 2), ["{", "  \"a\": [", "…"]);
+        assert_eq!(indent(json, Bounds::lines(100)), lines);
+        assert_eq!(indent(json, Bounds::lines(2)), ["{", "  \"a\": [", "…"]);
+    }
+
+    #[test]
+    fn deep_json_is_cut_where_it_is_too_deep_and_goes_on_behind() {
+        let bounds = Bounds {
+            depth: 2,
+            ..Bounds::lines(100)
+        };
+        assert_eq!(
+            indent("{\"a\":[{\"x\":[\"]\"]},1,{}],\"b\":2}", bounds),
+            [
+                "{",
+                "  \"a\": [",
+                "    {…},",
+                "    1,",
+                "    {}",
+                "  ],",
+                "  \"b\": 2",
+                "}"
+            ]
+        );
+        for hostile in [
+            "[".repeat(100_000),
+            format!("{{\"a\":{}1", "[{\"b\":".repeat(20_000)),
+        ] {
+            let lines = indent(&hostile, Bounds::lines(1000));
+            let bytes: usize = lines.iter().map(String::len).sum();
+            assert!(lines.len() < 100 && bytes < 10_000, "{} {bytes}", lines.len());
+        }
+        let balanced = format!("{}1{}", "[".repeat(50_000), "]".repeat(50_000));
+        assert_eq!(indent(&balanced, Bounds::lines(1000)).len(), 2 * 40 + 1);
+    }
+
+    #[test]
+    fn wide_lines_are_cut() {
+        let bounds = Bounds {
+            width: 10,
+            ..Bounds::lines(100)
+        };
+        let json = format!("{{\"a\":\"{}\",\"b\":1}}", "x".repeat(1000));
+        assert_eq!(indent(&json, bounds), ["{", "  \"a\": \"x…", "  \"b\": 1", "}"]);
     }
 
     #[test]
     fn what_is_no_json_is_still_harmless() {
         for text in ["", "}}}]]]", "\"\\", "{\x1b[0m", "[[[[", "\u{9b}"] {
             assert!(
-                indent(text, 10)
+                indent(text, Bounds::lines(10))
                     .iter()
                     .all(|line| !line.contains('\x1b') && !line.contains('\u{9b}')),
                 "{text}"

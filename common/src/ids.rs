@@ -148,6 +148,43 @@ impl Default for EventId {
     }
 }
 
+impl EventType {
+    /// How the type that `text` seems to mean is written, where it is one in another spelling: upper case, joined by
+    /// hyphens, spaces, slashes or colons, or in camel case.
+    #[must_use]
+    pub fn suggest(text: &str) -> Option<Self> {
+        let mut spelled = String::with_capacity(text.len());
+        let mut was_lower = false;
+        for c in text.chars() {
+            match c {
+                '-' | ' ' => spelled.push('_'),
+                '/' | ':' => spelled.push('.'),
+                c => {
+                    if was_lower && c.is_ascii_uppercase() {
+                        spelled.push('_');
+                    }
+                    spelled.push(c.to_ascii_lowercase());
+                }
+            }
+            was_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+        }
+        Self::parse(&spelled)
+            .ok()
+            .filter(|spelled| spelled.as_str() != text)
+    }
+
+    /// The type with a dot in place of its last underscore, if it has no dot: what happened to a thing is its last word
+    /// (`booking_created`, `booking.created`).
+    #[must_use]
+    pub fn with_dot(&self) -> Option<Self> {
+        if self.as_str().contains('.') {
+            return None;
+        }
+        let (thing, what_happened) = self.as_str().rsplit_once('_')?;
+        Self::parse(&format!("{thing}.{what_happened}")).ok()
+    }
+}
+
 /// Which attempt of a delivery: 1 for the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptNo(u16);
@@ -233,6 +270,41 @@ mod tests {
             &"x".repeat(129),
         ] {
             assert!(EventType::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_spellings_of_event_types_are_recognised_and_not_taken() {
+        for (text, suggested, dotted) in [
+            ("BOOKING_CREATED", "booking_created", Some("booking.created")),
+            ("booking-created", "booking_created", Some("booking.created")),
+            ("Booking Created", "booking_created", Some("booking.created")),
+            ("BookingCreated", "booking_created", Some("booking.created")),
+            ("bookingNoShow", "booking_no_show", Some("booking_no.show")),
+            ("Booking.Created", "booking.created", None),
+            ("booking/created", "booking.created", None),
+            ("BOOKING", "booking", None),
+            ("-A-", "_a_", None),
+        ] {
+            assert!(EventType::parse(text).is_err(), "{text}");
+            let suggestion = EventType::suggest(text);
+            let with_dot = suggestion.as_ref().and_then(EventType::with_dot);
+            assert_eq!(
+                suggestion.as_ref().map(EventType::as_str),
+                Some(suggested),
+                "{text}"
+            );
+            assert_eq!(with_dot.as_ref().map(EventType::as_str), dotted, "{text}");
+        }
+        for hopeless in [
+            "",
+            "booking.created",
+            "a..b",
+            "böoking",
+            "a\u{1b}b",
+            &"X".repeat(129),
+        ] {
+            assert_eq!(EventType::suggest(hopeless), None, "{hopeless}");
         }
     }
 

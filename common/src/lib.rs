@@ -19,6 +19,7 @@ pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
 pub mod retry_after; // when a receiver asks to be tried later
 pub mod duration; // how people write times
+pub mod size; // and sizes
 pub mod schedule; // what comes after an attempt
 mod json_text; // text within JSON
 pub mod record; // what the log keeps of it

@@ -27,8 +27,27 @@ pub const PARK_DELAYS: [Delay; 7] = [
 /// peeks reach; the dispatcher sets a message aside long before.
 const DELIVERY_LIMIT: i64 = 1000;
 
+/// The stream of attempts in bytes at most, where nothing else is said: 10 GB. With seven days alone it would grow with the
+/// load: at 5,000 attempts a second to 280 GB on each replica, and a full disk stops every publisher.
+pub const ATTEMPTS_MAX_BYTES: u64 = 10_000_000_000;
+
+/// The spill in bytes at most: 1 GB, half an hour at 5,000 attempts a second of 92 bytes each, and six hours at 500. Long
+/// enough for somebody to wake, and a tenth of what the stream may take.
+const SPILL_MAX_BYTES: i64 = 1_000_000_000;
+
+/// The size of the stream's files. What is too old or too much goes one file at a time.
+const SEGMENT_BYTES: i64 = 50_000_000;
+
+/// The bound of a stream or queue in bytes, as the broker calls it.
+const MAX_BYTES_ARGUMENT: &str = "x-max-length-bytes";
+
 /// For queues whose messages must survive any number of peeks.
 const UNREACHABLE_DELIVERY_LIMIT: i64 = i32::MAX as i64;
+
+/// With how many replicas a quorum queue begins. It says nothing of how many it has now.
+pub const QUEUE_REPLICAS: &str = "x-quorum-initial-group-size";
+/// The same of a stream.
+pub const STREAM_REPLICAS: &str = "x-initial-cluster-size";
 
 /// What every name on the broker starts with: 1–100 characters of `[A-Za-z0-9_.-]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +88,7 @@ impl Namespace {
             Queue::Failed => format!("{}.failed", self.0),
             Queue::Rejected => format!("{}.rejected", self.0),
             Queue::Quarantine => format!("{}.quarantine", self.0),
+            Queue::AttemptsSpill => format!("{}.attempts.spill", self.0),
             Queue::Attempts => format!("{}.attempts", self.0),
         }
     }
@@ -106,6 +126,8 @@ pub enum Queue {
     /// Messages that came back unfinished several times: handled one at a time, so that the one that crashes its consumer
     /// is told from its neighbours.
     Quarantine,
+    /// Batches of attempt records that the stream did not confirm in time.
+    AttemptsSpill,
     /// The stream of attempt records.
     Attempts,
 }
@@ -137,6 +159,48 @@ pub struct QueueSpec {
     pub arguments: Vec<(&'static str, Argument)>,
     /// Whether the events exchange is bound to it with `#`.
     pub takes_events: bool,
+    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well.
+    pub may_differ: &'static [&'static str],
+}
+
+impl QueueSpec {
+    /// Its bound in bytes, if it has one.
+    #[must_use]
+    pub fn max_bytes(&self) -> Option<u64> {
+        let bound = self
+            .arguments
+            .iter()
+            .find(|(name, _)| *name == MAX_BYTES_ARGUMENT);
+        match bound?.1 {
+            Argument::Number(bytes) => u64::try_from(bytes).ok(),
+            Argument::Text(_) => None,
+        }
+    }
+}
+
+impl QueueSpec {
+    /// Whether it is a stream: a log, whose messages nobody takes out.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        let stream = Argument::Text("stream".to_owned());
+        self.arguments.contains(&("x-queue-type", stream))
+    }
+
+    /// Whether its messages leave it by expiring.
+    #[must_use]
+    pub fn lets_expire(&self) -> bool {
+        self.arguments.iter().any(|(name, _)| *name == "x-message-ttl")
+    }
+
+    /// What keeps its messages while it is migrated: a queue of a known name, in which they stay until they are taken out.
+    #[must_use]
+    pub fn temporary(&self) -> Self {
+        let mut temporary = self.clone();
+        temporary.name = format!("{}.migrating", self.name);
+        temporary.arguments = keeping();
+        temporary.takes_events = false;
+        temporary
+    }
 }
 
 /// What must stand on the broker.
@@ -166,8 +230,20 @@ impl Topology {
             .into_iter()
             .chain(retries)
             .chain(parks)
-            .chain([Queue::Attempts]);
+            .chain([Queue::AttemptsSpill, Queue::Attempts]);
         Self::of(namespace, queues)
+    }
+
+    /// The same with a stream of attempts of `bytes` at most.
+    #[must_use]
+    pub fn with_attempts_max_bytes(mut self, bytes: u64) -> Self {
+        let streams = self.queues.iter_mut().filter(|spec| spec.is_stream());
+        for (name, value) in streams.flat_map(|spec| &mut spec.arguments) {
+            if *name == MAX_BYTES_ARGUMENT {
+                *value = Argument::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
+        }
+        self
     }
 
     /// What publishing needs: the exchange, the queue behind it, and the queue behind that.
@@ -176,11 +252,32 @@ impl Topology {
         Self::of(namespace, [Queue::Rejected, Queue::Events])
     }
 
+    /// The same with so many replicas of each queue and of the stream, where they are declared anew on a cluster of as many
+    /// nodes. Those that exist keep what they have.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: u8) -> Self {
+        for spec in &mut self.queues {
+            let argument = if spec.is_stream() {
+                STREAM_REPLICAS
+            } else {
+                QUEUE_REPLICAS
+            };
+            spec.arguments
+                .push((argument, Argument::Number(i64::from(replicas))));
+        }
+        self
+    }
+
     fn of(namespace: &Namespace, queues: impl IntoIterator<Item = Queue>) -> Self {
         let spec = |queue| QueueSpec {
             name: namespace.queue(queue),
             arguments: arguments(namespace, queue),
             takes_events: queue == Queue::Events,
+            may_differ: if queue == Queue::Attempts {
+                &[MAX_BYTES_ARGUMENT]
+            } else {
+                &[]
+            },
         };
         Self {
             events_exchange: namespace.events_exchange(),
@@ -189,14 +286,23 @@ impl Topology {
     }
 }
 
+fn quorum(limit: i64) -> Vec<(&'static str, Argument)> {
+    vec![
+        ("x-queue-type", Argument::Text("quorum".to_owned())),
+        ("x-delivery-limit", Argument::Number(limit)),
+    ]
+}
+
+/// Messages stay until they are taken out: however often they are looked at, and whatever length a policy allows. At that
+/// length publishing is refused; by default the oldest would be dropped.
+fn keeping() -> Vec<(&'static str, Argument)> {
+    let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
+    arguments.push(("x-overflow", Argument::Text("reject-publish".to_owned())));
+    arguments
+}
+
 fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument)> {
     let text = |value: &str| Argument::Text(value.to_owned());
-    let quorum = |limit| {
-        vec![
-            ("x-queue-type", text("quorum")),
-            ("x-delivery-limit", Argument::Number(limit)),
-        ]
-    };
     let dead_letters_to = |target| {
         [
             ("x-dead-letter-exchange", text("")),
@@ -221,11 +327,21 @@ fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument
             arguments.extend(dead_letters_to(Queue::Due));
             arguments
         }
-        Queue::Failed | Queue::Rejected => quorum(UNREACHABLE_DELIVERY_LIMIT),
+        Queue::Failed | Queue::Rejected => keeping(),
+        Queue::AttemptsSpill => {
+            let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
+            arguments.push((MAX_BYTES_ARGUMENT, Argument::Number(SPILL_MAX_BYTES)));
+            arguments.push(("x-overflow", text("reject-publish")));
+            arguments
+        }
         Queue::Attempts => vec![
             ("x-queue-type", text("stream")),
             ("x-max-age", text("7D")),
-            ("x-stream-max-segment-size-bytes", Argument::Number(50_000_000)),
+            (
+                MAX_BYTES_ARGUMENT,
+                Argument::Number(i64::try_from(ATTEMPTS_MAX_BYTES).unwrap_or(i64::MAX)),
+            ),
+            ("x-stream-max-segment-size-bytes", Argument::Number(SEGMENT_BYTES)),
         ],
     }
 }
@@ -262,6 +378,7 @@ mod tests {
                 "hookline.park.15s",
                 "hookline.park.30s",
                 "hookline.park.60s",
+                "hookline.attempts.spill",
                 "hookline.attempts",
             ]
         );
@@ -278,20 +395,23 @@ mod tests {
                     .find(|(key, _)| *key == name)
                     .map(|(_, value)| value.to_string())
             };
-            if argument("x-queue-type").as_deref() == Some("stream") {
+            if queue.is_stream() {
                 continue;
             }
+            if queue.max_bytes().is_some() {
+                assert_eq!(argument("x-overflow").as_deref(), Some("reject-publish"));
+            }
             assert!(argument("x-delivery-limit").is_some(), "{}", queue.name);
+            assert_eq!(
+                argument("x-overflow").as_deref(),
+                Some("reject-publish"),
+                "{}",
+                queue.name
+            );
             if let Some(target) = argument("x-dead-letter-routing-key") {
                 assert_eq!(
                     argument("x-dead-letter-strategy").as_deref(),
                     Some("at-least-once"),
-                    "{}",
-                    queue.name
-                );
-                assert_eq!(
-                    argument("x-overflow").as_deref(),
-                    Some("reject-publish"),
                     "{}",
                     queue.name
                 );
@@ -303,6 +423,57 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_keeps_messages_meanwhile_neither_loses_nor_moves_them() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        for spec in &topology.queues {
+            let temporary = spec.temporary();
+            assert_eq!(temporary.name, format!("{}.migrating", spec.name));
+            assert!(!temporary.lets_expire() && !temporary.takes_events);
+            let names: Vec<_> = temporary.arguments.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, ["x-queue-type", "x-delivery-limit", "x-overflow"]);
+        }
+    }
+
+    #[test]
+    fn replicas_are_asked_for_in_the_way_of_each_type() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default()).with_replicas(3);
+        for spec in &topology.queues {
+            let wanted = if spec.is_stream() {
+                STREAM_REPLICAS
+            } else {
+                QUEUE_REPLICAS
+            };
+            assert!(
+                spec.arguments.contains(&(wanted, Argument::Number(3))),
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_stream_alone_is_bounded_as_asked_for_and_may_stand_otherwise() {
+        let topology = Topology::whole(&Namespace::default(), &RetrySchedule::default());
+        let bounds = |topology: &Topology| {
+            let bounded = topology.queues.iter().filter(|queue| queue.max_bytes().is_some());
+            bounded
+                .map(|queue| {
+                    (
+                        queue.name.clone(),
+                        queue.max_bytes().unwrap(),
+                        queue.may_differ.len(),
+                    )
+                })
+                .collect::<Vec<_>>()
+        };
+        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, 0);
+        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, 1);
+        assert_eq!(bounds(&topology), [spill.clone(), stream(ATTEMPTS_MAX_BYTES)]);
+        let topology = topology.with_attempts_max_bytes(7_000_000_000);
+        assert_eq!(bounds(&topology), [spill, stream(7_000_000_000)]);
     }
 
     #[test]

@@ -72,7 +72,10 @@ impl Intake {
                 Err(error) => Err(error),
             };
             let Err(error) = ended else { continue };
-            warn!(queue = self.queue.queue, %error, "a queue cannot be consumed; trying again");
+            if let Some(left_out) = self.consumer.may_tell() {
+                let advice = error.advice();
+                warn!(queue = self.queue.queue, %error, advice, left_out, "a queue cannot be consumed; trying again");
+            }
             if error.is_missing() {
                 handler.queue_is_missing().await;
             }

@@ -15,6 +15,9 @@ mod redeliveries; // what is remembered of lost subscriptions
 mod ledger; // both together, as one pure whole
 mod ack_ledger; // the ledger in use: handles for messages, and acknowledgements
 
+mod relay; // beside all that: messages moved elsewhere, unread
+
 pub use ack_ledger::{AckLedger, InHand, Load};
 pub use intake::{Handler, Intake, Taken};
+pub use relay::{Relayed, relay};
 pub use work_queue::{Supply, WorkQueue};

@@ -56,9 +56,10 @@ impl Work {
             for consumer in consumers {
                 closing.spawn(async move { consumer.close().await });
             }
-            for publisher in records.into_iter().chain([publisher]) {
-                closing.spawn(async move { publisher.close().await });
+            if let Some(log) = records {
+                closing.spawn(async move { log.close().await });
             }
+            closing.spawn(async move { publisher.close().await });
             while closing.join_next().await.is_some() {}
         };
         if timeout(stop::CLOSE_WITHIN, close).await.is_err() {

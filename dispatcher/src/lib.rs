@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tracing::info;
 
-use crate::client::{Client, Resolver, TlsSetupError};
+use crate::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use crate::endpoints::Endpoints;
 use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
 use crate::health::Health;
@@ -90,8 +90,11 @@ impl Dispatcher {
         })?;
         let resolver = Resolver::from_system().map_err(|error| RunError::Resolver(error.to_string()))?;
         let max_connections = client::max_connections(descriptors::limit());
-        let (ca_pem, timeout) = (settings.ca_pem.as_deref(), settings.request_timeout);
-        let client = Client::new(policy, resolver, ca_pem, timeout, max_connections)?;
+        let client = Client::new(ClientSettings {
+            ca_pem: settings.ca_pem.clone(),
+            proxy: settings.egress_proxy.clone(),
+            ..ClientSettings::new(policy, resolver, settings.request_timeout, max_connections)
+        })?;
         Ok(Self {
             settings,
             telemetry: Arc::new(telemetry),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hookline_common::settings::flags::CommandLine;
+use hookline_common::settings::unknown_variables;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::stderr;
 use hookline_common::telemetry::Telemetry;
@@ -13,6 +14,7 @@ use hookline_dispatcher::settings::{Settings, VARIABLES};
 use hookline_dispatcher::{Dispatcher, descriptors, stop};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tracing::warn;
 
 const ABOUT: &str =
     "Consumes events from RabbitMQ, signs them and delivers them to the endpoints of their companies";
@@ -101,7 +103,7 @@ async fn run(flags: CommandLine) -> Result<(), Failure> {
 fn prepare(flags: &CommandLine) -> Result<(SocketAddr, Duration, Dispatcher), Failure> {
     let settings = Settings::read(flags).map_err(|faults| Failure {
         status: 2,
-        error: faults.to_string(),
+        error: with_unknown(faults.to_string(), flags),
     })?;
     let telemetry = Telemetry::start(&settings.telemetry, "hookline-dispatcher").map_err(failed)?;
     descriptors::raise_limit();
@@ -109,8 +111,21 @@ fn prepare(flags: &CommandLine) -> Result<(SocketAddr, Duration, Dispatcher), Fa
     let dispatcher = Dispatcher::prepare(settings, telemetry).map_err(|error| Failure {
         status: if error.is_about_settings() { 2 } else { 1 },
         error: error.to_string(),
-    })?;
+    });
+    // After the endpoints were read: the variables that they name may be called like settings.
+    for unknown in unknown_variables(flags) {
+        warn!("{unknown}");
+    }
+    let dispatcher = dispatcher?;
     Ok((address, longest_stop, dispatcher))
+}
+
+/// A setting that is missing may be there under a wrong name.
+fn with_unknown(mut error: String, flags: &CommandLine) -> String {
+    for unknown in unknown_variables(flags) {
+        error = format!("{error}\n  {unknown}");
+    }
+    error
 }
 
 /// Returns when a stop that was asked for has taken `longest`, less what the last lines may take to be read.

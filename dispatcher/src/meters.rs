@@ -8,7 +8,7 @@ use hookline_common::broker::BrokerStats;
 use hookline_common::message::Rejection;
 use hookline_common::outcome::Outcome;
 use hookline_consume::{AckLedger, Load};
-use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
+use opentelemetry::metrics::{AsyncInstrument, Counter, Gauge, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 
 use crate::client::Client;
@@ -32,7 +32,9 @@ struct Instruments {
     quarantined: Counter<u64>,
     parked: Counter<u64>,
     failed: Counter<u64>,
+    records_spilled: Counter<u64>,
     records_lost: Counter<u64>,
+    stream_silent: Gauge<u64>,
 }
 
 /// What is counted for every message: by plain numbers that are read when somebody asks, since a counter of the library looks its
@@ -76,10 +78,18 @@ impl Meters {
                 "Deliveries and events set aside on the broker, without an attempt spent",
             ),
             failed: counter("hookline_deliveries_failed", "Deliveries whose last retry failed"),
+            records_spilled: counter(
+                "hookline_records_spilled",
+                "Records that went to the spill, because the stream of attempts did not confirm",
+            ),
             records_lost: counter(
                 "hookline_records_lost",
-                "Records that the broker takes in no size, left out of the log",
+                "Records left out of the log: the broker takes them in no size, or the spill is full",
             ),
+            stream_silent: meter
+                .u64_gauge("hookline_attempts_stream_silent")
+                .with_description("1 while the stream of attempts does not confirm, else 0")
+                .build(),
         }))
     }
 
@@ -119,6 +129,18 @@ impl Meters {
     /// A delivery became a dead letter after its last retry.
     pub fn failed(&self) {
         self.0.failed.add(1, &[]);
+    }
+
+    /// Records went to the spill.
+    pub fn records_spilled(&self, records: usize) {
+        self.0
+            .records_spilled
+            .add(u64::try_from(records).unwrap_or(u64::MAX), &[]);
+    }
+
+    /// Whether the stream of attempts is silent.
+    pub fn stream_is_silent(&self, is_silent: bool) {
+        self.0.stream_silent.record(u64::from(is_silent), &[]);
     }
 
     /// Records are left out of the log.

@@ -124,9 +124,12 @@ impl Pipeline {
     pub(crate) async fn reject(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
         self.meters.rejected(rejection);
         let subject = Subject::message(message);
+        let sender = message.sender.properties.as_deref();
         warn!(
             message_id = subject.event,
             reason = rejection.name(),
+            app_id = sender.and_then(|sender| sender.app_id.as_deref()),
+            user_id = sender.and_then(|sender| sender.user_id.as_deref()),
             "a message goes to the rejected queue: {rejection}"
         );
         let rejected = message::write_rejected(message, rejection, Timestamp::now());
@@ -136,13 +139,17 @@ impl Pipeline {
 
     /// Moves a message that came back too often to where it is handled alone, before anything else is done with it.
     fn quarantine(self: &Arc<Self>, queue: Working, in_hand: InHand, message: Message) {
-        self.meters.quarantined();
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            let suspect = message::write_suspect(&message, queue == Working::Events);
-            let replacement = (Queue::Quarantine, suspect);
-            let subject = Subject::message(&message);
-            this.settler.replace(in_hand, replacement, subject).await;
+            match message::write_suspect(&message, queue == Working::Events) {
+                Ok(suspect) => {
+                    this.meters.quarantined();
+                    let replacement = (Queue::Quarantine, suspect);
+                    let subject = Subject::message(&message);
+                    this.settler.replace(in_hand, replacement, subject).await;
+                }
+                Err(rejection) => this.reject(in_hand, &message, &rejection).await,
+            }
         });
     }
 

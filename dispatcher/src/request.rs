@@ -184,6 +184,27 @@ mod tests {
     "#;
 
     #[test]
+    fn every_url_that_the_guard_lets_pass_can_be_sent_to() {
+        let mut sent = 0;
+        for letter in (' '..='~').chain(['é', '日', '\u{ad}', '\u{fffd}']) {
+            for url in [
+                format!("https://example.com/a{letter}b"),
+                format!("https://example.com/?a{letter}b"),
+                format!("https://a{letter}b.example.com/"),
+            ] {
+                let mut endpoint = parse(FILE, Format::Meeva, &Environment).unwrap().remove(0);
+                endpoint.url.clone_from(&url);
+                if Policy::default().check_url(&url).is_ok() {
+                    sent += 1;
+                    let destination = Destination::new(&endpoint, &Policy::default());
+                    assert!(matches!(destination, Destination::Allowed { .. }), "{url}");
+                }
+            }
+        }
+        assert!(sent > 150, "{sent}");
+    }
+
+    #[test]
     fn what_is_recorded_is_what_was_sent_without_signatures_and_static_values() {
         let endpoint = parse(FILE, Format::Meeva, &Environment).unwrap().remove(0);
         let Destination::Allowed { uri, headers } = Destination::new(&endpoint, &Policy::default()) else {

@@ -1,7 +1,7 @@
 //! What an operator can set, read whole before anything starts.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookline_common::endpoint::Format;
@@ -12,6 +12,8 @@ use hookline_common::settings::{
     BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
 };
 use hookline_common::telemetry::TelemetrySettings;
+
+use crate::client::{EgressProxy, InvalidProxy, ProxyCredentials};
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
 pub const VARIABLES: &[Variable] = &[
@@ -26,9 +28,12 @@ pub const VARIABLES: &[Variable] = &[
     var::ALLOW_CIDRS,
     var::DENY_CIDRS,
     var::ALLOW_HOSTS,
+    var::EGRESS_PROXY,
+    var::EGRESS_PROXY_AUTH_FILE,
     var::CA_FILE,
     var::DEFAULT_FORMAT,
     var::RECORDS,
+    var::ATTEMPTS_MAX_BYTES,
     var::KEEP_PAYLOADS,
     var::PREFETCH,
     var::ENDPOINT_CONCURRENCY,
@@ -51,6 +56,8 @@ pub struct Settings {
     pub default_format: Format,
     /// Where requests may go.
     pub policy: Policy,
+    /// The proxy through which requests leave.
+    pub egress_proxy: Option<EgressProxy>,
     /// Further roots to trust for endpoints, in PEM.
     pub ca_pem: Option<String>,
     /// The delays between attempts.
@@ -63,6 +70,8 @@ pub struct Settings {
     pub prefetch: u16,
     /// Whether attempts are recorded.
     pub records: bool,
+    /// How large the stream of attempts may become where it is made, in bytes.
+    pub attempts_max_bytes: u64,
     /// Whose data is kept in records.
     pub keep_payloads: KeepPayloads,
     /// How long an endpoint that cannot be found counts as not yet known.
@@ -104,6 +113,7 @@ impl Settings {
         let allow_no_endpoints = r.read(&var::ALLOW_NO_ENDPOINTS, parse::boolean);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let policy = read_policy(r);
+        let egress_proxy = read_proxy(r);
         let ca_pem = r.read_file(&var::CA_FILE);
         let schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
@@ -112,6 +122,7 @@ impl Settings {
         let endpoint_concurrency = read_number(r, &var::ENDPOINT_CONCURRENCY, 10_000);
         let prefetch = read_number(r, &var::PREFETCH, u64::from(u16::MAX));
         let records = r.read(&var::RECORDS, parse::switch);
+        let attempts_max_bytes = r.read(&var::ATTEMPTS_MAX_BYTES, parse::attempts_max_bytes);
         let keep_payloads = r.read(&var::KEEP_PAYLOADS, |text| match text {
             "all" => Ok(KeepPayloads::All),
             "failed" => Ok(KeepPayloads::Failed),
@@ -130,18 +141,51 @@ impl Settings {
                 allow_no_endpoints: allow_no_endpoints?,
                 default_format: default_format?,
                 policy: policy?,
+                egress_proxy,
                 ca_pem,
                 schedule: schedule?,
                 request_timeout: request_timeout?,
                 endpoint_concurrency: usize::try_from(endpoint_concurrency?).ok()?,
                 prefetch: u16::try_from(prefetch?).ok()?,
                 records: records?,
+                attempts_max_bytes: attempts_max_bytes?,
                 keep_payloads: keep_payloads?,
                 unknown_grace: Duration::from_secs(120),
                 http_addr: http_addr?,
                 telemetry: telemetry?,
             })
         })
+    }
+}
+
+/// The proxy, where one is set. No value is repeated that may hold a password.
+fn read_proxy(reader: &mut Reader<'_>) -> Option<EgressProxy> {
+    let path = reader.read(&var::EGRESS_PROXY_AUTH_FILE, |path| {
+        Ok::<_, String>(path.to_owned())
+    });
+    let credentials = path.and_then(|path| match ProxyCredentials::read(Path::new(&path)) {
+        Ok(credentials) => Some(credentials),
+        Err(fault) => {
+            // Perhaps they stand here themselves, instead of the file's name.
+            let value = (!path.contains(':')).then_some(path);
+            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, value, fault);
+            None
+        }
+    });
+    let Some(url) = reader.read(&var::EGRESS_PROXY, |url| Ok::<_, String>(url.to_owned())) else {
+        if credentials.is_some() {
+            let alone = "is of no use without HOOKLINE_EGRESS_PROXY; set that as well, or neither";
+            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, None, alone);
+        }
+        return None;
+    };
+    match EgressProxy::parse(&url, credentials) {
+        Ok(proxy) => Some(proxy),
+        Err(fault) => {
+            let value = (fault != InvalidProxy::Userinfo).then_some(url);
+            reader.fault(&var::EGRESS_PROXY, value, fault.to_string());
+            None
+        }
     }
 }
 

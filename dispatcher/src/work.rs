@@ -22,7 +22,7 @@ use crate::pipeline::{Pipeline, Reception};
 use crate::quarantine::Quarantine;
 use crate::queues::Working;
 use crate::settings::Settings;
-use crate::settle::{Recorder, Settler};
+use crate::settle::{BatchLog, Recorder, Settler};
 use crate::suspects::SETTLING_TIME;
 
 /// The queues that the broker pushes from.
@@ -43,7 +43,7 @@ const DUE_AT_ONCE: usize = 4;
 pub struct Work {
     pub(crate) settings: Settings,
     pub(crate) publisher: Publisher,
-    pub(crate) records: Option<Publisher>,
+    pub(crate) records: Option<BatchLog>,
     /// One for each of [`Working::ALL`].
     pub(crate) ledgers: Vec<Arc<AckLedger>>,
     pub(crate) acknowledging: JoinSet<()>,
@@ -67,18 +67,18 @@ impl Work {
     ) -> Self {
         let (broker, stats) = (&settings.broker, Arc::<BrokerStats>::default());
         let link = |name: &str| broker.link(name).counting_in(&stats);
-        let topology = Topology::whole(&broker.namespace, &settings.schedule);
+        let topology = Topology::whole(&broker.namespace, &settings.schedule)
+            .with_attempts_max_bytes(settings.attempts_max_bytes);
         let publisher = Publisher::start_as_keeper(link("hookline-dispatcher publish"), topology);
-        let records = settings
-            .records
-            .then(|| Publisher::start_for_records(link("hookline-dispatcher records")));
-
         let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
         let meters = Meters::new(&ledgers, &stats, &client);
         let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
+        let records = settings
+            .records
+            .then(|| BatchLog::start(link, &broker.namespace, &publisher, meters.clone()));
         let recorder = records
             .clone()
-            .map(|records| Recorder::start(records, &broker.namespace, meters.clone(), &recording));
+            .map(|log| Recorder::start(log, meters.clone(), &recording));
         let settler = Settler::new(publisher.clone(), broker.namespace.clone(), recorder, shutdown);
         let fairness = Fairness::new(bounds(settings, &client));
         let attempts = Attempts::new(
@@ -167,10 +167,8 @@ impl Work {
         }
         let mut intakes = JoinSet::new();
         for (queue, limiter) in PUSHED.into_iter().zip(limiters()) {
-            // A connection each: a message that breaks one must not stop the others.
-            let name = format!("hookline-dispatcher {}", queue.label());
-            let consumer = Consumer::start(self.settings.broker.link(&name).counting_in(&self.stats));
-            self.consumers.push(consumer.clone());
+            // A connection each: a message or a queue that breaks one must not stop the others.
+            let consumer = self.consumer(queue);
             let reception = Reception {
                 queue,
                 limiter,
@@ -178,24 +176,23 @@ impl Work {
                 publisher: self.publisher.clone(),
             };
             intakes.spawn(self.intake(queue, &consumer).run(reception, shutdown.clone()));
-            if queue == Working::Due {
-                // What was due is what is most often suspected; the two share a fate, and a connection.
-                let intake = self.intake(Working::Quarantine, &consumer);
-                let quarantine = Quarantine::new(
-                    Arc::clone(&self.pipeline),
-                    self.publisher.clone(),
-                    self.ledger(Working::Quarantine),
-                    self.settings.request_timeout,
-                );
-                let shutdown = shutdown.clone();
-                intakes.spawn(async move {
-                    tokio::select! {
-                        () = sleep(SETTLING_TIME) => intake.run(quarantine, shutdown).await,
-                        () = shutdown.requested() => {}
-                    }
-                });
-            }
         }
+        // And one for this, or a quarantine that does not answer would have what is due given back again and again.
+        let consumer = self.consumer(Working::Quarantine);
+        let intake = self.intake(Working::Quarantine, &consumer);
+        let quarantine = Quarantine::new(
+            Arc::clone(&self.pipeline),
+            self.publisher.clone(),
+            self.ledger(Working::Quarantine),
+            self.settings.request_timeout,
+        );
+        let requested = shutdown.clone();
+        intakes.spawn(async move {
+            tokio::select! {
+                () = sleep(SETTLING_TIME) => intake.run(quarantine, requested).await,
+                () = requested.requested() => {}
+            }
+        });
         let (ledgers, shutdown) = (self.pushed_ledgers(), shutdown.clone());
         intakes.spawn(async move {
             tokio::select! {
@@ -204,6 +201,14 @@ impl Work {
             }
         });
         while intakes.join_next().await.is_some() {}
+    }
+
+    /// A connection for a queue of its own.
+    fn consumer(&mut self, queue: Working) -> Consumer {
+        let name = format!("hookline-dispatcher {}", queue.label());
+        let consumer = Consumer::start(self.settings.broker.link(&name).counting_in(&self.stats));
+        self.consumers.push(consumer.clone());
+        consumer
     }
 
     fn intake(&self, queue: Working, consumer: &Consumer) -> Intake {

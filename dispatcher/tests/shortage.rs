@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hookline_common::guard::{Policy, parse_cidr};
-use hookline_dispatcher::client::{Client, Resolver, SendError, Shortage};
+use hookline_dispatcher::client::{Client, ClientSettings, Resolver, SendError, Shortage};
 use http_body_util::Full;
 use hyper::Request;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -35,7 +35,7 @@ async fn a_process_without_descriptors_spends_no_attempt_by_address_or_by_name()
     // Nobody listens there: whoever can ask is refused.
     let server = NameServerConfig::udp([127, 0, 0, 1].into());
     let resolver = Resolver::with_config(ResolverConfig::from_parts(None, Vec::new(), vec![server])).unwrap();
-    let client = Client::new(policy, resolver, None, Duration::from_secs(5), 100).unwrap();
+    let client = Client::new(ClientSettings::new(policy, resolver, Duration::from_secs(5), 100)).unwrap();
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(
         Resource::Nofile,

@@ -26,7 +26,9 @@ mod producer; // connect, publish one, publish many
 mod settings; // where the broker is, how long to wait
 
 pub use error::{ConnectError, PublishError};
-pub use hookline_common::broker::{BrokerError, BrokerUrl, Discrepancy, DiscrepancyKind, InvalidBrokerUrl};
+pub use hookline_common::broker::{
+    BrokerError, BrokerUrl, ConnectFailure, Discrepancy, DiscrepancyKind, InvalidBrokerUrl, Refusal,
+};
 pub use hookline_common::event::{CreatedAt, Data, Event, InvalidData, InvalidEvent};
 pub use hookline_common::ids::{CompanyId, EventId, EventType, InvalidId};
 pub use hookline_common::settings::{Fault, Faults};

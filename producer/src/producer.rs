@@ -40,8 +40,8 @@ impl Producer {
     /// Starts to connect and returns at once, for a service that must start while its broker is away. Call it
     /// in a Tokio runtime: connecting and reconnecting, with growing pauses, is a task there.
     ///
-    /// On every connection the events exchange and the queues behind it are made sure of. An account without
-    /// the right to configure can use those that stand.
+    /// The events exchange and the queues behind it are made sure of on the first connection, and what has gone missing on
+    /// later ones. An account without the right to configure can use those that stand.
     #[must_use]
     pub fn start(settings: Settings) -> Self {
         let topology = Topology::for_publishing(&settings.broker.namespace);
@@ -93,10 +93,17 @@ impl Producer {
         self.inner.publisher.is_up()
     }
 
+    /// Why the broker takes no events at this moment, in its own words, while it has an alarm (`low on memory`, `low on
+    /// disk`); publishing waits for it to end. The broker tells it to those alone who have published since it began.
+    #[must_use]
+    pub fn alarm(&self) -> Option<String> {
+        self.inner.publisher.alarm()
+    }
+
     /// Publishes one event and returns when the broker has confirmed that a queue holds it.
     ///
-    /// It is tried until the publish timeout is over: through an outage, a restart of the broker, a refusal.
-    /// What was sent and not answered is sent again with the same id, so the event may be stored more than
+    /// It is tried until the publish timeout is over: through an outage, a restart of the broker, an alarm, a full queue.
+    /// What the broker refuses by closing the channel is told at once. What was sent and not answered is sent again with the same id, so the event may be stored more than
     /// once. If its caller goes away before the end, the event may or may not be stored.
     ///
     /// An event without a trace context gets that of the caller's OpenTelemetry span, if there is one.

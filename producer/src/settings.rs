@@ -43,7 +43,7 @@ impl Settings {
     }
 
     /// Settings without the environment: the broker at `url` (`amqp://user:password@host:5672/vhost`, or
-    /// `amqps://`).
+    /// `amqps://`). Several, separated by commas, are the nodes of one cluster: each connect tries the next.
     ///
     /// # Errors
     /// [`InvalidBrokerUrl`] says what is wrong, without repeating the URL, which may hold a password.
@@ -135,7 +135,12 @@ mod tests {
     fn neither_settings_nor_their_error_show_a_password() {
         let settings = Settings::new("amqp://guest:s3cret@localhost").unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"));
-        let error = Settings::new("http://guest:s3cret@localhost").unwrap_err();
-        assert!(!error.to_string().contains("s3cret"));
+        for text in [
+            "http://guest:s3cret@localhost",
+            "amqp://a:s3cret@h1;amqp://b:s3cret@h2/",
+        ] {
+            let error = Settings::new(text).unwrap_err();
+            assert!(!error.to_string().contains("s3cret"));
+        }
     }
 }

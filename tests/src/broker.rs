@@ -128,6 +128,10 @@ impl Broker {
     pub async fn read(&self, queue: &str) -> Vec<Stored> {
         let ready = self.ready(queue).await.expect("the queue is there");
         let channel = self.channel().await;
+        // Without a prefetch a quorum queue hands out 2,000 messages and no more.
+        let prefetch = u16::try_from(ready).unwrap_or(u16::MAX).max(1);
+        let set = channel.basic_qos(prefetch, BasicQosOptions::default());
+        set.await.expect("a prefetch");
         let options = BasicConsumeOptions::default();
         let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
         let mut consumer = consumer.await.expect("a consumer");

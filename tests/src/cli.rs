@@ -4,6 +4,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -88,6 +89,59 @@ pub fn why(output: &Output, code: i32) -> String {
         "{stderr}"
     );
     errors[0].to_owned()
+}
+
+/// Runs a command on a terminal of so many columns, where somebody types `input`: its exit status, and what the screen shows.
+///
+/// # Panics
+/// When it does not end.
+pub async fn on_a_terminal(
+    world: &World,
+    arguments: &[&str],
+    columns: usize,
+    input: &str,
+) -> (Option<i32>, String) {
+    let program = program("hookline");
+    let line = [program.to_str().expect("UTF-8")]
+        .iter()
+        .chain(arguments)
+        .map(|word| format!("'{word}'"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut child = command(world, &[]);
+    // `script` gives the command a terminal of its own.
+    let mut script = Command::new("script");
+    script
+        .args([
+            "-q",
+            "-e",
+            "-c",
+            &format!("stty rows 50 cols {columns}; {line}"),
+            "/dev/null",
+        ])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("NO_COLOR", "1");
+    for (name, value) in child.as_std_mut().get_envs() {
+        if let Some(value) = value {
+            script.env(name, value);
+        }
+    }
+    script
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut running = script.spawn().expect("script starts");
+    let mut keyboard = running.stdin.take().expect("a pipe");
+    keyboard.write_all(input.as_bytes()).await.expect("typed");
+    let output = timeout(ENDS_WITHIN, running.wait_with_output()).await;
+    // Only now: a keyboard that is gone would end what is still to be read.
+    drop(keyboard);
+    let output = output
+        .unwrap_or_else(|_| panic!("hookline {arguments:?} does not end"))
+        .expect("it runs");
+    let screen = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    (output.status.code(), screen)
 }
 
 /// Starts a command and kills it (SIGKILL) after `after`. True if it had ended by itself before.

@@ -26,6 +26,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(40);
 pub struct Setup<'a> {
     world: &'a World,
     settings: BTreeMap<String, String>,
+    flags: Vec<String>,
     open_files: Option<(u32, u32)>,
     port: u16,
     is_unread: bool,
@@ -53,6 +54,7 @@ impl<'a> Setup<'a> {
         Self {
             world,
             settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+            flags: Vec::new(),
             open_files: None,
             port,
             is_unread: false,
@@ -88,6 +90,13 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// With this flag and its value.
+    #[must_use]
+    pub fn flag(mut self, flag: &str, value: impl Into<String>) -> Self {
+        self.flags.extend([flag.to_owned(), value.into()]);
+        self
+    }
+
     /// With these limits of open files, the soft and the hard one.
     #[must_use]
     pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
@@ -116,12 +125,12 @@ impl<'a> Setup<'a> {
             None => Command::new(program),
             Some((soft, hard)) => {
                 let mut shell = Command::new("/bin/sh");
-                let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\"");
+                let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
                 shell.args(["-c", &script]).arg(program);
                 shell
             }
         };
-        command.env_clear().envs(&self.settings);
+        command.args(&self.flags).env_clear().envs(&self.settings);
         let dispatcher = Arc::new(Dispatcher::spawn(command, self.port));
         if !self.is_unread {
             dispatcher.read_stderr();

@@ -1,12 +1,12 @@
-//! One GET, for probes and the management API.
+//! One request, for probes and the management API.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::Request;
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::Url;
@@ -25,6 +25,14 @@ pub struct Page {
 /// # Errors
 /// What stood in the way, for people.
 pub async fn get(url: &Url) -> Result<Page, String> {
+    ask(Method::GET, url, "").await
+}
+
+/// The same with another method, and a body of JSON or none.
+///
+/// # Errors
+/// What stood in the way, for people.
+pub async fn ask(method: Method, url: &Url, body: &str) -> Result<Page, String> {
     let told = |error: &dyn std::fmt::Display| format!("{url}: {error}");
     let address = (
         url.host_str().unwrap_or_default(),
@@ -36,13 +44,16 @@ pub async fn get(url: &Url) -> Result<Page, String> {
         .map_err(|error| told(&error))?;
     tokio::spawn(connection);
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    let mut request = Request::get(path).header(HOST, format!("{}:{}", address.0, address.1));
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, format!("{}:{}", address.0, address.1));
     if let Some(password) = url.password() {
         let pair = STANDARD.encode(format!("{}:{password}", url.username()));
         request = request.header(AUTHORIZATION, format!("Basic {pair}"));
     }
     let request = request
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::from(body.to_owned())))
         .map_err(|error| told(&error))?;
     let response = client.send_request(request).await.map_err(|error| told(&error))?;
     let status = response.status().as_u16();

@@ -18,6 +18,7 @@ pub mod services; // the broker that `make test` started
 pub mod broker; // AMQP as a stranger speaks it: any message in, every queue looked at
 pub mod endpoint; // entries of the endpoints file
 pub mod message; // messages made by hand
+pub mod raw_amqp; // and frames
 pub mod world; // a namespace for one scenario, and the look at what it leaves behind
 
 pub mod cli; // the operator's command
@@ -28,6 +29,7 @@ pub mod ports; // ports that nobody else takes
 pub mod answer; // what a receiver does with a request
 pub mod raw; // a receiver that shows the bytes as they come
 pub mod receiver; // a real HTTP/1.1 receiver with a script
+pub mod otlp_sink; // a collector of traces and metrics
 pub mod hostile; // receivers, name servers and certificates that mean us no good
 
 pub mod private_broker; // a broker that a test may kill

@@ -55,6 +55,43 @@ impl PrivateBroker {
         self.run(&["ctl", &self.port, "eval", expression]).await
     }
 
+    /// Has `rabbitmqctl` do something on it, and returns what that printed.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn control(&self, arguments: &[&str]) -> String {
+        self.run(&[&["ctl", &self.port], arguments].concat()).await
+    }
+
+    /// Makes an account that may do everything but what `write` (a pattern) leaves out, and returns its URL.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn account(&self, name: &str, write: &str) -> String {
+        self.control(&["add_user", name, "s3cret"]).await;
+        self.may_write(name, write).await;
+        format!("amqp://{name}:s3cret@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// What an account may write to from now on. A channel keeps what it was allowed for some seconds.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn may_write(&self, name: &str, write: &str) {
+        self.control(&["set_permissions", name, ".*", write, ".*"]).await;
+    }
+
+    /// Lets the stream `name` stand still: it is there, and confirms nothing; reading goes on. Not for ever: see
+    /// [`PrivateBroker::let_go_on`].
+    pub async fn hold_stream(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:suspend")).await;
+    }
+
+    /// Lets it go on: whatever was written meanwhile is stored.
+    pub async fn let_go_on(&self, name: &str) {
+        self.evaluate(&writer_of(name, "sys:resume")).await;
+    }
+
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
         self.run(&["stop", &self.port]).await;
@@ -76,6 +113,13 @@ impl PrivateBroker {
         assert!(output.status.success(), "broker.sh {arguments:?}: {stderr}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// Calls `what` with the process that writes a stream.
+fn writer_of(stream: &str, what: &str) -> String {
+    format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{stream}\">>)), {what}(amqqueue:get_pid(Q))."
+    )
 }
 
 impl Drop for PrivateBroker {

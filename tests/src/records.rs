@@ -1,5 +1,6 @@
 //! The attempts stream, read from its beginning by a reader of the test's own.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,6 +90,21 @@ impl Records {
     #[must_use]
     pub fn all(&self) -> Vec<Value> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Each record once, by its id: what was not confirmed in time may stand in the stream twice.
+    ///
+    /// # Panics
+    /// When a record has no id, or two of one id differ.
+    #[must_use]
+    pub fn distinct(&self) -> Vec<Value> {
+        let mut by_id = BTreeMap::new();
+        for record in self.all() {
+            let id = record["id"].as_str().expect("an id").to_owned();
+            let before = by_id.insert(id, record.clone());
+            assert!(before.is_none_or(|before| before == record), "{record}");
+        }
+        by_id.into_values().collect()
     }
 
     /// Waits for at least `count` records, and returns all.

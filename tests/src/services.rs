@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hyper::Method;
 use serde_json::Value;
 use url::Url;
 
@@ -16,7 +17,8 @@ pub struct Services {
     pub amqp_url: String,
     /// The script that starts brokers of a test's own.
     pub broker_script: PathBuf,
-    management: Url,
+    /// Its management API.
+    pub management: Url,
 }
 
 /// The services that the environment names.
@@ -73,6 +75,27 @@ impl Services {
             let all: Vec<Value> = serde_json::from_str(&page.body).expect("a JSON list");
             !all.is_empty()
         })
+    }
+
+    /// Sets a policy for the queues that match `pattern`, or ends it where there is no `definition`.
+    ///
+    /// # Panics
+    /// When the management API refuses.
+    pub async fn policy(&self, name: &str, pattern: &str, definition: Option<&Value>) {
+        let mut url = self.management.clone();
+        url.set_path(&format!("/api/policies/%2F/{name}"));
+        let (method, body) = match definition {
+            Some(definition) => {
+                let body =
+                    serde_json::json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
+                (Method::PUT, body.to_string())
+            }
+            None => (Method::DELETE, String::new()),
+        };
+        let page = http::ask(method, &url, &body)
+            .await
+            .expect("the management API answers");
+        assert!((200..300).contains(&page.status), "{page:?}");
     }
 
     /// Without statistics, which lag by seconds: what exists is known at once.

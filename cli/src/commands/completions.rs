@@ -8,12 +8,13 @@ use crate::out::Out;
 
 const AFTER_HELP: &str = "\
 Examples:
-  source <(hookline completions bash)                                        for this shell
+  source <(hookline completions bash)
   hookline completions bash > ~/.local/share/bash-completion/completions/hookline
   hookline completions zsh > \"${fpath[1]}/_hookline\"
   hookline completions fish > ~/.config/fish/completions/hookline.fish
 
-Print it again after an update: the commands may have changed.";
+The first is for this shell alone, the others for those that start later. Print it again after an update: the commands may \
+have changed.";
 
 /// Print what a shell needs to complete these commands.
 #[derive(Debug, Args)]

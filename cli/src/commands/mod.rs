@@ -2,6 +2,7 @@
 
 pub(crate) mod dlq; // what could not be delivered or understood
 pub(crate) mod listen; // a receiver for development
+pub(crate) mod status; // how all stands
 pub(crate) mod publish; // an event enters
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
@@ -10,26 +11,25 @@ pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
 pub(crate) mod completions; // what the shell knows of all this
 mod signals; // how a command that runs on is ended
+mod times; // when, and how long ago
 
-use clap::CommandFactory as _;
-
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, command};
 use crate::error::CliError;
 use crate::settings;
 
 /// Does what the command line asks for.
 pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
     settings::start_logs()?;
-    let Cli { flags, command } = cli;
-    match command {
-        Command::Publish(args) => publish::run(args, &flags).await,
+    match cli.into_command()? {
+        Command::Publish(at) => publish::run(at.args, &at.flags).await,
         Command::Listen(args) => listen::run(args).await,
-        Command::Dlq(command) => dlq::run(command, &flags).await,
-        Command::Tail(args) => tail::run(args, &flags).await,
-        Command::Topology(command) => topology::run(command, &flags).await,
+        Command::Status(at) => status::run(at.args, &at.flags).await,
+        Command::Dlq(at) => dlq::run(at.command, &at.flags).await,
+        Command::Tail(at) => tail::run(at.args, &at.flags).await,
+        Command::Topology(at) => topology::run(at.command, &at.flags).await,
         Command::Endpoints(command) => endpoints::run(&command),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
-        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, command()),
     }
 }

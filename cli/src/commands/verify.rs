@@ -11,7 +11,7 @@ use crate::out::{Colour, Out};
 
 const AFTER_HELP: &str = "\
 Examples:
-  hookline verify --secret whsec_… --meeva-signature sha256=… --data @body.json
+  hookline verify --secret-file s --meeva-signature sha256=… --data @body.json
   hookline verify --secret-file s --id evt_1 --timestamp 1700000000 --signature 'v1,…' --data @body.json
   hookline verify --secret-file s --id evt_1 --timestamp 1700000000 --signature 'v1,…' --now 1700000000 --data -
 

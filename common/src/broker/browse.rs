@@ -15,6 +15,8 @@
 //! - Acknowledgements wait in the broker's channel when they are many, and are lost when it closes.
 //!   Cancelling a consumer waits for the queue, and what waits is sent on before the close is looked at.
 //!
+//! - A leader that is down or frozen is answered for with "empty". So nothing counts as empty but what the queue said itself.
+//!
 //! A program that is killed while it reads loses nothing, but may leave the queue turned round.
 
 use std::mem::take;
@@ -28,8 +30,8 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connect::{LinkSettings, in_time, open, open_channel};
-use super::depth::{QueueDepth, depth_on};
+use super::connect::{CALL_TIMEOUT, LinkSettings, in_time, open, open_channel};
+use super::depth::{Asked, QueueDepth, QueueError, ask_depth, ask_queue};
 use super::error::BrokerError;
 use super::wire;
 use crate::message::Message;
@@ -53,7 +55,9 @@ pub struct Browser {
     connection: Connection,
     queue: ShortString,
     depth: QueueDepth,
-    /// Messages still to read.
+    /// The first message, where asking whether there is any brought it. Its channel gives back before the others.
+    head: Option<(Channel, Option<Delivery>)>,
+    /// Messages still to read, without that one.
     left: u32,
     /// How many messages one consumer holds at most.
     window: u16,
@@ -78,7 +82,11 @@ pub struct Held {
 
 /// What acknowledges one message on the [`Browser`] that holds it.
 #[derive(Debug)]
-pub struct HeldReceipt(Delivery);
+pub struct HeldReceipt {
+    delivery: Delivery,
+    /// Whether it is held by a window, and not by the channel that asked for the first message.
+    is_in_window: bool,
+}
 
 impl Browser {
     /// Connects, once, and looks how many messages wait in `queue`; `None` where there is no such queue.
@@ -86,22 +94,26 @@ impl Browser {
     /// Others who consume it are given a moment to go, for what they hold cannot be seen.
     ///
     /// # Errors
-    /// [`BrokerError`] when the broker cannot be reached or asked.
-    pub async fn open(settings: &LinkSettings, queue: &str) -> Result<Option<Self>, BrokerError> {
+    /// [`QueueError`] when the broker cannot be reached or asked, or the queue does not answer.
+    pub async fn open(settings: &LinkSettings, queue: &str) -> Result<Option<Self>, QueueError> {
         let connection = open(settings).await?;
         let since = Instant::now();
-        let depth = loop {
-            match depth_on(&connection, queue).await? {
-                None => return Ok(None),
-                Some(depth) if depth.consumers == 0 || since.elapsed() >= HANGING_UP => break depth,
-                Some(_) => sleep(Duration::from_millis(50)).await,
+        let (depth, head) = loop {
+            match ask_queue(&connection, queue, CALL_TIMEOUT).await? {
+                Asked::Missing => return Ok(None),
+                Asked::Head(depth, channel, head) => break (depth, Some((channel, Some(*head)))),
+                Asked::Depth(depth) if depth.consumers == 0 || since.elapsed() >= HANGING_UP => {
+                    break (depth, None);
+                }
+                Asked::Depth(_) => sleep(Duration::from_millis(50)).await,
             }
         };
         Ok(Some(Self {
             connection,
             queue: ShortString::try_new(queue).unwrap_or_default(),
             depth,
-            left: depth.ready,
+            left: depth.ready - u32::from(head.is_some()),
+            head,
             window: window_for(depth.ready),
             channels: Vec::new(),
             consumers: SelectAll::new(),
@@ -126,9 +138,11 @@ impl Browser {
     /// The next message; `None` after as many as there were at the start, or when others have taken the rest.
     ///
     /// # Errors
-    /// [`BrokerError`] when the connection or the queue is gone, or the broker hands out nothing of what it
-    /// has.
-    pub async fn next(&mut self) -> Result<Option<Held>, BrokerError> {
+    /// [`QueueError`] when the connection or the queue is gone, or the queue hands out nothing of what it has.
+    pub async fn next(&mut self) -> Result<Option<Held>, QueueError> {
+        if let Some(head) = self.head.as_mut().and_then(|(_, head)| head.take()) {
+            return Ok(Some(held(head, false)));
+        }
         if self.left == 0 {
             return Ok(None);
         }
@@ -138,9 +152,13 @@ impl Browser {
         let mut was_empty = false;
         for _ in 0..QUIET_ROUNDS {
             match timeout(QUIET, self.consumers.next()).await {
-                Ok(Some(Ok(delivery))) => return Ok(Some(self.hold(delivery))),
-                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error)),
-                Ok(None) => return Err(no_answer(0)),
+                Ok(Some(Ok(delivery))) => {
+                    self.left -= 1;
+                    self.held += 1;
+                    return Ok(Some(held(delivery, true)));
+                }
+                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error).into()),
+                Ok(None) => return Err(self.no_answer(0)),
                 Err(_) => {
                     let is_empty = self.is_empty().await?;
                     // Twice, because the last message can be on its way to us while the queue is empty
@@ -153,29 +171,24 @@ impl Browser {
                 }
             }
         }
-        Err(no_answer(
-            u64::from(QUIET_ROUNDS) * QUIET.as_millis() as u64 / 1000,
-        ))
+        Err(self.no_answer(u64::from(QUIET_ROUNDS) * QUIET.as_millis() as u64 / 1000))
     }
 
-    async fn is_empty(&self) -> Result<bool, BrokerError> {
-        let depth = depth_on(&self.connection, self.queue.as_str()).await?;
-        Ok(depth.is_none_or(|depth| depth.ready == 0))
+    /// Asked only while windows of ours consume the queue, so that an answer which knows of no consumer is none of the
+    /// queue's own.
+    async fn is_empty(&self) -> Result<bool, QueueError> {
+        let channel = open_channel(&self.connection).await?;
+        let depth = ask_depth(&channel, self.queue.as_str()).await?;
+        Ok(depth.is_none_or(|depth| depth.ready == 0 && depth.consumers > 0))
     }
 
-    fn hold(&mut self, mut delivery: Delivery) -> Held {
-        self.left -= 1;
-        self.held += 1;
-        let (properties, body) = (take(&mut delivery.properties), take(&mut delivery.data));
-        Held {
-            message: wire::from_broker(&properties, body),
-            receipt: HeldReceipt(delivery),
-        }
+    fn no_answer(&self, seconds: u64) -> QueueError {
+        QueueError::of_leader(self.queue.as_str(), BrokerError::NoAnswer { what: WHAT, seconds })
     }
 
     /// Takes up the queue once more, for the messages behind those that are held, and for no more than are to
     /// be read.
-    async fn widen(&mut self) -> Result<(), BrokerError> {
+    async fn widen(&mut self) -> Result<(), QueueError> {
         if self.tags.len().is_multiple_of(usize::from(WINDOWS_PER_CHANNEL)) {
             self.channels.push(open_channel(&self.connection).await?);
         }
@@ -191,7 +204,9 @@ impl Browser {
         let tag = ShortString::try_new(format!("window-{:05}", self.tags.len())).unwrap_or_default();
         let (queue, options) = (self.queue.clone(), BasicConsumeOptions::default());
         let consume = channel.basic_consume(queue, tag.clone(), options, FieldTable::default());
-        self.consumers.push(in_time("consuming", consume).await?);
+        let consumer = in_time("consuming", consume).await;
+        let consumer = consumer.map_err(|error| QueueError::of_leader(self.queue.as_str(), error))?;
+        self.consumers.push(consumer);
         self.tags.push(tag);
         self.capacity += u64::from(window);
         Ok(())
@@ -204,13 +219,15 @@ impl Browser {
     pub async fn ack(&mut self, receipt: HeldReceipt) -> Result<(), BrokerError> {
         const WHAT: &str = "acknowledging";
         // False where the channel is closed, and with it all that it held given back.
-        if !in_time(WHAT, receipt.0.acker.ack(BasicAckOptions::default())).await? {
+        if !in_time(WHAT, receipt.delivery.acker.ack(BasicAckOptions::default())).await? {
             return Err(BrokerError::NoAnswer {
                 what: WHAT,
                 seconds: 0,
             });
         }
-        self.held = self.held.saturating_sub(1);
+        if receipt.is_in_window {
+            self.held = self.held.saturating_sub(1);
+        }
         self.has_acknowledged = true;
         Ok(())
     }
@@ -221,7 +238,7 @@ impl Browser {
     /// # Errors
     /// [`BrokerError`] when it does not answer.
     pub async fn flush_acks(&self) -> Result<(), BrokerError> {
-        for channel in &self.channels {
+        for channel in self.all_channels() {
             // Any call with an answer does. This one would only touch consumers that are yet to come, which set their own.
             let answered = channel.basic_qos(self.window, BasicQosOptions::default());
             in_time("acknowledging", answered).await?;
@@ -229,18 +246,25 @@ impl Browser {
         Ok(())
     }
 
+    /// All channels that hold messages, in the order in which they give them back.
+    fn all_channels(&self) -> impl Iterator<Item = &Channel> {
+        let head = self.head.as_ref().map(|(channel, _)| channel);
+        head.into_iter().chain(&self.channels)
+    }
+
     /// Reads what is left, gives back what is held, and returns when the broker has seen every
     /// acknowledgement.
     ///
     /// # Errors
-    /// [`BrokerError`] when it did not say so: what was acknowledged may be in the queue again.
-    pub async fn close(mut self) -> Result<(), BrokerError> {
+    /// [`QueueError`] when it did not say so: what was acknowledged may be in the queue again.
+    pub async fn close(mut self) -> Result<(), QueueError> {
         while self.next().await?.is_some() {}
         self.receive_the_rest().await?;
         if self.has_acknowledged {
+            self.flush_acks().await?;
             self.cancel().await?;
         }
-        for channel in &self.channels {
+        for channel in self.all_channels() {
             in_time("closing a channel", channel.close(200, "done".into())).await?;
         }
         // Nothing is held any more. The library refuses to close while one of its channels still does so by
@@ -253,13 +277,13 @@ impl Browser {
     }
 
     /// Receives what came since, where acknowledging made room for it.
-    async fn receive_the_rest(&mut self) -> Result<(), BrokerError> {
+    async fn receive_the_rest(&mut self) -> Result<(), QueueError> {
         let mut quiet_rounds = 0;
         while self.held < self.capacity && quiet_rounds < QUIET_ROUNDS {
             match timeout(STILL, self.consumers.next()).await {
                 Ok(Some(Ok(_))) => self.held += 1,
-                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error)),
-                Ok(None) => return Err(no_answer(0)),
+                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error).into()),
+                Ok(None) => return Err(self.no_answer(0)),
                 Err(_) if self.is_empty().await? => break,
                 Err(_) => quiet_rounds += 1,
             }
@@ -278,8 +302,15 @@ impl Browser {
     }
 }
 
-fn no_answer(seconds: u64) -> BrokerError {
-    BrokerError::NoAnswer { what: WHAT, seconds }
+fn held(mut delivery: Delivery, is_in_window: bool) -> Held {
+    let (properties, body) = (take(&mut delivery.properties), take(&mut delivery.data));
+    Held {
+        message: wire::from_broker(&properties, body),
+        receipt: HeldReceipt {
+            delivery,
+            is_in_window,
+        },
+    }
 }
 
 /// Wide enough for one channel to reach the end, where that is possible.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use lapin::Connection;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::connect::CALL_TIMEOUT;
+use super::established::Established;
 use super::in_flight::InFlight;
-use super::link::Established;
+use super::ledger::CONFIRM_TIMEOUT;
 use super::publish_channel::PublishChannels;
 
 /// How often the answers are looked at. One timer for all messages, because one for each would cost more than it tells.
@@ -23,7 +24,7 @@ pub(super) async fn watch_confirms(established: &Established<PublishChannels>, i
         sleep(LOOK_EVERY).await;
         if established.is_blocked() {
             // Nothing is sent and nothing confirmed until the broker's alarm clears.
-            in_flight.ledger().is_alive(Instant::now());
+            in_flight.ledger().is_blocked(Instant::now());
             continue;
         }
         let is_silent = in_flight.ledger().is_silent(Instant::now());
@@ -36,12 +37,11 @@ pub(super) async fn watch_confirms(established: &Established<PublishChannels>, i
                 || established.is_blocked()
                 || !in_flight.ledger().is_silent(Instant::now());
             if !is_alive {
-                let seconds = within.as_secs();
-                warn!(
-                    seconds,
-                    "the broker neither confirms what is published nor answers anything else; connecting again"
-                );
-                established.give_up();
+                let seconds = (CONFIRM_TIMEOUT + within).as_secs();
+                let awaited = in_flight.ledger().awaited().join(", ");
+                established.give_up(format!(
+                    "the broker neither confirmed what was published (to {awaited}) nor answered anything else for {seconds} s"
+                ));
                 return std::future::pending().await;
             }
             in_flight.ledger().is_alive(Instant::now());

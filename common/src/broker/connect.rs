@@ -1,81 +1,128 @@
-//! One connection: opened once, with a deadline for every call on it.
+//! One connection: opened once, to whichever node of the broker lets us in, with a deadline for every call on it.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use lapin::tcp::OwnedTLSConfig;
 use lapin::types::ShortString;
-use lapin::uri::AMQPUri;
-use lapin::{Channel, Connect as _, Connection, ConnectionProperties};
+use lapin::{Channel, Connection};
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+use super::connect_fault::{ConnectFailure, ConnectFault};
 use super::error::BrokerError;
-use super::stats::BrokerStats;
-use super::url::BrokerUrl;
+use super::handshake::shake_hands;
+pub(super) use super::link_settings::LinkSettings;
+use super::node_url::NodeUrl;
 
 /// How long any one call may take. A broker that fails over to another node answers within a few seconds.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one address may take while there is another to try.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the broker may take to say goodbye. It matters to nobody's messages, and a program that ends waits for it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where and as whom to connect.
-#[derive(Debug, Clone)]
-pub struct LinkSettings {
-    /// The broker.
-    pub url: BrokerUrl,
-    /// Further roots to trust for `amqps://`, in PEM.
-    pub ca_pem: Option<String>,
-    /// The connection's name in the broker's own tools and logs, and in ours.
-    pub name: String,
-    /// The largest frame, in bytes; the broker's own limit where there is none. The client library reserves 16 of them
-    /// for each direction.
-    pub max_frame: Option<u32>,
-    /// Where reconnects and refusals are counted.
-    pub stats: Arc<BrokerStats>,
+/// Opens a connection: tries every node once, and every address of each. Where it begins is left to chance.
+pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerError> {
+    let opened = open_from(settings, any_turn()).await?;
+    Ok(opened.connection)
 }
 
-impl LinkSettings {
-    /// A link to this broker, counted for itself, with nothing special about it.
-    #[must_use]
-    pub fn new(url: BrokerUrl, name: &str) -> Self {
-        Self {
-            url,
-            ca_pem: None,
-            name: name.to_owned(),
-            max_frame: None,
-            stats: Arc::default(),
+/// A connection, and the node that it leads to.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// Host and port as they were given, for people.
+    pub(super) node: String,
+}
+
+/// Where to begin where nobody began before, so that many programs do not all go to the first node.
+pub(super) fn any_turn() -> usize {
+    // The standard library seeds its hashers at random, which is random enough for this.
+    RandomState::new().build_hasher().finish() as usize
+}
+
+/// Opens a connection: tries every node once, and every address of each. `turn` says with which to begin, so that who
+/// counts it up begins with the next one each time.
+pub(super) async fn open_from(settings: &LinkSettings, turn: usize) -> Result<Opened, BrokerError> {
+    let mut failures = Vec::new();
+    let mut nodes = in_turn(settings.url.nodes(), turn).peekable();
+    while let Some(node) = nodes.next() {
+        let place = place_of(node);
+        let is_last_node = nodes.peek().is_none();
+        let addresses = match addresses_of(node, limit(is_last_node)).await {
+            Ok(addresses) => addresses,
+            Err(fault) => {
+                failures.push((place, fault));
+                continue;
+            }
+        };
+        let mut addresses = in_turn(&addresses, turn).peekable();
+        while let Some(address) = addresses.next() {
+            let limit = limit(is_last_node && addresses.peek().is_none());
+            match shake_hands(settings, node, *address, limit).await {
+                Ok(connection) => {
+                    return Ok(Opened {
+                        connection,
+                        node: place,
+                    });
+                }
+                Err(fault) => failures.push((told_apart(&place, *address), fault)),
+            }
         }
     }
+    Err(BrokerError::NotConnected(ConnectFailure::new(failures)))
+}
 
-    /// The same, counted together with every other link that is given these `stats`.
-    #[must_use]
-    pub fn counting_in(mut self, stats: &Arc<BrokerStats>) -> Self {
-        self.stats = Arc::clone(stats);
-        self
+/// One that hangs must not keep us from another that would answer; the last is given the time that any call has.
+fn limit(is_last: bool) -> Duration {
+    if is_last { CALL_TIMEOUT } else { ADDRESS_TIMEOUT }
+}
+
+/// All of `items`, beginning with the one whose turn it is.
+fn in_turn<T>(items: &[T], turn: usize) -> impl Iterator<Item = &T> {
+    let (before, from) = items.split_at(turn.checked_rem(items.len()).unwrap_or_default());
+    from.iter().chain(before)
+}
+
+/// Host and port of a node.
+fn place_of(node: &NodeUrl) -> String {
+    let (host, port) = (node.host(), node.port());
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
-/// Opens a connection, once.
-pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerError> {
-    if settings.url.is_tls() {
-        // Fails only where the process chose a provider already, and then that one serves.
-        drop(rustls::crypto::ring::default_provider().install_default());
+/// A place and its address, where that says more than the place.
+fn told_apart(place: &str, address: SocketAddr) -> String {
+    let address = address.to_string();
+    if place == address {
+        address
+    } else {
+        format!("{place} ({address})")
     }
-    let mut uri: AMQPUri = settings.url.to_uri();
-    uri.query
-        .connection_timeout
-        .get_or_insert(CALL_TIMEOUT.as_millis() as u64);
-    if let Some(max_frame) = settings.max_frame {
-        uri.query.frame_max = Some(max_frame);
+}
+
+/// All addresses of a node's name.
+async fn addresses_of(node: &NodeUrl, limit: Duration) -> Result<Vec<SocketAddr>, ConnectFault> {
+    let no_address = |why: String| Err(ConnectFault::NoAddress(why));
+    match timeout(limit, lookup_host((node.host(), node.port()))).await {
+        Ok(Ok(found)) => {
+            let mut addresses: Vec<SocketAddr> = Vec::new();
+            for address in found {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            if addresses.is_empty() {
+                return no_address("it has none".to_owned());
+            }
+            Ok(addresses)
+        }
+        Ok(Err(error)) => no_address(error.to_string()),
+        Err(_) => no_address(format!("no answer within {} s", limit.as_secs())),
     }
-    let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
-    let tls = OwnedTLSConfig {
-        identity: None,
-        cert_chain: settings.ca_pem.clone(),
-    };
-    let runtime =
-        lapin::runtime::default_runtime().map_err(BrokerError::call("starting the broker client"))?;
-    in_time("connecting", uri.connect_with_config(properties, tls, runtime)).await
 }
 
 /// Gives a call to the broker [`CALL_TIMEOUT`].
@@ -110,4 +157,24 @@ pub(super) async fn close(connection: &Connection) {
 /// Names of ours are shorter than AMQP's 255 bytes by construction.
 pub(super) fn short(text: &str) -> ShortString {
     ShortString::try_new(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_one_is_tried_once_and_the_next_is_the_first_the_next_time() {
+        let order = |turn| in_turn(&['a', 'b', 'c'], turn).collect::<String>();
+        assert_eq!(
+            [order(0), order(1), order(2), order(3), order(usize::MAX)],
+            ["abc", "bca", "cab", "abc", "abc"]
+        );
+        assert_eq!(in_turn::<u8>(&[], 7).count(), 0);
+    }
+
+    #[test]
+    fn only_the_last_one_is_given_long() {
+        assert_eq!((limit(false), limit(true)), (ADDRESS_TIMEOUT, CALL_TIMEOUT));
+    }
 }

@@ -11,11 +11,14 @@ use lapin::options::{
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connect::{LinkSettings, in_time, open_channel};
 use super::error::BrokerError;
-use super::link::{Established, Link, NoLink, Prepare};
+use super::established::{Established, Prepare};
+use super::link::{Link, NoLink};
+use super::loss::Loss;
+use super::stats::BrokerStats;
 use super::wire;
 use crate::message::Message;
 
@@ -28,6 +31,7 @@ const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Consumer {
     link: Link<()>,
+    stats: Arc<BrokerStats>,
 }
 
 struct Nothing;
@@ -44,9 +48,18 @@ impl Consumer {
     /// Starts to connect.
     #[must_use]
     pub fn start(settings: LinkSettings) -> Self {
+        let stats = Arc::clone(&settings.stats);
         Self {
             link: Link::start(settings, Nothing),
+            stats,
         }
+    }
+
+    /// Whether a line on trouble with the broker may be written now: they are at most one a second, those on connections
+    /// included. How many were left out before it, if it may.
+    #[must_use]
+    pub fn may_tell(&self) -> Option<u64> {
+        self.stats.lines.may_tell(Instant::now())
     }
 
     /// Whether a connection stands.
@@ -65,8 +78,8 @@ impl Consumer {
         let established = linked(self.link.up(None).await)?;
         let prefetch = if established.is_careful { 1 } else { prefetch };
         let subscribed = subscribe_on(&established, queue, prefetch).await;
-        if subscribed.is_err() {
-            established.give_up();
+        if let Err(error) = &subscribed {
+            established.give_up(format!("consuming {queue:?}: {error}"));
         }
         subscribed
     }
@@ -80,13 +93,16 @@ impl Consumer {
         let established = linked(self.link.up(None).await)?;
         match open_channel(&established.connection).await {
             Ok(channel) => Ok(Subscription {
-                queue: ShortString::try_new(queue).unwrap_or_default(),
                 prefetch: 0,
                 stream: None,
-                acker: Acker { channel, established },
+                acker: Acker {
+                    queue: ShortString::try_new(queue).unwrap_or_default(),
+                    channel,
+                    established,
+                },
             }),
             Err(error) => {
-                established.give_up();
+                established.give_up(format!("consuming {queue:?}: {error}"));
                 Err(error)
             }
         }
@@ -117,10 +133,10 @@ async fn subscribe_on(
     let queue = ShortString::try_new(queue).unwrap_or_default();
     let stream = consume_on(&channel, &queue, prefetch).await?;
     Ok(Subscription {
-        queue,
         prefetch,
         stream: Some(stream),
         acker: Acker {
+            queue,
             channel,
             established: Arc::clone(established),
         },
@@ -145,7 +161,6 @@ async fn consume_on(
 
 /// One queue being consumed, for as long as the connection lives. Its delivery tags count up from 1, without gaps.
 pub struct Subscription {
-    queue: ShortString,
     prefetch: u16,
     /// None while the broker is asked for nothing.
     stream: Option<lapin::Consumer>,
@@ -163,13 +178,15 @@ impl Subscription {
         }
         let delivery = tokio::select! {
             delivery = stream.next() => delivery,
-            () = established.ended() => None,
+            _ = established.ended() => None,
         };
         match delivery {
             Some(Ok(delivery)) => Some(Incoming::from_broker(delivery)),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a subscription ended");
-                established.give_up_after(&error);
+                established.give_up_after(
+                    Loss::of(&error).during(&format!("consuming {:?}", self.acker.queue.as_str())),
+                );
                 None
             }
             None => {
@@ -187,10 +204,10 @@ impl Subscription {
         let get = self
             .acker
             .channel
-            .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false });
+            .basic_get(self.acker.queue.clone(), BasicGetOptions { no_ack: false });
         let got = in_time("asking for a message", get).await;
-        if got.is_err() {
-            self.acker.established.give_up();
+        if let Err(error) = &got {
+            self.acker.give_up(error);
         }
         Ok(got?.map(|message| Incoming::from_broker(message.delivery)))
     }
@@ -207,9 +224,12 @@ impl Subscription {
         self.acker.is_void()
     }
 
-    /// Says that the subscription is of no use any more, so that its connection is made anew.
+    /// Says that the broker has ended the subscription, and it is of no use any more, so that its connection is made anew.
     pub fn give_up(&self) {
-        self.acker.established.give_up();
+        self.acker.established.give_up(format!(
+            "the broker cancelled the consumer of {:?}: the queue was deleted, or has another leader",
+            self.acker.queue.as_str()
+        ));
     }
 
     /// What acknowledges this subscription's messages.
@@ -234,8 +254,10 @@ impl Subscription {
             .basic_cancel(stream.tag(), BasicCancelOptions::default());
         let cancelled = timeout(LAST_WORD_TIMEOUT, cancel).await;
         if !matches!(cancelled, Ok(Ok(()))) {
-            tracing::debug!("a consumer could not be cancelled; its connection is given up");
-            self.acker.established.give_up();
+            let queue = self.acker.queue.as_str();
+            self.acker
+                .established
+                .give_up(format!("the consumer of {queue:?} could not be cancelled"));
         }
     }
 
@@ -245,14 +267,14 @@ impl Subscription {
     /// # Errors
     /// [`BrokerError`] when the connection, the channel or the queue is gone.
     pub async fn resume(&mut self, prefetch: u16) -> Result<(), BrokerError> {
-        match consume_on(&self.acker.channel, &self.queue, prefetch).await {
+        match consume_on(&self.acker.channel, &self.acker.queue, prefetch).await {
             Ok(stream) => {
                 self.stream = Some(stream);
                 self.prefetch = prefetch;
                 Ok(())
             }
             Err(error) => {
-                self.acker.established.give_up();
+                self.acker.give_up(&error);
                 Err(error)
             }
         }
@@ -262,6 +284,7 @@ impl Subscription {
 /// Acknowledges the messages of one subscription, or gives them back. Its tags mean nothing on any other.
 #[derive(Clone)]
 pub struct Acker {
+    queue: ShortString,
     channel: Channel,
     established: Arc<Established<()>>,
 }
@@ -310,10 +333,15 @@ impl Acker {
     }
 
     fn giving_up(&self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
-        if sent.is_err() {
-            self.established.give_up();
+        if let Err(error) = &sent {
+            self.give_up(error);
         }
         sent
+    }
+
+    fn give_up(&self, error: &BrokerError) {
+        self.established
+            .give_up(format!("consuming {:?}: {error}", self.queue.as_str()));
     }
 
     /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way
@@ -362,7 +390,9 @@ pub struct Incoming {
 
 impl Incoming {
     fn from_broker(delivery: lapin::message::Delivery) -> Self {
-        let message = wire::from_broker(&delivery.properties, delivery.data);
+        let mut message = wire::from_broker(&delivery.properties, delivery.data);
+        message.sender.exchange = delivery.exchange.into();
+        message.sender.routing_key = delivery.routing_key.into();
         // The broker counts from the first return on; before that, the header is whatever its publisher wrote.
         let counted = message.headers.integer("x-delivery-count").ok().flatten();
         let returned = counted

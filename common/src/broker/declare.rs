@@ -1,15 +1,20 @@
 //! Making the topology so, and telling what stands in its way.
 
 use std::fmt;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ExchangeKind};
+use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
+use super::depth::depth_on;
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
-use crate::topology::{Argument, QueueSpec, Topology};
+use super::tolerated::{as_it_stands, tell};
+use crate::topology::{Argument, QUEUE_REPLICAS, QueueSpec, STREAM_REPLICAS, Topology};
 
 /// Declares `topology` over a connection of its own.
 ///
@@ -17,7 +22,13 @@ use crate::topology::{Argument, QueueSpec, Topology};
 /// [`BrokerError::Mismatch`] names the first object that exists with other arguments.
 pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(), BrokerError> {
     let connection = open(settings).await?;
-    declare_on(&connection, topology).await
+    declare_on(&connection, topology).await?;
+    for object in objects(topology) {
+        if let Object::Binding { .. } = object {
+            compare(&connection, &object).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Compares the broker with `topology` and changes nothing, but that a binding cannot be asked for and is made again.
@@ -33,8 +44,27 @@ pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<D
             Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
             Err(error) => return Err(error),
         }
+        if let Object::Queue(spec) = object {
+            found.extend(unfinished(&connection, spec).await?);
+        }
     }
     Ok(found)
+}
+
+/// A migration of this queue that was begun and not ended.
+async fn unfinished(connection: &Connection, spec: &QueueSpec) -> Result<Option<Discrepancy>, BrokerError> {
+    if spec.is_stream() {
+        return Ok(None);
+    }
+    let temporary = spec.temporary();
+    let depth = depth_on(connection, &temporary.name).await?;
+    Ok(depth.map(|depth| Discrepancy {
+        object: Object::Queue(spec).to_string(),
+        kind: DiscrepancyKind::Unfinished {
+            temporary: temporary.name,
+            messages: depth.ready,
+        },
+    }))
 }
 
 async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
@@ -54,15 +84,37 @@ async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
+/// How long it is looked for what has gone missing. A broker answers in milliseconds, and with a node of its cluster frozen
+/// in a third of a second; what it does not answer for by then is left to the upkeep.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Makes good what has gone missing since [`declare_on`], as long as nothing holds that up. All is asked for at once.
+pub(super) async fn declare_missing(connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
+    let asked = objects(topology)
+        .filter(|object| !matches!(object, Object::Binding { .. }))
+        .map(|object| async move { Standing::of(connection, &object).await });
+    let is_missing = |standing: &Result<Standing, BrokerError>| matches!(standing, Ok(Standing::Missing));
+    match timeout(LOOK_TIMEOUT, join_all(asked)).await {
+        Ok(standing) if standing.iter().any(is_missing) => declare_on(connection, topology).await,
+        Ok(_) => Ok(()),
+        Err(_) => {
+            tracing::debug!("the broker does not say what is missing; looking again later");
+            Ok(())
+        }
+    }
+}
+
 /// Declares what is missing, and compares what is there. An account without the right to configure can use a
 /// topology that stands; then the comparison is left to the account that made it.
+///
+/// A binding is made where one of its ends is new, and has none yet. Else there is no way to see whether it is there but to
+/// make it again, for which the broker may wait for a node that hangs: that is left to the upkeep, and to [`declare`].
 pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
     let mut is_new = false;
     for object in objects(topology) {
         match object {
-            // What is new has no binding yet, and is of no use without.
             Object::Binding { .. } if is_new => declare_object(connection, &object, "binding").await?,
-            Object::Binding { .. } => compare(connection, &object).await?,
+            Object::Binding { .. } => {}
             Object::Exchange(_) | Object::Queue(_) => match Standing::of(connection, &object).await? {
                 Standing::Missing => {
                     is_new = true;
@@ -108,6 +160,35 @@ pub(super) fn objects(topology: &Topology) -> impl Iterator<Item = Object<'_>> {
         .chain(bindings)
 }
 
+/// Whether an exchange or a queue is there, with whatever arguments.
+pub(super) async fn is_there(connection: &Connection, object: &Object<'_>) -> Result<bool, BrokerError> {
+    Ok(matches!(
+        Standing::of(connection, object).await?,
+        Standing::Exists
+    ))
+}
+
+/// Has a queue take all events. Where one of both is missing nothing is bound.
+pub(super) async fn bind(connection: &Connection, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let channel = open_channel(connection).await?;
+    let binding = Object::Binding { queue, exchange };
+    none_is_fine(in_time("binding", declare_call(&channel, &binding, false)).await)
+}
+
+/// Ends it.
+pub(super) async fn unbind(connection: &Connection, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let channel = open_channel(connection).await?;
+    let unbind = channel.queue_unbind(short(queue), short(exchange), short("#"), FieldTable::default());
+    none_is_fine(in_time("unbinding", unbind).await)
+}
+
+fn none_is_fine(done: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    match done {
+        Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(()),
+        done => done,
+    }
+}
+
 enum Standing {
     Missing,
     Exists,
@@ -127,7 +208,16 @@ impl Standing {
 
 /// Declaring what exists changes nothing and fails where it differs.
 async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
-    match declare_object(connection, object, "comparing the topology").await {
+    let compared = match declare_tolerantly(connection, object, "comparing the topology").await {
+        Ok(Some(standing)) => {
+            if let Object::Queue(spec) = object {
+                tell(spec, &standing, connection.status().vhost().as_str());
+            }
+            return Ok(());
+        }
+        compared => compared.map(drop),
+    };
+    match compared {
         Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
             tracing::debug!(%object, "not allowed to configure the broker; taking the object as it stands");
             Ok(())
@@ -136,8 +226,39 @@ async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
-/// Declares one object on a channel of its own.
+/// Declares one object on a channel of its own. With how many replicas a queue began is nobody's business: one that stands
+/// is taken with whatever number it was declared with.
 pub(super) async fn declare_object(
+    connection: &Connection,
+    object: &Object<'_>,
+    what: &'static str,
+) -> Result<(), BrokerError> {
+    match (declare_once(connection, object, what).await, object) {
+        (Err(BrokerError::Mismatch(found)), Object::Queue(spec)) => match with_found_replicas(spec, &found) {
+            Some(spec) => declare_once(connection, &Object::Queue(&spec), what).await,
+            None => Err(BrokerError::Mismatch(found)),
+        },
+        (declared, _) => declared,
+    }
+}
+
+/// The queue with the number of first replicas that it was found to be declared with, if it is that which differs.
+fn with_found_replicas(spec: &QueueSpec, found: &Discrepancy) -> Option<QueueSpec> {
+    let DiscrepancyKind::Differs { argument, found, .. } = &found.kind else {
+        return None;
+    };
+    let name = [QUEUE_REPLICAS, STREAM_REPLICAS]
+        .into_iter()
+        .find(|name| name == argument)?;
+    let mut spec = spec.clone();
+    spec.arguments.retain(|(argument, _)| *argument != name);
+    if let Some(found) = found {
+        spec.arguments.push((name, Argument::Number(found.parse().ok()?)));
+    }
+    Some(spec)
+}
+
+async fn declare_once(
     connection: &Connection,
     object: &Object<'_>,
     what: &'static str,
@@ -152,6 +273,28 @@ pub(super) async fn declare_object(
             }))
         }
         declared => declared,
+    }
+}
+
+/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned.
+pub(super) async fn declare_tolerantly(
+    connection: &Connection,
+    object: &Object<'_>,
+    what: &'static str,
+) -> Result<Option<QueueSpec>, BrokerError> {
+    let mut standing = None;
+    loop {
+        let tried = standing.as_ref().map_or(*object, Object::Queue);
+        match (declare_object(connection, &tried, what).await, tried) {
+            (Ok(()), _) => return Ok(standing),
+            (Err(BrokerError::Mismatch(discrepancy)), Object::Queue(spec)) => {
+                match as_it_stands(spec, &discrepancy.kind) {
+                    Some(spec) => standing = Some(spec),
+                    None => return Err(BrokerError::Mismatch(discrepancy)),
+                }
+            }
+            (Err(error), _) => return Err(error),
+        }
     }
 }
 

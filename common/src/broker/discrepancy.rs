@@ -25,6 +25,13 @@ pub enum DiscrepancyKind {
         /// What this program wants, if it wants any.
         wanted: Option<String>,
     },
+    /// It was being migrated when that was ended.
+    Unfinished {
+        /// The queue that keeps its messages meanwhile.
+        temporary: String,
+        /// How many.
+        messages: u32,
+    },
     /// It is there and differs in a way that only the broker's own words tell.
     Other(String),
 }
@@ -35,6 +42,13 @@ impl fmt::Display for Discrepancy {
         match &self.kind {
             DiscrepancyKind::Missing => {
                 return write!(f, "{object} is missing; `hookline topology apply` creates it");
+            }
+            DiscrepancyKind::Unfinished { temporary, messages } => {
+                return write!(
+                    f,
+                    "{object} was being migrated when that was ended, and {messages} messages of it wait in {temporary:?}; `hookline \
+                     topology apply --migrate` goes on with it"
+                );
             }
             DiscrepancyKind::Differs {
                 argument,
@@ -52,12 +66,44 @@ impl fmt::Display for Discrepancy {
                 write!(f, "{object} exists but is not as this program wants it: {text}")?
             }
         }
-        write!(
-            f,
-            "; to migrate, stop the publishers and dispatchers, let it run empty or move its messages elsewhere, \
-             delete it (rabbitmqctl delete_queue NAME, or the management page) and start again; \
-             or keep it and set another HOOKLINE_NAMESPACE"
-        )
+        f.write_str(self.remedy())
+    }
+}
+
+impl Discrepancy {
+    /// What to do where something else stands in its place.
+    fn remedy(&self) -> &'static str {
+        if !self.object.starts_with("queue ") {
+            "; delete it on the management page (what is published meanwhile is returned to its publisher) and run `hookline \
+             topology apply`, or keep it and set another HOOKLINE_NAMESPACE"
+        } else if self.kind.is_of_a_stream() {
+            "; the messages of a stream cannot be moved: set its bounds by a policy (docs/CLUSTER.md has the line), or delete it \
+             (rabbitmqctl delete_queue NAME), with which the log of attempts is gone, and run `hookline topology apply`; or keep it \
+             and set another HOOKLINE_NAMESPACE"
+        } else {
+            "; to migrate run `hookline topology apply --migrate`, which moves its messages into a new one (dispatchers must not \
+             consume it meanwhile, publishers may go on); or keep it and set another HOOKLINE_NAMESPACE"
+        }
+    }
+}
+
+impl DiscrepancyKind {
+    /// Whether what stands there is a stream, or what is wanted.
+    fn is_of_a_stream(&self) -> bool {
+        let Self::Differs {
+            argument,
+            found,
+            wanted,
+        } = self
+        else {
+            return false;
+        };
+        let is_stream = |value: &Option<String>| value.as_deref() == Some("stream");
+        match argument.as_str() {
+            "x-queue-type" => is_stream(found) || is_stream(wanted),
+            "x-max-age" | "x-stream-max-segment-size-bytes" => true,
+            _ => false,
+        }
     }
 }
 
@@ -98,6 +144,25 @@ fn value(value: Option<&str>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_out_fits_what_stands_there() {
+        let told = |object: &str, argument: &str, found: &str| {
+            let kind = DiscrepancyKind::Differs {
+                argument: argument.into(),
+                found: Some(found.into()),
+                wanted: Some("ours".into()),
+            };
+            let object = object.to_owned();
+            Discrepancy { object, kind }.to_string()
+        };
+        let migrates = |text: &str| text.contains("hookline topology apply --migrate");
+        assert!(migrates(&told("queue \"q\"", "x-overflow", "drop-head")));
+        assert!(migrates(&told("queue \"q\"", "x-queue-type", "classic")));
+        assert!(!migrates(&told("queue \"q\"", "x-queue-type", "stream")));
+        assert!(!migrates(&told("queue \"q\"", "x-max-age", "1D")));
+        assert!(!migrates(&told("exchange \"e\"", "type", "fanout")));
+    }
 
     #[test]
     fn the_brokers_sentence_becomes_argument_and_both_values() {

@@ -3,29 +3,23 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use lapin::ErrorKind;
-
+use super::connect_fault::ConnectFailure;
 use super::discrepancy::Discrepancy;
-
-/// AMQP's code for what the account may not do.
-pub(super) const ACCESS_REFUSED: u16 = 403;
-/// AMQP's code for an object that is not there.
-pub(super) const NOT_FOUND: u16 = 404;
-/// AMQP's code for an object that differs, or a message that is too large.
-pub(super) const PRECONDITION_FAILED: u16 = 406;
-/// AMQP's codes for what is wrong with a message itself, so that sending it again changes nothing: its content is too
-/// large (311) or breaks a rule (406), or its frames cannot be read (501, 502).
-const REFUSALS_FOR_GOOD: [u16; 4] = [311, PRECONDITION_FAILED, 501, 502];
+use super::refusal::Refusal;
+pub(super) use super::refusal::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED};
 
 /// A failure at the broker. [`BrokerError::is_final`] tells the one kind that trying again does not mend.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
+    /// No connection could be made.
+    #[error("{0}")]
+    NotConnected(ConnectFailure),
     /// A call failed; the connection or the channel may be gone.
     #[error("{what} failed: {source}")]
     Call {
         /// What was being done.
         what: &'static str,
-        /// The client library's own error.
+        /// The broker's own words, or the client library's error.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The broker did not answer in time.
@@ -37,10 +31,24 @@ pub enum BrokerError {
         seconds: u64,
     },
     /// The connection went while something was under way on it.
-    #[error("{what}: the connection to the broker was lost")]
+    #[error("{what}: the connection to the broker was lost ({why})")]
     Lost {
         /// What was being done.
         what: &'static str,
+        /// Why it went.
+        why: String,
+    },
+    /// The broker has an alarm and takes no messages.
+    #[error("the broker takes no messages for now, its alarm says: {reason}")]
+    Alarm {
+        /// The broker's own words, like `low on memory`.
+        reason: String,
+    },
+    /// A queue would not store a message.
+    #[error("{destination:?} refuses it for now: the queue is full, or has no quorum")]
+    Full {
+        /// The queue, or the exchange that leads to it.
+        destination: String,
     },
     /// There is no connection, and this is why.
     #[error("no connection to the broker: {0}")]
@@ -52,9 +60,12 @@ pub enum BrokerError {
 
 impl BrokerError {
     pub(super) fn call(what: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| Self::Call {
+        move |error| Self::Call {
             what,
-            source: Box::new(source),
+            source: match Refusal::of(&error) {
+                Some(refusal) => Box::new(refusal),
+                None => Box::new(error),
+            },
         }
     }
 
@@ -64,7 +75,12 @@ impl BrokerError {
         match self {
             Self::Mismatch(_) => true,
             Self::Unreachable(error) => error.is_final(),
-            Self::Call { .. } | Self::NoAnswer { .. } | Self::Lost { .. } => false,
+            Self::NotConnected(_)
+            | Self::Call { .. }
+            | Self::NoAnswer { .. }
+            | Self::Lost { .. }
+            | Self::Alarm { .. }
+            | Self::Full { .. } => false,
         }
     }
 
@@ -74,55 +90,46 @@ impl BrokerError {
         self.reply_code() == Some(NOT_FOUND)
     }
 
-    /// Whether the broker says that something is wrong with a message itself, however often it is sent. All that was in
-    /// flight beside that message gets this error, too.
-    pub(super) fn is_refusal_for_good(&self) -> bool {
-        self.reply_code()
-            .is_some_and(|code| REFUSALS_FOR_GOOD.contains(&code))
+    /// What a person can do about it, as the end of a sentence.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotConnected(failure) => failure.advice(),
+            Self::Call { .. } => match self.refusal() {
+                Some(refusal) => refusal.advice(),
+                None => "check that the broker runs, and what its log says",
+            },
+            Self::NoAnswer { .. } => {
+                "it let us in and then said nothing: it may be overloaded, or most of its cluster is away; see rabbitmqctl \
+                 cluster_status"
+            }
+            Self::Lost { .. } => "it is connected to again by itself; the broker's log tells more",
+            Self::Alarm { .. } => {
+                "free memory or disk on the broker, or raise its limit; rabbitmq-diagnostics alarms shows what it lacks"
+            }
+            Self::Full { .. } => {
+                "see its length and its limits: rabbitmqctl list_queues name messages policy"
+            }
+            Self::Unreachable(error) => error.advice(),
+            Self::Mismatch(_) => "mend what differs, then try again",
+        }
     }
 
-    /// The largest message in bytes that the broker takes, if it said so: `message size 3000000 is larger than configured
-    /// max size 1000000`.
-    pub(super) fn max_message_bytes(&self) -> Option<u64> {
-        if self.reply_code() != Some(PRECONDITION_FAILED) {
-            return None;
+    /// The broker's own words for its refusal, if it answered with some.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Call { source, .. } => source.downcast_ref(),
+            Self::Unreachable(error) => error.refusal(),
+            _ => None,
         }
-        size_limit(&self.to_string())
     }
 
     /// The broker's own code for its refusal, if it answered with one.
     pub(super) fn reply_code(&self) -> Option<u16> {
-        let Self::Call { source, .. } = self else {
-            return None;
-        };
-        match source.downcast_ref::<lapin::Error>()?.kind() {
-            ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        match self {
+            Self::Call { .. } => self.refusal().map(|refusal| refusal.code),
             _ => None,
         }
-    }
-}
-
-fn size_limit(reply: &str) -> Option<u64> {
-    let rest = reply.split_once("larger than")?.1;
-    let from = rest.find(|c: char| c.is_ascii_digit())?;
-    let digits = rest.get(from..)?;
-    let end = digits.find(|c: char| !c.is_ascii_digit());
-    digits.get(..end.unwrap_or(digits.len()))?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size_limit;
-
-    #[test]
-    fn the_brokers_limit_is_read_from_its_sentence() {
-        let reply = "PRECONDITION_FAILED - message size 3000000 is larger than configured max size 1000000";
-        assert_eq!(size_limit(reply), Some(1_000_000));
-        assert_eq!(
-            size_limit("message size 7 is larger than max size 5 (see docs)"),
-            Some(5)
-        );
-        assert_eq!(size_limit("inequivalent arg 'x' for queue"), None);
-        assert_eq!(size_limit("larger than expected"), None);
     }
 }

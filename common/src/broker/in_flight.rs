@@ -8,6 +8,7 @@ use tracing::{error, warn};
 
 use super::ledger::{DestinationId, End, Ledger, Stall};
 use super::publish_fault::PublishFault;
+use super::refusal::Refusal;
 use super::stats::BrokerStats;
 
 /// Unanswered bytes at most. Two thirds of a second's worth on a link of 100 Mbit/s, so that no link idles for want of
@@ -116,14 +117,37 @@ impl InFlight {
 
     /// No queue takes what is published to `destination`.
     pub(super) fn tell_missing(&self, destination: &str, fault: &PublishFault) {
-        let told = {
-            let mut ledger = self.ledger();
-            let id = ledger.id(destination, Instant::now());
-            ledger.refused(id, Instant::now())
-        };
-        if let Some(messages) = told {
+        if let Some(messages) = self.refused(destination) {
             error!(error = %fault, messages, "a queue is missing; publishing waits until it is there again");
         }
+    }
+
+    /// The broker refuses what is published to `destination`, whichever message it is.
+    pub(super) fn tell_refused(&self, destination: &str, refusal: &Refusal) {
+        if let Some(messages) = self.refused(destination) {
+            let advice = refusal.advice();
+            error!(
+                destination,
+                error = %refusal,
+                advice,
+                messages,
+                "the broker does not let us publish; publishing waits until it does"
+            );
+        }
+    }
+
+    fn refused(&self, destination: &str) -> Option<u64> {
+        let now = Instant::now();
+        let mut ledger = self.ledger();
+        let id = ledger.id(destination, now);
+        ledger.refused(id, now)
+    }
+
+    /// What is published to `destination` next goes alone, and the rest when that is stored.
+    pub(super) fn doubt(&self, destination: &str) {
+        let mut ledger = self.ledger();
+        let id = ledger.id(destination, Instant::now());
+        ledger.unproven(id);
     }
 }
 

@@ -4,37 +4,66 @@
 //! [`Consumer`] takes messages from it. Every wait on the broker has a deadline, because the library's own
 //! recovery and its calls on a blocked connection were seen to hang.
 
-mod url; // where it is, and who we are there
+mod refusal; // the broker's own words
+mod peer; // who else may answer at a port
+mod connect_fault; // why no node let us in
+mod node_url; // where one node is, and who we are there
+mod url; // where all of them are
+mod line_limit; // how often trouble is told
 mod stats; // what is counted
 mod discrepancy; // how an object there differs from ours
 mod error; // what can go wrong
-mod connect; // one connection
+mod transport; // bytes that any publisher wrote, judged before they are parsed
+mod link_settings; // how to connect
+mod handshake; // with one address
+mod connect; // one connection, to whichever node
+mod loss; // why it ended
+mod established; // one life of it
+mod watch_over; // to its end
+mod supervise; // and another one after it
 mod link; // one that comes back
+mod tolerated; // what may stand otherwise
 mod declare; // the topology, made so
 mod upkeep; // and kept so
+mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are
 mod wire; // a message as the client library has it
 mod address; // where a message is published to
 mod ledger; // what is published and not answered
 mod in_flight; // and how much that may be
-mod publish_channel; // channels that confirm
+mod confirm_channel; // a channel that confirms
+mod publish_channel; // one for each destination
 mod publish_fault; // why a message is not known to be stored
 mod confirm_watch; // a broker that is slow, and one that is gone
-mod publisher; // in: confirmed and routed
+mod publish_try; // once
+mod publish_prepare; // what a connection is made ready with
+mod publisher; // in: what publishes
+mod publishing; // confirmed and routed
 mod consumer; // out: taken, and acknowledged
 mod browse; // looked at, and given back
 mod stream; // a log, followed
+mod log_rate; // how fast it grows
+mod spill_watch; // what stands beside it
+mod attempts_log; // what is kept of attempts, looked through
 
 pub use address::Address;
+pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
-pub use connect::LinkSettings;
+pub use connect_fault::ConnectFailure;
 pub use consumer::{Acker, Consumer, Incoming, Subscription};
 pub use declare::{check, declare};
-pub use depth::QueueDepth;
+pub use depth::{QueueDepth, QueueError, SurveyedQueue, survey};
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
+pub use link_settings::LinkSettings;
+pub use migrate::{Migrated, MigrationError, MigrationStep, migrate};
 pub use publish_fault::PublishFault;
-pub use publisher::{Publisher, Stored};
+pub use publisher::Publisher;
+pub use publishing::Stored;
+pub use refusal::Refusal;
+pub use log_rate::LogRate;
+pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
-pub use stream::{StreamReader, StreamStart};
+pub use stream::{StreamItem, StreamReader, StreamStart};
+pub use tolerated::policy_command;
 pub use url::{BrokerUrl, InvalidBrokerUrl};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::BrokerError;
 use super::link::NoLink;
+use super::refusal::Refusal;
 
 /// Why a message is not known to be stored.
 #[derive(Debug, thiserror::Error)]
@@ -19,16 +20,15 @@ pub enum PublishFault {
         /// The routing key that led nowhere.
         routing_key: String,
     },
-    /// The broker refuses this very message however often it is sent: it is larger than the broker takes, for one. A
-    /// batch can be split; nothing else was harmed.
-    #[error(
-        "the broker refuses this message for good ({error}); send a smaller one, or raise the broker's limit"
-    )]
+    /// The broker refuses this very message: it is larger than the broker takes, or the account may not publish it, for
+    /// instance. Nothing else was harmed.
+    #[error("the broker refuses this message ({refusal}); {}", .refusal.advice())]
     Refused {
-        /// Whether the message may be stored all the same: an earlier try had no answer.
+        /// Whether the message may be stored all the same: an earlier try had no answer, or others were under way beside it
+        /// when the broker closed their channel.
         maybe_stored: bool,
         /// The broker's own words.
-        error: Arc<BrokerError>,
+        refusal: Refusal,
     },
     /// The deadline passed.
     #[error("the broker did not confirm in time{}", because(.last))]

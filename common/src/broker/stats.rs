@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::line_limit::LineLimit;
+
 /// Counts over all links that were given the same one with [`LinkSettings::counting_in`].
 ///
 /// [`LinkSettings::counting_in`]: super::LinkSettings::counting_in
@@ -10,6 +12,7 @@ pub struct BrokerStats {
     publish_refused: AtomicU64,
     reconnects: AtomicU64,
     unconfirmed_bytes: AtomicU64,
+    pub(super) lines: LineLimit,
 }
 
 impl BrokerStats {

@@ -28,6 +28,8 @@ pub enum StreamStart {
     Next,
     /// With the messages of this second since the epoch, or some that came shortly before.
     At(u64),
+    /// With the last messages that were written together.
+    Last,
 }
 
 impl StreamStart {
@@ -36,8 +38,21 @@ impl StreamStart {
             Self::First => AMQPValue::LongString("first".into()),
             Self::Next => AMQPValue::LongString("next".into()),
             Self::At(seconds) => AMQPValue::Timestamp(seconds),
+            Self::Last => AMQPValue::LongString("last".into()),
         }
     }
+}
+
+/// A message of a stream.
+#[derive(Debug)]
+pub struct StreamItem {
+    /// Its number in the stream.
+    pub offset: u64,
+    /// How many messages stood between the one read before and this one, and were removed unread: there was more of the
+    /// stream than it may hold.
+    pub removed: u64,
+    /// The message itself.
+    pub message: Message,
 }
 
 /// Follows one stream over a connection of its own: what a broker refuses a stream's reader can end the whole connection.
@@ -45,6 +60,8 @@ impl StreamStart {
 pub struct StreamReader {
     connection: Connection,
     messages: lapin::Consumer,
+    /// The number after that of the last message, once there was one.
+    next_offset: Option<u64>,
 }
 
 impl StreamReader {
@@ -70,14 +87,18 @@ impl StreamReader {
             arguments,
         );
         let messages = in_time("consuming", consume).await?;
-        Ok(Self { connection, messages })
+        Ok(Self {
+            connection,
+            messages,
+            next_offset: None,
+        })
     }
 
     /// The next message, as soon as there is one.
     ///
     /// # Errors
     /// [`BrokerError`] when the connection or the stream is gone.
-    pub async fn next(&mut self) -> Result<Message, BrokerError> {
+    pub async fn next(&mut self) -> Result<StreamItem, BrokerError> {
         let delivery = loop {
             tokio::select! {
                 delivery = self.messages.next() => break delivery,
@@ -96,7 +117,25 @@ impl StreamReader {
         if !acked {
             return Err(ended("the connection is closed"));
         }
-        Ok(wire::from_broker(&delivery.properties, delivery.data))
+        Ok(self.item(wire::from_broker(&delivery.properties, delivery.data)))
+    }
+
+    fn item(&mut self, message: Message) -> StreamItem {
+        let numbered = message.headers.integer("x-stream-offset").ok().flatten();
+        let expected = self.next_offset.unwrap_or(0);
+        let offset = numbered
+            .and_then(|offset| u64::try_from(offset).ok())
+            .unwrap_or(expected);
+        // What comes first is wherever it was asked to begin.
+        let removed = self
+            .next_offset
+            .map_or(0, |expected| offset.saturating_sub(expected));
+        self.next_offset = Some(offset + 1);
+        StreamItem {
+            offset,
+            removed,
+            message,
+        }
     }
 
     /// Closes the connection.

@@ -3,30 +3,34 @@
 //!
 //! A binding cannot be asked for: publishing would tell whether it is there, and would store a message where it is. So it
 //! is made again in each round, without a word, for making one that exists changes nothing. While a node of a cluster
-//! hangs that can take half a minute. It runs on a channel of its own and its slowness is no failure.
+//! hangs that can take half a minute. So it is done here and nowhere on the way of a message, on a channel of its own, and
+//! its slowness is no failure.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::{Channel, Connection};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::connect::{in_time, open_channel};
-use super::declare::{Object, declare_call, declare_object, objects};
+use super::declare::{Object, declare_call, declare_object, declare_tolerantly, objects};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND};
-use crate::topology::Topology;
+use crate::topology::{QueueSpec, Topology};
 
 /// How often everything is looked at: noticed within half a minute, even if one round is lost to a slow broker.
 const ROUND_EVERY: Duration = Duration::from_secs(10);
+/// Everything is looked at again at most so often, however many messages miss something.
+const MISSED_EVERY: Duration = Duration::from_secs(1);
 const WHAT: &str = "looking after the topology";
 
 /// What is not as it must be and cannot be mended by this program.
 #[derive(Default)]
-pub(super) struct Trouble(Mutex<Option<String>>);
+struct Trouble(Mutex<Option<String>>);
 
 impl Trouble {
-    pub(super) fn get(&self) -> Option<String> {
+    fn get(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -47,22 +51,66 @@ impl Trouble {
     }
 }
 
-/// Looks after `topology` until the connection ends.
-pub(super) async fn keep(connection: &Connection, topology: &Topology, trouble: &Trouble) {
-    // Everything was made sure of when the connection was made.
-    trouble.set(None);
-    let mut keeper = Keeper {
-        connection,
-        channel: None,
-        may_configure: true,
-        may_bind: true,
-    };
-    loop {
-        sleep(ROUND_EVERY).await;
-        match keeper.round(topology).await {
-            Ok(found) => trouble.set(found),
-            // The broker is slow, or the connection is about to end.
-            Err(error) => debug!(%error, "looking after the topology again later"),
+/// What keeps the topology, over all connections of a publisher.
+pub(super) struct Upkeep {
+    topology: Option<Topology>,
+    /// Whether it is looked at every ten seconds, or only when something is missed.
+    is_keeper: bool,
+    trouble: Trouble,
+    missed: Notify,
+}
+
+impl Upkeep {
+    pub(super) fn new(topology: Option<Topology>, is_keeper: bool) -> Self {
+        Self {
+            topology,
+            is_keeper,
+            trouble: Trouble::default(),
+            missed: Notify::new(),
+        }
+    }
+
+    pub(super) fn topology(&self) -> Option<&Topology> {
+        self.topology.as_ref()
+    }
+
+    /// What is wrong and cannot be mended by this program.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.get()
+    }
+
+    /// Something of the topology was found missing: no queue took a message, or there was nothing to consume.
+    pub(super) fn miss(&self) {
+        self.missed.notify_one();
+    }
+
+    /// Looks after the topology until the connection ends. Nobody waits for it: what is slow here holds up nothing.
+    pub(super) async fn keep(&self, connection: &Connection) {
+        let Some(topology) = &self.topology else {
+            return std::future::pending().await;
+        };
+        let mut keeper = Keeper {
+            connection,
+            channel: None,
+            may_configure: true,
+            may_bind: true,
+            standing: Vec::new(),
+        };
+        keeper.bind_all(topology).await;
+        loop {
+            let is_missed = tokio::select! {
+                () = self.missed.notified() => true,
+                () = sleep(ROUND_EVERY), if self.is_keeper => false,
+            };
+            match keeper.round(topology, !is_missed).await {
+                Ok(found) => self.trouble.set(found),
+                // The broker is slow, or the connection is about to end.
+                Err(error) => debug!(%error, "looking after the topology again later"),
+            }
+            keeper.bind_all(topology).await;
+            if is_missed {
+                sleep(MISSED_EVERY).await;
+            }
         }
     }
 }
@@ -73,18 +121,19 @@ struct Keeper<'a> {
     /// False once the broker refused it: asked again and again it would log each time.
     may_configure: bool,
     may_bind: bool,
+    /// Queues that are allowed to differ, as they were found: compared with what they are not, the broker would log each time.
+    standing: Vec<QueueSpec>,
 }
 
 impl Keeper<'_> {
-    /// Looks at everything once: what is wrong and stays so.
-    async fn round(&mut self, topology: &Topology) -> Result<Option<String>, BrokerError> {
+    /// Looks at everything once, but the bindings: what is wrong and stays so. What is there is compared where `compares`.
+    async fn round(&mut self, topology: &Topology, compares: bool) -> Result<Option<String>, BrokerError> {
         let mut faults = Vec::new();
         for object in objects(topology) {
-            let kept = match object {
-                Object::Binding { .. } => self.bind(&object).await,
-                Object::Exchange(_) | Object::Queue(_) => self.look_at(&object).await,
-            };
-            match kept {
+            if let Object::Binding { .. } = object {
+                continue;
+            }
+            match self.look_at(&object, compares).await {
                 Ok(()) => {}
                 Err(BrokerError::Mismatch(discrepancy)) => faults.push(discrepancy.to_string()),
                 Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
@@ -98,9 +147,21 @@ impl Keeper<'_> {
         Ok((!faults.is_empty()).then(|| faults.join("; ")))
     }
 
-    async fn look_at(&mut self, object: &Object<'_>) -> Result<(), BrokerError> {
+    /// Makes every binding again. One that the broker is slow with is tried again the next time.
+    async fn bind_all(&mut self, topology: &Topology) {
+        for object in objects(topology) {
+            if let Object::Binding { .. } = object
+                && let Err(error) = self.bind(&object).await
+            {
+                debug!(%object, %error, "binding again later");
+            }
+        }
+    }
+
+    async fn look_at(&mut self, object: &Object<'_>, compares: bool) -> Result<(), BrokerError> {
         match self.call(object, true).await {
-            Ok(()) => self.compare(object).await,
+            Ok(()) if compares => self.compare(object).await,
+            Ok(()) => Ok(()),
             Err(error) if error.reply_code() == Some(NOT_FOUND) => {
                 declare_object(self.connection, object, WHAT).await?;
                 warn!(%object, "somebody deleted it; it is made again, without what it held");
@@ -115,12 +176,22 @@ impl Keeper<'_> {
         if !self.may_configure {
             return Ok(());
         }
-        match declare_object(self.connection, object, WHAT).await {
+        let known = match object {
+            Object::Queue(spec) => self.standing.iter().find(|known| known.name == spec.name),
+            Object::Exchange(_) | Object::Binding { .. } => None,
+        };
+        let known = known.map_or(*object, Object::Queue);
+        match declare_tolerantly(self.connection, &known, WHAT).await {
             Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
                 self.may_configure = false;
                 Ok(())
             }
-            compared => compared,
+            Ok(Some(standing)) => {
+                self.standing.retain(|known| known.name != standing.name);
+                self.standing.push(standing);
+                Ok(())
+            }
+            compared => compared.map(drop),
         }
     }
 

@@ -5,10 +5,12 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, ShortString};
 
 use crate::headers::{HeaderValue, Headers};
-use crate::message::Message;
+use crate::message::{Message, Sender, SenderProperties};
 
-/// What a consumer received. Properties that mean nothing here (priority, reply-to …) are left behind, and so
-/// are `expiration` and `user_id`: they would expire or refuse the message where it is published again.
+/// The `delivery_mode` of messages that are kept on disk.
+const PERSISTENT: u8 = 2;
+
+/// What a consumer received. Where it was published to stands beside the properties, and is not known here.
 pub(super) fn from_broker(properties: &BasicProperties, body: Vec<u8>) -> Message {
     let text = |field: &Option<ShortString>| field.as_ref().map(|text| text.as_str().to_owned());
     Message {
@@ -22,13 +24,34 @@ pub(super) fn from_broker(properties: &BasicProperties, body: Vec<u8>) -> Messag
             .as_ref()
             .map(read_headers)
             .unwrap_or_default(),
+        sender: Sender {
+            properties: read_sender(properties),
+            ..Sender::default()
+        },
         body: Bytes::from(body),
     }
 }
 
-/// The properties to publish with: persistent always.
+/// Most messages have none of these.
+fn read_sender(properties: &BasicProperties) -> Option<Box<SenderProperties>> {
+    let text = |field: &Option<ShortString>| field.as_ref().map(|text| text.as_str().to_owned());
+    let sender = SenderProperties {
+        app_id: text(properties.app_id()),
+        user_id: text(properties.user_id()),
+        correlation_id: text(properties.correlation_id()),
+        reply_to: text(properties.reply_to()),
+        cluster_id: text(properties.cluster_id()),
+        expiration: text(properties.expiration()),
+        priority: properties.priority().filter(|priority| *priority > 0),
+        delivery_mode: properties.delivery_mode().filter(|mode| *mode != PERSISTENT),
+    };
+    (sender != SenderProperties::default()).then(|| Box::new(sender))
+}
+
+/// The properties to publish with: persistent always. Of what its sender said, `user_id` and `expiration` never go along:
+/// they would refuse or expire the message.
 pub(super) fn to_properties(message: &Message) -> BasicProperties {
-    let mut properties = BasicProperties::default().with_delivery_mode(2);
+    let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
     if let Some(text) = short(message.content_type.as_deref()) {
         properties = properties.with_content_type(text);
     }
@@ -47,6 +70,28 @@ pub(super) fn to_properties(message: &Message) -> BasicProperties {
     if !message.headers.is_empty() {
         properties = properties.with_headers(write_table(message.headers.iter()));
     }
+    match &message.sender.properties {
+        Some(sender) => with_sender(properties, sender),
+        None => properties,
+    }
+}
+
+fn with_sender(mut properties: BasicProperties, sender: &SenderProperties) -> BasicProperties {
+    if let Some(text) = short(sender.app_id.as_deref()) {
+        properties = properties.with_app_id(text);
+    }
+    if let Some(text) = short(sender.correlation_id.as_deref()) {
+        properties = properties.with_correlation_id(text);
+    }
+    if let Some(text) = short(sender.reply_to.as_deref()) {
+        properties = properties.with_reply_to(text);
+    }
+    if let Some(text) = short(sender.cluster_id.as_deref()) {
+        properties = properties.with_cluster_id(text);
+    }
+    if let Some(priority) = sender.priority {
+        properties = properties.with_priority(priority);
+    }
     properties
 }
 
@@ -54,27 +99,7 @@ pub(super) fn to_properties(message: &Message) -> BasicProperties {
 /// frames, properties and bookkeeping take.
 pub(super) fn size(message: &Message) -> usize {
     const OVERHEAD: usize = 512;
-    let headers: usize = message
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value_size(value))
-        .sum();
-    OVERHEAD + headers + message.body.len()
-}
-
-fn value_size(value: &HeaderValue) -> usize {
-    const FIXED: usize = 9;
-    FIXED
-        + match value {
-            HeaderValue::Text(bytes) | HeaderValue::Bytes(bytes) => bytes.len(),
-            HeaderValue::ShortText(text) => text.len(),
-            HeaderValue::Array(values) => values.iter().map(value_size).sum(),
-            HeaderValue::Table(entries) => entries
-                .iter()
-                .map(|(name, value)| name.len() + value_size(value))
-                .sum(),
-            _ => 0,
-        }
+    OVERHEAD + message.headers.size() + message.body.len()
 }
 
 /// AMQP short strings hold at most 255 bytes; what came from the broker always fits.
@@ -168,6 +193,7 @@ fn write_value(value: &HeaderValue) -> AMQPValue {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -178,6 +204,17 @@ mod tests {
             message_id: Some("evt_1".into()),
             message_type: Some("booking.created".into()),
             timestamp: Some(1_700_000_000),
+            sender: Sender {
+                properties: Some(Box::new(SenderProperties {
+                    app_id: Some("shop".into()),
+                    correlation_id: Some("c1".into()),
+                    reply_to: Some("answers".into()),
+                    cluster_id: Some("east".into()),
+                    priority: Some(7),
+                    ..SenderProperties::default()
+                })),
+                ..Sender::default()
+            },
             body: Bytes::from_static(b"{}"),
             headers: [
                 ("a", HeaderValue::Boolean(true)),
@@ -209,7 +246,31 @@ mod tests {
         message.headers.set_text("p", "acme");
         message.headers.set_integer("q", 3);
         let properties = to_properties(&message);
+        // What limits are kept by is what goes over the wire, but for the four bytes that tell the table's length.
+        let table = properties.headers().clone().unwrap_or_default();
+        let written = lapin::types::generation::gen_field_table(&table)(Vec::new().into());
+        let written: Vec<u8> = written.unwrap().into_inner().0;
+        assert_eq!(message.headers.size() + 4, written.len());
         assert_eq!(*properties.delivery_mode(), Some(2));
         assert_eq!(from_broker(&properties, b"{}".to_vec()), message);
+    }
+    #[test]
+    fn what_would_refuse_or_expire_a_message_is_read_and_not_published() {
+        let properties = BasicProperties::default()
+            .with_user_id("shop".into())
+            .with_expiration("1".into())
+            .with_delivery_mode(1);
+        let message = from_broker(&properties, Vec::new());
+        let sender = message.sender.properties.clone();
+        let sender = sender.map(|sender| (sender.user_id, sender.expiration, sender.delivery_mode));
+        assert_eq!(sender, Some((Some("shop".into()), Some("1".into()), Some(1))));
+        let again = to_properties(&message);
+        assert_eq!(
+            (again.user_id(), again.expiration(), again.delivery_mode()),
+            (&None, &None, &Some(2))
+        );
+        // What says no more than a message of ours does takes no room.
+        let plain = BasicProperties::default().with_priority(0).with_delivery_mode(2);
+        assert_eq!(from_broker(&plain, Vec::new()), Message::default());
     }
 }

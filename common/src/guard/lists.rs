@@ -1,12 +1,12 @@
 //! What a [`Policy`](super::Policy) lists, read from text: networks and names.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::name::is_dns_name;
+use super::name::{is_dns_name, is_never_looked_up};
 
 /// Reads one network of `HOOKLINE_ALLOW_CIDRS` or `HOOKLINE_DENY_CIDRS`: an address and a prefix length, or
 /// an address alone for itself. What the prefix leaves out of the address is dropped.
@@ -32,6 +32,31 @@ pub fn parse_cidr(text: &str) -> Result<IpNet, InvalidCidr> {
             .map_err(|_| InvalidCidr::Grammar),
         Err(_) => Err(InvalidCidr::Grammar),
     }
+}
+
+/// All of IPv4 as IPv6 spells it: a connection to one of these goes over IPv4 (RFC 4291 §2.5.5.2).
+const IPV4_MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
+const ALL_OF_IPV4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
+
+/// Whether `networks` together are every address of IPv4, in whichever spelling, or of IPv6: allowed, they would switch
+/// the guard off as a `/0` does.
+#[must_use]
+pub fn add_up_to_everything(networks: &[IpNet]) -> bool {
+    let mapped = networks.iter().filter_map(mapped_ipv4).map(IpNet::V4);
+    let all = networks.iter().copied().chain(mapped).collect();
+    IpNet::aggregate(&all)
+        .iter()
+        .any(|network| network.prefix_len() == 0)
+}
+
+/// What of IPv4 an IPv6 network lets through.
+fn mapped_ipv4(network: &IpNet) -> Option<Ipv4Net> {
+    let IpNet::V6(network) = network else { return None };
+    if network.contains(&IPV4_MAPPED) {
+        return Some(ALL_OF_IPV4);
+    }
+    let address = network.network().to_ipv4_mapped()?;
+    Ipv4Net::new(address, network.prefix_len().checked_sub(96)?).ok()
 }
 
 /// Why a text is not a network.
@@ -65,10 +90,12 @@ impl AllowedHost {
             return Err(InvalidHost::Address);
         };
         let name = name.strip_suffix('.').unwrap_or(&name);
-        if is_dns_name(name) {
-            Ok(Self(name.to_owned()))
-        } else {
+        if !is_dns_name(name) {
             Err(InvalidHost::Grammar)
+        } else if is_never_looked_up(name) {
+            Err(InvalidHost::NeverLookedUp)
+        } else {
+            Ok(Self(name.to_owned()))
         }
     }
 
@@ -108,4 +135,7 @@ pub enum InvalidHost {
     /// An address.
     #[error("a host must be a name; let addresses through with HOOKLINE_ALLOW_CIDRS")]
     Address,
+    /// A name that no name server is asked about.
+    #[error("names below .invalid and .onion are never looked up, so nothing could be delivered there")]
+    NeverLookedUp,
 }

@@ -16,7 +16,7 @@ mod url;
 
 pub use self::address::{Network, refused_v4_networks};
 pub use self::header::check_header;
-pub use self::lists::{AllowedHost, InvalidCidr, InvalidHost, parse_cidr};
+pub use self::lists::{AllowedHost, InvalidCidr, InvalidHost, add_up_to_everything, parse_cidr};
 pub use self::policy::Policy;
 pub use self::refusal::Refusal;
 pub use self::url::{Host, Target};

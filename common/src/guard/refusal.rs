@@ -42,7 +42,8 @@ pub enum Refusal {
     },
     /// No name that can stand in DNS.
     #[error(
-        "the URL's host is not a name that DNS can hold; labels have 1 to 63 of a-z 0-9 - _, all of it 253"
+        "the URL's host is not a name that can be looked up; labels have 1 to 63 of a-z 0-9 _ and of - between them, all of \
+         it 253"
     )]
     NameMalformed,
     /// A name that only means something inside a network.

@@ -3,7 +3,12 @@
 //! Every rule of the message format stands here once, for what comes in and for what goes out.
 
 mod header; // names of the headers that are ours
+mod sender; // who sent it, and how
+mod found; // what stood where it must not
+mod limits; // how much room headers may take
 mod rejection; // why a message cannot be understood
+mod media; // what says that a body is JSON
+mod keep; // what is kept of a sender's words where a message is set aside
 mod read; // from messages to work
 mod write; // from work to messages
 #[cfg(test)]
@@ -11,8 +16,11 @@ mod tests;
 
 use bytes::Bytes;
 
+pub use self::found::Found;
+pub use self::keep::read_sender;
 pub use self::read::{crashes, read_event, read_failed, read_rejection, read_work};
 pub use self::rejection::Rejection;
+pub use self::sender::{Sender, SenderProperties};
 pub use self::write::{write_delivery, write_event, write_failed, write_rejected, write_suspect, write_work};
 use crate::headers::Headers;
 
@@ -33,6 +41,8 @@ pub struct Message {
     pub timestamp: Option<u64>,
     /// Application headers.
     pub headers: Headers,
+    /// Who sent it, and how. Nothing of it means anything to us: it is kept where the message is rejected.
+    pub sender: Sender,
     /// The payload; clones share it.
     pub body: Bytes,
 }

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::found::Found;
 use super::rejection::Rejection;
-use super::{JSON, Message, header};
+use super::{Message, header, limits, media};
 use crate::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, PassThrough, Unrouted, Work};
 use crate::event::{CreatedAt, Data, Event};
-use crate::headers::{Headers, WrongType};
+use crate::headers::{HeaderValue, Headers};
 use crate::ids::{AttemptNo, CompanyId, EndpointId, EventId, EventType};
 use crate::outcome::Outcome;
 use crate::trace_context::TraceContext;
@@ -16,23 +17,13 @@ use crate::trace_context::TraceContext;
 /// # Errors
 /// [`Rejection`] names the part that breaks the format.
 pub fn read_event(message: &Message) -> Result<Unrouted, Rejection> {
-    let event = Event {
-        id: read_plain(message.message_id.as_deref(), EventId::parse).ok_or(Rejection::MessageId)?,
-        company: read_header(&message.headers, header::COMPANY, CompanyId::parse)
-            .ok_or(Rejection::Company)?,
-        event_type: read_plain(message.message_type.as_deref(), EventType::parse).ok_or(Rejection::Type)?,
-        created_at: read_created_at(message)?,
-        data: read_data(message)?,
-        trace: read_trace(&message.headers),
+    limits::check(&message.headers, limits::counts_on_events)?;
+    let event = event_in(message)?;
+    let pass_through = PassThrough {
+        other: message.headers.without(header::is_ours),
+        ..PassThrough::default()
     };
-    let other = message.headers.without(|name| header::OURS.contains(&name));
-    Ok(Unrouted {
-        event,
-        pass_through: PassThrough {
-            other,
-            ..PassThrough::default()
-        },
-    })
+    Ok(Unrouted { event, pass_through })
 }
 
 /// Reads a message of the `deliveries` or `due` queue: a delivery, or an event that was parked before its
@@ -42,41 +33,37 @@ pub fn read_event(message: &Message) -> Result<Unrouted, Rejection> {
 /// [`Rejection`] names the part that breaks the format.
 pub fn read_work(message: &Message) -> Result<Work, Rejection> {
     let headers = &message.headers;
-    let Unrouted {
-        event,
-        pass_through: PassThrough { other, .. },
-    } = read_event(message)?;
-    let parked = headers
-        .integer(header::PARKED)
-        .map_err(|WrongType| Rejection::Parked)?;
-    let parked = u32::try_from(parked.unwrap_or(0)).map_err(|_| Rejection::Parked)?;
+    limits::check(headers, limits::counts_on_deliveries)?;
+    let event = event_in(message)?;
     let pass_through = PassThrough {
-        parked,
+        parked: parked(headers).ok_or_else(|| Rejection::Parked(Found::header(headers, header::PARKED)))?,
         unknown_since: read_time(headers, header::UNKNOWN_SINCE),
         retried_at: read_time(headers, header::RETRIED_AT),
         crashes: crashes(message),
-        other,
+        other: headers.without(header::is_ours),
     };
-    if headers.text(header::ENDPOINT) == Ok(None) {
+    if headers.get(header::ENDPOINT).is_none() {
         return Ok(Work::Route(Unrouted { event, pass_through }));
     }
-    let attempt = headers
-        .integer(header::ATTEMPT)
-        .ok()
-        .flatten()
-        .and_then(AttemptNo::new);
-    let origin = headers
-        .text(header::ORIGIN)
-        .ok()
-        .flatten()
-        .and_then(Origin::parse);
+    let endpoint = read_header(headers, header::ENDPOINT, EndpointId::parse);
+    let attempt = headers.integer(header::ATTEMPT).ok().flatten();
+    let origin = headers.text(header::ORIGIN).ok().flatten();
     Ok(Work::Deliver(Delivery {
         event,
-        endpoint: read_header(headers, header::ENDPOINT, EndpointId::parse).ok_or(Rejection::Endpoint)?,
-        attempt: attempt.ok_or(Rejection::Attempt)?,
-        origin: origin.ok_or(Rejection::Origin)?,
+        endpoint: endpoint.ok_or_else(|| Rejection::Endpoint(Found::header(headers, header::ENDPOINT)))?,
+        attempt: attempt
+            .and_then(AttemptNo::new)
+            .ok_or_else(|| Rejection::Attempt(Found::header(headers, header::ATTEMPT)))?,
+        origin: origin
+            .and_then(Origin::parse)
+            .ok_or_else(|| Rejection::Origin(Found::header(headers, header::ORIGIN)))?,
         pass_through,
     }))
+}
+
+fn parked(headers: &Headers) -> Option<u32> {
+    let parked = headers.integer(header::PARKED).ok()?;
+    u32::try_from(parked.unwrap_or(0)).ok()
 }
 
 /// Reads a message of the `failed` queue.
@@ -85,7 +72,7 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
 /// [`Rejection`] names the part that breaks the format; how it failed is read as far as it can be.
 pub fn read_failed(message: &Message) -> Result<(Delivery, Option<DeadLetterCause>), Rejection> {
     let Work::Deliver(delivery) = read_work(message)? else {
-        return Err(Rejection::Endpoint);
+        return Err(Rejection::Endpoint(Found::default()));
     };
     let headers = &message.headers;
     let reason = headers
@@ -122,6 +109,22 @@ pub fn read_rejection(message: &Message) -> (Option<&str>, Option<Timestamp>) {
     (reason, read_time(&message.headers, header::REJECTED_AT))
 }
 
+/// What makes up the event, in a message of whatever queue.
+fn event_in(message: &Message) -> Result<Event, Rejection> {
+    let (id, event_type) = (message.message_id.as_deref(), message.message_type.as_deref());
+    Ok(Event {
+        id: read_plain(id, EventId::parse).ok_or_else(|| Rejection::MessageId(Found::property(id)))?,
+        company: read_company(&message.headers)?,
+        event_type: read_plain(event_type, EventType::parse).ok_or_else(|| Rejection::Type {
+            found: Found::property(event_type),
+            suggestion: event_type.and_then(EventType::suggest),
+        })?,
+        created_at: read_created_at(message)?,
+        data: read_data(message)?,
+        trace: read_trace(&message.headers),
+    })
+}
+
 fn read_plain<T, E>(text: Option<&str>, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
     text.and_then(|text| parse(text).ok())
 }
@@ -138,32 +141,51 @@ fn read_time(headers: &Headers, name: &str) -> Option<Timestamp> {
         .and_then(|text| text.parse().ok())
 }
 
-/// `timestamp` must be there, for readers that know nothing else; `created-at` is the same, more exactly.
+/// Many platforms number their tenants, and clients write a number as an integer.
+fn read_company(headers: &Headers) -> Result<CompanyId, Rejection> {
+    let text = headers.text_or_integer(header::COMPANY).ok().flatten();
+    read_plain(text.as_deref(), CompanyId::parse)
+        .ok_or_else(|| Rejection::Company(Found::header(headers, header::COMPANY)))
+}
+
+/// `timestamp` must be there, for readers that know nothing else; `created-at` is the same, more exactly. Clients that have
+/// a type for times write it as AMQP's, which is no doubtful number like an integer.
 fn read_created_at(message: &Message) -> Result<CreatedAt, Rejection> {
-    let seconds = message
-        .timestamp
-        .and_then(CreatedAt::from_seconds)
-        .ok_or(Rejection::Timestamp)?;
-    match message.headers.text(header::CREATED_AT) {
-        Ok(None) => Ok(seconds),
-        Ok(Some(text)) => CreatedAt::parse(text).ok_or(Rejection::CreatedAt),
-        Err(WrongType) => Err(Rejection::CreatedAt),
+    let seconds = message.timestamp.and_then(CreatedAt::from_seconds);
+    let seconds = seconds.ok_or_else(|| Rejection::Timestamp(found_time(message.timestamp)))?;
+    let headers = &message.headers;
+    match headers.get(header::CREATED_AT) {
+        None => Ok(seconds),
+        Some(HeaderValue::Timestamp(number)) => {
+            CreatedAt::from_seconds(*number).ok_or_else(|| Rejection::CreatedAt(found_time(Some(*number))))
+        }
+        Some(_) => {
+            let text = headers.text(header::CREATED_AT).ok().flatten();
+            text.and_then(CreatedAt::parse)
+                .ok_or_else(|| Rejection::CreatedAt(Found::header(headers, header::CREATED_AT)))
+        }
+    }
+}
+
+/// A number that is no time in seconds.
+fn found_time(number: Option<u64>) -> Found {
+    match number {
+        None => Found::default(),
+        Some(number) => Found::said(match CreatedAt::likely_unit(number) {
+            Some(unit) => format!("{number}, which looks like {unit}"),
+            None => number.to_string(),
+        }),
     }
 }
 
 fn read_data(message: &Message) -> Result<Data, Rejection> {
-    if let Some(content_type) = &message.content_type {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case(JSON) {
-            return Err(Rejection::ContentType);
-        }
+    let content_type = message.content_type.as_deref();
+    if !content_type.is_none_or(media::is_json) {
+        return Err(Rejection::ContentType(Found::property(content_type)));
     }
-    if message
-        .content_encoding
-        .as_deref()
-        .is_some_and(|encoding| !matches!(encoding, "" | "utf-8" | "identity"))
-    {
-        return Err(Rejection::ContentEncoding);
+    let encoding = message.content_encoding.as_deref();
+    if !encoding.is_none_or(media::is_plain) {
+        return Err(Rejection::ContentEncoding(Found::property(encoding)));
     }
     Ok(Data::new(message.body.clone())?)
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::rejection::Rejection;
-use super::{JSON, Message, header};
+use super::sender::Sender;
+use super::{JSON, Message, header, keep, limits};
 use crate::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
 use crate::event::Event;
 use crate::headers::Headers;
@@ -55,32 +56,39 @@ pub fn write_failed(delivery: &Delivery, failure: &DeadLetterCause) -> Message {
     message
 }
 
-/// A message that is not understood, as it goes to the `rejected` queue: untouched but for the reason.
+/// A message that is not understood, as it goes to the `rejected` queue: as it came, with the reason, and with what its sender
+/// set where the broker would act on it under other names. What is beyond the limits is left out, and named in the detail.
 #[must_use]
 pub fn write_rejected(message: &Message, rejection: &Rejection, now: Timestamp) -> Message {
-    let mut rejected = Message {
-        headers: message.headers.without(|_| false),
-        ..message.clone()
-    };
-    rejected
-        .headers
-        .set_text(header::REJECTED_REASON, rejection.name());
-    rejected
-        .headers
-        .set_text(header::REJECTED_DETAIL, &rejection.to_string());
-    rejected.headers.set_text(header::REJECTED_AT, &time_text(now));
+    let (mut rejected, left_out) = keep::kept(message, |_| true, limits::counts_on_events);
+    let mut detail = rejection.to_string();
+    if let Some(left_out) = left_out {
+        detail.push_str("; ");
+        detail.push_str(&left_out);
+    }
+    let headers = &mut rejected.headers;
+    headers.set_text(header::REJECTED_REASON, rejection.name());
+    headers.set_text(header::REJECTED_DETAIL, &detail);
+    headers.set_text(header::REJECTED_AT, &time_text(now));
     rejected
 }
 
 /// A message as it goes to the quarantine: as it came, but for what the broker wrote on it, and unread, since reading may be
 /// what crashes. What only deliveries say means nothing on an event, and stays behind.
-#[must_use]
-pub fn write_suspect(message: &Message, is_event: bool) -> Message {
-    let is_of_deliveries = |name: &str| header::OURS.contains(&name) && !header::OF_EVENTS.contains(&name);
-    Message {
-        headers: message.headers.without(|name| is_event && is_of_deliveries(name)),
-        ..message.clone()
-    }
+///
+/// # Errors
+/// [`Rejection`] when its headers are beyond the limits.
+pub fn write_suspect(message: &Message, is_event: bool) -> Result<Message, Rejection> {
+    // Within the limits nothing is left out but what none of ours holds, and what deliveries do not carry along.
+    let (suspect, _) = if is_event {
+        limits::check(&message.headers, limits::counts_on_events)?;
+        let is_meant = |name: &str| header::is_of_events(name) || !header::is_ours(name);
+        keep::kept(message, is_meant, limits::counts_on_events)
+    } else {
+        limits::check(&message.headers, limits::counts_on_deliveries)?;
+        keep::kept(message, |_| true, |name| !header::is_ours(name))
+    };
+    Ok(suspect)
 }
 
 fn event_message(event: &Event, other: &Headers) -> Message {
@@ -100,6 +108,7 @@ fn event_message(event: &Event, other: &Headers) -> Message {
         message_type: Some(event.event_type.as_str().to_owned()),
         timestamp: Some(event.created_at.as_seconds()),
         headers,
+        sender: Sender::default(),
         body: event.data.as_bytes().clone(),
     }
 }

@@ -100,13 +100,21 @@ impl Batch {
         })
     }
 
+    /// The lines of a message of the stream, whatever they are.
+    ///
+    /// # Errors
+    /// When the body is not a batch at all.
+    pub fn text(message: &Message) -> io::Result<Vec<u8>> {
+        // One record alone may pass MAX_BYTES; nothing of ours comes near twice that.
+        zstd::bulk::decompress(&message.body, 2 * Self::MAX_BYTES)
+    }
+
     /// The records of a message of the stream; a line that cannot be read is an error of its own.
     ///
     /// # Errors
     /// When the body is not a batch at all.
     pub fn read(message: &Message) -> io::Result<Vec<serde_json::Result<AttemptRecord>>> {
-        // One record alone may pass MAX_BYTES; nothing of ours comes near twice that.
-        let lines = zstd::bulk::decompress(&message.body, 2 * Self::MAX_BYTES)?;
+        let lines = Self::text(message)?;
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.map(serde_json::from_slice).collect())
     }

@@ -24,6 +24,10 @@ impl SettingSource for CommandLine {
         Environment.variable(name)
     }
 
+    fn names(&self) -> Vec<String> {
+        Environment.names()
+    }
+
     fn flag(&self, flag: &str) -> Option<String> {
         self.flags.try_get_one::<String>(flag).ok().flatten().cloned()
     }

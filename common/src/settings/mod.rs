@@ -1,12 +1,14 @@
 //! Settings: environment variables, each with a flag of the same name, read whole before anything starts.
 //!
-//! The only place that reads the environment. Every fault is collected, so that an operator mends all of them in
-//! one go. A variable that is set to nothing counts as not set.
+//! Every fault is collected, so that an operator mends all of them in one go. A variable that is set to nothing counts as not set.
 
+pub mod otel;
 pub mod parse;
 pub mod variables;
 
 mod policy;
+mod source;
+mod unknown;
 mod variable;
 
 #[cfg(feature = "service")]
@@ -15,11 +17,11 @@ pub mod flags;
 use std::fmt;
 
 use crate::broker::{BrokerUrl, LinkSettings};
-use crate::endpoints_file::SecretSource;
-use crate::text_file;
 use crate::topology::Namespace;
 
 pub use self::policy::read_policy;
+pub use self::source::{Environment, NotText, SettingSource};
+pub use self::unknown::{UnknownVariable, is_known, nearest_of_opentelemetry, unknown_variables};
 pub use self::variable::Variable;
 
 /// One thing that is wrong with the settings.
@@ -56,52 +58,6 @@ impl fmt::Display for Faults {
             }
         )?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
-    }
-}
-
-/// A variable whose value is not UTF-8 text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotText;
-
-/// Where values come from: the process's environment, or a test's.
-pub trait SettingSource {
-    /// The value of an environment variable, if it is set.
-    ///
-    /// # Errors
-    /// [`NotText`] where it is not UTF-8.
-    fn variable(&self, name: &str) -> Result<Option<String>, NotText>;
-    /// The value of a command-line flag, if it was given.
-    fn flag(&self, _flag: &str) -> Option<String> {
-        None
-    }
-}
-
-/// The environment of this process, without flags.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Environment;
-
-impl SettingSource for Environment {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
-        match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(NotText),
-        }
-    }
-}
-
-/// A secret is 256 characters at most; what is longer than this by far is another file.
-const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
-
-/// Secrets of an endpoints file come from the same environment and disk.
-impl SecretSource for Environment {
-    fn env(&self, name: &str) -> Option<String> {
-        self.variable(name).ok().flatten()
-    }
-
-    fn file(&self, path: &str) -> Result<String, String> {
-        text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES).map_err(|error| error.without_path())
     }
 }
 
@@ -149,17 +105,36 @@ impl<'a> Reader<'a> {
 
     /// Adds a fault that only the reader of several settings can see.
     pub fn fault(&mut self, variable: &Variable, value: Option<String>, allowed: impl Into<String>) {
-        self.faults.push(Fault {
+        let fault = Fault {
             variable: variable.name,
             value,
             allowed: allowed.into(),
-        });
+        };
+        // Several may read the same variable.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// Whether the variable, its flag or its file is set.
     #[must_use]
     pub fn is_set(&mut self, variable: &Variable) -> bool {
         self.text(variable).is_some()
+    }
+
+    /// The names of all environment variables that are set to something and begin with `prefix`, sorted.
+    #[must_use]
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let mut names = self.source.names();
+        // What is no text is set to something.
+        let is_set = |name: &str| {
+            self.source
+                .variable(name)
+                .map_or(true, |text| text.is_some_and(|text| !text.is_empty()))
+        };
+        names.retain(|name| name.starts_with(prefix) && is_set(name));
+        names.sort();
+        names
     }
 
     /// The settings, if nothing was wrong with any of them.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub use crate::duration::parse as duration;
+pub use crate::size::parse as size;
 
 /// A duration between two others.
 ///
@@ -23,6 +24,17 @@ pub fn number_within(text: &str, min: u64, max: u64) -> Result<u64, String> {
         .ok()
         .filter(|number| (min..=max).contains(number))
         .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
+}
+
+/// How many bytes the stream of attempts may take: two of its files, of 50 MB each, at least.
+///
+/// # Errors
+/// Says what is allowed.
+pub fn attempts_max_bytes(text: &str) -> Result<u64, &'static str> {
+    const ALLOWED: std::ops::RangeInclusive<u64> = 100_000_000..=1_000_000_000_000_000;
+    size(text)
+        .filter(|bytes| ALLOWED.contains(bytes))
+        .ok_or("must be a size from 100MB to 1000TB, like 10GB, 500MB or 20GiB")
 }
 
 /// `true` or `false`.
@@ -62,6 +74,15 @@ pub fn list<T, E: std::fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_stream_has_room_for_two_of_its_files() {
+        assert_eq!(attempts_max_bytes("100MB"), Ok(100_000_000));
+        assert_eq!(attempts_max_bytes("10GB"), Ok(10_000_000_000));
+        for bad in ["99MB", "0", "10", "10 G", "unlimited", "1001TB"] {
+            assert!(attempts_max_bytes(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn lists_name_the_bad_item() {

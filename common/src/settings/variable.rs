@@ -23,3 +23,18 @@ impl Variable {
             .replace('_', "-")
     }
 }
+
+/// Declares variables, a constant each, and `ALL` of them.
+macro_rules! variables {
+    ($($(#[$doc:meta])* $ident:ident = $name:literal, $default:expr, $secret:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $ident: Variable =
+                Variable { name: $name, help: $help, default: $default, is_secret: $secret };
+        )*
+        /// All of them, so that a misspelt variable can be told from somebody else's.
+        pub const ALL: &[Variable] = &[$($ident),*];
+    };
+}
+
+pub(super) use variables;

@@ -1,24 +1,14 @@
 //! Every setting there is. A new one is added here, and read by the settings of whoever needs it.
 
-use super::Variable;
-
-macro_rules! variables {
-    ($($(#[$doc:meta])* $ident:ident = $name:literal, $default:expr, $secret:literal, $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $ident: Variable =
-                Variable { name: $name, help: $help, default: $default, is_secret: $secret };
-        )*
-        /// All of them, so that a misspelt variable can be told from somebody else's.
-        pub const ALL: &[Variable] = &[$($ident),*];
-    };
-}
+use super::variable::{Variable, variables};
 
 variables! {
     AMQP_URL = "HOOKLINE_AMQP_URL", Some("amqp://guest:guest@127.0.0.1:5672/%2f"), true,
-        "The broker: amqp:// or amqps://user:password@host:port/vhost";
+        "The broker: amqp:// or amqps://user:password@host:port/vhost; several, comma-separated, are the nodes of a cluster";
     AMQP_CA_FILE = "HOOKLINE_AMQP_CA_FILE", None, false,
         "PEM file with further roots to trust for an amqps:// broker";
+    MANAGEMENT_URL = "HOOKLINE_MANAGEMENT_URL", None, true,
+        "RabbitMQ's management API, for what AMQP does not tell: http:// or https://user:password@host:15672";
     NAMESPACE = "HOOKLINE_NAMESPACE", Some("hookline"), false,
         "What the name of every exchange and queue starts with";
     ENDPOINTS_FILE = "HOOKLINE_ENDPOINTS_FILE", None, false,
@@ -37,12 +27,18 @@ variables! {
         "Networks that endpoints may not be in although they are public: comma-separated; wins over the allowed ones";
     ALLOW_HOSTS = "HOOKLINE_ALLOW_HOSTS", None, false,
         "Host names that endpoints may have although the name rule refuses them: comma-separated, like localhost";
+    EGRESS_PROXY = "HOOKLINE_EGRESS_PROXY", None, false,
+        "HTTP proxy through which every request to an endpoint leaves, by CONNECT: http://host:port; it must keep them from your own network";
+    EGRESS_PROXY_AUTH_FILE = "HOOKLINE_EGRESS_PROXY_AUTH_FILE", None, false,
+        "File that holds user:password for the proxy, re-read when it changes";
     CA_FILE = "HOOKLINE_CA_FILE", None, false,
         "PEM file with further roots to trust for endpoints";
     DEFAULT_FORMAT = "HOOKLINE_DEFAULT_FORMAT", Some("meeva"), false,
         "Format of endpoints that name none: meeva, meetergo, meetergo-flat or standard";
     RECORDS = "HOOKLINE_RECORDS", Some("on"), false,
         "Whether attempts are recorded in the stream: on, or off where no one reads them";
+    ATTEMPTS_MAX_BYTES = "HOOKLINE_ATTEMPTS_MAX_BYTES", Some("10GB"), false,
+        "How large the stream of attempts may become, on each of its replicas: 100MB to 1000TB, like 20GB or 20GiB";
     PREFETCH = "HOOKLINE_PREFETCH", Some("1000"), false,
         "Unacknowledged messages at most, for each working queue; fewer while they are large, so that 5 MiB of them are in hand: 1 to 65535";
     ENDPOINT_CONCURRENCY = "HOOKLINE_ENDPOINT_CONCURRENCY", Some("128"), false,
@@ -52,7 +48,7 @@ variables! {
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
-        "Where traces and metrics go over OTLP (gRPC); the other OTEL_ variables are honoured too";
+        "Where traces and metrics go over OTLP, a collector's URL; the README lists the OTEL_ variables that are honoured";
     RUST_LOG = "RUST_LOG", Some("info"), false,
         "What is logged: error, warn, info, debug, trace, or directives for single modules";
     LOG_FORMAT = "HOOKLINE_LOG_FORMAT", None, false,

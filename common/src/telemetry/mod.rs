@@ -1,6 +1,7 @@
 //! Logs to stderr, metrics for Prometheus, and both traces and metrics over OTLP where an endpoint is set.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -15,6 +16,9 @@ use crate::stderr;
 use crate::trace_context::TraceContext;
 
 mod last_export; // traces and metrics at the end, within a limit
+mod otlp; // what OpenTelemetry's variables ask for, and what carries it out
+
+pub use self::otlp::{OtlpError, OtlpSettings};
 
 /// How long a process that ends waits for its last traces and metrics to be taken: a collector that answers takes
 /// milliseconds, and one that hangs must not hold up a stop.
@@ -27,8 +31,8 @@ pub struct TelemetrySettings {
     pub filter: String,
     /// One JSON object a line instead of text for people.
     pub json: bool,
-    /// Whether traces and metrics are sent over OTLP.
-    pub otlp: bool,
+    /// Whether and where traces and metrics are sent over OTLP.
+    pub otlp: OtlpSettings,
 }
 
 impl TelemetrySettings {
@@ -44,7 +48,7 @@ impl TelemetrySettings {
             "json" => Ok(true),
             _ => Err("must be text or json"),
         });
-        let otlp = reader.is_set(&variables::OTLP_ENDPOINT);
+        let otlp = OtlpSettings::read(reader);
         Some(Self {
             filter: filter?,
             json: json.unwrap_or_else(|| !std::io::stderr().is_terminal()),
@@ -56,9 +60,9 @@ impl TelemetrySettings {
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The OTLP exporter refused its settings.
-    #[error("OTLP cannot be set up: {0}; mend the OTEL_ variables or unset OTEL_EXPORTER_OTLP_ENDPOINT")]
-    Otlp(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// OTLP cannot be set up.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
     /// The Prometheus registry refused the exporter.
     #[error("metrics cannot be set up: {0}")]
     Metrics(String),
@@ -68,6 +72,7 @@ pub enum TelemetryError {
 #[derive(Debug, Default)]
 pub struct Telemetry {
     registry: prometheus::Registry,
+    watch: Arc<otlp::Watch>,
     traces: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
     metrics: Option<opentelemetry_sdk::metrics::SdkMeterProvider>,
 }
@@ -78,17 +83,21 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`] names what could not be set up.
     pub fn start(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
-        let resource = opentelemetry_sdk::Resource::builder()
-            .with_service_name(service)
-            .build();
+        let otlp = &settings.otlp;
+        let watch = Arc::<otlp::Watch>::default();
+        let resource = otlp::resource(otlp, service);
         let registry = prometheus::Registry::new();
-        let metrics = start_metrics(settings, &registry, &resource)?;
+        let metrics = start_metrics(otlp, &registry, &resource, &watch)?;
         opentelemetry::global::set_meter_provider(metrics.clone());
-        count_dropped_lines();
-        let traces = settings.otlp.then(|| start_traces(resource)).transpose()?;
+        count_losses(&watch);
+        let traces = otlp::tracer_provider(otlp, resource, &watch)?;
         start_logs(settings, traces.as_ref());
+        for line in &otlp.leftover {
+            tracing::warn!("OpenTelemetry: {line}");
+        }
         Ok(Self {
             registry,
+            watch,
             traces,
             metrics: Some(metrics),
         })
@@ -109,9 +118,10 @@ impl Telemetry {
     pub async fn flush(&self) {
         let mut exports: Vec<(&'static str, last_export::Export)> = Vec::new();
         if let Some(traces) = self.traces.clone() {
+            // Longer than anybody waits, so that it is the wait that ends, and says so.
             let export = move || {
                 traces
-                    .shutdown_with_timeout(EXPORT_WITHIN)
+                    .shutdown_with_timeout(EXPORT_WITHIN * 2)
                     .map_err(|error| error.to_string())
             };
             exports.push(("traces", Box::new(export)));
@@ -120,9 +130,13 @@ impl Telemetry {
             let export = move || metrics.shutdown().map_err(|error| error.to_string());
             exports.push(("metrics", Box::new(export)));
         }
-        for problem in last_export::run(exports, EXPORT_WITHIN).await {
+        let problems = last_export::run(exports, EXPORT_WITHIN).await.join("; ");
+        let lost = self.watch.rest();
+        if !problems.is_empty() || lost != otlp::Lost::default() {
             tracing::warn!(
-                problem,
+                problem = problems,
+                spans_lost = lost.spans,
+                metric_exports_lost = lost.metric_exports,
                 "the last traces or metrics were not sent; check the collector"
             );
         }
@@ -130,9 +144,10 @@ impl Telemetry {
 }
 
 fn start_metrics(
-    settings: &TelemetrySettings,
+    settings: &OtlpSettings,
     registry: &prometheus::Registry,
     resource: &opentelemetry_sdk::Resource,
+    watch: &Arc<otlp::Watch>,
 ) -> Result<opentelemetry_sdk::metrics::SdkMeterProvider, TelemetryError> {
     let exporter = opentelemetry_prometheus::exporter()
         .with_registry(registry.clone())
@@ -142,30 +157,25 @@ fn start_metrics(
     let builder = opentelemetry_sdk::metrics::SdkMeterProvider::builder()
         .with_resource(resource.clone())
         .with_reader(exporter);
-    if !settings.otlp {
-        return Ok(builder.build());
-    }
-    let otlp = opentelemetry_otlp::MetricExporter::builder()
-        .with_tonic()
-        .build()?;
-    Ok(builder.with_periodic_exporter(otlp).build())
+    Ok(match otlp::metric_reader(settings, watch)? {
+        Some(reader) => builder.with_reader(reader).build(),
+        None => builder.build(),
+    })
 }
 
-fn start_traces(
-    resource: opentelemetry_sdk::Resource,
-) -> Result<opentelemetry_sdk::trace::SdkTracerProvider, TelemetryError> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
-    Ok(opentelemetry_sdk::trace::SdkTracerProvider::builder()
-        .with_resource(resource)
-        .with_batch_exporter(exporter)
-        .build())
-}
-
-fn count_dropped_lines() {
-    opentelemetry::global::meter("hookline")
+/// What telemetry itself loses.
+fn count_losses(watch: &Arc<otlp::Watch>) {
+    let meter = opentelemetry::global::meter("hookline");
+    meter
         .u64_observable_counter("hookline_log_lines_dropped")
         .with_description("Log lines dropped because nobody read stderr in time")
         .with_callback(|observer| observer.observe(stderr::dropped(), &[]))
+        .build();
+    let watch = Arc::clone(watch);
+    meter
+        .u64_observable_counter("hookline_spans_lost")
+        .with_description("Spans that no collector took")
+        .with_callback(move |observer| observer.observe(watch.lost(), &[]))
         .build();
 }
 

@@ -1,13 +1,19 @@
 //! One connection: hyper's half that sends, and the task that drives the other.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::hosts::HostId;
-use super::socket::Socket;
+use super::interim::Interim;
+use super::socket::{Socket, Stream};
+use super::spread::spread;
 
 /// What is read ahead of a response at most, and so the size of its head: fifty times a server's usual headers, and
 /// little enough that all receivers together, each with a head that never ends, leave our memory alone.
@@ -18,21 +24,35 @@ pub(super) struct Connection {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     pub(super) host: HostId,
     pub(super) id: u64,
+    pub(super) interim: Arc<Interim>,
+    /// When it is too old to be used again.
+    old_at: Instant,
     task: AbortHandle,
 }
 
 impl Connection {
-    /// Speaks HTTP/1.1 on `socket`. The task that does so ends with the connection, and watches it while it is idle; `open`
+    /// Speaks HTTP/1.1 on `stream`. The task that does so ends with the connection, and watches it while it is idle; `open`
     /// is dropped when it ends, however that comes.
     pub(super) async fn start(
-        socket: Socket,
+        stream: Stream,
         host: HostId,
         id: u64,
+        max_age: Duration,
         open: impl Send + 'static,
     ) -> Result<Self, hyper::Error> {
+        let interim = Arc::new(Interim::default());
+        let socket = Socket {
+            stream,
+            interim: Arc::clone(&interim),
+        };
         let (sender, connection) = http1::Builder::new()
             // A response has 100 headers at most, which is the library's own bound; setting it costs a fill of as many each time.
             .max_buf_size(READ_AHEAD)
+            // What browsers read is an answer. Where two read the same bytes differently one can be misled; here nobody else
+            // reads them.
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
             .handshake::<_, Full<Bytes>>(TokioIo::new(socket))
             .await?;
         let task = tokio::spawn(async move {
@@ -44,14 +64,27 @@ impl Connection {
             sender,
             host,
             id,
+            interim,
+            old_at: Instant::now() + lifetime(max_age, id),
             task: task.abort_handle(),
         })
+    }
+
+    /// Whether it is too old to carry another request.
+    pub(super) fn is_too_old(&self, now: Instant) -> bool {
+        now >= self.old_at
     }
 
     /// Closes it now, whatever it is sending.
     pub(super) fn abort(&self) {
         self.task.abort();
     }
+}
+
+/// How long connection number `id` lives: between three quarters of `max_age` and all of it, so that those which were made
+/// together do not end together.
+fn lifetime(max_age: Duration, id: u64) -> Duration {
+    max_age - max_age / (4 << 16) * u32::from(spread(id))
 }
 
 /// A connection that a request is using. Dropped before its response is read, it is closed at once: no peer can hold
@@ -74,5 +107,26 @@ impl Drop for InUse {
         if let Some(connection) = &self.0 {
             connection.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_were_made_together_end_one_after_the_other() {
+        let max_age = Duration::from_secs(60);
+        let lives: Vec<_> = (1..=60).map(|id| lifetime(max_age, id)).collect();
+        assert!(
+            lives
+                .iter()
+                .all(|life| *life > max_age / 4 * 3 && *life <= max_age)
+        );
+        for second in 45..60 {
+            let ends = lives.iter().filter(|life| life.as_secs() == second).count();
+            assert!((1..=8).contains(&ends), "{ends} end in second {second}");
+        }
+        assert_eq!(lifetime(Duration::ZERO, 7), Duration::ZERO);
     }
 }

@@ -7,6 +7,20 @@ use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 
 use super::Shortage;
+use super::interim::TooManyInterim;
+
+/// What may be said about a failure, in characters: a certificate with many names fills pages, in the log as in every record.
+const MAX_TEXT: usize = 500;
+
+/// No more of a text than may be said; where something is left out, it ends with a sign of that.
+pub(super) fn capped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+        let last = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+        text.truncate(last);
+        text.push('…');
+    }
+    text
+}
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +39,7 @@ pub enum SendError {
 pub struct RequestError {
     /// What the attempt ends in.
     pub outcome: Outcome,
-    /// What happened, fit for the endpoint's owner.
+    /// What happened, fit for the endpoint's owner, in 500 characters at most.
     pub text: String,
     /// What the guard refused, fit for the operator only.
     pub refusal: Option<Refusal>,
@@ -35,7 +49,7 @@ impl RequestError {
     pub(super) fn new(outcome: Outcome, text: impl Into<String>) -> Self {
         Self {
             outcome,
-            text: text.into(),
+            text: capped(text.into()),
             refusal: None,
         }
     }
@@ -65,6 +79,9 @@ impl RequestError {
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Self::new(Outcome::TlsError, format!("TLS failed before a response: {tls}"));
         }
+        if inner.is_some_and(|inner| inner.is::<TooManyInterim>()) {
+            return Self::new(Outcome::ProtocolError, TooManyInterim.to_string());
+        }
         let what = if error.is_parse_too_large() {
             "the response's head is too large"
         } else if error.is_parse() {
@@ -76,5 +93,19 @@ impl RequestError {
         };
         let text = io.map_or_else(|| what.to_owned(), |io| format!("{what}: {}", io.kind()));
         Self::new(Outcome::ProtocolError, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_500_characters_and_say_so() {
+        for (length, said) in [(0, 0), (499, 499), (500, 500), (501, 500), (45_000, 500)] {
+            let text = RequestError::new(Outcome::TlsError, "ü".repeat(length)).text;
+            assert_eq!(text.chars().count(), said, "{length}");
+            assert_eq!(text.ends_with('…'), length > MAX_TEXT, "{length}");
+        }
     }
 }

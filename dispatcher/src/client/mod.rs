@@ -1,18 +1,25 @@
 //! Step 6: the only socket to customers. One request, one answer, everything bounded.
 //!
-//! HTTP/1.1 only; no redirects, no proxies, no cookies, no decompression. A request is sent again by itself only
-//! where a kept-alive connection was closed before a byte of it was written.
+//! HTTP/1.1 only; no redirects, no proxy but the operator's, no cookies, no decompression. A request is sent again by itself
+//! only where a kept-alive connection was closed before a byte of it was written.
 
 mod budget; // how many connections fit
 mod error; // why there is no answer
 mod shortage; // what we have run out of
 mod target; // where a request goes
+mod spread; // what belongs together, taken apart
+mod interim; // what comes before a response, and how much of it
 mod hosts; // which connections are idle, and who waits
 mod pool; // the same with real connections
 mod connection; // one of them
 mod dns_socket; // what name servers are asked with
 mod resolve; // from names to addresses
-mod connect; // from addresses to sockets
+mod addresses; // which of them are tried
+mod dial; // from addresses to sockets
+mod proxy; // the operator's own way out
+mod tunnel; // what is asked of it
+mod tls; // whom we believe
+mod connect; // all of that for one request
 mod socket; // plain or TLS
 mod answer; // what comes back
 
@@ -27,20 +34,21 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
-use tracing::warn;
+use tracing::{info, warn};
 
 pub use self::answer::Answer;
 pub use self::budget::max_connections;
 use self::connect::Connector;
-pub use self::connect::TlsSetupError;
 use self::connection::{Connection, InUse};
 pub use self::error::{RequestError, SendError};
 use self::pool::{Checkout, Connecting, Handover, Pool};
+pub use self::proxy::{EgressProxy, InvalidProxy, ProxyCredentials};
 pub use self::resolve::Resolver;
 pub use self::shortage::Shortage;
 use self::shortage::Shortages;
 use self::target::Target;
 pub(crate) use self::target::host_header;
+pub use self::tls::TlsSetupError;
 
 /// How long a response's body may take once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(5);
@@ -49,6 +57,44 @@ const MAX_IDLE: usize = 4096;
 
 /// Fewer connections than this are worth a word: it is as many as a few busy endpoints have requests in flight.
 const FEW_CONNECTIONS: usize = 256;
+
+/// How old a connection may become: under load none is ever idle for long, and a receiver that moves by DNS would be sent
+/// to where it was for as long as the load lasts. A handshake a minute costs nobody anything.
+pub const MAX_CONNECTION_AGE: Duration = Duration::from_secs(60);
+
+/// What a client is made with.
+pub struct ClientSettings {
+    /// Where requests may go.
+    pub policy: Policy,
+    /// Whom to ask for addresses.
+    pub resolver: Resolver,
+    /// Further roots to trust, in PEM.
+    pub ca_pem: Option<String>,
+    /// The proxy through which all connections leave, if any.
+    pub proxy: Option<EgressProxy>,
+    /// The time of one request, from DNS to the response's head.
+    pub timeout: Duration,
+    /// Connections at most, in use or idle.
+    pub max_connections: usize,
+    /// How old a connection may be, at most, that carries another request. Each has a little less, no two the same.
+    pub max_connection_age: Duration,
+}
+
+impl ClientSettings {
+    /// Those of a client without a proxy that trusts the system's roots.
+    #[must_use]
+    pub fn new(policy: Policy, resolver: Resolver, timeout: Duration, max_connections: usize) -> Self {
+        Self {
+            policy,
+            resolver,
+            ca_pem: None,
+            proxy: None,
+            timeout,
+            max_connections,
+            max_connection_age: MAX_CONNECTION_AGE,
+        }
+    }
+}
 
 /// The pooled client of one dispatcher. Clones share the pool.
 #[derive(Clone)]
@@ -62,22 +108,29 @@ struct Shared {
     shortages: Shortages,
     timeout: Duration,
     max_connections: usize,
+    max_connection_age: Duration,
 }
 
 impl Client {
-    /// A client that gives each request `timeout`, from DNS to the response's head, and has `max_connections` open at
-    /// once at most.
+    /// A client with these settings.
     ///
     /// # Errors
     /// [`TlsSetupError`] when the roots to trust cannot be read.
-    pub fn new(
-        policy: Policy,
-        resolver: Resolver,
-        ca_pem: Option<&str>,
-        timeout: Duration,
-        max_connections: usize,
-    ) -> Result<Self, TlsSetupError> {
-        let connector = Connector::new(policy, resolver, ca_pem, timeout)?;
+    pub fn new(settings: ClientSettings) -> Result<Self, TlsSetupError> {
+        let ClientSettings {
+            policy,
+            resolver,
+            ca_pem,
+            proxy,
+            timeout,
+            max_connections,
+            max_connection_age,
+        } = settings;
+        let tls = tls::connector(ca_pem.as_deref())?;
+        if let Some(proxy) = &proxy {
+            info!(%proxy, "requests leave through the egress proxy, which alone sees the addresses of names");
+        }
+        let connector = Connector::new(policy, resolver, proxy, tls, timeout);
         if max_connections < FEW_CONNECTIONS {
             warn!(
                 max_connections,
@@ -94,6 +147,7 @@ impl Client {
                 shortages: Shortages::default(),
                 timeout,
                 max_connections,
+                max_connection_age,
             }),
         })
     }
@@ -159,10 +213,18 @@ impl Shared {
     ) -> Result<(Response<Incoming>, InUse), SendError> {
         loop {
             let (mut connection, is_new) = self.connection_to(target, deadline).await?;
+            let interim = Arc::clone(&connection.interim);
+            interim.count_for(&mut request);
             let sending = connection.sender.try_send_request(request);
             let in_use = InUse::new(connection);
             match sending.await {
-                Ok(response) => return Ok((response, in_use)),
+                // It may have stood in the same bytes as too much before it.
+                Ok(response) => match interim.check() {
+                    Ok(()) => return Ok((response, in_use)),
+                    Err(too_many) => {
+                        return Err(RequestError::new(Outcome::ProtocolError, too_many.to_string()).into());
+                    }
+                },
                 Err(mut error) => match error.take_message() {
                     // The peer closed it while it was idle, and not a byte was written.
                     Some(unsent) if !is_new => request = unsent,
@@ -217,12 +279,12 @@ impl Shared {
         connecting: Connecting,
         deadline: Instant,
     ) -> Result<Connection, SendError> {
-        let (socket, permit) = self
+        let (stream, permit) = self
             .connector
             .connect(&target, connecting.pool(), deadline)
             .await?;
         let open = connecting.succeeded(permit);
-        Connection::start(socket, open.host, open.id, open)
+        Connection::start(stream, open.host, open.id, self.max_connection_age, open)
             .await
             .map_err(|error| RequestError::on_connection(&error).into())
     }

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::hosts::{GivenBack, HostId, Hosts, Place};
 use super::target::Target;
 
-/// How long an idle connection is kept: a name that moved is looked up again no later.
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a response that is read waits for its connection to be ready again: hyper says so a few microseconds
 /// later, and handed back before its next request begins, no other has to be made.
@@ -61,9 +61,12 @@ impl Pool {
 
     /// An idle connection, or a place in the line for one.
     pub(super) fn checkout(self: &Arc<Self>, target: &Target) -> Checkout {
+        let now = Instant::now();
         let mut hosts = self.hosts();
         while let Some(connection) = hosts.take_idle(target) {
-            if !connection.sender.is_closed() {
+            if connection.is_too_old(now) {
+                hosts.let_go(connection.id);
+            } else if !connection.sender.is_closed() {
                 return Checkout::Idle(connection);
             }
         }
@@ -86,11 +89,13 @@ impl Pool {
         let missing = (count as usize).saturating_sub(self.room.available_permits());
         let evicted: Vec<_> = {
             let mut hosts = self.hosts();
-            (0..missing).map_while(|_| hosts.evict_oldest()).collect()
+            let missing = missing.saturating_sub(hosts.closing());
+            let evicted: Vec<_> = (0..missing).map_while(|_| hosts.evict_oldest()).collect();
+            if evicted.len() < missing {
+                return Err(Shortage::Connections);
+            }
+            evicted
         };
-        if evicted.len() < missing {
-            return Err(Shortage::Connections);
-        }
         drop(evicted);
         let acquire = Arc::clone(&self.room).acquire_many_owned(count);
         match timeout(CLOSE_TIME, acquire).await {
@@ -138,11 +143,17 @@ impl Pool {
         });
     }
 
-    /// A connection that is ready goes to the request that has waited longest, or becomes idle.
+    /// A connection that is ready goes to the request that has waited longest, or becomes idle. One that is too old is closed:
+    /// whoever waits for one has another on its way, made to where the name leads now.
     pub(super) fn put(&self, mut connection: Connection) {
         loop {
+            let now = Instant::now();
             let (host, id) = (connection.host, connection.id);
-            let given_back = self.hosts().give_back(host, id, connection, Instant::now());
+            if connection.is_too_old(now) {
+                self.hosts().let_go(id);
+                return drop(connection);
+            }
+            let given_back = self.hosts().give_back(host, id, connection, now);
             match given_back {
                 GivenBack::Handed(contact, handed) => match contact.send(Handover::Connection(handed)) {
                     // Whoever waited has just given up.

@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
@@ -16,13 +17,28 @@ use super::dns_socket::{DnsSockets, Short};
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
 
-/// Name servers that are asked at once, of those that are known: the second answers where the first is away.
-const SERVERS_AT_ONCE: usize = 2;
+/// Name servers that are asked at once: all that a resolv.conf names. Whichever is there answers, however many are away.
+const SERVERS_AT_ONCE: usize = 3;
+
+/// How long the first question waits for its answer: no less than the longest request timeout that can be set, so that an
+/// answer which comes late is used, and not asked for once more. The request's own deadline ends it.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long nothing may come before the question is asked anew, on other sockets, and then after as long once more, six times:
+/// datagrams get lost, and a name server that was away at first has not heard any.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// How long an answer that there is none counts: less than the shortest delay of the usual schedule, so that each retry looks
+/// afresh. Zones have it remembered for an hour, in which an endpoint whose name was there too late would lose everything.
+const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
 /// A caching stub resolver. Clones share the cache.
 #[derive(Clone)]
 pub struct Resolver {
-    hickory: hickory_resolver::Resolver<DnsSockets>,
+    /// Asks once, and waits.
+    patient: hickory_resolver::Resolver<DnsSockets>,
+    /// Asks what the patient one has no answer for yet, again and again.
+    insistent: hickory_resolver::Resolver<DnsSockets>,
     sockets: DnsSockets,
     sockets_at_once: u32,
 }
@@ -46,20 +62,24 @@ impl Resolver {
     }
 
     fn build(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
-        // Both address families are asked for at once.
-        let sockets_at_once = if config.name_servers().len() < SERVERS_AT_ONCE {
-            2
-        } else {
-            4
-        };
         let sockets = DnsSockets::default();
-        let mut builder = hickory_resolver::Resolver::builder_with_config(config, sockets.clone());
-        *builder.options_mut() = options;
-        set_options(builder.options_mut());
+        let with_timeout = |timeout| {
+            let mut builder =
+                hickory_resolver::Resolver::builder_with_config(config.clone(), sockets.clone());
+            *builder.options_mut() = options.clone();
+            set_options(builder.options_mut(), timeout);
+            builder.build()
+        };
         Ok(Self {
-            hickory: builder.build()?,
+            patient: with_timeout(PATIENCE)?,
+            insistent: with_timeout(ASK_AGAIN_AFTER)?,
+            // Both address families are asked for at once.
+            sockets_at_once: match config.name_servers().len() {
+                0 | 1 => 2,
+                2 => 4,
+                _ => 6,
+            },
             sockets,
-            sockets_at_once,
         })
     }
 
@@ -78,10 +98,9 @@ impl Resolver {
     /// # Errors
     /// The resolver's own, fit for the operator.
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NetError> {
-        // The dot at the end keeps search domains away: a customer's name is never one of ours.
-        let absolute = format!("{}.", name.trim_end_matches('.'));
-        let v4 = pin!(self.hickory.ipv4_lookup(absolute.as_str()));
-        let v6 = pin!(self.hickory.ipv6_lookup(absolute.as_str()));
+        let name = absolute(name)?;
+        let v4 = pin!(self.ask(name.clone(), RecordType::A));
+        let v6 = pin!(self.ask(name, RecordType::AAAA));
         let (first, other) = match select(v4, v6).await {
             Either::Left((v4, v6)) => (v4, Either::Left(v6)),
             Either::Right((v6, v4)) => (v6, Either::Right(v4)),
@@ -103,17 +122,70 @@ impl Resolver {
             _ => Ok(addresses),
         }
     }
+
+    /// The first answer to one question, however late it comes.
+    async fn ask(&self, name: Name, kind: RecordType) -> Result<Lookup, NetError> {
+        let mut patient = pin!(self.patient.lookup(name.clone(), kind));
+        if let Ok(answer) = timeout(ASK_AGAIN_AFTER, &mut patient).await {
+            return answer;
+        }
+        let insistent = pin!(self.insistent.lookup(name, kind));
+        match select(patient, insistent).await {
+            Either::Left((answer, insistent)) => match answer {
+                Err(error) if !error.is_no_records_found() => insistent.await,
+                answer => answer,
+            },
+            Either::Right((answer, patient)) => match answer {
+                Err(error) if !error.is_no_records_found() => patient.await,
+                answer => answer,
+            },
+        }
+    }
+}
+
+/// The name letter by letter, as it was checked, and full: the library's reading of a text has rules of its own, of
+/// underscores for one, and adds search domains, though a customer's name is never one of ours.
+fn absolute(name: &str) -> Result<Name, NetError> {
+    let labels = name.trim_end_matches('.').split('.').map(str::as_bytes);
+    Ok(Name::from_labels(labels)?)
 }
 
 fn addresses_in(lookup: &Lookup) -> impl Iterator<Item = IpAddr> + '_ {
     lookup.answers().iter().filter_map(|record| record.data.ip_addr())
 }
 
-fn set_options(options: &mut ResolverOpts) {
-    // Six tries of five seconds: no less time than the whole attempt has, whose own deadline ends it.
-    options.timeout = Duration::from_secs(5);
+fn set_options(options: &mut ResolverOpts, timeout: Duration) {
+    options.timeout = timeout;
+    // Refusals by a name server or by the network come at once: so often they are asked again, and no further.
     options.attempts = 5;
     options.num_concurrent_reqs = SERVERS_AT_ONCE;
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 10_000;
+    options.negative_max_ttl = Some(NEGATIVE_TTL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_asked_for_letter_by_letter_and_in_full() {
+        for name in [
+            "my_hook.example.com",
+            "a_b.c_d.example.com",
+            "_a.b_.c",
+            "xn--bcher-kva.example.com",
+            "xn--a.example.com",
+            &format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61)),
+        ] {
+            for text in [name.to_owned(), format!("{name}.")] {
+                let absolute = absolute(&text).unwrap();
+                assert!(absolute.is_fqdn(), "{text}");
+                assert_eq!(absolute.to_ascii(), format!("{name}."), "{text}");
+            }
+        }
+        for name in ["", "a..b", &"a".repeat(64), &"a.".repeat(128)] {
+            assert!(absolute(name).is_err(), "{name}");
+        }
+    }
 }

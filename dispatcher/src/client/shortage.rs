@@ -1,4 +1,4 @@
-//! What this process or its machine has run out of: none of it is the receiver's doing.
+//! What this process or its machine has run out of, or cannot get past: none of it is the receiver's doing.
 
 use std::io;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use tracing::warn;
 /// How often a shortage is warned of: it comes with thousands of requests, and one line says all there is to do.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Something of ours that a connection needs and that has run out.
+/// Something of ours that a connection needs and that has run out, or is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Shortage {
     /// The process may open no more files (EMFILE).
@@ -44,17 +44,31 @@ pub enum Shortage {
     /// The kernel has no memory for more sockets (ENOMEM).
     #[error("the kernel has no memory left for sockets; give the machine or the container more")]
     Memory,
+    /// Nobody accepts connections where the egress proxy should be.
+    #[error(
+        "the egress proxy cannot be reached; see whether HOOKLINE_EGRESS_PROXY names a host that can be looked up, and \
+         whether it runs and lets this machine in"
+    )]
+    Proxy,
+    /// The egress proxy does not let us through as who we say we are (407).
+    #[error(
+        "the egress proxy refuses our credentials (407); write its user:password into the file of \
+         HOOKLINE_EGRESS_PROXY_AUTH_FILE, which is read again when it changes"
+    )]
+    ProxyCredentials,
 }
 
 impl Shortage {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Descriptors,
         Self::Connections,
         Self::SystemDescriptors,
         Self::Buffers,
         Self::Ports,
         Self::Memory,
+        Self::Proxy,
+        Self::ProxyCredentials,
     ];
 
     /// The name in metrics.
@@ -67,6 +81,8 @@ impl Shortage {
             Self::Buffers => "buffers",
             Self::Ports => "ports",
             Self::Memory => "memory",
+            Self::Proxy => "proxy",
+            Self::ProxyCredentials => "proxy_credentials",
         }
     }
 
@@ -78,6 +94,7 @@ impl Shortage {
             Self::Connections => false,
             // A closed connection keeps its port for a minute more.
             Self::Ports => false,
+            Self::Proxy | Self::ProxyCredentials => false,
         }
     }
 

@@ -2,30 +2,49 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-pub(super) enum Socket {
+use super::interim::Interim;
+
+pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// One that reads no further after too many interim responses.
+pub(super) struct Socket {
+    pub(super) stream: Stream,
+    pub(super) interim: Arc<Interim>,
 }
 
 /// Hands a poll on to whichever stream it is.
 macro_rules! on_stream {
     ($socket:expr, $method:ident($($argument:expr),*)) => {
-        match $socket.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).$method($($argument),*),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).$method($($argument),*),
+        match &mut $socket.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).$method($($argument),*),
         }
     };
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        on_stream!(self, poll_read(cx, buf))
+        let socket = self.get_mut();
+        socket.interim.check()?;
+        let before = buf.filled().len();
+        let polled = match &mut socket.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        };
+        if polled.is_ready() {
+            socket.interim.has_read(buf.filled().len() - before);
+        }
+        polled
     }
 }
 
@@ -43,9 +62,9 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

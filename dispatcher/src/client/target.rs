@@ -47,6 +47,11 @@ impl Target {
         self.authority.port_u16().unwrap_or(self.default_port())
     }
 
+    /// The host and the port as CONNECT names them, which leaves out neither (RFC 9110 §9.3.6).
+    pub(super) fn tunnel_destination(&self) -> String {
+        format!("{}:{}", self.authority.host(), self.port())
+    }
+
     fn default_port(&self) -> u16 {
         default_port(self.is_https)
     }
@@ -132,6 +137,8 @@ mod tests {
             let (target, sent_path, sent_header) = sent(url);
             assert_eq!((target.host(), target.port()), (host, port), "{url}");
             assert_eq!(target.is_https, url.starts_with("https"), "{url}");
+            let named = header.trim_end_matches(&format!(":{port}"));
+            assert_eq!(target.tunnel_destination(), format!("{named}:{port}"), "{url}");
             assert_eq!(
                 (sent_path.as_str(), sent_header.as_str()),
                 (path, header),

@@ -5,7 +5,8 @@
 
 mod after; // what takes a delivery's place after an attempt
 mod record; // what the log keeps of it
-mod recorder; // batches of records, on their way to the stream
+mod recorder; // batches of records
+mod spill; // on their way to the stream, or beside it
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use tracing::error;
 pub use self::after::replacement;
 pub use self::record::line;
 pub use self::recorder::Recorder;
+pub use self::spill::BatchLog;
 use crate::endpoints::Registered;
 use crate::route;
 

@@ -1,23 +1,22 @@
-//! Attempt records, gathered into batches and written to the stream; then their messages count as settled.
+//! Attempt records, gathered into batches and written to the log; then their messages count as settled.
 
 use std::time::Duration;
 
-use hookline_common::broker::{Address, PublishFault, Publisher};
 use hookline_common::record::Batch;
-use hookline_common::topology::{Namespace, Queue};
 use hookline_consume::InHand;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use super::spill::BatchLog;
 use crate::meters::Meters;
 
 /// How long a batch is gathered before it is sent, full or not: under load some tens of records come together, which
 /// compress five times as well as one, and the latency of a delivery does not contain it.
 const GATHER: Duration = Duration::from_millis(3);
 
-/// A record's line, and the message that is settled when the stream has it.
+/// A record's line, and the message that is settled when the log has it.
 type Entry = (Vec<u8>, InHand);
 
 /// Takes records in. It holds no more of them than there are messages in hand. Clones feed the same batches.
@@ -29,22 +28,16 @@ pub struct Recorder {
 /// What writes the batches.
 #[derive(Clone)]
 struct Writer {
-    publisher: Publisher,
-    stream: Address,
+    log: BatchLog,
     meters: Meters,
 }
 
 impl Recorder {
-    /// Starts to write records by a publisher that nothing else uses; the work ends, everything written, when the last clone
-    /// is dropped.
+    /// Starts to write records; the work ends, everything written, when the last clone is dropped.
     #[must_use]
-    pub fn start(publisher: Publisher, namespace: &Namespace, meters: Meters, tasks: &TaskTracker) -> Self {
+    pub fn start(log: BatchLog, meters: Meters, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let writer = Writer {
-            publisher,
-            stream: Address::queue(namespace, Queue::Attempts),
-            meters,
-        };
+        let writer = Writer { log, meters };
         tasks.spawn(writer.run(receiver));
         Self { entries: sender }
     }
@@ -96,9 +89,11 @@ impl Writer {
     async fn write(&self, batch: Batch) {
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
-            let Err(error) = self.publish(&batch).await else {
-                continue;
+            let written = match batch.to_message() {
+                Ok(message) => self.log.write(&message, batch.len()).await,
+                Err(error) => Err(error.to_string()),
             };
+            let Err(error) = written else { continue };
             match batch.smaller() {
                 Some(smaller) => batches.extend(smaller.into_iter().rev()),
                 None => {
@@ -106,16 +101,6 @@ impl Writer {
                     error!(%error, records = batch.len(), "records are left out of the log: the broker takes them in no size");
                 }
             }
-        }
-    }
-
-    async fn publish(&self, batch: &Batch) -> Result<(), String> {
-        let message = batch.to_message().map_err(|error| error.to_string())?;
-        match self.publisher.publish_until_stored(&self.stream, &message).await {
-            Ok(_) => Ok(()),
-            Err(fault @ PublishFault::Refused { .. }) => Err(fault.to_string()),
-            // Nothing is taken from this broker any more. The process ends, and what it holds goes to the next.
-            Err(_) => std::future::pending().await,
         }
     }
 }

@@ -5,10 +5,12 @@ pub mod certificates; // good and bad ones
 pub mod names; // a name server with a script
 pub mod namespace; // a network that leads nowhere
 pub mod peer; // the other end of a connection, byte by byte
+pub mod proxy; // what stands between
 pub mod rig; // one attempt, in the test's own process
 
 pub use names::{NameServer, Reply, a, aaaa, cname};
 pub use peer::{Hole, Peer, Talk};
+pub use proxy::{Tunnel, WebProxy};
 pub use rig::{Rig, Tried};
 
 /// Says that a test was not run, and why, where whoever runs the tests sees it: what a test prints in the ordinary way

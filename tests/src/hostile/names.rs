@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hookline_dispatcher::client::Resolver;
 use tokio::net::UdpSocket;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use super::rig::resolver;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
+const SOA: u16 = 6;
 const AAAA: u16 = 28;
 const IN: u16 = 1;
 
@@ -44,6 +47,13 @@ pub enum Reply {
     Records(Vec<Record>),
     /// Answers with this response code alone: 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     Code(u8),
+    /// Answers that there is no such name, to be remembered for so many seconds.
+    Absent {
+        /// The zone's wish.
+        ttl_s: u32,
+    },
+    /// Answers so much later.
+    Late(Duration, Box<Reply>),
     /// Answers with bytes that are no message.
     Noise,
     /// Does not answer.
@@ -106,8 +116,13 @@ impl Record {
         }
     }
 
-    fn write(&self, message: &mut Vec<u8>) {
-        write_name(&self.name, message);
+    fn write(&self, asked: &str, message: &mut Vec<u8>) {
+        if self.name == asked {
+            // Where the question stands, so that many records fit into one datagram.
+            message.extend([0xc0, 12]);
+        } else {
+            write_name(&self.name, message);
+        }
         message.extend(self.kind().to_be_bytes());
         message.extend(IN.to_be_bytes());
         message.extend(self.ttl_s.to_be_bytes());
@@ -148,6 +163,8 @@ impl NameServer {
         let asked: Arc<Mutex<Vec<Question>>> = Arc::default();
         let log = Arc::clone(&asked);
         let answering = tokio::spawn(async move {
+            let socket = Arc::new(socket);
+            let mut late = JoinSet::new();
             let mut buffer = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
                 let query = &buffer[..length];
@@ -160,8 +177,20 @@ impl NameServer {
                     log.push(question.clone());
                     before
                 };
-                if let Some(answer) = answer(query, end, &question, script(&question, before)) {
-                    drop(socket.send_to(&answer, from).await);
+                let (delay, reply) = match script(&question, before) {
+                    Reply::Late(delay, reply) => (Some(delay), *reply),
+                    reply => (None, reply),
+                };
+                let Some(answer) = answer(query, end, &question, reply) else {
+                    continue;
+                };
+                let there = Arc::clone(&socket);
+                match delay {
+                    None => drop(socket.send_to(&answer, from).await),
+                    Some(delay) => drop(late.spawn(async move {
+                        sleep(delay).await;
+                        drop(there.send_to(&answer, from).await);
+                    })),
                 }
             }
         });
@@ -268,11 +297,12 @@ fn read_question(query: &[u8]) -> Option<(Question, usize)> {
 }
 
 fn answer(query: &[u8], end: usize, question: &Question, reply: Reply) -> Option<Vec<u8>> {
-    let (code, mut records) = match reply {
-        Reply::Records(records) => (0, records),
-        Reply::Code(code) => (code, Vec::new()),
+    let (code, mut records, authority) = match reply {
+        Reply::Records(records) => (0, records, None),
+        Reply::Code(code) => (code, Vec::new(), None),
+        Reply::Absent { ttl_s } => (3, Vec::new(), Some(ttl_s)),
         Reply::Noise => return Some([&query[..2], &[0xff; 40]].concat()),
-        Reply::Nothing => return None,
+        Reply::Nothing | Reply::Late(..) => return None,
     };
     let wanted = match question.kind.as_str() {
         "A" => A,
@@ -284,10 +314,32 @@ fn answer(query: &[u8], end: usize, question: &Question, reply: Reply) -> Option
     // A response, recursion wanted and there; one question, then the answers.
     message.extend([0x81, 0x80 | code, 0, 1]);
     message.extend(u16::try_from(records.len()).ok()?.to_be_bytes());
-    message.extend([0; 4]);
+    message.extend([0, u8::from(authority.is_some()), 0, 0]);
     message.extend(&query[12..end]);
-    records.iter().for_each(|record| record.write(&mut message));
+    records
+        .iter()
+        .for_each(|record| record.write(&question.name, &mut message));
+    if let Some(ttl_s) = authority {
+        write_start_of_authority(ttl_s, &mut message);
+    }
     Some(message)
+}
+
+/// The zone of all names, which wishes that what is not there be remembered for so long.
+fn write_start_of_authority(ttl_s: u32, message: &mut Vec<u8>) {
+    write_name("example.com", message);
+    message.extend(SOA.to_be_bytes());
+    message.extend(IN.to_be_bytes());
+    message.extend(ttl_s.to_be_bytes());
+    let mut data = Vec::new();
+    write_name("ns.example.com", &mut data);
+    write_name("hostmaster.example.com", &mut data);
+    // Serial number, refresh, retry, expiry; the last is how long "no" counts.
+    for number in [1, 3600, 600, 86_400, ttl_s] {
+        data.extend(number.to_be_bytes());
+    }
+    message.extend(u16::try_from(data.len()).expect("short data").to_be_bytes());
+    message.extend(data);
 }
 
 fn write_name(name: &str, message: &mut Vec<u8>) {

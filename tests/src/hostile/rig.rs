@@ -13,7 +13,7 @@ use hookline_common::guard::{Policy, parse_cidr};
 use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
-use hookline_dispatcher::client::{Answer, Client, RequestError, Resolver, SendError};
+use hookline_dispatcher::client::{Answer, Client, ClientSettings, RequestError, Resolver, SendError};
 use hookline_dispatcher::endpoints::Registered;
 use hookline_dispatcher::{attempt, settle};
 use http_body_util::Full;
@@ -32,7 +32,7 @@ pub const AT_ONCE: Duration = Duration::from_secs(1);
 pub const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// Connections that the client may have open at once.
-const MAX_CONNECTIONS: usize = 4096;
+pub const MAX_CONNECTIONS: usize = 4096;
 
 /// A dispatcher's client and the rules that it follows.
 #[derive(Clone)]
@@ -159,10 +159,21 @@ impl Rig {
         timeout: Duration,
         max_connections: usize,
     ) -> Self {
-        let client = Client::new(policy.clone(), resolver, ca_pem, timeout, max_connections);
+        Self::of(ClientSettings {
+            ca_pem: ca_pem.map(str::to_owned),
+            ..ClientSettings::new(policy, resolver, timeout, max_connections)
+        })
+    }
+
+    /// One with a client of these settings.
+    ///
+    /// # Panics
+    /// When the client cannot be made.
+    #[must_use]
+    pub fn of(settings: ClientSettings) -> Self {
         Self {
-            policy,
-            client: client.expect("a client"),
+            policy: settings.policy.clone(),
+            client: Client::new(settings).expect("a client"),
         }
     }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_producer::Event;
-use hookline_tests::cli::{objects, run, run_and_kill, succeed};
+use hookline_tests::cli::{objects, on_a_terminal, run, run_and_kill, succeed};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
+use hookline_tests::message::HandMade;
 use hookline_tests::records::Records;
 use hookline_tests::{Receiver, World, scenario, status};
 
@@ -28,7 +29,7 @@ async fn dead_letters(world: &World, receiver: &Receiver, count: usize) -> Vec<E
 async fn a_dead_letter_is_listed_shown_retried_by_hand_and_delivered() {
     scenario(async |world| {
         world.leaves(Queue::Failed);
-        let receiver = Receiver::answering(status(500)).await;
+        let receiver = Receiver::answering(status(500).body("out of order")).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         world
             .dispatcher()
@@ -52,6 +53,35 @@ async fn a_dead_letter_is_listed_shown_retried_by_hand_and_delivered() {
         assert_eq!(entry["last_status"], 500);
         let shown = succeed(world, &["dlq", "show", event.id.as_str()]).await;
         assert!(shown.contains("\"a\": 1.0"), "{shown}");
+        // With what the log still has of its attempts.
+        for part in [
+            "attempt 1",
+            "attempt 2",
+            "HTTP 500 after",
+            "last answer    out of order",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        let shown = objects(world, &["dlq", "show", event.id.as_str(), "--json"]).await;
+        let attempts = shown[0]["attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 2, "{attempts:#?}");
+        assert_eq!(attempts[1]["response"], "out of order");
+        let summary = objects(world, &["dlq", "list", "--summary", "--json"]).await;
+        assert_eq!(summary.len(), 1, "{summary:#?}");
+        assert_eq!(
+            (
+                &summary[0]["count"],
+                &summary[0]["endpoint"],
+                &summary[0]["reason"],
+                &summary[0]["last"]
+            ),
+            (
+                &2.into(),
+                &"ep_crm".into(),
+                &"retries_exhausted".into(),
+                &"HTTP 500".into()
+            )
+        );
         world.expect_in(Queue::Failed, 2, SOON).await;
 
         receiver.answer_now(status(200));
@@ -131,6 +161,58 @@ async fn a_manual_retry_that_is_killed_again_and_again_loses_nothing() {
         assert!(kills > 0, "it was killed at least once");
         // What was published and not yet removed when it died is published again: one message at a time.
         judge.nothing_is_lost(kills);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_that_is_nested_deeply_is_shown_within_bounds() {
+    scenario(async |world| {
+        world.leaves(Queue::Failed);
+        succeed(world, &["topology", "apply"]).await;
+        let depth = 40_000;
+        let data = format!("{{\"a\":{}1{},\"b\":2}}", "[".repeat(depth), "]".repeat(depth));
+        let letter = HandMade::delivery("ep_crm").body(data.clone());
+        letter.send(world, Queue::Failed).await;
+        world.expect_in(Queue::Failed, 1, SOON).await;
+        let shown = succeed(world, &["dlq", "show", &letter.id()]).await;
+        assert!(shown.contains("[…]") && shown.contains("\"b\": 2"), "{shown}");
+        assert!(
+            shown.lines().count() < 200 && shown.len() < 20_000,
+            "{}",
+            shown.len()
+        );
+        let json = succeed(world, &["dlq", "show", &letter.id(), "--json"]).await;
+        assert!(json.contains(&data), "--json has all of it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ids_are_whole_on_a_narrow_terminal_and_columns_line_up() {
+    scenario(async |world| {
+        world.leaves(Queue::Failed);
+        succeed(world, &["topology", "apply"]).await;
+        let letters = ["ep_crm", "ep_of_a_rather_long_name_0123456789"].map(HandMade::delivery);
+        for letter in &letters {
+            letter.send(world, Queue::Failed).await;
+        }
+        world.expect_in(Queue::Failed, 2, SOON).await;
+        for columns in [40, 60, 80, 200] {
+            let (code, screen) = on_a_terminal(world, &["dlq", "list"], columns, "").await;
+            assert_eq!(code, Some(0), "{screen}");
+            for letter in &letters {
+                assert!(screen.contains(&letter.id()), "{columns}: {screen}");
+            }
+            assert!(screen.contains("ep_of_a_rather_long_name_0123456789"), "{screen}");
+            let rows = screen.lines().filter(|line| !line.contains("dead letters"));
+            let widest = rows.map(|line| line.chars().count()).max();
+            assert!(widest <= Some(columns), "{columns}: {screen}");
+        }
+        let piped = succeed(world, &["dlq", "list"]).await;
+        let starts: Vec<_> = piped.lines().map(|line| line.find("booking.created")).collect();
+        assert_eq!(starts[0], None, "the head");
+        assert!(starts[1].is_some() && starts[1] == starts[2], "{piped}");
     })
     .await;
 }

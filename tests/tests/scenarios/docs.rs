@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use hookline_common::settings::variables;
+use hookline_common::settings::{otel, variables};
 
 /// Endings of files that are ours even where no folder stands before the name.
 const OURS: [&str; 4] = [".rs", ".sh", ".awk", ".md"];
@@ -35,6 +35,7 @@ fn every_setting_stands_in_the_readme() {
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let missing: Vec<&str> = variables::ALL
         .iter()
+        .chain(otel::ALL)
         .map(|variable| variable.name)
         .filter(|name| !readme.contains(&format!("`{name}`")))
         .collect();
@@ -46,7 +47,7 @@ fn what_is_not_there_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let faults = |text: &str| Document::new(root, Path::new("docs/x.md"), text).faults();
     for good in [
-        "`common/src/event.rs` and then `ids.rs`, `application/json`, `/readyz` and `target/bench/x.json`",
+        "`common/src/delivery.rs` and then `ids.rs`, `application/json`, `/readyz` and `target/bench/x.json`",
         "`tests/tests/scenarios/`:\n`docs.rs`",
         "`cli/src/commands/dlq/`: `error.rs` is above it",
         "`make test`, and make sure of it",
@@ -59,8 +60,8 @@ fn what_is_not_there_is_found() {
     for (bad, count) in [
         ("`common/src/no_such.rs`", 1),
         ("`common/no/such/folder`", 1),
-        ("`ids.rs` before `common/src/event.rs`", 1),
-        ("`common/src/event.rs`\n\n`ids.rs` in another paragraph", 1),
+        ("`ids.rs` before `common/src/delivery.rs`", 1),
+        ("`common/src/delivery.rs`\n\n`ids.rs` in another paragraph", 1),
         ("`make tea`\n```\nmake coffee\n```", 2),
         ("`HOOKLINE_TEA` and HOOKLINE_PREFETCH_FILE", 2),
         (

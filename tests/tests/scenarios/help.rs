@@ -31,7 +31,15 @@ async fn completions_are_scripts_of_their_shells() {
 async fn each_command_teaches_with_examples_and_prints_no_secret() {
     scenario(async |world| {
         for words in [
-            &["tail"][..],
+            &["publish"][..],
+            &["listen"],
+            &["status"],
+            &["dlq"],
+            &["dlq", "list"],
+            &["dlq", "show"],
+            &["dlq", "retry"],
+            &["dlq", "purge"],
+            &["tail"],
             &["endpoints"],
             &["endpoints", "check"],
             &["sign"],

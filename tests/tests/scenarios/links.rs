@@ -29,7 +29,9 @@ async fn on_a_wire(world: &World, receiver: &Receiver) -> (Wire, Arc<Dispatcher>
 }
 
 /// A steady load on one dispatcher whose link to the broker has a fault in the middle of it.
-async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
+///
+/// Returns the dispatcher's log.
+async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) -> String {
     let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
     let (wire, dispatcher) = on_a_wire(world, &receiver).await;
     let load = async {
@@ -64,6 +66,13 @@ async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) {
     dispatcher.stop().await;
     // An acknowledgement that the fault swallows is one that the broker never saw.
     judge().nothing_is_lost(IN_FLIGHT);
+    dispatcher.log()
+}
+
+/// The lines on links that were lost.
+fn lost(log: &str) -> Vec<&str> {
+    let is_loss = |line: &&str| line.contains("is lost") || line.contains("lost_before");
+    log.lines().filter(is_loss).collect()
 }
 
 #[tokio::test]
@@ -86,7 +95,7 @@ async fn a_link_that_is_reset_under_load_loses_nothing() {
 #[tokio::test]
 async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
     scenario(async |world| {
-        link_fault(world, async |wire| {
+        let log = link_fault(world, async |wire| {
             let connections = wire.accepted();
             wire.fall_silent();
             eventually(
@@ -101,6 +110,15 @@ async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
             .await;
         })
         .await;
+        let lost = lost(&log);
+        assert!(!lost.is_empty(), "{log}");
+        for line in lost {
+            // Whichever notices first: heartbeats that do not come, or confirms.
+            assert!(
+                line.contains("no heartbeat") || line.contains("neither confirmed"),
+                "{line}"
+            );
+        }
     })
     .await;
 }

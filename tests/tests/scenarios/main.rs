@@ -11,6 +11,9 @@
 
 // The blank lines keep the order in which an event moves.
 mod publish; // into the broker
+mod real_clients; // by the libraries that others use
+mod addresses; // which of its nodes
+mod refusals; // what it does not take
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
@@ -21,26 +24,39 @@ mod conformance; // how others' libraries know it
 mod seed_receivers; // what customers run behind an endpoint
 
 mod guard_connect; // where we connect, whatever name servers say
+mod names; // which names can be looked up, and for how long an answer counts
+mod egress_proxy; // where there is one way out, and whose fault it is that it is closed
 mod tls; // whom we believe
 mod responses; // what answers mean, and what they may cost
 mod connections_pool; // how few connections that takes
 mod own_shortage; // what it costs when we run out of them
 mod memory; // and that fifty of them at once cost no more
 mod sizes; // nor events of any size
+mod header_limits; // whatever their headers hold
 
 mod retries; // what happens when it does not take it
 
 mod dead_letters; // what a person does when nothing helped
+mod dlq_zero; // and a queue that cannot be asked for them
 mod rejected; // what nobody can understand
+mod odd_bytes; // and what no client library would send
 
 mod records; // what the log keeps
+mod spill; // what it keeps while its stream takes nothing
+mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
+mod telemetry; // what a collector of traces and metrics gets
+mod samples; // what is published by whoever has nothing
+mod listen; // what passes it on to a developer's program
+mod status; // how all stands
 mod secrets; // what must not be seen anywhere
 
 mod endpoints_check; // a file judged before it is used
+mod spelling; // names and secrets that are nearly right
 mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
+mod options; // and that each of their options does something
 mod docs; // what the documents name
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
@@ -49,8 +65,11 @@ mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
 mod links; // a link to the broker that is cut
+mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
+mod topology_check; // what policies, replicas and leaders do to it
+mod topology_migrate; // queues of another shape, replaced under load
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies

@@ -3,14 +3,14 @@
 use std::process::Output;
 
 use hookline_common::topology::Queue;
-use hookline_tests::cli::{objects, run, succeed};
+use hookline_tests::cli::{command, objects, on_a_terminal, out, run, succeed};
 use hookline_tests::dispatcher::program;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::eventually::eventually;
 use hookline_tests::receiver::Receiver;
 use hookline_tests::status;
 use hookline_tests::world::scenario;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
 use super::SOON;
@@ -73,6 +73,59 @@ async fn publish_takes_a_file_of_events_and_names_the_bad_line() {
         let bodies: Vec<&[u8]> = stored.iter().map(|message| message.body.as_slice()).collect();
         assert!(
             bodies.contains(&br#"{"n": 1.0}"#.as_slice()) && bodies.contains(&br#"{ "n":2 }"#.as_slice())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_is_no_file_of_events() {
+    scenario(async |world| {
+        let folder = world.path("folder");
+        std::fs::create_dir(&folder).unwrap();
+        let (code, why) = failure(&run(world, &["publish", "--ndjson", folder.to_str().unwrap()]).await);
+        assert_eq!(code, Some(1), "{why}");
+        assert!(why.contains("it is a folder"), "{why}");
+        let folder = std::fs::File::open(folder).unwrap();
+        let mut from_stdin = command(world, &["publish", "--ndjson", "-"]);
+        let output = from_stdin.stdin(folder).output().await.unwrap();
+        let (code, why) = failure(&output);
+        assert_eq!(code, Some(1), "{why}");
+        assert!(why.contains("it is a folder"), "{why}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interrupted_file_tells_what_is_confirmed_and_where_to_go_on() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let mut publish = command(world, &["publish", "--ndjson", "-"]);
+        let mut child = publish
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let line = "{\"company\":\"acme\",\"type\":\"booking.created\",\"data\":{}}\n";
+        let lines = format!("{line}no event\n{line}");
+        stdin.write_all(lines.as_bytes()).await.unwrap();
+        world.expect_in(Queue::Events, 2, SOON).await;
+        // There could be more for ever.
+        let pid = child.id().unwrap().to_string();
+        let interrupted = Command::new("kill").args(["-INT", &pid]).status().await;
+        assert!(interrupted.unwrap().success());
+        let output = tokio::time::timeout(SOON, child.wait_with_output()).await;
+        let output = output.expect("it ends although more could come").unwrap();
+        let (told, stderr) = (out(&output), String::from_utf8_lossy(&output.stderr).into_owned());
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(told.starts_with("published 2 of 3 events in "), "{told}");
+        assert!(
+            stderr.contains("line 2:")
+                && stderr.contains("stopped after line 3")
+                && stderr.contains("line 4"),
+            "{stderr}"
         );
     })
     .await;
@@ -165,6 +218,24 @@ async fn dead_letters_are_filtered_and_purged_by_what_they_are() {
         let (code, why) = failure(&run(world, &["dlq", "purge"]).await);
         assert_eq!(code, Some(2), "{why}");
         assert!(why.contains("--yes"), "{why}");
+        let (code, why) = failure(&run(world, &["dlq", "retry"]).await);
+        assert_eq!(code, Some(2), "{why}");
+        assert!(why.contains("--all"), "{why}");
+        // On a terminal it asks, with the true count, and takes no for an answer.
+        let purge = ["dlq", "purge", "--type", "booking.cancelled"];
+        let (code, screen) = on_a_terminal(world, &purge, 60, "n\n").await;
+        assert!(
+            screen.contains(&format!(
+                "Remove 1 dead letter of 2 in {} for good?",
+                world.queue(Queue::Failed)
+            )),
+            "{screen}"
+        );
+        assert!(
+            code == Some(1) && screen.contains("nothing was removed"),
+            "{screen}"
+        );
+        world.expect_in(Queue::Failed, 2, SOON).await;
         succeed(world, &["dlq", "purge", "--yes", "--type", "booking.cancelled"]).await;
         world.expect_in(Queue::Failed, 1, SOON).await;
         let purged = succeed(world, &["dlq", "purge", "--yes"]).await;

@@ -44,12 +44,12 @@ fn broken_events() -> Vec<(&'static str, HandMade)> {
         ("bad_created_at", event().header("created-at", text("yesterday"))),
         (
             "bad_created_at",
-            event().header("created-at", text("2024-01-15T14:30:00+02:00")),
+            event().header("created-at", text("2024-01-15T14:30:00+0200")),
         ),
         ("bad_created_at", event().header("created-at", number(1))),
         ("bad_company", event().without("company")),
         ("bad_company", event().header("company", text(".."))),
-        ("bad_company", event().header("company", number(7))),
+        ("bad_company", event().header("company", AMQPValue::Boolean(true))),
         (
             "bad_company",
             event().header("company", AMQPValue::LongString(vec![0xff, 0xfe].into())),
@@ -143,6 +143,11 @@ async fn a_rejected_message_is_kept_as_it_came() {
         assert_eq!(rejected.body, b"{\"a\":\"\x1b[31m");
         assert_eq!(rejected.text("ordering-key"), "b1");
         assert_eq!(rejected.text("company"), "acme");
+        assert_eq!(
+            rejected.text("sent-exchange"),
+            world.namespace().events_exchange()
+        );
+        assert_eq!(rejected.text("sent-routing-key"), "booking.created");
         let line = dispatcher.says("goes to the rejected queue", SOON).await;
         assert!(
             line.contains(&message.id()) && line.contains("data_not_json"),
@@ -257,6 +262,70 @@ async fn a_person_sees_why_a_message_was_rejected_sends_again_what_can_be_read_a
         let purged = objects(world, &dlq(&["purge", "--yes", "--json"])).await;
         assert_eq!(purged[0]["purged"], 1);
         assert!(listed().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_finds_the_sender_of_a_rejected_message() {
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        world.endpoints([]);
+        world.dispatcher().start().await;
+        let message = HandMade::event()
+            .properties(|it| {
+                it.with_type("BOOKING_CREATED".into())
+                    .with_app_id("shop \u{1b}[2J".into())
+                    .with_user_id("guest".into())
+                    .with_correlation_id("c-1".into())
+                    .with_reply_to("answers".into())
+                    .with_priority(7)
+            })
+            .header("x-request-id", text("r-1"))
+            .header(
+                "CC",
+                AMQPValue::FieldArray(FieldArray::from(vec![text("nowhere")])),
+            );
+        message.publish(world).await;
+        let rejected = world.expect_in(Queue::Rejected, 1, SOON).await.remove(0);
+        let properties = &rejected.properties;
+        assert_eq!(properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
+        assert_eq!(properties.reply_to().as_ref().unwrap().as_str(), "answers");
+        assert_eq!(*properties.priority(), Some(7));
+        assert_eq!(*properties.user_id(), None, "the broker would have refused it");
+        assert_eq!(rejected.text("sent-user-id"), "guest");
+        assert_eq!(rejected.text("x-request-id"), "r-1");
+        assert!(rejected.headers.contains_key("sent-CC") && !rejected.headers.contains_key("CC"));
+        let detail = rejected.text("rejected-detail");
+        assert!(
+            detail.contains("\"BOOKING_CREATED\"") && detail.contains("booking.created or booking_created"),
+            "{detail}"
+        );
+
+        let id = message.id();
+        let show = [&["dlq", "show", id.as_str()][..], &["--queue", "rejected"]].concat();
+        let shown = succeed(world, &show).await;
+        let exchange = world.namespace().events_exchange();
+        for (name, value) in [
+            ("exchange", exchange.as_str()),
+            ("routing_key", "booking.created"),
+            ("app_id", "shop"),
+            ("user_id", "guest"),
+            ("correlation_id", "c-1"),
+            ("reply_to", "answers"),
+            ("priority", "7"),
+        ] {
+            let is_told = |line: &str| line.starts_with(name) && line.contains(value);
+            assert!(shown.lines().any(is_told), "{name} {value} in\n{shown}");
+        }
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+        let row = objects(world, &["dlq", "list", "--json", "--queue", "rejected"])
+            .await
+            .remove(0);
+        assert_eq!(
+            (&row["sender"]["user_id"], &row["sender"]["priority"]),
+            (&"guest".into(), &"7".into())
+        );
     })
     .await;
 }

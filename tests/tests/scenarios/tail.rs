@@ -116,6 +116,7 @@ async fn tail_prints_each_attempt_once_as_it_is_made() {
         let mut all = Tail::of(world, &[]).await;
         let mut one = Tail::of(world, &["--company", "acme", "--endpoint", "ep_bad", "--json"]).await;
         let nobody = Tail::of(world, &["--company", "other"]).await;
+        let failed = Tail::of(world, &["--failed", "--type", "booking.*"]).await;
         let event = world.publish("booking.created", "{}").await;
 
         let lines = all.expect(3).await;
@@ -159,9 +160,12 @@ async fn tail_prints_each_attempt_once_as_it_is_made() {
         }
         assert!(nobody.stdout.lock().unwrap().is_empty());
 
-        let mut whole = Tail::of(world, &["--from", "first"]).await;
+        assert!(failed.expect(1).await[0].contains("http_status"));
+        let of_event = Tail::of(world, &["--from", "first", "--event", event.id.as_str()]).await;
+        of_event.expect(3).await;
+        let mut whole = Tail::of(world, &["--since", "first"]).await;
         assert!(whole.expect(6).await[0].contains(before.id.as_str()));
-        let late = Tail::of(world, &["--from", "5m", "--endpoint", "ep_bad"]).await;
+        let late = Tail::of(world, &["--since", "5m", "--endpoint", "ep_bad"]).await;
         late.expect(4).await;
         all.is_asked_to_stop("-INT").await;
         one.is_asked_to_stop("-TERM").await;
@@ -228,7 +232,7 @@ async fn tail_ends_quietly_when_nobody_reads_and_with_a_word_when_the_broker_is_
         assert_eq!(cut_off.ends().await, Some(1));
         cut_off.says("hookline: the stream of attempts at amqp://").await;
         let told = cut_off.stderr.lock().unwrap().clone();
-        assert!(told.len() == 2 && told[1].contains("--from 5m"), "{told:#?}");
+        assert!(told.len() == 2 && told[1].contains("--since 5m"), "{told:#?}");
     })
     .await;
 }
@@ -241,8 +245,8 @@ async fn tail_says_what_is_missing() {
             missing.contains("no stream") && missing.contains("topology apply"),
             "{missing}"
         );
-        let usage = why(&run(world, &["tail", "--from", "yesterday"]).await, 2);
-        assert!(usage.contains("--from"), "{usage}");
+        let usage = why(&run(world, &["tail", "--since", "yesterday"]).await, 2);
+        assert!(usage.contains("--since"), "{usage}");
         let mut nowhere = command(world, &["tail"]);
         nowhere.env("HOOKLINE_AMQP_URL", "amqp://guest:s3cret@127.0.0.1:1");
         let unreachable = why(&nowhere.output().await.unwrap(), 1);

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use hookline_common::broker::{BrokerUrl, LinkSettings, Publisher};
+use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher};
+use hookline_common::message::Message;
 use hookline_common::schedule::{Delay, RetrySchedule};
-use hookline_common::topology::{Queue, Topology};
+use hookline_common::topology::{Namespace, Queue, Topology};
+use hookline_producer::{Event, PublishError};
+use hookline_tests::broker::Broker;
 use hookline_tests::endpoint::endpoint;
+use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, eventually, scenario, status};
 use lapin::types::FieldTable;
+use tokio::time::timeout;
 
 use crate::SOON;
 
@@ -79,6 +85,100 @@ async fn a_deleted_binding_is_made_again() {
         receiver.expect(1, SOON).await;
     })
     .await;
+}
+
+/// Whoever only publishes looks after nothing, and mends what it runs into.
+#[tokio::test]
+async fn an_event_that_finds_its_binding_gone_has_it_made_again() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        world.publish("booking.created", "{}").await;
+        let channel = world.broker().channel().await;
+        let (queue, exchange) = (world.queue(Queue::Events), world.namespace().events_exchange());
+        let unbound = channel.queue_unbind(
+            queue.as_str().into(),
+            exchange.as_str().into(),
+            "#".into(),
+            FieldTable::default(),
+        );
+        unbound.await.unwrap();
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        let producer = world.producer().await;
+        let error = producer.publish(&event).await.unwrap_err();
+        assert!(matches!(error, PublishError::Unroutable { .. }), "{error:?}");
+        eventually(SOON, "the same event is stored", async || {
+            producer.publish(&event).await.ok()
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_finds_its_exchange_gone_is_stored_when_that_is_made_again() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let producer = world.producer().await;
+        let exchange = world.namespace().events_exchange();
+        world.broker().delete(&[], std::slice::from_ref(&exchange)).await;
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        eventually(SOON, "it is stored", async || producer.publish(&event).await.ok()).await;
+        assert!(producer.is_connected());
+        let stored = world.expect_in(Queue::Events, 1, SOON).await;
+        assert_eq!(stored.len(), 1);
+    })
+    .await;
+}
+
+/// As in a cluster of which a node hangs: what is there can be asked for and published to, and making anything waits.
+#[tokio::test]
+async fn a_reconnect_and_what_is_published_wait_for_no_binding() {
+    let private = PrivateBroker::start().await;
+    let wire = Wire::to(&private.url()).await;
+    let namespace = Namespace::default();
+    let settings = LinkSettings::new(
+        BrokerUrl::parse(&wire.url(&private.url())).unwrap(),
+        "hookline-tests keeper",
+    );
+    let publisher =
+        Publisher::start_as_keeper(settings, Topology::whole(&namespace, &RetrySchedule::default()));
+    let to = Address::queue(&namespace, Queue::Due);
+    let message = Message::default();
+    publisher.publish_until_stored(&to, &message).await.unwrap();
+    private.evaluate("sys:suspend(mnesia_locker).").await;
+    let broker = Broker::connect(&private.url()).await;
+    let channel = broker.channel().await;
+    let bind = channel.queue_bind(
+        namespace.queue(Queue::Events).into(),
+        namespace.events_exchange().into(),
+        "#".into(),
+        Default::default(),
+        FieldTable::default(),
+    );
+    let mut bind = std::pin::pin!(bind);
+    assert!(
+        timeout(Duration::from_secs(2), &mut bind).await.is_err(),
+        "a binding waits"
+    );
+    let connections = wire.accepted();
+    wire.cut();
+    eventually(SOON, "it notices", async || (!publisher.is_up()).then_some(())).await;
+    wire.restore();
+    let published = async {
+        for _ in 0..100 {
+            publisher.publish_until_stored(&to, &message).await.unwrap();
+        }
+    };
+    timeout(2 * SOON, published).await.expect("nobody waits for it");
+    assert!(wire.accepted() > connections);
+    assert!(
+        timeout(Duration::from_millis(1), &mut bind).await.is_err(),
+        "and still does"
+    );
+    private.evaluate("sys:resume(mnesia_locker).").await;
+    bind.await.unwrap();
+    publisher.close().await;
+    private.stop().await;
 }
 
 #[tokio::test]

@@ -1,17 +1,16 @@
-//! Kind messages are meant: by company, endpoint, type and age, and by event id. Pure.
+//! Which messages are meant: by company, endpoint, type and age, and by event id. Pure.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use clap::Args;
 use hookline_common::endpoint::{EventFilter, EventPattern, Format};
 use hookline_common::ids::EndpointId;
-use hookline_common::settings::parse;
 use hookline_producer::{CompanyId, EventId, EventType};
 use jiff::Timestamp;
 
 use super::dead_letter::DeadLetter;
 use super::kind::Kind;
+use crate::commands::times::since;
 
 /// Flags that say which messages are meant, and how they are printed.
 #[derive(Debug, Clone, Args)]
@@ -38,19 +37,6 @@ pub(crate) struct FilterArgs {
 
 fn pattern(text: &str) -> Result<EventPattern, String> {
     EventPattern::parse(text).map_err(|error| error.to_string())
-}
-
-fn since(text: &str) -> Result<Timestamp, String> {
-    since_at(
-        text,
-        Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX),
-    )
-}
-
-fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let ago = |duration| now.checked_sub(duration).ok();
-    let at = parse::duration(text).and_then(ago).or_else(|| text.parse().ok());
-    at.ok_or_else(|| "must be a duration like 30m, 2h or 7d, or a time like 2030-01-15T14:30:00Z".to_owned())
 }
 
 impl FilterArgs {
@@ -184,19 +170,6 @@ mod tests {
             ["--since", "7d"],
         ] {
             assert!(!filter(&args).matches(&bare), "{args:?}");
-        }
-    }
-
-    #[test]
-    fn since_is_a_duration_or_a_time() {
-        let now: Timestamp = "2030-01-15T14:30:00Z".parse().unwrap();
-        assert_eq!(since_at("2h", now), Ok("2030-01-15T12:30:00Z".parse().unwrap()));
-        assert_eq!(
-            since_at("2030-01-01T00:00:00+01:00", now),
-            Ok("2029-12-31T23:00:00Z".parse().unwrap())
-        );
-        for bad in ["", "2", "yesterday", "2030-01-01", "99999999999999999d", "-2h"] {
-            assert!(since_at(bad, now).is_err(), "{bad}");
         }
     }
 

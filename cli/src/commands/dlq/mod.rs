@@ -4,10 +4,13 @@
 //! confirmed, or because a person said that it may go.
 
 mod kind; // which of the two queues
+mod sender; // who sent what was rejected
 mod dead_letter; // one of its messages
 mod filter; // which messages are meant
 mod scan; // reading the queue from end to end
+mod summary; // how many of which endpoint and reason
 mod list; // all of them, a line each
+mod history; // what became of an event's attempts
 mod show; // one of them in full
 mod retry; // deliver them again, from the first attempt on
 mod purge; // remove them for good
@@ -24,22 +27,13 @@ use show::ShowArgs;
 const AFTER_HELP: &str = "\
 Examples:
   hookline dlq list --company acme --since 2h
-  hookline dlq show evt_0190…
-  hookline dlq retry evt_0190… --endpoint ep_crm
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
+  hookline dlq retry evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --endpoint ep_crm
   hookline dlq retry --all --type 'booking.*'
-  hookline dlq list --queue rejected --json | jq -r .rejected_reason | sort | uniq -c
+  hookline dlq purge evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
 
 Reading holds the messages and gives them back in their old order; while it lasts nobody else sees them. What \
 other consumers hold (the console files dead letters away) is not seen here.";
-
-const RETRY_HELP: &str = "\
-A dead letter becomes a fresh delivery to its endpoint, attempt 1 of the whole schedule, and leaves the queue \
-only after the broker has confirmed that delivery: killed in between it is in both, and never in none.
---all takes what was there at the start; what fails again meanwhile waits for the next time.
-
-With --queue rejected a message goes back where it was: an event to the events exchange, a delivery to its \
-endpoint. One that still cannot be understood would only be rejected again, so it is left where it is and named: \
-publish the event anew as it should be, and purge this one.";
 
 /// Look after dead letters (deliveries whose last retry failed) and rejected messages.
 #[derive(Debug, Subcommand)]
@@ -50,7 +44,6 @@ pub(crate) enum DlqCommand {
     /// Show all deliveries of one event, with their data.
     Show(ShowArgs),
     /// Deliver again, from the first attempt on.
-    #[command(after_help = RETRY_HELP)]
     Retry(RetryArgs),
     /// Remove for good.
     Purge(PurgeArgs),

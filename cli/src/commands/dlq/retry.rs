@@ -22,14 +22,30 @@ use crate::text::escape;
 /// and another may take 10 s to open; what is left is for the confirm.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
+const AFTER_HELP: &str = "\
+Examples:
+  hookline dlq retry evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
+  hookline dlq retry evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --endpoint ep_crm
+  hookline dlq retry --all
+  hookline dlq retry --all --company acme --type 'booking.*' --since 2h
+
+A dead letter becomes a fresh delivery to its endpoint, attempt 1 of the whole schedule, and leaves the queue \
+only after the broker has confirmed that delivery: killed in between it is in both, and never in none.
+--all takes what was there at the start; what fails again meanwhile waits for the next time.
+
+With --queue rejected a message goes back where it was: an event to the events exchange, a delivery to its \
+endpoint. One that still cannot be understood would only be rejected again, so it is left where it is and named: \
+publish the event anew as it should be, and purge this one.";
+
+const USAGE: &str = "\
+hookline dlq retry <EVENT_ID>… [OPTIONS]
+       hookline dlq retry --all [OPTIONS]";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub(crate) struct RetryArgs {
     /// Ids of events; all their endpoints unless --endpoint says which.
-    #[arg(
-        value_name = "EVENT_ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    #[arg(value_name = "EVENT_ID", conflicts_with = "all")]
     ids: Vec<EventId>,
     /// Every one that the filters let through.
     #[arg(long)]
@@ -39,6 +55,13 @@ pub(crate) struct RetryArgs {
 }
 
 pub(crate) async fn run(args: RetryArgs, broker: &BrokerSettings) -> Result<(), CliError> {
+    if args.ids.is_empty() && !args.all {
+        return Err(CliError::Usage(format!(
+            "it is not said what to retry; name EVENT_IDs (`hookline dlq list{flag}` has them), or give --all for every \
+             one that the filters let through",
+            flag = args.filter.queue.flag()
+        )));
+    }
     // The queue first: a namespace that is misspelt must not be created by the publisher.
     let mut scan = QueueScan::open(broker, args.filter.queue).await?;
     let retried = retry(&args, broker, &mut scan).await;

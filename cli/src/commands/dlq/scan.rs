@@ -1,6 +1,6 @@
 //! Reading a queue from its head to where it ended when the reading began.
 
-use hookline_common::broker::{Browser, Held, HeldReceipt};
+use hookline_common::broker::{Browser, Held, HeldReceipt, QueueError};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::shutdown::Shutdown;
 
@@ -25,7 +25,7 @@ impl QueueScan {
         let queue = broker.namespace.queue(kind.queue());
         let opened = Browser::open(&broker.link("hookline dlq"), &queue).await;
         let browser = opened
-            .map_err(|error| CliError::broker(&error, &broker.url))?
+            .map_err(|error| CliError::queue(&error, &broker.url))?
             .ok_or_else(|| {
                 CliError::Failed(format!(
                     "there is no queue {queue:?} on the broker; check --namespace, or create it with \
@@ -68,8 +68,16 @@ impl QueueScan {
             .browser
             .next()
             .await
-            .map_err(|error| CliError::broker(&error, &self.broker.url))?;
+            .map_err(|error| CliError::queue(&error, &self.broker.url))?;
         Ok(held.map(|held| (DeadLetter::read(self.kind, &held.message), held)))
+    }
+
+    /// Asks a question, while the queue is held.
+    pub(crate) async fn ask(&self, question: &str) -> Result<bool, CliError> {
+        tokio::select! {
+            answer = out::ask(question) => Ok(answer.unwrap_or(false)),
+            () = self.shutdown.requested() => Err(interrupted()),
+        }
     }
 
     /// Takes one message out of the queue.
@@ -92,7 +100,7 @@ impl QueueScan {
     pub(crate) async fn close<T>(self, done: Result<T, CliError>) -> Result<T, CliError> {
         let closed = self.browser.close().await;
         let done = done?;
-        closed.map_err(|error| CliError::broker(&error, &self.broker.url))?;
+        closed.map_err(|error: QueueError| CliError::queue(&error, &self.broker.url))?;
         Ok(done)
     }
 }

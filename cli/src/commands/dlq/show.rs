@@ -7,15 +7,33 @@ use hookline_producer::EventId;
 
 use super::dead_letter::{Content, DeadLetter};
 use super::filter::{FilterArgs, IdFilter};
+use super::history::History;
 use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{Colour, Out, Terminal};
-use crate::text::{escape, indent};
+use crate::text::{Bounds, escape, fit, indent};
 
 /// How many lines are shown of a body that cannot be read: enough to recognise it, and no flood of a binary one.
 const MAX_LINES: usize = 100;
+/// What is shown of data: all of an ordinary event's, and no flood of a hostile one's.
+const DATA_BOUNDS: Bounds = Bounds {
+    width: 2000,
+    ..Bounds::lines(1000)
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --endpoint ep_crm
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --json | jq .data
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --queue rejected
+
+Each delivery of the event that is in the queue, with its attempts, the last error and the receiver's last answer as the log \
+of attempts still has them. Data is shown with other whitespace, cut where it is very long or deep; --json has all of it, and \
+the attempts as they were recorded. Exit status: 0 shown, 1 not in the queue, or the queue cannot be asked, 2 usage.";
 
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct ShowArgs {
     /// The event's id.
     #[arg(value_name = "EVENT_ID")]
@@ -27,7 +45,7 @@ pub(crate) struct ShowArgs {
 pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), CliError> {
     let kind = args.filter.queue;
     let mut scan = QueueScan::open(broker, kind).await?;
-    let shown = show(&args, &mut scan).await;
+    let shown = show(&args, &mut scan, broker).await;
     if scan.close(shown).await? {
         return Ok(());
     }
@@ -38,7 +56,8 @@ pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), C
     )))
 }
 
-async fn show(args: &ShowArgs, scan: &mut QueueScan) -> Result<bool, CliError> {
+async fn show(args: &ShowArgs, scan: &mut QueueScan, broker: &BrokerSettings) -> Result<bool, CliError> {
+    let mut history: Option<History> = None;
     let mut ids = IdFilter::new(vec![args.id.clone()]);
     let mut out = Out::new();
     let mut is_found = false;
@@ -46,11 +65,18 @@ async fn show(args: &ShowArgs, scan: &mut QueueScan) -> Result<bool, CliError> {
         if !args.filter.matches(&letter) || !ids.accepts(&letter) {
             continue;
         }
+        // One read serves all deliveries of the event; a message that is none has no attempts.
+        if let (None, Some(delivery)) = (&history, letter.delivery()) {
+            history = Some(History::read(&delivery.event, letter.at, broker).await);
+        }
+        let history = history.as_ref().filter(|_| letter.delivery().is_some());
         if args.filter.json {
-            out.line(&letter.to_json(Some(&held.message.body)))?;
+            let attempts = history.map(|history| history.of(&letter).collect());
+            out.line(&letter.to_json_with(&held.message.body, attempts))?;
         } else {
             let gap = if is_found { "\n" } else { "" };
-            out.line(&format!("{gap}{}", in_full(&letter, &held.message, out.terminal)))?;
+            let text = in_full(&letter, &held.message, history, out.terminal);
+            out.line(&format!("{gap}{text}"))?;
         }
         is_found = true;
     }
@@ -58,29 +84,38 @@ async fn show(args: &ShowArgs, scan: &mut QueueScan) -> Result<bool, CliError> {
     Ok(is_found)
 }
 
-fn in_full(letter: &DeadLetter, message: &Message, terminal: Terminal) -> String {
+fn in_full(letter: &DeadLetter, message: &Message, history: Option<&History>, terminal: Terminal) -> String {
     let mut lines = Vec::new();
-    for (name, value) in facts(letter) {
+    let fact = |name: &str, value: &str| {
         let name = terminal.paint(Colour::Faint, &format!("{name:13}"));
-        lines.push(format!("{name}  {}", escape(&value)));
+        format!("{name}  {value}")
+    };
+    for (name, value) in facts(letter) {
+        lines.push(fact(name, &escape(&value)));
+    }
+    if let Some(history) = history {
+        for (name, value) in history.facts(letter) {
+            lines.push(fact(&name, &escape(&value)));
+        }
+        for (number, line) in history.answer(letter).iter().enumerate() {
+            lines.push(fact(if number == 0 { "last answer" } else { "" }, line));
+        }
     }
     let others = message
         .headers
         .names()
         .filter(|name| matches!(letter.content, Content::Unreadable(_)) || is_foreign(name));
     for name in others {
-        let value = header(message, name);
-        lines.push(format!(
-            "{}  {} = {}",
-            terminal.paint(Colour::Faint, "header       "),
-            escape(name),
-            escape(&value)
-        ));
+        let value = format!("{} = {}", escape(name), escape(&header(message, name)));
+        lines.push(fact("header", &value));
     }
     let body = String::from_utf8_lossy(&message.body);
     lines.extend(match letter.content {
-        Content::Work(_) => indent(&body, usize::MAX),
-        Content::Unreadable(_) => body.lines().take(MAX_LINES).map(escape).collect(),
+        Content::Work(_) => indent(&body, DATA_BOUNDS),
+        Content::Unreadable(_) => {
+            let lines = body.lines().take(MAX_LINES);
+            lines.map(|line| escape(&fit(line, DATA_BOUNDS.width))).collect()
+        }
     });
     lines.join("\n")
 }
@@ -166,6 +201,7 @@ fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     facts
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .chain(letter.sender.iter().cloned())
         .collect()
 }
 
@@ -188,6 +224,7 @@ mod tests {
             let text = in_full(
                 &letter,
                 &message,
+                None,
                 Terminal {
                     width: None,
                     has_colour: false,

@@ -16,17 +16,17 @@ use serde::Serialize;
 
 use self::settings::{CheckFlags, CheckSettings};
 use crate::error::CliError;
-use crate::out::{self, Colour, Out};
+use crate::out::{self, Out};
 use crate::table::{Column, Table};
 use crate::text::escape;
 
 const COLUMNS: [Column; 6] = [
-    Column::new("COMPANY", 10, 1),
-    Column::new("ID", 10, 1),
-    Column::new("HOST", 18, 3),
-    Column::new("FORMAT", 8, 1),
-    Column::new("EVENTS", 12, 3),
-    Column::new("DISABLED", 8, 0),
+    Column::whole("COMPANY"),
+    Column::whole("ID"),
+    Column::whole("HOST"),
+    Column::whole("FORMAT"),
+    Column::text("EVENTS", 12),
+    Column::whole("DISABLED"),
 ];
 
 const AFTER_HELP: &str = "\
@@ -202,7 +202,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn print(&self, table: &Table) -> String {
+    fn to_cells(&self) -> Vec<String> {
         let (prefix, usual_port) = if self.scheme == "https" {
             ("", 443)
         } else {
@@ -218,7 +218,9 @@ impl<'a> Row<'a> {
             self.events.join(",")
         };
         let disabled = if self.disabled { "disabled" } else { "" };
-        escape(&table.row(&[self.company, self.id, &host, self.format, &events, disabled]))
+        [self.company, self.id, &host, self.format, &events, disabled]
+            .map(escape)
+            .into()
     }
 }
 
@@ -229,22 +231,20 @@ fn has_standard_key(endpoint: &Endpoint) -> bool {
 
 fn list(endpoints: &[Endpoint], policy: &Policy, args: &CheckArgs) -> Result<(), CliError> {
     let mut out = Out::new();
-    let table = Table::new(&COLUMNS, out.terminal);
-    if !args.json && !endpoints.is_empty() {
-        out.line(&out.terminal.paint(Colour::Bold, &table.head()))?;
-    }
+    let mut table = Table::new(&COLUMNS, out.terminal);
     for endpoint in endpoints {
         // Whoever is refused was named above, and the file with them.
         let Ok(target) = policy.check_url(&endpoint.url) else {
             continue;
         };
         let row = Row::new(endpoint, &target);
-        out.line(&if args.json {
-            serde_json::to_string(&row).unwrap_or_default()
+        if args.json {
+            out.line(&serde_json::to_string(&row).unwrap_or_default())?;
         } else {
-            row.print(&table)
-        })?;
+            table.row(row.to_cells(), &mut out)?;
+        }
     }
+    table.finish(&mut out)?;
     out.flush()?;
     for endpoint in endpoints.iter().filter(|endpoint| !has_standard_key(endpoint)) {
         out::note(&notice(endpoint));

@@ -2,6 +2,7 @@
 //! answers.
 
 mod report; // a request as people read it
+mod forward; // and as a program on this machine gets it
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,23 +17,30 @@ use clap::{Args, value_parser};
 use hookline_common::secret::Secret;
 use hookline_common::settings::parse;
 use jiff::Timestamp;
+use reqwest::Url;
 use tokio::net::TcpListener;
 
 use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use report::Received;
+use forward::Forward;
+use report::{Received, Shown};
 
 /// The longest body that is read: ten times what Hookline sends. A longer one is answered 413.
 const MAX_BYTES: usize = 1 << 20;
 
 const AFTER_HELP: &str = "\
 Examples:
-  hookline listen --port 9000 --secret whsec_…
-  hookline listen --port 9000 --status 500              a receiver that fails
-  hookline listen --port 9000 --delay 31s               one that is too slow
-  hookline listen --port 0                              any free port; the first line says which
+  hookline listen --port 9000 --secret whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+  hookline listen --port 9000 --headers --forward-to http://127.0.0.1:3000/webhooks
+  hookline listen --port 9000 --status 500
+  hookline listen --port 9000 --delay 31s
+  hookline listen --port 0
 
+--status 500 is a receiver that fails, and --delay 31s one that is too slow for Hookline's 30 seconds. With --port 0 the first \
+line says which port it is.
+--forward-to passes each request on as it came, headers and bytes, and answers as that program does: to its path where the \
+URL has one, else to the request's own. Where it does not answer the sender gets 502, or 504 after 30 seconds.
 Both signatures are checked where they are there: Meeva-Signature over the body, and webhook-signature \
 (Standard Webhooks) over id, time and body. Give --secret twice during a rotation. Nothing is trusted: control \
 characters are written out.
@@ -55,13 +63,20 @@ pub(crate) struct ListenArgs {
     secrets: Vec<String>,
     /// The status to answer with.
     #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = value_parser!(u16).range(200..=599))]
+    #[arg(conflicts_with = "forward_to")]
     status: u16,
     /// How long to wait before answering, like 500ms or 2s.
     #[arg(long, value_name = "DURATION", value_parser = delay, default_value = "0s")]
     delay: Duration,
+    /// Print all headers.
+    #[arg(long)]
+    headers: bool,
     /// Print bodies to the end, and not their first 40 lines.
     #[arg(long)]
     full: bool,
+    /// Pass each request on to a program on this machine, and answer as it does.
+    #[arg(long, value_name = "URL", value_parser = forward::url)]
+    forward_to: Option<Url>,
 }
 
 fn delay(text: &str) -> Result<Duration, String> {
@@ -73,7 +88,8 @@ struct Receiver {
     secrets: Vec<Secret>,
     status: StatusCode,
     delay: Duration,
-    max_lines: usize,
+    shown: Shown,
+    forward: Option<Forward>,
     out: Mutex<Out>,
 }
 
@@ -84,6 +100,7 @@ pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
         .map(|text| Secret::parse(text))
         .collect::<Result<Vec<_>, _>>();
     let secrets = secrets.map_err(|error| CliError::Usage(format!("--secret: {error}")))?;
+    let forward = args.forward_to.map(Forward::new).transpose()?;
     let shutdown = on_signals()?;
     let address = SocketAddr::from((args.addr, args.port));
     let cannot = |error| {
@@ -101,7 +118,11 @@ pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
         secrets,
         status: StatusCode::from_u16(args.status).unwrap_or_default(),
         delay: args.delay,
-        max_lines: if args.full { usize::MAX } else { 40 },
+        shown: Shown {
+            headers: args.headers,
+            max_lines: if args.full { usize::MAX } else { 40 },
+        },
+        forward,
         out: Mutex::new(out),
     };
     let router = Router::new().fallback(receive).with_state(Arc::new(receiver));
@@ -135,10 +156,19 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .terminal;
-    let text = report::text(&received, &receiver.secrets, receiver.max_lines, terminal);
+    let text = report::text(&received, &receiver.secrets, receiver.shown, terminal);
+    let name = received.name();
     receiver.print(&text);
+    let response = match &receiver.forward {
+        Some(forward) => {
+            let forwarded = forward.pass_on(&head, body.into()).await;
+            receiver.print(&report::forwarded(&name, &forwarded.text, terminal));
+            forwarded.response
+        }
+        None => receiver.status.into_response(),
+    };
     tokio::time::sleep(receiver.delay).await;
-    receiver.status.into_response()
+    response
 }
 
 #[expect(

@@ -2,7 +2,10 @@
 
 mod connect; // to the broker, once
 mod lines; // many events, one a line
+mod source; // where the lines come from
 mod ndjson; // what stands on one of them
+mod tally; // what became of them
+mod sample; // an event for whoever has none
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,36 +13,45 @@ use std::io::{self, Read as _};
 use clap::Args;
 use hookline_producer::{CompanyId, CreatedAt, Data, Event, EventId, EventType, TraceContext};
 
+use self::sample::Sample;
 use crate::error::CliError;
 use crate::out::Out;
 use crate::settings::Flags;
 
 const AFTER_HELP: &str = "\
 Examples:
+  hookline publish --sample booking.created
   hookline publish --company acme --type booking.created --data '{\"booking\":{\"id\":\"bkg_1\"}}'
   hookline publish --company acme --type booking.created --data @event.json
   jq -c .booking dump.json | hookline publish --company acme --type booking.created --data -
   hookline publish --ndjson events.ndjson
+  zcat events.ndjson.gz | hookline publish --ndjson -
 
 The bytes of data are passed on as they are. With one event, its id is all that stdout gets, once the broker \
 has confirmed it.
 With --ndjson each line is {\"company\":…,\"type\":…,\"data\":{…}[,\"id\":…]}; a line that is no event is named \
-on stderr and loses no other, and a closing line on stdout counts.
-Publishing the same --id again is safe: receivers see the same webhook-id and recognise a duplicate.";
+on stderr and loses no other, and a closing line on stdout counts. Ctrl-C waits for what was sent, and tells how many the \
+broker has confirmed and from which line to go on.
+Publishing the same --id again is safe: receivers see the same webhook-id and recognise a duplicate.
+Exit status: 0 the broker has confirmed all, 1 not all, 2 usage or settings.";
 
 const USAGE: &str = "\
 hookline publish --company <COMPANY> --type <TYPE> --data <JSON|@FILE|-> [--id <EVENT_ID>]
+       hookline publish --sample <TYPE> [--company <COMPANY>] [--id <EVENT_ID>]
        hookline publish --ndjson <FILE|->";
+
+/// Whose a sample is, unless it is said.
+const COMPANY_OF_SAMPLES: &str = "acme";
 
 /// Publish events, and know that the broker has them.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub(crate) struct PublishArgs {
-    /// The tenant whose endpoints the event goes to.
+    /// The tenant whose endpoints the event goes to; acme for a sample, unless it is given.
     #[arg(
         long,
         value_name = "COMPANY",
-        required_unless_present = "ndjson",
+        required_unless_present_any = ["ndjson", "sample"],
         conflicts_with = "ndjson"
     )]
     company: Option<CompanyId>,
@@ -47,8 +59,8 @@ pub(crate) struct PublishArgs {
     #[arg(
         long = "type",
         value_name = "TYPE",
-        required_unless_present = "ndjson",
-        conflicts_with = "ndjson"
+        required_unless_present_any = ["ndjson", "sample"],
+        conflicts_with_all = ["ndjson", "sample"]
     )]
     event_type: Option<EventType>,
     /// The event's id; a new one by default.
@@ -58,10 +70,13 @@ pub(crate) struct PublishArgs {
     #[arg(
         long,
         value_name = "JSON|@FILE|-",
-        required_unless_present = "ndjson",
-        conflicts_with = "ndjson"
+        required_unless_present_any = ["ndjson", "sample"],
+        conflicts_with_all = ["ndjson", "sample"]
     )]
     data: Option<String>,
+    /// Publish a sample event of this type, with data as a booking platform has them.
+    #[arg(long, value_enum, value_name = "TYPE", conflicts_with = "ndjson")]
+    sample: Option<Sample>,
     /// Publish many events: a file with one a line, or - for stdin.
     #[arg(long, value_name = "FILE|-")]
     ndjson: Option<String>,
@@ -72,26 +87,41 @@ pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError
     if let Some(file) = &args.ndjson {
         return lines::run(file, broker).await;
     }
-    let (Some(company), Some(event_type), Some(data)) = (args.company, args.event_type, args.data) else {
-        return Err(CliError::Usage(
-            "--company, --type and --data belong together; give all three".to_owned(),
-        ));
-    };
-    let data = Data::new(read_data(&data)?)
-        .map_err(|error| CliError::Usage(format!("--data: {error}; mend it, then publish again")))?;
-    let id = args.id.unwrap_or_default();
-    let event = Event {
-        id,
-        company,
-        event_type,
-        created_at: CreatedAt::now(),
-        data,
-        trace: TraceContext::default(),
-    };
+    let event = event(args)?;
     let receipt = connect::connect(broker).await?.publish(&event).await?;
     let mut out = Out::new();
     out.line(receipt.event.as_str())?;
     Ok(out.flush()?)
+}
+
+/// The one event that is asked for.
+fn event(args: PublishArgs) -> Result<Event, CliError> {
+    let event = match (args.sample, args.company, args.event_type, args.data) {
+        (Some(sample), company, ..) => {
+            let company =
+                company.map_or_else(|| COMPANY_OF_SAMPLES.to_owned(), |company| company.to_string());
+            Event::new(&company, sample.event_type, sample.data)
+                .map_err(|error| CliError::Failed(format!("the sample is no event: {error}; report this")))?
+        }
+        (None, Some(company), Some(event_type), Some(data)) => Event {
+            id: EventId::default(),
+            company,
+            event_type,
+            created_at: CreatedAt::now(),
+            data: Data::new(read_data(&data)?)
+                .map_err(|error| CliError::Usage(format!("--data: {error}; mend it, then publish again")))?,
+            trace: TraceContext::default(),
+        },
+        (None, ..) => {
+            return Err(CliError::Usage(
+                "--company, --type and --data belong together; give all three, or --sample".to_owned(),
+            ));
+        }
+    };
+    Ok(match args.id {
+        Some(id) => Event { id, ..event },
+        None => event,
+    })
 }
 
 /// The text itself, or the bytes of what it names.

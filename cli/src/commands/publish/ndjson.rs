@@ -13,6 +13,8 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) number: u64,
+    /// How many bytes of the file are read when this line is.
+    pub(super) end: u64,
     bytes: Option<Vec<u8>>,
 }
 
@@ -62,11 +64,18 @@ fn without_line(error: &serde_json::Error) -> String {
 pub(super) struct Lines<R> {
     source: R,
     number: u64,
+    position: u64,
+    is_over: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(source: R) -> Self {
-        Self { source, number: 0 }
+        Self {
+            source,
+            number: 0,
+            position: 0,
+            is_over: false,
+        }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -80,6 +89,7 @@ impl<R: BufRead> Lines<R> {
             if !bytes.trim_ascii().is_empty() {
                 return Ok(Some(Line {
                     number: self.number,
+                    end: self.position,
                     bytes: (length <= MAX_BYTES).then_some(bytes),
                 }));
             }
@@ -102,6 +112,7 @@ impl<R: BufRead> Lines<R> {
             length += part.len();
             let (consumed, is_over) = (part.len() + usize::from(end.is_some()), available.is_empty());
             self.source.consume(consumed);
+            self.position += consumed as u64;
             if end.is_some() || is_over {
                 return Ok((length, end.is_some()));
             }
@@ -112,8 +123,14 @@ impl<R: BufRead> Lines<R> {
 impl<R: BufRead> Iterator for Lines<R> {
     type Item = io::Result<Line>;
 
+    /// After an error nothing more is read: a source that cannot be read once may fail for ever.
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_line().transpose()
+        if self.is_over {
+            return None;
+        }
+        let line = self.next_line();
+        self.is_over = !matches!(line, Ok(Some(_)));
+        line.transpose()
     }
 }
 
@@ -125,6 +142,7 @@ mod tests {
     fn line(text: &str) -> Line {
         Line {
             number: 1,
+            end: 0,
             bytes: Some(text.as_bytes().to_vec()),
         }
     }
@@ -184,6 +202,7 @@ mod tests {
         }
         let not_utf8 = Line {
             number: 1,
+            end: 0,
             bytes: Some(vec![0xff]),
         };
         assert_eq!(not_utf8.event().unwrap_err(), "not UTF-8 text");
@@ -200,9 +219,23 @@ mod tests {
             lines[2],
             Line {
                 number: 5,
+                end: 15,
                 bytes: Some(b"last".to_vec())
             }
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_once() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let lines: Vec<_> = Lines::new(io::BufReader::new(Broken)).take(10).collect();
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::out::{self, Out};
 
 const AFTER_HELP: &str = "\
 Examples:
-  hookline sign --secret whsec_… --id evt_1 --data @body.json
+  hookline sign --secret-file s --id evt_1 --data @body.json
   hookline sign --secret-file new.secret --previous-secret-file old.secret --id evt_1 --data @body.json
   curl --data-binary @body.json -H @<(hookline sign --secret-file s --id evt_1 --data @body.json) URL
 

@@ -12,8 +12,7 @@ pub(super) type Line = Result<(AttemptRecord, String), String>;
 /// The lines of a message of the stream. Beside [`Batch::read`] it keeps their text, and with it what a newer
 /// dispatcher may have added.
 pub(super) fn lines(message: &Message) -> io::Result<Vec<Line>> {
-    // As far as `Batch::read` goes.
-    let text = zstd::bulk::decompress(&message.body, 2 * Batch::MAX_BYTES)?;
+    let text = Batch::text(message)?;
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.map(read).collect())
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
+use rustls::pki_types::ServerName;
 
 use super::*;
 
@@ -43,6 +44,8 @@ fn check_promises(policy: &Policy, raw: &str) -> Result<(), TestCaseError> {
                 name
             );
             prop_assert_eq!(target.url().host_str(), Some(name.as_str()));
+            // Whatever passes can be spoken TLS to.
+            prop_assert!(ServerName::try_from(name.as_str()).is_ok(), "{}", name);
         }
     }
     Ok(())
@@ -68,7 +71,7 @@ proptest! {
 
     #[test]
     fn plausible_urls(
-        host in "[a-zA-Z0-9_-]{1,9}(\\.[a-z0-9]{1,6}){0,3}\\.?",
+        host in "[a-zA-Z0-9_-]{1,9}(\\.[a-z0-9_-]{1,6}){0,3}\\.?",
         port in "(:[0-9]{0,6})?",
         path in "(/[ -~é]{0,20})?",
     ) {

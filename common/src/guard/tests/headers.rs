@@ -19,6 +19,12 @@ fn harmless_headers_are_allowed() {
         "!#$%&'*+-.^_`|~",
         "x-content",
         "x-webhook",
+        "x-client-id",
+        "x-original",
+        "x-hostname",
+        "x-request-id",
+        "CF-Access-Client-Id",
+        "Fastly-Key",
         &"x".repeat(128),
     ] {
         assert_eq!(reason(name, "crm"), None, "{name}");
@@ -36,6 +42,12 @@ const KEPT: &str = "
     X-aws-ec2-metadata-token-ttl-seconds X-Google-Metadata-Request X-IDENTITY-HEADER webhook-id
     Webhook-Signature webhook-anything Meeva-Signature svix-signature Signature User-Agent
     X-HTTP-Method-Override content_length X_Forwarded_For Meeva_Signature Transfer_Encoding
+    X-Original-URL X-Rewrite-URL X-Host Client-IP True-Client-IP CF-Connecting-IP CF-Connecting-IPv6
+    X-Client-IP X-Real-IP X-Cluster-Client-IP Fastly-Client-IP X-Original-Host X-Original-Method X-Forwarded
+    X-Original-Forwarded-For X-Envoy-External-Address X-Envoy-Original-Path X-AppEngine-User-IP
+    X-Azure-ClientIP WL-Proxy-Client-IP X-Remote-Addr X-Remote-User Remote-User X-SSL-Client-Verify
+    X-Client-Cert X-MS-CLIENT-PRINCIPAL-NAME X-Amzn-Oidc-Identity X-Goog-Authenticated-User-Email
+    X-Middleware-Subrequest Front-End-Https client_ip TRUE_CLIENT_IP x_original_url
 ";
 
 #[test]

@@ -147,6 +147,45 @@ fn networks_are_read_strictly() {
 }
 
 #[test]
+fn networks_that_add_up_to_every_address_are_told_from_those_that_do_not() {
+    let networks = |text: &str| -> Vec<_> {
+        text.split_whitespace()
+            .map(|text| parse_cidr(text).unwrap())
+            .collect()
+    };
+    // Every /8 there is, the last one as two halves, in no order.
+    let pieces = (0..255).rev().map(|first| format!("{first}.0.0.0/8"));
+    let in_pieces: Vec<_> = pieces
+        .chain(["255.128.0.0/9".to_owned(), "255.0.0.0/9".to_owned()])
+        .collect();
+    for all in [
+        "0.0.0.0/1 128.0.0.0/1",
+        "128.0.0.0/1 10.0.0.0/8 0.0.0.0/2 64.0.0.0/2",
+        "::/1 8000::/1",
+        "8000::/2 c000::/2 ::/1 127.0.0.0/8",
+        "::ffff:0:0/96",
+        "::ffff:0.0.0.0/97 ::ffff:128.0.0.0/97",
+        "::ffff:0.0.0.0/97 128.0.0.0/1",
+        "::/1",
+        &in_pieces.join(" "),
+    ] {
+        assert!(add_up_to_everything(&networks(all)), "{all}");
+    }
+    for some in [
+        "",
+        "0.0.0.0/1",
+        "0.0.0.0/1 128.0.0.0/2",
+        "0.0.0.0/1 8000::/1",
+        "8000::/1 4000::/2",
+        "::ffff:127.0.0.0/104 127.0.0.0/8 ::1",
+        "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7",
+        &in_pieces[1..].join(" "),
+    ] {
+        assert!(!add_up_to_everything(&networks(some)), "{some}");
+    }
+}
+
+#[test]
 fn hosts_in_settings_are_read_strictly() {
     for (text, name) in [
         ("receiver", "receiver"),
@@ -162,10 +201,19 @@ fn hosts_in_settings_are_read_strictly() {
         assert_eq!(AllowedHost::parse(text), Err(InvalidHost::Address), "{text}");
     }
     for text in [
-        "", ".", "*", "*.corp", "a b", " a", "a:80", "http://a", "a/b", "u@a", "a..b", "[::1]", "%61",
+        "", ".", "*", "*.corp", "a b", " a", "a:80", "http://a", "a/b", "u@a", "a..b", "[::1]", "%61", "-a",
+        "a-.corp",
     ] {
         assert_eq!(AllowedHost::parse(text), Err(InvalidHost::Grammar), "{text}");
     }
+    for text in ["a.invalid", "invalid", "Shop.Onion."] {
+        assert_eq!(
+            AllowedHost::parse(text),
+            Err(InvalidHost::NeverLookedUp),
+            "{text}"
+        );
+    }
+    assert!(AllowedHost::parse("notonion").is_ok());
 }
 
 #[test]

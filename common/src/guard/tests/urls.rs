@@ -114,6 +114,16 @@ const HOSTS: &[(&str, &str, &str)] = &[
         "name_malformed",
     ),
     (
+        "names",
+        "-a.com a-.com a.-b.com a.b-.com a.-.com a.com- -.com",
+        "name_malformed",
+    ),
+    (
+        "names",
+        "1.0.0.127.in-addr.arpa 1.ip6.arpa in-addr.arpa",
+        "name_internal",
+    ),
+    (
         "parser",
         "a%00.com a%2f.com a%40b.com a＠b.com a／b.com a%20b.com a|b.com a<b.com",
         "url_malformed",
@@ -266,6 +276,21 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "https://xn--bcher-kva.example/%C3%BC?%C3%BC",
     ),
     ("names", "https://my_hooks.a-b.co/", "https://my_hooks.a-b.co/"),
+    (
+        "names",
+        "https://a_b.c_d.example.com/",
+        "https://a_b.c_d.example.com/",
+    ),
+    (
+        "names",
+        "https://_a.b_.example.com/",
+        "https://_a.b_.example.com/",
+    ),
+    (
+        "names",
+        "https://a--b.3-4.example.com/",
+        "https://a--b.3-4.example.com/",
+    ),
     ("names", "https://notlocalhost.com/", "https://notlocalhost.com/"),
     (
         "names",

@@ -3,7 +3,7 @@
 //! A connection is begun only where more requests wait than connections are on their way, so that a host never has
 //! more of them than it had requests in flight at once.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use hyper::http::uri::Authority;
 use slab::Slab;
@@ -26,6 +26,10 @@ pub(super) struct Hosts<C, W> {
     hosts: Slab<Host<C, W>>,
     /// Whose idle connection was given back how long ago, over all hosts: the lowest number is the oldest.
     idle: BTreeMap<u64, HostId>,
+    /// Connections that are there, by their ids.
+    open: HashSet<u64>,
+    /// Those of them that were let go: their places are free in a moment.
+    let_go: HashSet<u64>,
     next_number: u64,
     max_idle: usize,
 }
@@ -90,6 +94,8 @@ impl<C, W> Hosts<C, W> {
             places: Default::default(),
             hosts: Slab::new(),
             idle: BTreeMap::new(),
+            open: HashSet::new(),
+            let_go: HashSet::new(),
             next_number: 0,
             max_idle,
         }
@@ -147,7 +153,21 @@ impl<C, W> Hosts<C, W> {
             host.connecting -= 1;
             host.open += 1;
         }
-        self.number()
+        let connection_id = self.number();
+        self.open.insert(connection_id);
+        connection_id
+    }
+
+    /// A connection is not wanted any more, and is about to be closed.
+    pub(super) fn let_go(&mut self, connection_id: u64) {
+        if self.open.contains(&connection_id) {
+            self.let_go.insert(connection_id);
+        }
+    }
+
+    /// How many connections were let go and are not closed yet.
+    pub(super) fn closing(&self) -> usize {
+        self.let_go.len()
     }
 
     /// The connection that `place` had to make did not come to be. Its request leaves the line, and so does one that
@@ -195,6 +215,8 @@ impl<C, W> Hosts<C, W> {
 
     /// A connection has been closed, by whichever side. Returns it where it was idle.
     pub(super) fn closed(&mut self, id: HostId, connection_id: u64) -> Option<C> {
+        self.open.remove(&connection_id);
+        self.let_go.remove(&connection_id);
         let host = self.host(id)?;
         host.open -= 1;
         let position = host

@@ -107,6 +107,26 @@ fn too_many_idle_ones_push_out_the_oldest_of_any_host() {
 }
 
 #[test]
+fn what_was_let_go_counts_until_it_is_closed_and_what_is_closed_does_not() {
+    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (host, one) = with_idle(&mut hosts, &a, now);
+    let place = hosts.wait(&a, 1);
+    let two = hosts.connected(place);
+    assert_eq!(hosts.take_idle(&a), Some(one));
+    hosts.let_go(one);
+    hosts.let_go(one);
+    hosts.let_go(two);
+    assert_eq!(hosts.closing(), 2);
+    hosts.closed(host, one);
+    assert_eq!(hosts.closing(), 1);
+    // Whoever learns too late that it is closed leaves no trace.
+    hosts.let_go(one);
+    hosts.closed(host, two);
+    assert_eq!(hosts.closing(), 0);
+    assert!(hosts.open.is_empty());
+}
+
+#[test]
 fn hosts_are_forgotten_with_their_last_connection_and_old_ids_mean_nothing() {
     let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
     let (id, connection) = with_idle(&mut hosts, &a, now);

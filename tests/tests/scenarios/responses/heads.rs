@@ -34,8 +34,6 @@ async fn c02_a_head_that_drips_for_ever_is_a_timeout() {
         ("HTTP/1.1 200 O", "K"),
         ("HTTP/1.1 200 OK\r\nx-a: ", "a"),
         ("HTTP/1.1 200 OK\r\n", "x-a: a\r\n"),
-        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
-        ("", "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"),
     ];
     join_all(cases.map(async |(begun, more)| {
         let (tried, peer) = tried(&rig, move |mut talk| async move {
@@ -53,6 +51,40 @@ async fn c02_a_head_that_drips_for_ever_is_a_timeout() {
         assert_eq!((peer.posts(), peer.connections()), (1, 1), "{begun}{more}");
     }))
     .await;
+}
+
+#[tokio::test]
+async fn c08_a_head_that_browsers_read_is_an_answer() {
+    let rig = Rig::new(LONG);
+    for (lines, body) in [
+        ("x-folded: one\r\n two\r\n\tthree\r\n", ""),
+        ("x-folded:\r\n \r\n two\r\n", ""),
+        ("x-space : a\r\n", ""),
+        ("x-tab\t: a\r\n", ""),
+        ("no colon at all\r\n", ""),
+        ("nocolon\r\nx-a: b\r\n", ""),
+        ("x-a: b\r\nno colon\r\n and folded\r\n", ""),
+        (": no name\r\n", ""),
+        ("x y: a blank in the name\r\n", ""),
+        ("x\u{e9}: a letter that is none\r\n", ""),
+        ("(comment): x\r\n", ""),
+        ("x-latin: caf\u{e9}\r\n", ""),
+        ("Warning: Undefined variable $x in /srv/a.php\r\n", ""),
+        ("Content-Length : 2\r\n", "hi"),
+        ("no colon\r\nContent-Length: 2\r\n", "hi"),
+        (
+            "x-folded: a\r\n b\r\nTransfer-Encoding: chunked\r\n",
+            "2\r\nhi\r\n0\r\n\r\n",
+        ),
+    ] {
+        for status in [200, 503] {
+            let tried = answered(&rig, format!("HTTP/1.1 {status} So\r\n{lines}\r\n{body}")).await;
+            let outcome = if status == 200 { "delivered" } else { "http_status" };
+            assert_eq!(tried.end(), (outcome, Some(status)), "{lines:?} {tried:?}");
+            let expected = if body.is_empty() { "" } else { "hi" };
+            assert_eq!(tried.response(), expected, "{lines:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 
 mod bodies;
 mod connections;
+mod errors;
 mod heads;
+mod interim;
 mod schedule;
 mod statuses;
 

@@ -1,6 +1,6 @@
 //! Whom we talk to under TLS: only who proves to be whom the URL names, in time, and nobody else hears a byte of HTTP.
 
-mod program;
+pub(crate) mod program;
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -31,7 +31,7 @@ async fn c25_a_receiver_is_trusted_by_the_file_of_its_authority() {
 }
 
 /// The broker's plain port behind TLS, and its URL.
-async fn broker_behind(identity: Identity) -> (Peer, String) {
+pub(crate) async fn broker_behind(identity: Identity) -> (Peer, String) {
     let plain: Url = services().amqp_url.parse().expect("an AMQP URL");
     let target = format!(
         "{}:{}",

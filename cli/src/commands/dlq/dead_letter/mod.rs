@@ -1,11 +1,15 @@
 //! One message of the failed or the rejected queue, as far as it can be read: no message is refused. Pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hookline_common::broker::Address;
 use hookline_common::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
-use hookline_common::message::{Message, Rejection, read_failed, read_rejection, read_work, write_work};
+use hookline_common::message::{
+    Found, Message, Rejection, read_failed, read_rejection, read_work, write_work,
+};
 use hookline_common::outcome::Outcome;
+use hookline_common::record::AttemptRecord;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
 use jiff::Timestamp;
@@ -13,6 +17,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::kind::Kind;
+use super::sender;
 use crate::text::compact;
 
 /// What could be read of a message. Ids and types are plain texts here, because invalid ones are shown too.
@@ -28,6 +33,8 @@ pub(crate) struct DeadLetter {
     pub(crate) failure: Option<DeadLetterCause>,
     /// Why it was rejected: the stable name, and a sentence.
     pub(crate) rejected: Option<(String, String)>,
+    /// Who sent it, where it was rejected.
+    pub(crate) sender: Vec<(&'static str, String)>,
     pub(crate) bytes: usize,
     pub(crate) content: Content,
 }
@@ -43,7 +50,7 @@ pub(crate) enum Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self::Unreadable(Rejection::MessageId)
+        Self::Unreadable(Rejection::MessageId(Found::default()))
     }
 }
 
@@ -98,6 +105,7 @@ impl DeadLetter {
         Self {
             at,
             rejected: Some((reason, detail)),
+            sender: sender::facts(message),
             content,
             ..fields
         }
@@ -144,6 +152,17 @@ impl DeadLetter {
             },
             (None, Some(failure), _) => failure.reason.as_str().to_owned(),
             (None, None, _) => "unknown".to_owned(),
+        }
+    }
+
+    /// The stable name of why it is here, and how its last attempt ended, where that is known besides.
+    pub(crate) fn reason_and_last(&self) -> (String, Option<String>) {
+        match &self.failure {
+            Some(failure) if self.rejected.is_none() => {
+                let last = failure.last_outcome.map(|_| self.why());
+                (failure.reason.as_str().to_owned(), last)
+            }
+            _ => (self.why(), None),
         }
     }
 
@@ -210,6 +229,9 @@ pub(crate) struct Row<'a> {
     rejected_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_detail: Option<&'a str>,
+    /// Who sent it, where it was rejected.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sender: BTreeMap<&'static str, &'a str>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'static str>,
@@ -221,12 +243,23 @@ pub(crate) struct Row<'a> {
     /// The body where it is no data, with what is not UTF-8 replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<&'a AttemptRecord>>,
 }
 
 impl DeadLetter {
     /// The message as one line of JSON, with its body if there is one given.
     pub(crate) fn to_json(&self, body: Option<&[u8]>) -> String {
         serde_json::to_string(&self.row(body)).unwrap_or_default()
+    }
+
+    /// The same with its body and the attempts that are known of it.
+    pub(crate) fn to_json_with(&self, body: &[u8], attempts: Option<Vec<&AttemptRecord>>) -> String {
+        let row = Row {
+            attempts,
+            ..self.row(Some(body))
+        };
+        serde_json::to_string(&row).unwrap_or_default()
     }
 
     fn row(&self, body: Option<&[u8]>) -> Row<'_> {
@@ -260,11 +293,17 @@ impl DeadLetter {
             rejected_at,
             rejected_reason: self.rejected.as_ref().map(|(reason, _)| reason.as_str()),
             rejected_detail: self.rejected.as_ref().map(|(_, detail)| detail.as_str()),
+            sender: self
+                .sender
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect(),
             unreadable: unreadable.map(Rejection::name),
             unreadable_detail: unreadable.map(ToString::to_string),
             bytes: self.bytes,
             body: text.filter(|_| data.is_none()).map(Cow::into_owned),
             data,
+            attempts: None,
         }
     }
 }

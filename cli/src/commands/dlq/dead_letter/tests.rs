@@ -98,10 +98,8 @@ fn what_cannot_be_read_is_told_and_not_retried() {
         (&row["unreadable"], &row["company"], &row["body"]),
         (&"bad_attempt".into(), &"acme".into(), &"\u{fffd}".into())
     );
-    assert_eq!(
-        letter.again(&Namespace::default(), now()),
-        Err(Rejection::Attempt)
-    );
+    let refused = letter.again(&Namespace::default(), now()).unwrap_err();
+    assert_eq!(refused.name(), "bad_attempt");
     let nothing = DeadLetter::read(Kind::Failed, &Message::default());
     assert_eq!(json(&nothing, None)["bytes"], 0);
 }

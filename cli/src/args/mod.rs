@@ -1,0 +1,160 @@
+//! The command line, and what is answered to one that cannot be understood.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::commands::{completions, dlq, endpoints, listen, publish, sign, status, tail, topology, verify};
+use crate::error::CliError;
+use crate::help::{print, with_whole_examples};
+use crate::settings::Flags;
+use crate::{out, text};
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookline topology apply
+  hookline listen --port 9000 --secret whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+  hookline publish --sample booking.created
+  hookline tail --company acme
+  hookline status
+  hookline dlq list --since 2h
+  hookline dlq retry --all --company acme
+  hookline endpoints check endpoints.toml
+
+`hookline COMMAND --help` has more of each.
+
+Settings that may hold a secret have no flag:
+  HOOKLINE_AMQP_URL (or HOOKLINE_AMQP_URL_FILE, the path of a file that holds it)
+      The broker: amqp:// or amqps://user:password@host:port/vhost [default: amqp://guest:guest@127.0.0.1:5672/%2f]
+  HOOKLINE_MANAGEMENT_URL (or HOOKLINE_MANAGEMENT_URL_FILE)
+      RabbitMQ's management API, for what AMQP does not tell: http://user:password@host:15672
+RUST_LOG=info or debug tells on stderr what goes on with the broker. NO_COLOR=1 leaves out colours.
+
+Exit status: 0 done, 1 failed, 2 usage or settings.";
+
+/// Publish events, receive them in development, and look after dead letters and the broker's queues.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hookline",
+    version,
+    propagate_version = true,
+    subcommand_required = true
+)]
+#[command(arg_required_else_help = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands, in the order in which an event meets what they do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Publish(AtBroker<publish::PublishArgs>),
+    Listen(listen::ListenArgs),
+    Status(AtBroker<status::StatusArgs>),
+    Dlq(GroupAtBroker<dlq::DlqCommand>),
+    Tail(AtBroker<tail::TailArgs>),
+    Topology(GroupAtBroker<topology::TopologyCommand>),
+    #[command(subcommand)]
+    Endpoints(endpoints::EndpointsCommand),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+// No comments for rustdoc on these two: clap would take them for the commands' own help.
+//
+// A command that uses the broker, with the flags that say which.
+#[derive(Debug, Args)]
+pub(crate) struct AtBroker<A: Args> {
+    // First, for the command's own words count last.
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    #[command(flatten)]
+    pub(crate) args: A,
+}
+
+// Commands that do.
+#[derive(Debug, Args)]
+pub(crate) struct GroupAtBroker<C: Subcommand> {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: C,
+}
+
+impl Cli {
+    /// What is to be done; refuses flags before the command's name that the command has no use for. One that has takes them
+    /// from there as well as from behind its name.
+    pub(crate) fn into_command(self) -> Result<Command, CliError> {
+        let name = match &self.command {
+            Command::Publish(_)
+            | Command::Status(_)
+            | Command::Dlq(_)
+            | Command::Tail(_)
+            | Command::Topology(_) => return Ok(self.command),
+            Command::Listen(_) => "listen",
+            Command::Endpoints(_) => "endpoints",
+            Command::Sign(_) => "sign",
+            Command::Verify(_) => "verify",
+            Command::Completions(_) => "completions",
+        };
+        match self.flags.first_given() {
+            None => Ok(self.command),
+            Some(flag) => Err(CliError::Usage(format!(
+                "--{flag} does nothing for `hookline {name}`, which uses no broker; leave it out"
+            ))),
+        }
+    }
+}
+
+/// The whole command line, with help whose examples can be pasted.
+pub(crate) fn command() -> clap::Command {
+    // The flags of the commands are taken at any place behind the command's name; those before it are for all that have them.
+    let whole = Cli::command()
+        .mut_arg("namespace", |flag| flag.global(false))
+        .mut_arg("amqp_ca_file", |flag| flag.global(false));
+    with_whole_examples(whole)
+}
+
+/// Reads the arguments of this program, the program's own name included.
+pub(crate) fn parse<T: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = T>,
+) -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))
+}
+
+/// Prints help or version where they were asked for, else why the command line is not understood, on one
+/// line.
+pub(crate) fn answer(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_help {
+        print(error);
+    } else {
+        out::error(&on_one_line(&error.render().to_string()));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Clap's paragraphs: what is wrong, tips, the usage, and where help is.
+fn on_one_line(rendered: &str) -> String {
+    let paragraphs = rendered.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let parts: Vec<String> = paragraphs.filter(|paragraph| !paragraph.is_empty()).collect();
+    text::escape(parts.join("; ").trim_start_matches("error: "))
+}
+
+#[cfg(test)]
+mod tests;

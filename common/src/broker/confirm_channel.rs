@@ -1,0 +1,148 @@
+//! One channel in confirm mode: sends messages, waits for their answers, and knows which were under way together.
+//!
+//! What the broker refuses closes the channel, and everything that was under way on it ends with the same words. They are
+//! about one message: about which is certain only where there was no other.
+
+use std::sync::{Mutex, PoisonError};
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, Connection};
+
+use super::address::Address;
+use super::connect::short;
+use super::error::BrokerError;
+use super::wire;
+use crate::message::Message;
+
+/// A channel in confirm mode.
+pub(super) struct ConfirmChannel {
+    channel: Channel,
+    traffic: Mutex<Traffic>,
+}
+
+/// How sending a message ended.
+pub(super) struct Sent {
+    pub(super) answer: Result<Confirmation, BrokerError>,
+    /// Whether no other message was under way on the channel from the beginning to the end.
+    pub(super) was_alone: bool,
+}
+
+impl ConfirmChannel {
+    /// Opens one. That takes as long as the connection needs: what was sent before may be a long queue on a slow link.
+    pub(super) async fn open(connection: &Connection) -> Result<Self, BrokerError> {
+        let opened = connection.create_channel().await;
+        let channel = opened.map_err(BrokerError::call("opening a channel"))?;
+        let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
+        selected.map_err(BrokerError::call("switching to confirms"))?;
+        let traffic = Mutex::default();
+        Ok(Self { channel, traffic })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.channel.status().connected()
+    }
+
+    /// Publishes a message and waits for the broker's answer, however long it takes.
+    #[expect(clippy::disallowed_methods, reason = "this is where the Publisher publishes")]
+    pub(super) async fn send(&self, to: &Address, message: &Message) -> Sent {
+        let under_way = UnderWay::on(self);
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let sent = self.channel.basic_publish(
+            short(&to.exchange),
+            short(&to.routing_key),
+            options,
+            &message.body,
+            wire::to_properties(message),
+        );
+        let confirmed = async { sent.await?.await };
+        let answer = confirmed.await.map_err(BrokerError::call("publishing"));
+        Sent {
+            answer,
+            was_alone: under_way.ended(),
+        }
+    }
+
+    fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
+        // Nothing in there can be left half done.
+        change(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is under way on a channel. Pure.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// Messages begun so far.
+    begun: u64,
+    /// Of these, the ones that have no answer.
+    unanswered: u64,
+}
+
+/// A message's place in the traffic.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    number: u64,
+    began_alone: bool,
+}
+
+impl Traffic {
+    fn begin(&mut self) -> Place {
+        self.begun += 1;
+        self.unanswered += 1;
+        Place {
+            number: self.begun,
+            began_alone: self.unanswered == 1,
+        }
+    }
+
+    /// A message has its answer: whether it was alone all the while. One that nobody waits for any more never has one, so
+    /// that none after it on the same channel is taken for the only one.
+    fn answered(&mut self, place: Place) -> bool {
+        self.unanswered -= 1;
+        place.began_alone && place.number == self.begun
+    }
+}
+
+/// A message that is under way.
+struct UnderWay<'a> {
+    channel: &'a ConfirmChannel,
+    place: Place,
+}
+
+impl<'a> UnderWay<'a> {
+    fn on(channel: &'a ConfirmChannel) -> Self {
+        let place = channel.traffic(Traffic::begin);
+        Self { channel, place }
+    }
+
+    fn ended(self) -> bool {
+        self.channel.traffic(|traffic| traffic.answered(self.place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_alone_if_no_other_was_under_way_with_it() {
+        let mut traffic = Traffic::default();
+        let (first, second) = (traffic.begin(), traffic.begin());
+        assert!(!traffic.answered(first), "another began behind it");
+        assert!(!traffic.answered(second), "another was there before it");
+        let third = traffic.begin();
+        assert!(traffic.answered(third));
+    }
+
+    #[test]
+    fn one_that_nobody_waits_for_is_under_way_for_ever() {
+        let mut traffic = Traffic::default();
+        let _dropped = traffic.begin();
+        let next = traffic.begin();
+        assert!(!traffic.answered(next));
+        let another = traffic.begin();
+        assert!(!traffic.answered(another));
+    }
+}

@@ -1,0 +1,170 @@
+//! One try to publish a message: how it ended, and whether that is known of this very message.
+
+use std::sync::Arc;
+
+use lapin::Confirmation;
+
+use super::address::Address;
+use super::confirm_channel::{ConfirmChannel, Sent};
+use super::error::BrokerError;
+use super::established::Established;
+use super::publish_channel::PublishChannels;
+use super::refusal::Refusal;
+use crate::message::Message;
+
+/// How one try to publish ended.
+pub(super) enum Tried {
+    /// A queue has it.
+    Stored,
+    /// No queue takes it.
+    Unroutable,
+    /// A negative confirm: the queue is full, or has no quorum.
+    Nacked,
+    /// The broker closed the channel because of this very message, which is not stored.
+    Refused(Refusal),
+    /// The broker closed the channel because of a message, and it may have been this one.
+    Suspected {
+        error: BrokerError,
+        /// Whether this one is not stored, whichever it was.
+        is_unstored: bool,
+    },
+    /// There was no answer.
+    Unknown(BrokerError),
+}
+
+/// Sends the message and waits for the answer, for as long as the connection lives. A suspect goes alone.
+pub(super) async fn try_once(
+    established: &Established<PublishChannels>,
+    to: &Address,
+    message: &Message,
+    is_suspect: bool,
+) -> Tried {
+    let channels = &established.ready;
+    let channel = match channel_to(established, to).await {
+        Ok(channel) => channel,
+        Err(error) => {
+            established.give_up(format!("publishing to {:?}: {error}", to.destination()));
+            return Tried::Unknown(error);
+        }
+    };
+    let sending = async {
+        if is_suspect {
+            channels.send_alone(&established.connection, to, message).await
+        } else {
+            Ok(channel.send(to, message).await)
+        }
+    };
+    let sent = tokio::select! {
+        sent = sending => sent,
+        lost = established.lost("publishing") => Err(lost),
+    };
+    let (error, was_alone) = match sent {
+        Ok(Sent {
+            answer: Ok(confirmation),
+            ..
+        }) => return confirmed(confirmation),
+        Ok(Sent {
+            answer: Err(error),
+            was_alone,
+        }) => (error, was_alone),
+        Err(error) => (error, false),
+    };
+    let refusal = error.refusal().cloned();
+    if !is_suspect {
+        recover(established, to, &channel, &error).await;
+    }
+    match refusal {
+        Some(refusal) if is_of_this_one(&refusal, was_alone, is_suspect) => Tried::Refused(refusal),
+        Some(refusal) if refusal.is_of_the_channel() || refusal.is_of_the_message() => {
+            let max = refusal.max_message_bytes();
+            if max.is_some_and(|max| message.body.len() as u64 <= max) {
+                return Tried::Unknown(error);
+            }
+            let is_unstored = max.is_some();
+            Tried::Suspected { error, is_unstored }
+        }
+        _ => Tried::Unknown(error),
+    }
+}
+
+fn confirmed(confirmation: Confirmation) -> Tried {
+    match confirmation {
+        Confirmation::Ack(None) => Tried::Stored,
+        Confirmation::Ack(Some(_)) => Tried::Unroutable,
+        Confirmation::Nack(_) => Tried::Nacked,
+        // The channel was put into confirm mode before anyone could publish on it.
+        Confirmation::NotRequested => Tried::Unknown(BrokerError::Lost {
+            what: "confirming",
+            why: "the channel does not confirm".to_owned(),
+        }),
+    }
+}
+
+/// Whether a message that met a refusal is what was refused: it was alone on its channel. Frames that cannot be read close
+/// the whole connection, so of these only a suspect is known.
+fn is_of_this_one(refusal: &Refusal, was_alone: bool, is_suspect: bool) -> bool {
+    was_alone && (refusal.is_of_the_channel() || is_suspect && refusal.is_of_the_message())
+}
+
+async fn channel_to(
+    established: &Established<PublishChannels>,
+    to: &Address,
+) -> Result<Arc<ConfirmChannel>, BrokerError> {
+    let (channels, destination) = (&established.ready, to.destination());
+    if let Some(channel) = channels.known(destination) {
+        return Ok(channel);
+    }
+    tokio::select! {
+        opened = channels.open(&established.connection, destination) => opened,
+        lost = established.lost("opening a channel") => Err(lost),
+    }
+}
+
+/// Makes good for an error: where it closed no more than the channel, that is opened again, else the connection is given up.
+async fn recover(
+    established: &Established<PublishChannels>,
+    to: &Address,
+    channel: &Arc<ConfirmChannel>,
+    error: &BrokerError,
+) {
+    let destination = to.destination();
+    // Who finds the channel closed by somebody else's message gets no code of the broker's.
+    let is_channel_only = error.refusal().is_none_or(|refusal| refusal.is_of_the_channel());
+    let is_standing = !established.is_gone() && established.connection.status().connected();
+    let is_recovered = is_channel_only
+        && is_standing
+        && !channel.is_open()
+        && established
+            .ready
+            .reopen(&established.connection, destination, channel)
+            .await
+            .is_ok();
+    if !is_recovered {
+        established.give_up(format!("publishing to {destination:?}: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_message_that_was_alone_is_known_to_be_what_was_refused() {
+        let refusal = |code| Refusal {
+            code,
+            text: String::new(),
+        };
+        for (code, was_alone, is_suspect, expected) in [
+            (403, true, false, true),
+            (403, false, false, false),
+            (406, true, true, true),
+            // These close the connection, and with it what was under way on other channels.
+            (501, true, false, false),
+            (501, true, true, true),
+            (541, true, true, false),
+        ] {
+            let known = is_of_this_one(&refusal(code), was_alone, is_suspect);
+            assert_eq!(known, expected, "{code} {was_alone} {is_suspect}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The frames of a connection, followed through reads that begin and end anywhere. Whole content headers and methods are
+//! mended; bodies pass unseen.
+
+use super::{header, method};
+
+/// Type, channel and length of the payload.
+const HEAD: usize = 1 + 2 + 4;
+/// The octet that ends every frame.
+const END: u8 = 0xce;
+
+const METHOD: u8 = 1;
+const HEADER: u8 = 2;
+const BODY: u8 = 3;
+const HEARTBEAT: u8 = 8;
+/// What the broker answers, instead of a frame, to a version that it does not speak: `AMQP` and four octets.
+const PROTOCOL: u8 = b'A';
+const PROTOCOL_LEN: usize = 8;
+
+/// Where in the stream of frames the bytes stand that come next.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// How many bytes remain of what passes unseen.
+    passing: usize,
+    /// What came was no frame, so everything passes: the client library refuses it at the same place.
+    is_lost: bool,
+    /// How many frames were mended.
+    pub(super) mended: u64,
+}
+
+/// What the first bytes of a frame say.
+enum Frame {
+    /// So many bytes pass as they are.
+    Passes(usize),
+    /// So many bytes, head and end included, are looked at when all are there.
+    Judged(usize),
+    /// The head itself is not whole.
+    Cut,
+    /// No frame begins like this.
+    Unknown,
+}
+
+fn frame(bytes: &[u8]) -> Frame {
+    let kind = match bytes.first() {
+        None => return Frame::Cut,
+        Some(&PROTOCOL) => return Frame::Passes(PROTOCOL_LEN),
+        Some(kind @ &(METHOD | HEADER | BODY | HEARTBEAT)) => *kind,
+        Some(_) => return Frame::Unknown,
+    };
+    let Some([_, _, _, length @ ..]) = bytes.first_chunk::<HEAD>() else {
+        return Frame::Cut;
+    };
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    let length = length.saturating_add(HEAD + 1);
+    match kind {
+        METHOD | HEADER => Frame::Judged(length),
+        _ => Frame::Passes(length),
+    }
+}
+
+impl Frames {
+    /// Follows `bytes`, which come next, and mends what is whole of them. Returns how many may be handed on; the rest is the
+    /// beginning of a frame that must be whole first, and is to be given again with more behind it.
+    pub(super) fn judge(&mut self, bytes: &mut [u8]) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get_mut(at..).unwrap_or_default();
+            if self.is_lost {
+                return at + rest.len();
+            }
+            let passes = self.passing.min(rest.len());
+            if passes > 0 {
+                self.passing -= passes;
+                at += passes;
+                continue;
+            }
+            match frame(rest) {
+                Frame::Passes(length) => self.passing = length,
+                Frame::Judged(length) => {
+                    let Some(whole) = rest.get_mut(..length) else {
+                        return at;
+                    };
+                    self.mend(whole);
+                    at += length;
+                }
+                Frame::Cut => return at,
+                Frame::Unknown => self.is_lost = true,
+            }
+        }
+    }
+
+    /// How many more bytes are needed at least of a frame that begins with `bytes` and could not be judged.
+    pub(super) fn missing(bytes: &[u8]) -> usize {
+        let length = match frame(bytes) {
+            Frame::Judged(length) => length,
+            Frame::Passes(_) | Frame::Cut | Frame::Unknown => HEAD,
+        };
+        length.saturating_sub(bytes.len()).max(1)
+    }
+
+    fn mend(&mut self, frame: &mut [u8]) {
+        let kind = frame.first().copied();
+        let Some(([_, rest @ ..], payload, [end])) = split(frame) else {
+            return;
+        };
+        if *end != END {
+            self.is_lost = true;
+            return;
+        }
+        let is_mended = match kind {
+            Some(HEADER) => header::mend(payload),
+            _ => method::mend(payload),
+        };
+        if is_mended {
+            self.mended += 1;
+            let [channel @ .., _, _, _, _] = rest;
+            let channel = u16::from_be_bytes(*channel);
+            tracing::debug!(
+                channel,
+                bytes = payload.len(),
+                "mended what could not have been read"
+            );
+        }
+    }
+}
+
+/// Head, payload and end of a whole frame.
+fn split(frame: &mut [u8]) -> Option<(&mut [u8; HEAD], &mut [u8], &mut [u8; 1])> {
+    let (head, rest) = frame.split_first_chunk_mut::<HEAD>()?;
+    let (payload, end) = rest.split_last_chunk_mut::<1>()?;
+    Some((head, payload, end))
+}

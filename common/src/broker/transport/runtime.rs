@@ -1,0 +1,78 @@
+//! The client library takes its streams from a runtime: this one is tokio, and its streams are judged.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
+use async_rs::util::Task;
+use async_rs::{Tokio, TokioRuntime};
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::Stream;
+use lapin::AsyncTcpStream;
+
+use super::stream::JudgedStream;
+
+/// A connection as the client library makes it, with TLS where the address wants it.
+pub(super) type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+/// The same, judged.
+pub(super) type Judged = JudgedStream<Raw>;
+
+/// Tokio, but for the type of its streams.
+#[derive(Debug, Clone)]
+pub(super) struct JudgingRuntime {
+    pub(super) tokio: TokioRuntime,
+}
+
+impl RuntimeKit for JudgingRuntime {}
+
+impl Executor for JudgingRuntime {
+    type Task<T: Send + 'static> = <TokioRuntime as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.tokio.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        future: F,
+    ) -> Task<Self::Task<T>> {
+        self.tokio.spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        call: F,
+    ) -> Task<Self::Task<T>> {
+        self.tokio.spawn_blocking(call)
+    }
+}
+
+impl Reactor for JudgingRuntime {
+    type TcpStream = Judged;
+    type Sleep = <TokioRuntime as Reactor>::Sleep;
+
+    fn register<H: Read + Write + AsFd + AsRawFd + Send + 'static>(
+        &self,
+        socket: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        self.tokio.register(socket)
+    }
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.tokio.sleep(duration)
+    }
+
+    fn interval(&self, duration: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+        self.tokio.interval(duration)
+    }
+
+    fn tcp_connect_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
+        let connect = self.tokio.tcp_connect_addr(address);
+        async { Ok(JudgedStream::new(AsyncTcpStream::Plain(connect.await?))) }
+    }
+}

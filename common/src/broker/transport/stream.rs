@@ -1,0 +1,122 @@
+//! A connection to the broker whose bytes are judged before the client library has them.
+
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::frames::Frames;
+
+/// How much room is made at once for the rest of a frame, so that a length that is claimed costs nothing by itself.
+const MORE_AT_ONCE: usize = 64 * 1024;
+
+/// A stream of frames. What is written passes as it is; what is read is mended (see [`Frames`]) in the reader's own buffer,
+/// and only a frame that a read has cut is copied, until its rest is there.
+#[derive(Debug)]
+pub(super) struct JudgedStream<S> {
+    inner: S,
+    frames: Frames,
+    /// The beginning of a frame that must be whole before it is handed on. No longer than the broker's longest frame, of
+    /// which the client library keeps room for dozens.
+    held: Vec<u8>,
+    /// What was held and can be handed on.
+    judged: Vec<u8>,
+}
+
+impl<S> JudgedStream<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            frames: Frames::default(),
+            held: Vec::new(),
+            judged: Vec::new(),
+        }
+    }
+
+    fn hand_on(&mut self, buffer: &mut [u8]) -> usize {
+        let count = self.judged.len().min(buffer.len());
+        for (place, byte) in buffer.iter_mut().zip(self.judged.drain(..count)) {
+            *place = byte;
+        }
+        count
+    }
+}
+
+impl<S: AsyncRead + Unpin> JudgedStream<S> {
+    /// Reads more of the frame that is held, and moves it to what can be handed on once it is whole.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let known = self.held.len();
+        let more = Frames::missing(&self.held).min(MORE_AT_ONCE);
+        self.held.resize(known + more, 0);
+        let room = self.held.get_mut(known..).unwrap_or_default();
+        let read = Pin::new(&mut self.inner).poll_read(context, room);
+        let count = if let Poll::Ready(Ok(count)) = &read {
+            *count
+        } else {
+            0
+        };
+        self.held.truncate(known + count);
+        if ready!(read)? == 0 {
+            // The connection ends within a frame, which is of no use to anybody, nor of any harm.
+            mem::swap(&mut self.held, &mut self.judged);
+            return Poll::Ready(Ok(()));
+        }
+        let judged = self.frames.judge(&mut self.held);
+        self.judged.extend(self.held.drain(..judged));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            if !this.judged.is_empty() {
+                return Poll::Ready(Ok(this.hand_on(buffer)));
+            }
+            if !this.held.is_empty() {
+                ready!(this.poll_more(context))?;
+                continue;
+            }
+            let count = ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
+            let read = buffer.get_mut(..count).unwrap_or_default();
+            let judged = this.frames.judge(read);
+            this.held
+                .extend_from_slice(read.get(judged..).unwrap_or_default());
+            if judged > 0 || count == 0 {
+                return Poll::Ready(Ok(judged));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for JudgedStream<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_close(context)
+    }
+}

@@ -1,0 +1,133 @@
+//! Which headers of a message must keep to the limits, and what becomes of those that do not.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::found::quoted;
+use super::header;
+use super::rejection::Rejection;
+use crate::headers::{Extent, Headers};
+
+/// One of our own headers at most. A reason with all that was left out is the longest.
+const MAX_OWN_BYTES: usize = 2048;
+/// Headers that are named as left out.
+const NAMED: usize = 8;
+
+/// Looks whether those headers of a message whose names count keep to the limits.
+pub(super) fn check(headers: &Headers, counts: impl Fn(&str) -> bool) -> Result<(), Rejection> {
+    // Nearly always all of them do, and then it does not matter which count.
+    if headers.extent(|_| true).is_allowed() {
+        return Ok(());
+    }
+    let extent = headers.extent(&counts);
+    if extent.is_allowed() {
+        return Ok(());
+    }
+    let counted = headers.iter().filter(|(name, _)| counts(name));
+    if extent.depth > Extent::MAX_DEPTH {
+        let deepest = counted.max_by_key(|(name, value)| Headers::extent_of(name, value).depth);
+        return Err(Rejection::HeadersTooDeep(quoted_name(
+            deepest.map(|(name, _)| name),
+        )));
+    }
+    if extent.bytes > Extent::MAX_BYTES {
+        let largest = counted.max_by_key(|(name, value)| Headers::extent_of(name, value).bytes);
+        return Err(Rejection::HeadersTooLarge {
+            bytes: extent.bytes,
+            largest: quoted_name(largest.map(|(name, _)| name)),
+        });
+    }
+    Err(Rejection::TooManyHeaders(extent.entries))
+}
+
+fn quoted_name(name: Option<&str>) -> String {
+    quoted(name.unwrap_or_default())
+}
+
+/// The headers of an event that count: what only deliveries have means nothing on it, and stays behind. `created-at` does not
+/// count, so that an event that came without it is no larger when it is published again.
+pub(super) fn counts_on_events(name: &str) -> bool {
+    let is_carried = header::is_of_events(name) && name != header::CREATED_AT;
+    is_carried || !header::is_ours(name) && !header::is_of_broker(name)
+}
+
+/// The headers of a delivery that count: those that are carried along. Our own are bounded each by what it may hold.
+pub(super) fn counts_on_deliveries(name: &str) -> bool {
+    !header::is_ours(name) && !Headers::is_steering(name)
+}
+
+/// Takes out of the headers what is beyond the limits, and says what that was: what is nested too deep, then the largest of
+/// those that count, for as long as it takes. What an event consists of goes last.
+pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Option<String> {
+    let mut left_out = LeftOut::default();
+    headers.retain(|name, value| {
+        let extent = Headers::extent_of(name, value);
+        let fits = extent.depth <= Extent::MAX_DEPTH && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
+        if !fits {
+            left_out.note(name, extent);
+        }
+        fits
+    });
+    let mut all = headers.extent(&counts);
+    if !all.is_allowed() {
+        let mut gone = BTreeSet::new();
+        for (name, extent) in largest_first(headers, &counts) {
+            if all.is_allowed() {
+                break;
+            }
+            all.bytes -= extent.bytes;
+            all.entries -= 1;
+            left_out.note(&name, extent);
+            gone.insert(name);
+        }
+        headers.retain(|name, _| !gone.contains(name));
+    }
+    left_out.in_words()
+}
+
+fn largest_first(headers: &Headers, counts: impl Fn(&str) -> bool) -> Vec<(String, Extent)> {
+    let mut all: Vec<(String, Extent)> = headers
+        .iter()
+        .filter(|(name, _)| counts(name))
+        .map(|(name, value)| (name.to_owned(), Headers::extent_of(name, value)))
+        .collect();
+    all.sort_by_key(|(name, extent)| (header::is_of_events(name), Reverse(extent.bytes)));
+    all
+}
+
+/// What was taken out of the headers of a message.
+#[derive(Default)]
+struct LeftOut {
+    named: Vec<String>,
+    unnamed: usize,
+    unnamed_bytes: usize,
+}
+
+impl LeftOut {
+    fn note(&mut self, name: &str, extent: Extent) {
+        if self.named.len() < NAMED {
+            let depth = if extent.depth > Extent::MAX_DEPTH {
+                ", nested too deep"
+            } else {
+                ""
+            };
+            self.named
+                .push(format!("{} ({} bytes{depth})", quoted(name), extent.bytes));
+        } else {
+            self.unnamed += 1;
+            self.unnamed_bytes += extent.bytes;
+        }
+    }
+
+    fn in_words(self) -> Option<String> {
+        if self.named.is_empty() {
+            return None;
+        }
+        let mut words = format!("left out here: {}", self.named.join(", "));
+        if self.unnamed > 0 {
+            let (unnamed, bytes) = (self.unnamed, self.unnamed_bytes);
+            words.push_str(&format!(" and {unnamed} more ({bytes} bytes)"));
+        }
+        Some(words)
+    }
+}

@@ -1,0 +1,223 @@
+//! What becomes of a message that is set aside: all that its sender set can be found, and nothing of it steers the broker.
+use super::*;
+use crate::headers::HeaderValue;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn nested(depth: usize) -> HeaderValue {
+    (0..depth).fold(HeaderValue::Void, |inner, _| HeaderValue::Array(vec![inner]))
+}
+
+fn rejected(message: &Message) -> Message {
+    write_rejected(message, &read_event(message).unwrap_err(), NOW)
+}
+
+fn detail(message: &Message) -> &str {
+    message.headers.text("rejected-detail").unwrap().unwrap()
+}
+
+/// A broken event of a sender that filled in everything.
+fn of_a_talkative_sender() -> Message {
+    let mut message = event_message();
+    message.message_type = Some("BOOKING_CREATED".into());
+    message.sender = Sender {
+        exchange: "hookline.events".into(),
+        routing_key: "BOOKING_CREATED".into(),
+        properties: Some(Box::new(SenderProperties {
+            app_id: Some("shop".into()),
+            user_id: Some("shop-writer".into()),
+            correlation_id: Some("c-1".into()),
+            reply_to: Some("answers".into()),
+            cluster_id: Some("east".into()),
+            expiration: Some("60000".into()),
+            priority: Some(7),
+            delivery_mode: Some(1),
+        })),
+    };
+    for (name, value) in [
+        ("x-request-id", "r-1"),
+        ("ordering-key", "b-1"),
+        ("CC", "copies"),
+        ("x-death", "once"),
+        ("x-first-death-queue", "elsewhere"),
+    ] {
+        message.headers.set_text(name, value);
+    }
+    message.headers.set_integer("x-delivery-count", 1);
+    message
+}
+
+#[test]
+fn a_rejected_message_keeps_its_body_and_says_why() {
+    let mut message = event_message();
+    message.body = Bytes::from_static(b"\xff\xfe");
+    let rejected = rejected(&message);
+    assert_eq!(rejected.body, message.body);
+    assert_eq!(read_rejection(&rejected), (Some("data_not_utf8"), Some(NOW)));
+}
+
+#[test]
+fn a_rejected_message_keeps_what_its_sender_set() {
+    let message = of_a_talkative_sender();
+    let rejected = rejected(&message);
+    for (name, value) in [
+        ("x-request-id", "r-1"),
+        ("ordering-key", "b-1"),
+        ("company", "acme"),
+        ("sent-CC", "copies"),
+        ("sent-x-death", "once"),
+        ("sent-x-first-death-queue", "elsewhere"),
+        ("sent-exchange", "hookline.events"),
+        ("sent-routing-key", "BOOKING_CREATED"),
+        ("sent-user-id", "shop-writer"),
+        ("sent-expiration", "60000"),
+    ] {
+        assert_eq!(rejected.headers.text(name), Ok(Some(value)), "{name}");
+    }
+    for name in ["CC", "x-death", "x-first-death-queue", "x-delivery-count"] {
+        assert_eq!(rejected.headers.get(name), None, "{name}");
+    }
+    assert_eq!(read_sender(&rejected), message.sender);
+    let published = rejected.sender.properties.unwrap();
+    assert_eq!(
+        *published,
+        SenderProperties {
+            app_id: Some("shop".into()),
+            correlation_id: Some("c-1".into()),
+            reply_to: Some("answers".into()),
+            cluster_id: Some("east".into()),
+            priority: Some(7),
+            ..SenderProperties::default()
+        }
+    );
+}
+
+/// The broker refuses such a message where nobody waits for the answer.
+#[test]
+fn an_address_that_the_broker_answers_at_is_kept_as_a_header() {
+    let mut message = of_a_talkative_sender();
+    let address = Some("amq.rabbitmq.reply-to.g1h2".to_owned());
+    let properties = SenderProperties {
+        reply_to: address.clone(),
+        ..SenderProperties::default()
+    };
+    message.sender.properties = Some(Box::new(properties));
+    let rejected = rejected(&message);
+    assert_eq!(rejected.sender.properties.as_ref().unwrap().reply_to, None);
+    assert_eq!(read_sender(&rejected).properties.unwrap().reply_to, address);
+}
+
+#[test]
+fn what_a_sender_set_is_still_there_after_the_quarantine() {
+    let mut message = of_a_talkative_sender();
+    message.message_type = Some("booking.created".into());
+    let mut suspect = write_suspect(&message, true).unwrap();
+    suspect.sender.exchange = String::new();
+    suspect.sender.routing_key = "hookline.quarantine".into();
+    let rejected = write_rejected(&suspect, &Rejection::CrashesConsumer(5), NOW);
+    assert_eq!(read_sender(&rejected), message.sender);
+    assert_eq!(rejected.headers.text("x-request-id"), Ok(Some("r-1")));
+    // Whoever tries again publishes what the event is made of.
+    let Ok(Work::Route(again)) = read_work(&rejected) else {
+        panic!("{rejected:?}")
+    };
+    assert_eq!(
+        again.pass_through.other.names().collect::<Vec<_>>(),
+        ["ordering-key"]
+    );
+}
+
+#[test]
+fn nobody_can_claim_to_have_been_published_elsewhere() {
+    let mut message = of_a_talkative_sender();
+    message.headers.set_text("sent-exchange", "amq.topic");
+    message.headers.set_text("sent-user-id", "somebody-else");
+    message.sender.properties = None;
+    let sender = read_sender(&rejected(&message));
+    assert_eq!(sender.exchange, "hookline.events");
+    assert_eq!(sender.properties.unwrap().user_id, None);
+}
+
+#[test]
+fn a_message_that_the_broker_set_aside_tells_where_it_was_published() {
+    let text = |text: &str| HeaderValue::Text(text.into());
+    let death = |exchange: &str, key: &str| {
+        HeaderValue::Table(vec![
+            ("count".into(), HeaderValue::I64(1)),
+            ("exchange".into(), text(exchange)),
+            ("routing-keys".into(), HeaderValue::Array(vec![text(key)])),
+        ])
+    };
+    let mut message = event_message();
+    let deaths = vec![
+        death("", "hookline.due"),
+        death("hookline.events", "booking.created"),
+    ];
+    message.headers.set("x-death", HeaderValue::Array(deaths));
+    let sender = read_sender(&message);
+    assert_eq!(
+        (sender.exchange.as_str(), sender.routing_key.as_str()),
+        ("hookline.events", "booking.created")
+    );
+    message
+        .headers
+        .set("x-death", HeaderValue::Array(vec![HeaderValue::Void]));
+    assert_eq!(read_sender(&message).exchange, "");
+}
+
+#[test]
+fn what_is_beyond_the_limits_is_left_out_and_named_with_its_size() {
+    let mut message = event_message();
+    message.headers.set_text("ordering-key", "b-1");
+    message.headers.set("deep\u{1b}", nested(30));
+    message.headers.set("big", HeaderValue::Bytes(vec![0; 130_900]));
+    message.headers.set("x-big", HeaderValue::Bytes(vec![0; 16_000]));
+    let rejected = rejected(&message);
+    assert_eq!(read_rejection(&rejected).0, Some("headers_too_deep"));
+    let said = detail(&rejected);
+    for part in [
+        "header \"deep\\u{1b}\" is nested more than 8 deep",
+        "left out here: \"deep\\u{1b}\" (157 bytes, nested too deep), \"big\" (130909 bytes)",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(rejected.headers.get("big"), None);
+    assert_eq!(rejected.headers.text("ordering-key"), Ok(Some("b-1")));
+    // The rest may go the usual way, if a person wants it to.
+    assert!(matches!(read_work(&rejected), Ok(Work::Route(_))));
+}
+
+#[test]
+fn of_very_many_headers_those_that_fit_are_kept_and_the_rest_is_counted() {
+    let mut message = event_message();
+    for number in 0..700 {
+        message.headers.set_integer(&format!("header-{number:04}"), 1);
+    }
+    let rejected = rejected(&message);
+    assert_eq!(read_rejection(&rejected).0, Some("headers_too_large"));
+    let said = detail(&rejected);
+    assert!(
+        said.starts_with("there are 701 headers; at most 64 are allowed"),
+        "{said}"
+    );
+    assert!(said.ends_with("and 629 more (13209 bytes)"), "{said}");
+    assert_eq!(rejected.headers.text("company"), Ok(Some("acme")));
+    assert_eq!(
+        rejected
+            .headers
+            .names()
+            .filter(|name| name.starts_with("header-"))
+            .count(),
+        63
+    );
+}
+
+#[test]
+fn a_suspect_beyond_the_limits_is_rejected_before_it_is_published() {
+    let mut message = event_message();
+    message.headers.set("big", HeaderValue::Bytes(vec![0; 20_000]));
+    for is_event in [true, false] {
+        let rejection = write_suspect(&message, is_event).unwrap_err();
+        assert_eq!(rejection.name(), "headers_too_large");
+    }
+}

@@ -1,0 +1,179 @@
+//! From a host to a socket that is connected to it, whoever that may be: names are looked up, addresses are tried. Whether
+//! we may go there is asked elsewhere.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hookline_common::guard::Refusal;
+use hookline_common::outcome::Outcome;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use super::addresses::to_try;
+use super::error::capped;
+use super::pool::Pool;
+use super::spread::spread;
+use super::{RequestError, Resolver, SendError, Shortage};
+
+/// Why no connection was made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("refused by the guard: {0}")]
+    Blocked(Refusal),
+    #[error("no usable answer from the name servers")]
+    Dns,
+    #[error("{0}")]
+    Connect(String),
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    #[error("no answer from the egress proxy within {0:?}")]
+    ProxyTimeout(Duration),
+    #[error("{0}")]
+    Tls(String),
+    #[error("{0}")]
+    Shortage(#[from] Shortage),
+}
+
+impl From<ConnectError> for SendError {
+    fn from(error: ConnectError) -> Self {
+        let outcome = match error {
+            ConnectError::Shortage(shortage) => return Self::Shortage(shortage),
+            ConnectError::Blocked(refusal) => return Self::Failed(RequestError::blocked(refusal)),
+            ConnectError::Dns => Outcome::DnsError,
+            ConnectError::Connect(_) => Outcome::ConnectError,
+            ConnectError::ConnectTimeout(_) | ConnectError::ProxyTimeout(_) => Outcome::Timeout,
+            ConnectError::Tls(_) => Outcome::TlsError,
+        };
+        Self::Failed(RequestError::new(outcome, error.to_string()))
+    }
+}
+
+/// Looks names up and connects.
+pub(super) struct Dialer {
+    resolver: Resolver,
+    /// The time of a whole request, for texts.
+    timeout: Duration,
+    dialled: AtomicU64,
+}
+
+impl Dialer {
+    pub(super) fn new(resolver: Resolver, timeout: Duration) -> Self {
+        Self {
+            resolver,
+            timeout,
+            dialled: AtomicU64::new(0),
+        }
+    }
+
+    /// Every address of `host`, and a place among the connections of `pool`.
+    pub(super) async fn addresses(
+        &self,
+        host: &str,
+        pool: &Pool,
+        deadline: Instant,
+    ) -> Result<(Vec<IpAddr>, OwnedSemaphorePermit), ConnectError> {
+        if let Ok(literal) = host.parse() {
+            return Ok((vec![literal], pool.reserve(1).await?));
+        }
+        // The sockets of the lookup are closed before the connection's own is there.
+        let mut permits = pool.reserve(self.resolver.sockets_at_once()).await?;
+        let addresses = self.look_up(host, deadline).await?;
+        drop(permits.split(permits.num_permits() - 1));
+        Ok((addresses, permits))
+    }
+
+    async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {
+        let short_before = self.resolver.short().count;
+        let error = match timeout_at(deadline, self.resolver.addresses(host)).await {
+            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(capped(error.to_string())),
+            Err(_) => Some("no answer in time".to_owned()),
+        };
+        debug!(host, error, "name lookup failed");
+        // Perhaps it was another lookup that had no socket; then this one is only made again.
+        let short = self.resolver.short();
+        match short.last {
+            Some(shortage) if short.count > short_before => Err(shortage.into()),
+            _ => Err(ConnectError::Dns),
+        }
+    }
+
+    /// Tries some of the addresses in turn; each has an equal share of the time that is left.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "every address here has passed the guard, or is the operator's own proxy"
+    )]
+    pub(super) async fn connect(
+        &self,
+        addresses: &[IpAddr],
+        port: u16,
+        deadline: Instant,
+    ) -> Result<TcpStream, ConnectError> {
+        let addresses = to_try(addresses, self.turn());
+        let mut failure = ConnectError::Dns;
+        for (index, address) in addresses.iter().enumerate() {
+            let now = Instant::now();
+            let left = u32::try_from(addresses.len() - index).unwrap_or(1);
+            let share = now + deadline.saturating_duration_since(now) / left;
+            failure = match timeout_at(share, TcpStream::connect((*address, port))).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => match shortage(&error, (*address, port).into()) {
+                    // Another address has ports of its own; of all else there is as little for the next one.
+                    Some(shortage) if shortage != Shortage::Ports => return Err(shortage.into()),
+                    Some(shortage) => shortage.into(),
+                    None => ConnectError::Connect(format!("no connection: {}", error.kind())),
+                },
+                Err(_) => ConnectError::ConnectTimeout(self.timeout),
+            };
+        }
+        Err(failure)
+    }
+
+    /// Another number each time. Spread, so that hosts which are dialled by turns have all turns as well.
+    fn turn(&self) -> usize {
+        usize::from(spread(self.dialled.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// What of ours has run out, where that is why there is no connection.
+fn shortage(error: &io::Error, address: SocketAddr) -> Option<Shortage> {
+    let shortage = Shortage::of(error)?;
+    // The same error says that this machine has no address from which it could reach that one, as without IPv6.
+    // Sending nothing, a datagram socket meets that too, but no want of ports for connections.
+    let has_no_way = || {
+        let any: SocketAddr = if address.is_ipv6() {
+            (Ipv6Addr::UNSPECIFIED, 0).into()
+        } else {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        };
+        UdpSocket::bind(any)
+            .and_then(|socket| socket.connect(address))
+            .is_err()
+    };
+    (shortage != Shortage::Ports || !has_no_way()).then_some(shortage)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_want_of_ports_is_ours_and_a_want_of_a_way_is_not() {
+        let (here, nowhere) = (([127, 0, 0, 1], 9).into(), ([255, 255, 255, 255], 9).into());
+        let error = Errno::ADDRNOTAVAIL.into();
+        assert_eq!(shortage(&error, here), Some(Shortage::Ports));
+        assert_eq!(shortage(&error, nowhere), None);
+        assert_eq!(
+            shortage(&Errno::MFILE.into(), nowhere),
+            Some(Shortage::Descriptors)
+        );
+        assert_eq!(shortage(&Errno::CONNREFUSED.into(), here), None);
+    }
+}

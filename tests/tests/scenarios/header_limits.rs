@@ -1,0 +1,129 @@
+//! Headers that are too large, too many or nested too deep to be carried along: set aside without them, and never in the way of
+//! others.
+
+use std::collections::BTreeSet;
+
+use hookline_common::topology::Queue;
+use hookline_tests::cli::{objects, succeed};
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::message::{HandMade, text};
+use hookline_tests::{Receiver, scenario, status};
+use lapin::types::{AMQPValue, FieldArray, FieldTable};
+
+use crate::SOON;
+
+fn nested(depth: usize) -> AMQPValue {
+    (0..depth).fold(AMQPValue::Void, |inner, depth| {
+        if depth % 2 == 0 {
+            return AMQPValue::FieldArray(FieldArray::from(vec![inner]));
+        }
+        let mut table = FieldTable::default();
+        table.insert("a".into(), inner);
+        AMQPValue::FieldTable(table)
+    })
+}
+
+fn many(count: usize) -> HandMade {
+    (0..count).fold(HandMade::event(), |message, number| {
+        message.header(&format!("h{number}"), text("v"))
+    })
+}
+
+fn padded(bytes: usize) -> HandMade {
+    HandMade::event().header("pad", text(&"x".repeat(bytes)))
+}
+
+/// Events whose headers are beyond the limits, the reason, and the names that are left out.
+fn beyond() -> Vec<(HandMade, &'static str, &'static [&'static str])> {
+    let deep = |depth| HandMade::event().header("deep", nested(depth));
+    vec![
+        (padded(16_400), "headers_too_large", &["pad"]),
+        // What was carried along with a retry that never ended, and what made it longer than a frame.
+        (padded(130_700), "headers_too_large", &["pad"]),
+        (padded(130_900), "headers_too_large", &["pad"]),
+        (
+            padded(130_900).header("ordering-key", text("b1")),
+            "headers_too_large",
+            &["pad"],
+        ),
+        (many(1000), "headers_too_large", &[]),
+        (deep(9), "headers_too_deep", &["deep"]),
+        (deep(30), "headers_too_deep", &["deep"]),
+    ]
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limits_are_left_out_and_named_and_nothing_is_sent_twice() {
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        world.leaves(Queue::Failed);
+        // Its retries are what such headers would have broken.
+        let receiver = Receiver::answering(status(500)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_RETRY_SCHEDULE", "1s")
+            .start()
+            .await;
+        let mut expected = BTreeSet::new();
+        let mut neighbours = BTreeSet::new();
+        for (message, reason, left_out) in beyond() {
+            message.publish(world).await;
+            expected.insert((message.id(), reason, left_out));
+            let neighbour = padded(16_000);
+            neighbour.publish(world).await;
+            neighbours.insert(neighbour.id());
+        }
+        let rejected = world.expect_in(Queue::Rejected, expected.len(), SOON).await;
+        for (id, reason, left_out) in &expected {
+            let message = rejected.iter().find(|message| message.id() == id).unwrap();
+            assert_eq!(message.text("rejected-reason"), *reason, "{message:?}");
+            assert_eq!(message.text("company"), "acme");
+            let detail = message.text("rejected-detail");
+            assert!(detail.contains("left out here: "), "{detail}");
+            for name in *left_out {
+                assert!(detail.contains(&format!("\"{name}\" (")), "{detail}");
+                assert!(!message.headers.contains_key(*name), "{name}");
+            }
+            assert!(message.headers.len() < 80, "{message:?}");
+        }
+        let failed = world.expect_in(Queue::Failed, neighbours.len(), SOON).await;
+        let seen: BTreeSet<String> = failed.iter().map(|message| message.id().to_owned()).collect();
+        assert_eq!(seen, neighbours);
+        assert_eq!(
+            receiver.count(),
+            2 * neighbours.len(),
+            "an attempt and a retry each"
+        );
+        assert!(dispatcher.is_ready().await);
+
+        let rows = objects(world, &["dlq", "list", "--queue", "rejected", "--json"]).await;
+        assert_eq!(rows.len(), expected.len());
+        // Without them the event can be delivered, if a person wants it.
+        receiver.answer_now(status(200));
+        succeed(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
+        receiver.expect(2 * neighbours.len() + expected.len(), SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_with_such_headers_is_rejected_on_every_queue() {
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world.dispatcher().start().await;
+        for queue in [Queue::Deliveries, Queue::Due, Queue::Quarantine] {
+            let delivery = HandMade::delivery("ep_crm").header("pad", text(&"x".repeat(130_600)));
+            delivery.send(world, queue).await;
+        }
+        let rejected = world.expect_in(Queue::Rejected, 3, SOON).await;
+        for message in rejected {
+            assert_eq!(message.text("rejected-reason"), "headers_too_large");
+            assert_eq!(message.text("endpoint"), "ep_crm");
+        }
+        assert_eq!(receiver.count(), 0);
+    })
+    .await;
+}

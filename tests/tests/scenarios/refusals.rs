@@ -1,0 +1,277 @@
+//! What the broker does not take: a publisher is told at once, in the broker's own words, and what to do about it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use hookline_common::broker::{Address, BrokerUrl, LinkSettings, PublishFault, Publisher};
+use hookline_common::message::Message;
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::topology::{Namespace, Queue, Topology};
+use hookline_producer::{Event, Producer, PublishError, Settings};
+use hookline_tests::broker::Broker;
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::{Gate, Receiver, cli, eventually, scenario, status};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::timeout;
+
+use crate::SOON;
+
+/// So long that whoever is told within it was not told by its end.
+const PATIENT: Duration = Duration::from_secs(120);
+/// RabbitMQ's channels remember for so long what an account may do.
+const RIGHTS_CACHED: Duration = Duration::from_secs(30);
+
+fn event(event_type: &str) -> Event {
+    Event::new("acme", event_type, "{}").unwrap()
+}
+
+async fn producer(url: &str, publish_timeout: Duration) -> Producer {
+    let settings = Settings::new(url).unwrap().with_publish_timeout(publish_timeout);
+    Producer::connect(settings).await.unwrap()
+}
+
+async fn refused(producer: &Producer, event: &Event) -> (u16, String, bool) {
+    let error = producer.publish(event).await.unwrap_err();
+    let text = error.to_string();
+    let may_be_stored = error.may_be_stored();
+    let PublishError::Refused { code, .. } = error else {
+        panic!("{error:?}");
+    };
+    (code, text, may_be_stored)
+}
+
+#[tokio::test]
+async fn an_account_without_the_right_to_publish_is_told_so_and_publishes_once_it_has_it() {
+    let private = PrivateBroker::start().await;
+    producer(&private.url(), PATIENT).await;
+    let url = private.account("shop", "^$").await;
+    let shop = producer(&url, PATIENT).await;
+    let event = event("booking.created");
+    let (code, text, may_be_stored) = refused(&shop, &event).await;
+    assert_eq!(code, 403);
+    for part in [
+        event.id.as_str(),
+        "is not stored",
+        "hookline.events",
+        "'shop'",
+        "set_permissions",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!may_be_stored && shop.is_connected(), "{text}");
+    private.may_write("shop", ".*").await;
+    eventually(RIGHTS_CACHED + SOON, "the same event is stored", async || {
+        shop.publish(&event).await.ok()
+    })
+    .await;
+    let stored = Broker::connect(&private.url())
+        .await
+        .read("hookline.events")
+        .await;
+    assert_eq!(stored.len(), 1, "it was stored once");
+    private.stop().await;
+}
+
+/// The right depends on the type of the event, so that one is refused among many that are taken.
+#[tokio::test]
+async fn one_event_that_is_refused_takes_none_along_that_was_published_beside_it() {
+    const BESIDE: usize = 200;
+    let private = PrivateBroker::start().await;
+    producer(&private.url(), PATIENT).await;
+    let url = private.account("shop", ".*").await;
+    let topic = [
+        "set_topic_permissions",
+        "shop",
+        "hookline.events",
+        "^booking\\.",
+        ".*",
+    ];
+    private.control(&topic).await;
+    let shop = producer(&url, PATIENT).await;
+    shop.publish(&event("booking.created")).await.unwrap();
+
+    let many: Vec<Event> = (0..BESIDE).map(|_| event("booking.created")).collect();
+    let beside = join_all(many.iter().map(|event| shop.publish(event)));
+    let other = event("invoice.paid");
+    let (beside, (code, text, _)) = tokio::join!(beside, refused(&shop, &other));
+    assert!(code == 403 && text.contains("invoice.paid"), "{text}");
+    for stored in beside {
+        stored.unwrap();
+    }
+    // Alone, it is known to be what was refused.
+    let (.., may_be_stored) = refused(&shop, &other).await;
+    assert!(!may_be_stored);
+    let stored = Broker::connect(&private.url())
+        .await
+        .read("hookline.events")
+        .await;
+    let mut ids: Vec<&str> = stored.iter().map(|message| message.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), BESIDE + 1);
+    assert!(!ids.contains(&other.id.as_str()));
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_for_the_broker_is_refused_with_its_limit() {
+    let private = PrivateBroker::start().await;
+    private
+        .evaluate("application:set_env(rabbit, max_message_size, 1000).")
+        .await;
+    let shop = producer(&private.url(), PATIENT).await;
+    let data = format!("{{\"a\":\"{}\"}}", "x".repeat(2000));
+    let large = Event::new("acme", "booking.created", data).unwrap();
+    let (code, text, may_be_stored) = refused(&shop, &large).await;
+    assert_eq!(code, 406);
+    for part in ["larger than", "1000", "max_message_size"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!may_be_stored);
+    shop.publish(&event("booking.created")).await.unwrap();
+    private.stop().await;
+}
+
+/// As a dispatcher publishes: to queues, by the default exchange, and until it is stored.
+#[tokio::test]
+async fn what_must_be_stored_waits_for_the_right_to_the_default_exchange_on_the_same_connection() {
+    const MESSAGES: usize = 50;
+    let private = PrivateBroker::start().await;
+    let namespace = Namespace::default();
+    let link = |url: &str| LinkSettings::new(BrokerUrl::parse(url).unwrap(), "hookline-tests publisher");
+    let topology = Topology::whole(&namespace, &RetrySchedule::default());
+    let declaring = Publisher::start(link(&private.url()), topology.clone());
+    declaring.connected(None).await.unwrap();
+    let url = private.account("shop", "^hookline\\.").await;
+    let publisher = Publisher::start(link(&url), topology);
+    let to = Address::queue(&namespace, Queue::Due);
+    let message = |number: usize| Message {
+        message_id: Some(format!("msg_{number}")),
+        body: Bytes::from_static(b"{}"),
+        ..Message::default()
+    };
+    let fault = publisher
+        .publish_within(&to, &message(0), PATIENT)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&fault, PublishFault::Refused { maybe_stored: false, refusal } if refusal.code == 403),
+        "{fault:?}"
+    );
+    assert!(fault.to_string().contains("write to amq.default"), "{fault}");
+
+    let messages: Vec<Message> = (0..MESSAGES).map(message).collect();
+    let publishing = join_all(
+        messages
+            .iter()
+            .map(|message| publisher.publish_until_stored(&to, message)),
+    );
+    let granting = async {
+        private.may_write("shop", ".*").await;
+    };
+    let (stored, ()) = timeout(PATIENT, async { tokio::join!(publishing, granting) })
+        .await
+        .expect("they are stored once it has the right");
+    for stored in stored {
+        stored.unwrap();
+    }
+    assert_eq!(publisher.stats().reconnects(), 0, "the connection stays");
+    let ready = Broker::connect(&private.url()).await.ready("hookline.due").await;
+    assert_eq!(ready, Some(MESSAGES as u32), "each is stored once");
+    tokio::join!(publisher.close(), declaring.close());
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn an_alarm_of_the_broker_is_named_while_it_is_waited_for() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let settings = Settings::new(&private.url()).unwrap();
+        let settings = settings.with_namespace(world.namespace().clone());
+        let settings = settings.with_publish_timeout(Duration::from_secs(3));
+        let shop = Producer::connect(settings).await.unwrap();
+        let gate = Gate::closed();
+        let receiver = Receiver::answering(status(200).behind(&gate)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .start()
+            .await;
+        shop.publish(&event("booking.created")).await.unwrap();
+        eventually(SOON, "a request", async || (receiver.count() == 1).then_some(())).await;
+        private.control(&["set_vm_memory_high_watermark", "0"]).await;
+        // What a dispatcher publishes is the record of the attempt.
+        gate.open();
+        let line = dispatcher.says("low on memory", SOON).await;
+        assert!(line.contains("alarm") && line.contains("records"), "{line}");
+        // The first one runs into the alarm; the second knows of it, and is not sent.
+        let first = eventually(SOON, "the alarm is there", async || {
+            shop.publish(&event("booking.created")).await.err()
+        })
+        .await;
+        assert!(
+            first.may_be_stored() && first.to_string().contains("low on memory"),
+            "{first}"
+        );
+        let second = event("booking.created");
+        let error = shop.publish(&second).await.unwrap_err();
+        assert!(matches!(error, PublishError::NotStored { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(
+            text.contains("low on memory") && text.contains("rabbitmq-diagnostics alarms"),
+            "{text}"
+        );
+        assert_eq!(shop.alarm().as_deref(), Some("low on memory"));
+
+        let arguments = [
+            "publish",
+            "--company",
+            "acme",
+            "--type",
+            "booking.created",
+            "--data",
+            "{}",
+        ];
+        let mut command = cli::command(world, &arguments)
+            .env("HOOKLINE_AMQP_URL", private.url())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(command.stderr.take().unwrap()).lines();
+        let line = timeout(SOON, stderr.next_line())
+            .await
+            .expect("it says why it waits");
+        let line = line.unwrap().unwrap();
+        assert!(line.contains("low on memory"), "{line}");
+        private.control(&["set_vm_memory_high_watermark", "0.4"]).await;
+        let ended = timeout(SOON, command.wait()).await.expect("it ends").unwrap();
+        assert!(ended.success());
+        eventually(SOON, "events are taken again", async || {
+            shop.publish(&second).await.ok()
+        })
+        .await;
+        assert_eq!(shop.alarm(), None);
+        // The first one may have been sent more than once; this one was not sent before.
+        eventually(SOON, "everything is delivered", async || {
+            let all = receiver.accepted();
+            all.iter()
+                .any(|request| request.id() == second.id.as_str())
+                .then_some(())
+        })
+        .await;
+        dispatcher.has_let_go_within(SOON).await;
+        dispatcher.stop().await;
+        let accepted = receiver.accepted();
+        let times = accepted
+            .iter()
+            .filter(|request| request.id() == second.id.as_str());
+        assert_eq!(times.count(), 1, "what was not stored had not been sent");
+    })
+    .await;
+    private.stop().await;
+}

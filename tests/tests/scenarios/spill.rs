@@ -1,0 +1,361 @@
+//! A stream of attempts that confirms nothing: deliveries go on, and every record is found.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hookline_common::broker::{AttemptsLog, BrokerUrl, LinkSettings, StreamStart};
+use hookline_common::topology::Queue;
+use hookline_producer::{Event, Producer, Settings};
+use hookline_tests::broker::Broker;
+use hookline_tests::cli::command;
+use hookline_tests::dispatcher::Dispatcher;
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::records::Records;
+use hookline_tests::{Receiver, World, eventually, scenario, status};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::{Instant, sleep};
+
+use crate::SOON;
+
+const SPILLED: &str = "hookline_records_spilled_total";
+const LOST: &str = "hookline_records_lost_total";
+const SILENT: &str = "hookline_attempts_stream_silent";
+/// A silent stream is tried every five seconds, and trusted after three.
+const WELL_AGAIN_WITHIN: Duration = Duration::from_secs(40);
+
+/// A broker of the scenario's own, and who publishes there.
+struct Stage<'a> {
+    world: &'a World,
+    private: &'a PrivateBroker,
+    producer: Producer,
+    stream: String,
+    spill: String,
+}
+
+impl<'a> Stage<'a> {
+    async fn new(world: &'a World, private: &'a PrivateBroker) -> Self {
+        let settings = Settings::new(&private.url()).unwrap();
+        let settings = settings.with_namespace(world.namespace().clone());
+        Self {
+            world,
+            private,
+            producer: Producer::connect(settings).await.unwrap(),
+            stream: world.queue(Queue::Attempts),
+            spill: world.queue(Queue::AttemptsSpill),
+        }
+    }
+
+    async fn dispatcher(&self) -> Arc<Dispatcher> {
+        let setup = self
+            .world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", self.private.url());
+        setup.start().await
+    }
+
+    async fn publish(&self, count: usize) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        for number in 0..count {
+            let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
+            self.producer.publish(&event).await.unwrap();
+            ids.insert(event.id.as_str().to_owned());
+        }
+        ids
+    }
+
+    async fn records(&self) -> Records {
+        Records::at(&self.private.url(), self.world).await
+    }
+
+    async fn spill_is_empty_within(&self, within: Duration) {
+        let broker = Broker::connect(&self.private.url()).await;
+        eventually(within, "the spill is empty", async || {
+            (broker.ready(&self.spill).await == Some(0)).then_some(())
+        })
+        .await;
+    }
+
+    fn log(&self) -> AttemptsLog {
+        let url = BrokerUrl::parse(&self.private.url()).unwrap();
+        AttemptsLog::new(
+            LinkSettings::new(url, "hookline-tests log"),
+            self.world.namespace(),
+        )
+    }
+}
+
+/// Waits until each of these events has a record.
+async fn all_are_recorded(records: &Records, events: &BTreeSet<String>, within: Duration) {
+    let what = format!("records of {} events", events.len());
+    eventually(within, &what, async || {
+        let recorded = events_of(&records.distinct());
+        events.is_subset(&recorded).then_some(())
+    })
+    .await;
+}
+
+fn events_of(records: &[Value]) -> BTreeSet<String> {
+    let events = records.iter().map(|record| record["event"].as_str().unwrap());
+    events.map(str::to_owned).collect()
+}
+
+/// `hookline tail --json`, and what it has printed.
+async fn tail(stage: &Stage<'_>) -> (tokio::process::Child, Arc<Mutex<Vec<Value>>>) {
+    let mut tail = command(stage.world, &["tail", "--json"]);
+    tail.env("HOOKLINE_AMQP_URL", stage.private.url());
+    let mut child = tail
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let follows = stderr.next_line().await.unwrap().unwrap();
+    assert!(follows.starts_with("following"), "{follows}");
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines = Arc::<Mutex<Vec<Value>>>::default();
+    let log = Arc::clone(&lines);
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = stdout.next_line().await {
+            log.lock().unwrap().push(serde_json::from_str(&line).unwrap());
+        }
+    });
+    (child, lines)
+}
+
+#[tokio::test]
+async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_missing() {
+    const EVENTS: usize = 1500;
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let stage = Stage::new(world, &private).await;
+        let dispatcher = stage.dispatcher().await;
+        let mut events = stage.publish(20).await;
+        let records = stage.records().await;
+        all_are_recorded(&records, &events, SOON).await;
+        assert_eq!(dispatcher.metric(SILENT).await, Some(0.0));
+        assert_eq!(dispatcher.metric(SPILLED).await, None);
+        let (mut tail, printed) = tail(&stage).await;
+
+        private.hold_stream(&stage.stream).await;
+        let held = Instant::now();
+        // More than a window is wide, so that all would stand still if a single record had to be in the stream.
+        let meanwhile = stage.publish(EVENTS).await;
+        events.extend(meanwhile.clone());
+        receiver.expect(20 + EVENTS, SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        assert!(dispatcher.metric(SPILLED).await > Some(0.0));
+        assert_eq!(dispatcher.metric(SILENT).await, Some(1.0));
+        assert!(dispatcher.is_ready().await);
+        assert_eq!(dispatcher.metric("hookline_reconnects_total").await, Some(0.0));
+        assert_eq!(dispatcher.metric(LOST).await, None);
+        let told = dispatcher.log();
+        let of_the_stream = told
+            .lines()
+            .filter(|line| line.contains("the stream of attempts"));
+        let told_once = of_the_stream.count() <= 1 + usize::try_from(held.elapsed().as_secs() / 60).unwrap();
+        assert!(told_once && told.contains(&stage.stream), "{told}");
+
+        // Who looks sees all of it already, but for what is tried just then, and looks again.
+        eventually(4 * SOON, "tail prints what is spilled", async || {
+            meanwhile
+                .is_subset(&events_of(&printed.lock().unwrap()))
+                .then_some(())
+        })
+        .await;
+        let one = meanwhile.first().unwrap();
+        let found = eventually(4 * SOON, "its attempt is found", async || {
+            let event = hookline_common::ids::EventId::parse(one).unwrap();
+            let found = stage
+                .log()
+                .attempts_of(&event, StreamStart::First, 2 * SOON)
+                .await
+                .unwrap();
+            (!found.records.is_empty()).then_some(found)
+        })
+        .await;
+        assert_eq!(found.records.len(), 1);
+
+        private.let_go_on(&stage.stream).await;
+        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
+        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        eventually(SOON, "the stream is well", async || {
+            (dispatcher.metric(SILENT).await == Some(0.0)).then_some(())
+        })
+        .await;
+        let spilled = dispatcher.metric(SPILLED).await;
+        events.extend(stage.publish(20).await);
+        all_are_recorded(&records, &events, SOON).await;
+        assert_eq!(
+            dispatcher.metric(SPILLED).await,
+            spilled,
+            "nothing more is spilled"
+        );
+        assert_eq!(
+            records.distinct().len(),
+            2 * 20 + EVENTS,
+            "one record for each attempt"
+        );
+
+        let event = hookline_common::ids::EventId::parse(one).unwrap();
+        let found = stage
+            .log()
+            .attempts_of(&event, StreamStart::First, 2 * SOON)
+            .await
+            .unwrap();
+        assert_eq!(
+            (found.records.len(), found.is_complete),
+            (1, true),
+            "{:?}",
+            found.fault
+        );
+
+        eventually(SOON, "tail prints the rest", async || {
+            (printed.lock().unwrap().len() >= 20 + EVENTS).then_some(())
+        })
+        .await;
+        assert_eq!(
+            printed.lock().unwrap().len(),
+            20 + EVENTS,
+            "tail prints each once"
+        );
+        tail.kill().await.unwrap();
+        dispatcher.stop().await;
+    })
+    .await;
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent() {
+    const ROUNDS: u64 = 6;
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let stage = Stage::new(world, &private).await;
+        let mut dispatchers = vec![stage.dispatcher().await, stage.dispatcher().await];
+        let records = stage.records().await;
+        let mut events = BTreeSet::new();
+        // Where in a round the kill falls differs: before the stream is found silent, while records are spilled, while it
+        // is tried, and while batches are moved back.
+        let mut seed = 0x9e37_79b9_u64;
+        for round in 0..ROUNDS {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let pause = Duration::from_millis((seed >> 33) % 6000);
+            private.hold_stream(&stage.stream).await;
+            let kill = async {
+                sleep(pause).await;
+                dispatchers[usize::try_from(round).unwrap() % 2].kill().await;
+            };
+            let ((), published) = tokio::join!(kill, stage.publish(300));
+            events.extend(published);
+            dispatchers[usize::try_from(round).unwrap() % 2] = stage.dispatcher().await;
+            let delivered = || {
+                receiver
+                    .accepted()
+                    .iter()
+                    .map(|it| it.id().to_owned())
+                    .collect::<BTreeSet<_>>()
+            };
+            eventually(
+                2 * SOON,
+                "all are delivered although the stream is silent",
+                async || events.is_subset(&delivered()).then_some(()),
+            )
+            .await;
+            private.let_go_on(&stage.stream).await;
+        }
+        all_are_recorded(&records, &events, 2 * WELL_AGAIN_WITHIN).await;
+        stage.spill_is_empty_within(2 * WELL_AGAIN_WITHIN).await;
+        for dispatcher in dispatchers {
+            dispatcher.has_let_go_within(SOON).await;
+            assert_eq!(dispatcher.metric(LOST).await, None);
+            dispatcher.stop().await;
+        }
+        let recorded = records.distinct();
+        assert_eq!(events_of(&recorded), events);
+        // A kill repeats attempts, each with a record of its own; nothing else does.
+        assert!(recorded.len() <= receiver.count(), "{} records", recorded.len());
+    })
+    .await;
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
+    const EVENTS: usize = 1200;
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let stage = Stage::new(world, &private).await;
+        let dispatcher = stage.dispatcher().await;
+        let pattern = format!("^{}$", stage.spill);
+        let full = [
+            "set_policy",
+            "--apply-to",
+            "queues",
+            "full",
+            &pattern,
+            "{\"max-length\":1}",
+        ];
+        private.control(&full).await;
+        private.hold_stream(&stage.stream).await;
+        let events = stage.publish(EVENTS).await;
+        receiver.expect(EVENTS, SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        let count = async |name| dispatcher.metric(name).await.unwrap_or(0.0);
+        assert!(count(LOST).await > 0.0);
+        let error = dispatcher.says("records are left out of the log", SOON).await;
+        assert!(
+            error.contains(&stage.spill) && error.contains("is full"),
+            "{error}"
+        );
+        let log = dispatcher.log();
+        let errors = log.lines().filter(|line| line.contains("records are left out"));
+        assert!(errors.count() <= 2, "{log}");
+
+        private.control(&["clear_policy", "full"]).await;
+        private.let_go_on(&stage.stream).await;
+        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        let later = stage.publish(10).await;
+        let records = stage.records().await;
+        all_are_recorded(&records, &later, WELL_AGAIN_WITHIN).await;
+        // What was lost is what was counted, and no more: batches that the stream had in hand when it stood still were stored.
+        let recorded = events_of(&records.distinct());
+        let missing = events.difference(&recorded).count();
+        assert!(missing as f64 <= count(LOST).await, "{missing} are missing");
+    })
+    .await;
+    private.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let stage = Stage::new(world, &private).await;
+        let dispatcher = stage.dispatcher().await;
+        private.hold_stream(&stage.stream).await;
+        let events = stage.publish(50).await;
+        receiver.expect(50, SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        dispatcher.kill().await;
+        private.let_go_on(&stage.stream).await;
+        let next = stage.dispatcher().await;
+        let records = stage.records().await;
+        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
+        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        assert_eq!(next.metric(SILENT).await, Some(0.0));
+    })
+    .await;
+    private.stop().await;
+}
