@@ -157,6 +157,11 @@ pub struct SurveyedQueue {
     pub is_stream: bool,
 }
 
+/// How deep one queue is, as it answered itself; `None` if there is none.
+pub(super) async fn depth_on(connection: &Connection, queue: &str) -> Result<Option<QueueDepth>, BrokerError> {
+    Ok(ask_and_give_back(connection, queue, CALL_TIMEOUT).await?)
+}
+
 async fn ask_and_give_back(
     connection: &Connection,
     queue: &str,

@@ -36,7 +36,10 @@ impl SpillWatch {
     /// [`BrokerError`] when the connection is lost or the spill cannot be read.
     pub async fn look(&mut self, take: impl FnMut(&Message) -> bool) -> Result<(), BrokerError> {
         if !self.connection.status().connected() {
-            return Err(BrokerError::Lost { what: WHAT });
+            return Err(BrokerError::Lost {
+                what: WHAT,
+                why: "the connection has ended".to_owned(),
+            });
         }
         let queues = std::slice::from_ref(&self.queue);
         let depths = depths_on(&self.connection, &mut self.asking, queues).await;
@@ -61,5 +64,5 @@ pub(super) async fn read_queue(
             break;
         }
     }
-    browser.close().await
+    Ok(browser.close().await?)
 }

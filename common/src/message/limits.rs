@@ -8,7 +8,7 @@ use super::header;
 use super::rejection::Rejection;
 use crate::headers::{Extent, Headers};
 
-/// One of our own headers at most. A reason with all that was left out is the longest.
+/// One of our own headers at most, in bytes: more than any value takes that it may have.
 const MAX_OWN_BYTES: usize = 2048;
 /// Headers that are named as left out.
 const NAMED: usize = 8;

@@ -11,7 +11,6 @@
 
 // The blank lines keep the order in which an event moves.
 mod publish; // into the broker
-mod real_clients; // by the libraries that others use
 mod addresses; // which of its nodes
 mod refusals; // what it does not take
 
@@ -33,6 +32,7 @@ mod own_shortage; // what it costs when we run out of them
 mod memory; // and that fifty of them at once cost no more
 mod sizes; // nor events of any size
 mod header_limits; // whatever their headers hold
+mod real_clients; // whichever library published them
 
 mod retries; // what happens when it does not take it
 

@@ -210,6 +210,7 @@ impl Migration<'_> {
         if place.ready(temporary).await? > 0 {
             return Err(BrokerError::Lost {
                 what: "moving messages back",
+                why: format!("{temporary:?} is not empty although all was moved"),
             }
             .into());
         }

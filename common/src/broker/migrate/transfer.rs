@@ -97,7 +97,7 @@ impl Transfer {
                 self.settle(Instant::now() + NO_REST).await?;
             }
             let depth = depth_on(asking, self.from.as_str()).await?;
-            let depth = depth.ok_or(BrokerError::Lost { what: WHAT })?;
+            let depth = depth.ok_or_else(|| lost("the queue is gone"))?;
             // While its leader is away a queue is answered for with a zero, and without the consumer that we are.
             if depth.ready == 0 && depth.consumers > 0 {
                 break;
@@ -212,7 +212,7 @@ impl Transfer {
         if in_time("acknowledging", acked).await? {
             Ok(())
         } else {
-            Err(BrokerError::Lost { what: WHAT })
+            Err(lost("the channel has ended"))
         }
     }
 }
@@ -291,7 +291,14 @@ async fn publish(channel: &Channel, to: &ShortString, message: &Carried) -> Resu
 fn intact(received: Option<lapin::Result<Delivery>>) -> Result<Delivery, BrokerError> {
     match received {
         Some(delivery) => delivery.map_err(BrokerError::call(WHAT)),
-        None => Err(BrokerError::Lost { what: WHAT }),
+        None => Err(lost("the consumer has ended")),
+    }
+}
+
+fn lost(why: &str) -> BrokerError {
+    BrokerError::Lost {
+        what: WHAT,
+        why: why.to_owned(),
     }
 }
 

@@ -15,13 +15,13 @@ use lapin::AsyncTcpStream;
 use super::stream::JudgedStream;
 
 /// A connection as the client library makes it, with TLS where the address wants it.
-pub(super) type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+pub(in crate::broker) type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 /// The same, judged.
-pub(super) type Judged = JudgedStream<Raw>;
+pub(in crate::broker) type Judged = JudgedStream<Raw>;
 
 /// Tokio, but for the type of its streams.
 #[derive(Debug, Clone)]
-pub(super) struct JudgingRuntime {
+pub(in crate::broker) struct JudgingRuntime {
     pub(super) tokio: TokioRuntime,
 }
 

@@ -15,7 +15,7 @@ const MORE_AT_ONCE: usize = 64 * 1024;
 /// A stream of frames. What is written passes as it is; what is read is mended (see [`Frames`]) in the reader's own buffer,
 /// and only a frame that a read has cut is copied, until its rest is there.
 #[derive(Debug)]
-pub(super) struct JudgedStream<S> {
+pub(in crate::broker) struct JudgedStream<S> {
     inner: S,
     frames: Frames,
     /// The beginning of a frame that must be whole before it is handed on. No longer than the broker's longest frame, of
