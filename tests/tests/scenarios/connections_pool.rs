@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hookline_dispatcher::client::{SendError, Shortage};
+use hookline_dispatcher::client::{ClientSettings, SendError, Shortage};
 use hookline_tests::eventually;
 use hookline_tests::hostile::certificates::Authority;
 use hookline_tests::hostile::rig::{LONG, loopback, resolver};
@@ -228,6 +228,29 @@ async fn idle_connections_make_room_where_every_place_is_taken() {
         request.await.unwrap();
     }
     deliver(&rig, &other.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_too_old_make_room_for_those_that_follow_them() {
+    const PLACES: usize = 4;
+    let peer = slow(Duration::ZERO, None).await;
+    // Each is too old as soon as it is there.
+    let rig = Rig::of(ClientSettings {
+        max_connection_age: Duration::ZERO,
+        ..ClientSettings::new(loopback(), resolver(9, &[]), LONG, PLACES)
+    });
+    let senders = (0..PLACES).map(|_| {
+        let (rig, url) = (rig.clone(), peer.url());
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                deliver(&rig, &url).await;
+            }
+        })
+    });
+    for sender in join_all(senders).await {
+        sender.unwrap();
+    }
+    assert_eq!((peer.posts(), peer.connections()), (PLACES * 50, PLACES * 50));
 }
 
 #[tokio::test]
