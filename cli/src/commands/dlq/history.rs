@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use hookline_common::broker::{BrokerError, StreamReader, StreamStart};
+use hookline_common::broker::{AttemptsLog, EventAttempts, StreamStart};
 use hookline_common::outcome::Outcome;
-use hookline_common::record::{AttemptRecord, Batch};
+use hookline_common::record::AttemptRecord;
 use hookline_common::settings::BrokerSettings;
-use hookline_common::topology::Queue;
 use hookline_producer::Event;
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
 
 use super::dead_letter::DeadLetter;
 use crate::text::{escape, fit};
 
 /// How long the log is read at most: what it has of one event lies close together, and somebody waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After so long without a batch the log is read to its end.
-const QUIET: Duration = Duration::from_millis(500);
 /// How many seconds a sender's clock may be ahead of the dispatchers'.
 const CLOCK_SKEW_S: u64 = 3600;
 /// The latest attempts that are shown: those of a schedule, and of some retries by hand.
@@ -39,10 +35,11 @@ pub(super) struct History {
 impl History {
     /// Reads the log; that it cannot be read is told and no failure, because a dead letter is shown without it too.
     pub(super) async fn read(event: &Event, failed_at: Option<Timestamp>, broker: &BrokerSettings) -> Self {
-        match attempts_of(event, since(event, failed_at), broker).await {
-            Ok(records) => Self {
-                records,
-                notice: None,
+        let log = AttemptsLog::new(broker.link("hookline dlq show"), &broker.namespace);
+        match log.attempts_of(&event.id, since(event, failed_at), PATIENCE).await {
+            Ok(found) => Self {
+                notice: notice(&found),
+                records: found.records,
             },
             Err(error) if error.is_missing() => Self {
                 records: Vec::new(),
@@ -103,25 +100,15 @@ impl History {
     }
 }
 
-async fn attempts_of(
-    event: &Event,
-    since: StreamStart,
-    broker: &BrokerSettings,
-) -> Result<Vec<AttemptRecord>, BrokerError> {
-    let stream = broker.namespace.queue(Queue::Attempts);
-    let mut reader = StreamReader::open(&broker.link("hookline dlq show"), &stream, since).await?;
-    let mut records: Vec<AttemptRecord> = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
-    while let Ok(message) = timeout_at(deadline.min(Instant::now() + QUIET), reader.next()).await {
-        let batch = Batch::read(&message?).unwrap_or_default();
-        let of_event = batch
-            .into_iter()
-            .flatten()
-            .filter(|record| record.event == event.id);
-        records.extend(of_event);
+/// Why there may be more than what was found.
+fn notice(found: &EventAttempts) -> Option<String> {
+    if found.is_complete {
+        return None;
     }
-    reader.close().await;
-    Ok(records)
+    let seconds = PATIENCE.as_secs();
+    let slow = || format!("it was read for {seconds} s and not to its end");
+    let why = found.fault.clone().unwrap_or_else(slow);
+    Some(format!("the log of attempts may have more: {why}"))
 }
 
 /// Where reading begins: nothing of an event can be older than the event, by a sender's clock that is right.

@@ -39,12 +39,12 @@ fn at(message: &Message) -> Option<Timestamp> {
 pub(super) async fn in_log(link: &LinkSettings, stream: &str) -> Option<Timestamp> {
     let read = async {
         let mut reader = StreamReader::open(link, stream, StreamStart::First).await.ok()?;
-        let message = reader.next().await.ok();
+        let first = reader.next().await.ok();
         reader.close().await;
-        message
+        first
     };
-    let message = timeout(PATIENCE, read).await.ok().flatten()?;
-    let records = Batch::read(&message).ok()?;
+    let first = timeout(PATIENCE, read).await.ok().flatten()?;
+    let records = Batch::read(&first.message).ok()?;
     records
         .into_iter()
         .flatten()
