@@ -5,8 +5,8 @@ use std::io;
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
-    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, unknown_variables,
-    variables,
+    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, parse,
+    unknown_variables, variables,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -73,6 +73,13 @@ impl Flags {
         let mut reader = Reader::new(&Environment);
         let url = reader.read(&variables::MANAGEMENT_URL, ManagementUrl::parse);
         reader.finish(|| Some(url))
+    }
+
+    /// How many bytes of the log of attempts are kept on each replica, as the dispatchers are told it.
+    pub(crate) fn attempts_max_bytes() -> Result<u64, Faults> {
+        let mut reader = Reader::new(&Environment);
+        let bytes = reader.read(&variables::ATTEMPTS_MAX_BYTES, parse::attempts_max_bytes);
+        reader.finish(|| bytes)
     }
 
     /// The same with the retry schedule, on which some queues' names depend.

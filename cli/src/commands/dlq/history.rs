@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_common::broker::{AttemptsLog, EventAttempts, StreamStart};
+use hookline_common::broker::{AttemptsLog, StreamStart};
 use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
 use hookline_common::settings::BrokerSettings;
@@ -36,11 +36,18 @@ impl History {
     /// Reads the log; that it cannot be read is told and no failure, because a dead letter is shown without it too.
     pub(super) async fn read(event: &Event, failed_at: Option<Timestamp>, broker: &BrokerSettings) -> Self {
         let log = AttemptsLog::new(broker.link("hookline dlq show"), &broker.namespace);
-        match log.attempts_of(&event.id, since(event, failed_at), PATIENCE).await {
-            Ok(found) => Self {
-                notice: notice(&found),
-                records: found.records,
-            },
+        match log
+            .attempts_of(&event.id, since(event, failed_at), PATIENCE)
+            .await
+        {
+            Ok(found) => {
+                let is_cut = format!("the log was not read to its end within {} s", PATIENCE.as_secs());
+                let why = found.fault.unwrap_or(is_cut);
+                Self {
+                    records: found.records,
+                    notice: (!found.is_complete).then(|| format!("there may be more: {why}")),
+                }
+            }
             Err(error) if error.is_missing() => Self {
                 records: Vec::new(),
                 notice: Some("there is no log of attempts".to_owned()),
@@ -98,17 +105,6 @@ impl History {
         }
         lines
     }
-}
-
-/// Why there may be more than what was found.
-fn notice(found: &EventAttempts) -> Option<String> {
-    if found.is_complete {
-        return None;
-    }
-    let seconds = PATIENCE.as_secs();
-    let slow = || format!("it was read for {seconds} s and not to its end");
-    let why = found.fault.clone().unwrap_or_else(slow);
-    Some(format!("the log of attempts may have more: {why}"))
 }
 
 /// Where reading begins: nothing of an event can be older than the event, by a sender's clock that is right.

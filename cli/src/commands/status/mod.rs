@@ -6,12 +6,12 @@ mod report; // what is known
 mod oldest; // how long messages have waited
 
 use clap::Args;
-use hookline_common::broker::{SurveyedQueue, survey};
+use hookline_common::broker::{AttemptsLog, LogRate, SurveyedQueue, survey};
 use hookline_common::settings::{BrokerSettings, variables};
 use hookline_common::topology::{Namespace, Queue, QueueSpec, Topology};
 use jiff::Timestamp;
 
-use self::report::{COLUMNS, Cluster, QueueState, Report, Role};
+use self::report::{COLUMNS, Cluster, LogBound, QueueState, Report, Role};
 use crate::error::CliError;
 use crate::management::{Management, ManagementUrl, QueueInfo};
 use crate::out::Out;
@@ -47,15 +47,21 @@ pub(crate) async fn run(args: StatusArgs, flags: &Flags) -> Result<(), CliError>
     let (broker, schedule) = flags.broker_and_schedule(args.retry_schedule.as_deref())?;
     let management = Flags::management()?;
     let topology = Topology::whole(&broker.namespace, &schedule);
+    let max_bytes = Flags::attempts_max_bytes()?;
+    let (queues, rate) = ask_queues(&broker, &topology).await?;
     let mut report = Report {
         broker: broker.url.to_string(),
-        queues: ask_queues(&broker, &topology).await?,
+        queues,
+        log: LogBound { rate, max_bytes },
         cluster: None,
     };
     if let Some(url) = management {
         report.cluster = Some(match ask_cluster(url, &broker).await {
             Ok((cluster, infos)) => {
                 add_in_hand(&mut report.queues, &infos);
+                let stream = broker.namespace.queue(Queue::Attempts);
+                let bound = infos.iter().find(|info| info.name == stream).and_then(bound_of);
+                report.log.max_bytes = bound.unwrap_or(report.log.max_bytes);
                 Ok(cluster)
             }
             Err(error) => Err(error.to_string()),
@@ -68,7 +74,10 @@ pub(crate) async fn run(args: StatusArgs, flags: &Flags) -> Result<(), CliError>
     }
 }
 
-async fn ask_queues(broker: &BrokerSettings, topology: &Topology) -> Result<Vec<QueueState>, CliError> {
+async fn ask_queues(
+    broker: &BrokerSettings,
+    topology: &Topology,
+) -> Result<(Vec<QueueState>, Option<LogRate>), CliError> {
     let failed = |error| CliError::broker(&error, &broker.url);
     let mut specs: Vec<(Role, &QueueSpec)> = topology
         .queues
@@ -92,11 +101,17 @@ async fn ask_queues(broker: &BrokerSettings, topology: &Topology) -> Result<Vec<
         .collect();
     let link = broker.link("hookline status");
     let depths = survey(&link, &asked).await.map_err(failed)?;
+    let log = AttemptsLog::new(link.clone(), &broker.namespace);
+    let mut rate = None;
     let mut queues = Vec::new();
     for ((role, spec), depth) in specs.into_iter().zip(depths) {
         let oldest = match (&depth, role) {
             (Ok(Some(depth)), Role::SetAside) => oldest::in_queue(&link, &spec.name, *depth).await,
-            (Ok(Some(_)), Role::Log) => oldest::in_log(&link, &spec.name).await,
+            (Ok(Some(_)), Role::Log) => {
+                let (oldest, found) = oldest::in_log(&log).await;
+                rate = found;
+                oldest
+            }
             _ => None,
         };
         queues.push(QueueState {
@@ -107,14 +122,25 @@ async fn ask_queues(broker: &BrokerSettings, topology: &Topology) -> Result<Vec<
             oldest,
         });
     }
-    Ok(queues)
+    Ok((queues, rate))
+}
+
+/// The bound in force, as the broker says it: a policy's, or the one that the stream was declared with.
+fn bound_of(info: &QueueInfo) -> Option<u64> {
+    let policy = info.effective_policy_definition.get("max-length-bytes");
+    let argument = info.arguments.get("x-max-length-bytes");
+    [policy, argument]
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_u64)
+        .min()
 }
 
 fn role(name: &str, namespace: &Namespace) -> Role {
     let is = |queue| namespace.queue(queue) == name;
     if is(Queue::Attempts) {
         Role::Log
-    } else if name == format!("{}.spill", namespace.queue(Queue::Attempts)) {
+    } else if is(Queue::AttemptsSpill) {
         Role::Spill
     } else if is(Queue::Failed) || is(Queue::Rejected) {
         Role::SetAside
@@ -191,6 +217,7 @@ mod tests {
         );
         assert_eq!(names(Role::SetAside), ["n.rejected", "n.failed"]);
         assert_eq!(names(Role::Log), ["n.attempts"]);
+        assert_eq!(names(Role::Spill), ["n.attempts.spill"]);
         assert_eq!(names(Role::Delay).len(), 10);
     }
 }

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use hookline_common::broker::{Browser, LinkSettings, QueueDepth, StreamReader, StreamStart};
+use hookline_common::broker::{AttemptsLog, Browser, LinkSettings, LogRate, QueueDepth};
 use hookline_common::message::Message;
-use hookline_common::record::Batch;
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 /// A queue is read to its end to leave it in its order, and this many take about a second.
 const MAX_MESSAGES: u32 = 10_000;
@@ -35,21 +33,10 @@ fn at(message: &Message) -> Option<Timestamp> {
         .or_else(seconds)
 }
 
-/// When the first attempt began that the log still has.
-pub(super) async fn in_log(link: &LinkSettings, stream: &str) -> Option<Timestamp> {
-    let read = async {
-        let mut reader = StreamReader::open(link, stream, StreamStart::First).await.ok()?;
-        let first = reader.next().await.ok();
-        reader.close().await;
-        first
-    };
-    let first = timeout(PATIENCE, read).await.ok().flatten()?;
-    let records = Batch::read(&first.message).ok()?;
-    records
-        .into_iter()
-        .flatten()
-        .map(|record| record.started_at)
-        .min()
+/// What is known of the log: when the first attempt began that it still has, and how fast it grows.
+pub(super) async fn in_log(log: &AttemptsLog) -> (Option<Timestamp>, Option<LogRate>) {
+    let oldest = log.oldest(PATIENCE).await.ok().flatten().map(|(_, at)| at);
+    (oldest, log.rate(PATIENCE).await.ok().flatten())
 }
 
 #[cfg(test)]

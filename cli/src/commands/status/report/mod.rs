@@ -1,6 +1,6 @@
 //! What is known of the broker at one moment, as people and as programs read it. Pure.
 
-use hookline_common::broker::QueueDepth;
+use hookline_common::broker::{LogRate, QueueDepth};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -52,11 +52,44 @@ pub(super) struct Cluster {
     pub(super) alarms: Vec<Alarm>,
 }
 
+/// How much of the log of attempts is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogBound {
+    /// How fast it grows; `None` where nothing was written lately.
+    pub(super) rate: Option<LogRate>,
+    /// What it may take on each replica.
+    pub(super) max_bytes: u64,
+}
+
+/// What is older than this is removed however little it is.
+const MAX_AGE_HOURS: u64 = 7 * 24;
+
+impl LogBound {
+    /// How many hours are kept at the present rate.
+    fn text(&self) -> String {
+        let gigabytes = self.max_bytes as f64 / 1e9;
+        let Some(rate) = self.rate else {
+            return format!("log of attempts: nothing written lately; {gigabytes} GB or 7 days are kept");
+        };
+        let hours = rate.holds(self.max_bytes).as_secs() / 3600;
+        let kept = if hours < MAX_AGE_HOURS {
+            format!("{gigabytes} GB hold {hours} h of it")
+        } else {
+            format!("{gigabytes} GB hold more than the 7 days that are kept")
+        };
+        format!(
+            "log of attempts: {:.1} KB/s at present; {kept}",
+            rate.bytes_per_second() / 1e3
+        )
+    }
+}
+
 /// All that is known.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) broker: String,
     pub(super) queues: Vec<QueueState>,
+    pub(super) log: LogBound,
     /// `None` where the management API was not named; else why it said nothing.
     pub(super) cluster: Option<Result<Cluster, String>>,
 }
@@ -126,6 +159,7 @@ impl Report {
                 &format!("{hidden} queues of delays are empty and not listed"),
             ));
         }
+        lines.push(self.log.text());
         match &self.cluster {
             None => lines.push(
                 "in hand, nodes and alarms: not known over AMQP alone; set HOOKLINE_MANAGEMENT_URL"

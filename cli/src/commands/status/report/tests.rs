@@ -20,6 +20,10 @@ fn report(queues: Vec<QueueState>, cluster: Option<Result<Cluster, String>>) -> 
     Report {
         broker: "amqp://b".to_owned(),
         queues,
+        log: LogBound {
+            rate: None,
+            max_bytes: 10_000_000_000,
+        },
         cluster,
     }
 }
@@ -66,6 +70,24 @@ fn a_queue_that_does_not_answer_has_no_number() {
     assert_eq!(
         (&row["is_known"], &row["ready"]),
         (&false.into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn the_log_tells_how_many_hours_its_bound_holds() {
+    let bound = |bytes| {
+        let over = std::time::Duration::from_secs(100);
+        let rate = Some(LogRate { bytes, over });
+        let max_bytes = 10_000_000_000;
+        LogBound { rate, max_bytes }.text()
+    };
+    assert_eq!(
+        bound(46_000_000),
+        "log of attempts: 460.0 KB/s at present; 10 GB hold 6 h of it"
+    );
+    assert_eq!(
+        bound(100_000),
+        "log of attempts: 1.0 KB/s at present; 10 GB hold more than the 7 days that are kept"
     );
 }
 
