@@ -12,6 +12,7 @@ use hookline_common::settings::BrokerSettings;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub(crate) use self::answers::{Alarm, AlarmKind, NodeInfo, QueueInfo};
 pub(crate) use self::error::ManagementError;
@@ -140,7 +141,10 @@ impl Management {
             }
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body).map_err(|error| ManagementError::unreadable(&self.url, &error))
+        // By way of a tree: some versions name a member twice, of which the last one counts.
+        let tree: Result<Value, _> = serde_json::from_slice(&body);
+        tree.and_then(serde_json::from_value)
+            .map_err(|error| ManagementError::unreadable(&self.url, &error))
     }
 }
 

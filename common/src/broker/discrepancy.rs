@@ -81,8 +81,8 @@ impl Discrepancy {
              (rabbitmqctl delete_queue NAME), with which the log of attempts is gone, and run `hookline topology apply`; or keep it \
              and set another HOOKLINE_NAMESPACE"
         } else {
-            "; to migrate run `hookline topology apply --migrate`, which moves its messages into a new one (dispatchers must not \
-             consume it meanwhile, publishers may go on); or keep it and set another HOOKLINE_NAMESPACE"
+            "; to migrate stop the dispatchers (producers may go on) and run `hookline topology apply --migrate`, which moves its \
+             messages into a new one; or keep it and set another HOOKLINE_NAMESPACE"
         }
     }
 }

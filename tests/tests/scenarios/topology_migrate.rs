@@ -1,6 +1,6 @@
 //! `hookline topology apply --migrate`: a queue with other arguments becomes one with ours, whatever goes on meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,8 @@ use hookline_tests::{World, eventually, scenario};
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::ChildStderr;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -215,28 +216,32 @@ async fn a_queue_of_before_is_named_and_migrated_with_all_that_its_messages_had(
 }
 
 #[tokio::test]
-async fn publishers_go_on_while_queues_migrate_and_nothing_is_lost_or_doubled() {
+async fn a_queue_is_not_deleted_while_it_is_published_to_and_nothing_is_lost_or_doubled() {
     scenario(async |world| {
-        let mut publishers = BTreeMap::new();
-        for queue in [Queue::Failed, Queue::Rejected] {
-            world.leaves(queue);
-            let name = declare_old(world, queue).await;
-            fill(world, &name, 3000).await;
-            // Two, so that messages of one are on their way while the other waits for its confirm.
-            let first = Publisher::start("", &name, 10_000);
-            let second = Publisher::start("", &name, 500_000);
-            publishers.insert(name, (queue, first, second));
-        }
-        succeed(world, &MIGRATE).await;
-        for (_, (queue, first, second)) in publishers {
-            let expected = [first.stop().await, second.stop().await].concat();
-            assert!(expected.len() > 20, "there was load");
-            let found = numbers(&world.read(queue).await);
-            is_all_there(&found, (0..3000).chain(expected));
-            assert_eq!(doubles(&found), 0);
-            let old: Vec<usize> = found.into_iter().filter(|number| *number < 3000).collect();
-            assert!(old.is_sorted(), "their order is kept");
-        }
+        world.leaves(Queue::Failed);
+        let failed = declare_old(world, Queue::Failed).await;
+        fill(world, &failed, 3000).await;
+        // Two, so that messages of one are on their way while the other waits for its confirm.
+        let (first, second) = (
+            Publisher::start("", &failed, 10_000),
+            Publisher::start("", &failed, 500_000),
+        );
+        let mut command = command(world, &MIGRATE);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        says(&mut lines, "messages still arrive").await;
+        assert!(world.broker().ready(&failed).await.is_some(), "it stands");
+        let expected = [first.stop().await, second.stop().await].concat();
+        assert!(expected.len() > 20, "there was load");
+        says(&mut lines, "stands anew").await;
+        let ended = timeout(SOON, child.wait()).await.unwrap().unwrap();
+        assert!(ended.success());
+        let found = numbers(&world.read(Queue::Failed).await);
+        is_all_there(&found, (0..3000).chain(expected));
+        assert_eq!(doubles(&found), 0);
+        let old: Vec<usize> = found.into_iter().filter(|number| *number < 3000).collect();
+        assert!(old.is_sorted(), "their order is kept");
         is_whole(world).await;
     })
     .await;
@@ -305,18 +310,23 @@ async fn a_run_that_is_killed_at_any_point_is_gone_on_with() {
     .await;
 }
 
+/// Waits until a command says `word` on stderr.
+async fn says(lines: &mut Lines<BufReader<ChildStderr>>, word: &str) {
+    loop {
+        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap();
+        if line.expect("it says so before it ends").contains(word) {
+            return;
+        }
+    }
+}
+
 /// Starts a migration and kills it after it has said `word` on stderr.
 async fn kill_after(world: &World, word: &str) {
     let mut command = command(world, &MIGRATE);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    loop {
-        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap();
-        if line.expect("it says so before it ends").contains(word) {
-            break;
-        }
-    }
+    says(&mut lines, word).await;
     child.kill().await.unwrap();
 }
 
@@ -327,9 +337,10 @@ async fn a_run_that_is_killed_under_load_loses_nothing() {
         let failed = declare_old(world, Queue::Failed).await;
         fill(world, &failed, 5000).await;
         let publisher = Publisher::start("", &failed, 10_000);
-        // While messages move out, twice, and while they move back.
+        // While messages move out, at the end of that, and while they move back.
         kill_after(world, &format!("moving the messages of {failed} into")).await;
-        kill_after(world, &format!("moving the messages of {failed} into")).await;
+        kill_after(world, "messages still arrive").await;
+        let expected = publisher.stop().await;
         kill_after(world, &format!("moving the messages of {failed}.migrating into")).await;
         let told = run(world, &["topology", "check"]).await;
         let text = String::from_utf8(told.stdout).unwrap();
@@ -340,7 +351,6 @@ async fn a_run_that_is_killed_under_load_loses_nothing() {
         let refused = why(&run(world, &["topology", "apply"]).await, 1);
         assert!(refused.contains("--migrate"), "{refused}");
         succeed(world, &MIGRATE).await;
-        let expected = publisher.stop().await;
         let found = numbers(&world.read(Queue::Failed).await);
         is_all_there(&found, (0..5000).chain(expected));
         assert!(doubles(&found) <= 3 * IN_HAND, "{}", doubles(&found));

@@ -78,6 +78,11 @@ fn tell(step: MigrationStep<'_>) {
     let text = match step {
         MigrationStep::Moving { from, to } => format!("moving the messages of {from} into {to}"),
         MigrationStep::Moved { messages, to } => format!("{messages} messages are in {to}"),
+        MigrationStep::StillPublished { queue } => {
+            format!(
+                "messages still arrive in {queue}; waiting until its publishers, the dispatchers, are stopped"
+            )
+        }
         MigrationStep::Replaced { queue } => format!("{queue} stands anew"),
         MigrationStep::Again { error } => format!("{error}; trying again"),
         MigrationStep::HoldingTheLast { messages, error } => format!(

@@ -28,8 +28,8 @@ looking.
 Each delay of the retry schedule has a queue of its own: give the schedule that the dispatchers have.
 
 Migrate puts a new queue in the place of one that exists with other arguments, and moves its messages: none is \
-lost, and their order stays. Publishers may go on, consumers of that queue may not. A run that is ended at any \
-point is gone on with by the next one.
+lost, and their order stays. Stop the dispatchers before; producers may go on. A run that is ended at any point is \
+gone on with by the next one.
 
 Check creates nothing but the binding of the events queue, which a broker cannot be asked for and which is made \
 again. With HOOKLINE_MANAGEMENT_URL (RabbitMQ's management API: http://user:password@host:15672) it also sees \

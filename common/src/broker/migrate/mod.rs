@@ -1,13 +1,15 @@
 //! Puts a queue with the right arguments in the place of one with others, and keeps its messages.
 //!
 //! A queue cannot be renamed, and its arguments cannot be changed. So its messages move into a temporary queue, the queue
-//! is deleted and declared anew, and the messages move back. Publishers go on meanwhile; what they publish in the moment in
-//! which there is no queue is returned to them, and they try again.
+//! is deleted and declared anew, and the messages move back.
 //!
 //! - A message is acknowledged in one queue after the other has confirmed it. Whatever ends this in between leaves no
 //!   message in neither; those in hand may be in both.
-//! - The broker deletes a quorum queue whether it is empty or not. What publishers send between the last look and the end is
-//!   handed to our consumer before that is told of the end, and stored in the temporary queue (`transfer.rs`).
+//! - The broker deletes a quorum queue whether it is empty or not, and confirms what is on its way to it although nobody
+//!   stores it. So nobody may publish to it in that moment, and it is deleted only after a time in which nothing came. Events
+//!   that come by way of the exchange are led into the temporary queue before.
+//! - Should something come all the same until it is deleted, it is handed to our consumer before that is told of the end, and
+//!   stored in the temporary queue (`transfer.rs`).
 //! - What other consumers hold would be lost with the queue. So there may be none.
 //! - The name of the temporary queue is known. A run that is ended at any point leaves it behind, and the next run goes on
 //!   from what it finds.
@@ -19,7 +21,7 @@ mod place; // what stands on the broker
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use self::place::{Place, Standing};
 pub use self::step::{Migrated, MigrationError, MigrationStep};
@@ -43,6 +45,10 @@ const LAST_WINDOW: u16 = u16::MAX;
 /// The less there is in hand at the end, the less a kill in the wrong moment can cost. It is not waited for longer, because
 /// the look at who consumes the queue grows old.
 const LAST_REST: Duration = Duration::from_millis(200);
+/// A queue that got nothing for so long has no publisher that is at work.
+const UNPUBLISHED: Duration = Duration::from_secs(1);
+/// Long enough to stop the dispatchers after this was started.
+const PUBLISHED_FOR: Duration = Duration::from_secs(60);
 /// What expired in the queue is on its way to another one, and counts nowhere until that confirms it. This is longer than
 /// the broker gives such a move before it tries again, where it is set as docs/CLUSTER.md advises.
 const EXPIRED_ON_THE_WAY: Duration = Duration::from_secs(5);
@@ -171,11 +177,13 @@ impl Migration<'_> {
     /// Deletes the queue while `last` receives whatever it still gets.
     async fn delete_behind(&self, place: &Place<'_>, mut last: Transfer) -> Result<(), MigrationError> {
         let name = self.spec.name.as_str();
-        if self.spec.lets_expire() {
-            last.go_on_for(EXPIRED_ON_THE_WAY).await?;
-        }
-        place.bind_temporary().await?;
-        last.catch_up(place.connection).await?;
+        place.lead_events_aside().await?;
+        let quiet = if self.spec.lets_expire() {
+            EXPIRED_ON_THE_WAY
+        } else {
+            UNPUBLISHED
+        };
+        self.wait_for_quiet(place, &mut last, quiet).await?;
         place.is_unconsumed(name, 1).await?;
         last.rest_within(LAST_REST).await?;
         let deleted = place.delete(name).await;
@@ -188,6 +196,34 @@ impl Migration<'_> {
         let rest = last.into_rest().await;
         store(self.settings, &self.temporary.name, rest, self.tell).await;
         Ok(deleted?)
+    }
+
+    /// Waits, and moves what comes, until nothing has come for so long.
+    async fn wait_for_quiet(
+        &self,
+        place: &Place<'_>,
+        last: &mut Transfer,
+        quiet: Duration,
+    ) -> Result<(), MigrationError> {
+        let since = Instant::now();
+        let mut is_told = false;
+        loop {
+            last.catch_up(place.connection).await?;
+            let before = last.moved();
+            last.go_on_for(quiet).await?;
+            if last.moved() == before {
+                return Ok(());
+            }
+            if since.elapsed() >= PUBLISHED_FOR {
+                return Err(place.still_published(PUBLISHED_FOR));
+            }
+            if !is_told {
+                (self.tell)(MigrationStep::StillPublished {
+                    queue: &self.spec.name,
+                });
+                is_told = true;
+            }
+        }
     }
 
     async fn move_back(&self, place: &Place<'_>) -> Result<u64, MigrationError> {

@@ -137,12 +137,7 @@ impl Place<'_> {
 
     pub(super) async fn declare_temporary(&self) -> Result<(), BrokerError> {
         let temporary = Object::Queue(self.temporary);
-        declare_object(self.connection, &temporary, "declaring").await?;
-        if self.spec.takes_events {
-            // A run that was ended may have left it bound: then all events would be in both queues.
-            unbind(self.connection, &self.temporary.name, self.exchange).await?;
-        }
-        Ok(())
+        declare_object(self.connection, &temporary, "declaring").await
     }
 
     /// Declares the queue as it must be; one that differs once more is for the caller to find.
@@ -153,11 +148,12 @@ impl Place<'_> {
         }
     }
 
-    /// Has the temporary queue take events while the queue does not. Those of one moment may come into both: an event twice is
-    /// better than none, which publishers that do not ask for returned messages would not even notice.
-    pub(super) async fn bind_temporary(&self) -> Result<(), BrokerError> {
+    /// Has the temporary queue take the exchange's events instead of the queue. Those of one moment come into both: an event
+    /// twice is better than none, which publishers that do not ask for returned messages would not even notice.
+    pub(super) async fn lead_events_aside(&self) -> Result<(), BrokerError> {
         if self.spec.takes_events {
             bind(self.connection, &self.temporary.name, self.exchange).await?;
+            unbind(self.connection, &self.spec.name, self.exchange).await?;
         }
         Ok(())
     }
@@ -178,6 +174,14 @@ impl Place<'_> {
             Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(()),
             deleted => deleted.map(drop),
         }
+    }
+
+    pub(super) fn still_published(&self, waited: Duration) -> MigrationError {
+        self.refused(&format!(
+            "messages still arrive in it after {} s, and those on their way in the moment in which it is deleted would be lost, \
+             although the broker confirms them; stop the dispatchers (producers may go on) and start this again",
+            waited.as_secs()
+        ))
     }
 
     fn refused(&self, why: &str) -> MigrationError {

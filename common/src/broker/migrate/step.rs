@@ -19,6 +19,11 @@ pub enum MigrationStep<'a> {
         /// Where to.
         to: &'a str,
     },
+    /// Messages still arrive in the queue, which can be deleted only when nobody publishes to it.
+    StillPublished {
+        /// Which one.
+        queue: &'a str,
+    },
     /// The queue stands anew.
     Replaced {
         /// Which one.

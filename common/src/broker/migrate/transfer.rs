@@ -129,7 +129,12 @@ impl Transfer {
             self.take(received).await?;
             self.settle(until).await?;
         }
-        Ok(())
+        self.rest_within(NO_REST).await
+    }
+
+    /// How many messages were moved so far.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Ends it, and says how many messages were moved. What was received and not moved is back in its queue.
