@@ -79,7 +79,7 @@ impl Consumer {
         let prefetch = if established.is_careful { 1 } else { prefetch };
         let subscribed = subscribe_on(&established, queue, prefetch).await;
         if let Err(error) = &subscribed {
-            established.give_up(format!("consuming {queue:?}: {error}"));
+            established.give_up(format!("consuming {queue:?}: {error}; {}", error.advice()));
         }
         subscribed
     }
@@ -340,8 +340,9 @@ impl Acker {
     }
 
     fn give_up(&self, error: &BrokerError) {
+        let (queue, advice) = (self.queue.as_str(), error.advice());
         self.established
-            .give_up(format!("consuming {:?}: {error}", self.queue.as_str()));
+            .give_up(format!("consuming {queue:?}: {error}; {advice}"));
     }
 
     /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way

@@ -186,8 +186,17 @@ impl<'a> Teller<'a> {
         let Some((left_out, untold)) = self.turn() else {
             return;
         };
-        let (link, broker, lost_before) = (&self.settings.name, &self.settings.url, untold.as_deref());
-        info!(link, %broker, node, lost_before, left_out, "connected to the broker again");
+        let link = &self.settings.name;
+        match untold {
+            Some(why) => warn!(
+                link,
+                node,
+                error = why,
+                left_out,
+                "the connection to the broker was lost, and is there again"
+            ),
+            None => info!(link, node, left_out, "connected to the broker again"),
+        }
     }
 
     fn not_connected(&mut self, error: &BrokerError, retry_in: Duration) {

@@ -51,6 +51,13 @@ async fn trouble_that_goes_on_is_told_with_what_to_do_and_what_is_left_out_is_co
     let private = PrivateBroker::start().await;
     scenario(async |world| {
         world.endpoints([]);
+        // The queues are there, or the account could not even make them.
+        let first = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .start()
+            .await;
+        first.stop().await;
         let url = private.account("blind", ".*").await;
         private
             .control(&["set_permissions", "blind", ".*", ".*", "^amq\\."])

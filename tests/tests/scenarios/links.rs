@@ -71,7 +71,8 @@ async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) -> String {
 
 /// The lines on links that were lost.
 fn lost(log: &str) -> Vec<&str> {
-    let is_loss = |line: &&str| line.contains("is lost") || line.contains("lost_before");
+    let is_loss =
+        |line: &&str| line.contains("is lost") || line.contains("was lost") || line.contains("lost_before");
     log.lines().filter(is_loss).collect()
 }
 
