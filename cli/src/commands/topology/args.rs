@@ -68,7 +68,8 @@ impl Place {
         let management = management.map(|url| Management::connect(url, &broker));
         Ok(Self {
             link: broker.link("hookline topology"),
-            topology: Topology::whole(&broker.namespace, &schedule),
+            topology: Topology::whole(&broker.namespace, &schedule)
+                .with_attempts_max_bytes(Flags::attempts_max_bytes()?),
             management: management.transpose()?,
             broker,
         })
