@@ -5,8 +5,8 @@ use std::io;
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
-    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, parse,
-    unknown_variables, variables,
+    BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, parse, unknown_variables,
+    variables,
 };
 use tracing_subscriber::EnvFilter;
 

@@ -158,7 +158,10 @@ pub struct SurveyedQueue {
 }
 
 /// How deep one queue is, as it answered itself; `None` if there is none.
-pub(super) async fn depth_on(connection: &Connection, queue: &str) -> Result<Option<QueueDepth>, BrokerError> {
+pub(super) async fn depth_on(
+    connection: &Connection,
+    queue: &str,
+) -> Result<Option<QueueDepth>, BrokerError> {
     Ok(ask_and_give_back(connection, queue, CALL_TIMEOUT).await?)
 }
 

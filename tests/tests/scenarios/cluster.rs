@@ -52,7 +52,11 @@ async fn confirmed_events_are_delivered_although_each_node_is_killed_in_turn() {
             wanted.extend(stored.iter().map(|event| event.id.as_str().to_owned()));
             cluster.start_again(node).await;
         }
-        assert!(wanted.len() > EACH, "hardly anything was stored: {}", wanted.len());
+        assert!(
+            wanted.len() > EACH,
+            "hardly anything was stored: {}",
+            wanted.len()
+        );
         eventually(LONG, "all are delivered", async || {
             let accepted = receiver.accepted();
             let seen: BTreeSet<_> = accepted.iter().map(|request| request.id().to_owned()).collect();

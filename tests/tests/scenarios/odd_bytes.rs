@@ -35,9 +35,21 @@ fn odd() -> Vec<(&'static str, Fate, RawMessage)> {
     });
     let names_within = (b'F', b"\0\0\0\x04\x02\xe9\xe8V".to_vec());
     let cases = [
-        ("arrays", Rejected("headers_too_deep"), event().header(b"deep", nested(b'A', 2000))),
-        ("tables", Rejected("headers_too_deep"), event().header(b"deep", nested(b'F', 1000))),
-        ("values", Rejected("headers_too_large"), event().header(b"many", voids(100_000))),
+        (
+            "arrays",
+            Rejected("headers_too_deep"),
+            event().header(b"deep", nested(b'A', 2000)),
+        ),
+        (
+            "tables",
+            Rejected("headers_too_deep"),
+            event().header(b"deep", nested(b'F', 1000)),
+        ),
+        (
+            "values",
+            Rejected("headers_too_large"),
+            event().header(b"many", voids(100_000)),
+        ),
         ("headers", Rejected("headers_too_large"), many_headers),
         (
             "company",

@@ -64,7 +64,13 @@ async fn a_queue_with_other_arguments_ends_the_start_with_a_way_out() {
         let ended = dispatcher.ends_within(SOON).await;
         assert_eq!(ended.code(), Some(1));
         let error = dispatcher.says("hookline-dispatcher: ", SOON).await;
-        for part in [&queue, "x-delivery-limit", " 7", "1000", "delete"] {
+        for part in [
+            &queue,
+            "x-delivery-limit",
+            " 7",
+            "1000",
+            "topology apply --migrate",
+        ] {
             assert!(error.contains(part), "{part}: {error}");
         }
     })

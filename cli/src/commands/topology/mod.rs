@@ -35,13 +35,28 @@ Check creates nothing but the binding of the events queue, which a broker cannot
 again. With HOOKLINE_MANAGEMENT_URL (RabbitMQ's management API: http://user:password@host:15672) it also sees \
 policies, replicas and leaders.";
 
+const AFTER_HELP_OF_APPLY: &str = "\
+Examples:
+  hookline topology apply
+  # stop the dispatchers before; producers may go on
+  hookline topology apply --migrate
+  # wait until three nodes run
+  hookline topology apply --replicas 3 --wait 5m";
+
+const AFTER_HELP_OF_CHECK: &str = "\
+Examples:
+  hookline topology check && echo as it must be
+  hookline topology check --retry-schedule 1m,5m,30m --json";
+
 /// Create the exchange and the queues on the broker, or check them.
 #[derive(Debug, Subcommand)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) enum TopologyCommand {
     /// Create what is missing and print what stands; changes nothing that exists, unless asked to migrate.
+    #[command(after_help = AFTER_HELP_OF_APPLY)]
     Apply(ApplyArgs),
     /// Compare, and print what was found: exit status 1 names every difference and the way out.
+    #[command(after_help = AFTER_HELP_OF_CHECK)]
     Check(CheckArgs),
 }
 
