@@ -69,7 +69,7 @@ check() {
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
-    only_in '^(dispatcher/src/client|common/src/broker|common/src/telemetry)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
+    only_in '^(dispatcher/src/client|common/src/broker)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
         "only dispatcher/src/client may open connections to customers, and only common/src/broker to the broker"
     only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
         "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
@@ -133,7 +133,8 @@ self_test() {
     crossed cli/src/planted.rs 'acker.ack_each(tags).await' 'only one place may acknowledge'
     crossed common/src/planted.rs 'Acker::ack_through(&acker, 1)' 'only one place may acknowledge'
     crossed cli/src/commands/planted.rs 'browser.ack(receipt).await' 'commands of dlq'
-    crossed dispatcher/src/planted.rs 'TcpStream::connect(address)' 'guarded resolver'
+    crossed dispatcher/src/planted.rs 'TcpStream::connect(address)' 'open connections to customers'
+    crossed dispatcher/src/planted.rs 'use hyper_util::client::legacy::Client;' 'guarded resolver'
     crossed cli/src/planted.rs 'use reqwest::Client;' 'asks over HTTP'
     crossed cli/src/planted.rs 'std::env::var("HOME")' 'read the environment'
     crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'

@@ -15,6 +15,7 @@ DONE=$INTO/complete
 
 # The archive of this machine's own release, as apt is set up here.
 archive() {
+    # shellcheck disable=SC2016 # apt fills these in
     apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
         awk '$2 !~ /-/ && !seen[$1]++ { print $1 }' | head -n 1
 }
@@ -78,7 +79,9 @@ main() {
     exec 9>>"$INTO/lock"
     flock -w 900 9 || die "another command has been fetching RabbitMQ 4.x for 15 minutes"
     if [[ ! -e $DONE ]]; then
-        command -v apt-get >/dev/null && command -v dpkg >/dev/null || die "RabbitMQ 4.x comes from Debian's packages, and there is no apt here"
+        if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
+            die "RabbitMQ 4.x comes from Debian's packages, and there is no apt here"
+        fi
         command -v patchelf >/dev/null || "$ROOT/scripts/install-packages.sh" patchelf
         rm -rf "$INTO/root" "$INTO/deb" "$INTO/apt"
         say "fetching RabbitMQ 4.x from $RELEASE into .local/rabbitmq4"
