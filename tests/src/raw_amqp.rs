@@ -102,6 +102,13 @@ impl RawMessage {
         self
     }
 
+    /// Without any header. Of two with one name, RabbitMQ 3 hands on the last and RabbitMQ 4 the first.
+    #[must_use]
+    pub fn without_headers(mut self) -> Self {
+        self.headers.clear();
+        self
+    }
+
     /// With this header more.
     #[must_use]
     pub fn header(mut self, name: &[u8], (kind, value): Value) -> Self {
