@@ -30,7 +30,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome, in the order of the contract.
+    /// Every outcome, in the order of the documents.
     pub const ALL: [Self; 9] = [
         Self::Delivered,
         Self::HttpStatus,

@@ -34,6 +34,12 @@ impl ManagementUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidManagementUrl("it has a query or a fragment"));
         }
+        if url.path().contains('@') {
+            // What was meant for a password would be printed with the path.
+            return Err(InvalidManagementUrl(
+                "its path holds an @; a / in a password is written %2F",
+            ));
+        }
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let account = (!url.username().is_empty()).then(|| {
             (

@@ -276,7 +276,8 @@ async fn declare_once(
     }
 }
 
-/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned.
+/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned, so that
+/// whoever asks again and again can ask for that: the broker logs each difference.
 pub(super) async fn declare_tolerantly(
     connection: &Connection,
     object: &Object<'_>,
@@ -285,10 +286,11 @@ pub(super) async fn declare_tolerantly(
     let mut standing = None;
     loop {
         let tried = standing.as_ref().map_or(*object, Object::Queue);
-        match (declare_object(connection, &tried, what).await, tried) {
+        match (declare_once(connection, &tried, what).await, tried) {
             (Ok(()), _) => return Ok(standing),
             (Err(BrokerError::Mismatch(discrepancy)), Object::Queue(spec)) => {
-                match as_it_stands(spec, &discrepancy.kind) {
+                let replicas = with_found_replicas(spec, &discrepancy).filter(|found| found != spec);
+                match replicas.or_else(|| as_it_stands(spec, &discrepancy.kind)) {
                     Some(spec) => standing = Some(spec),
                     None => return Err(BrokerError::Mismatch(discrepancy)),
                 }

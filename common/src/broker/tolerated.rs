@@ -29,6 +29,9 @@ pub(super) fn as_it_stands(spec: &QueueSpec, kind: &DiscrepancyKind) -> Option<Q
 /// Warns of a queue that stands otherwise than `spec` says.
 pub(super) fn tell(spec: &QueueSpec, standing: &QueueSpec, vhost: &str) {
     let Some(wanted) = spec.max_bytes() else { return };
+    if standing.max_bytes() == Some(wanted) {
+        return;
+    }
     let found = standing.max_bytes().map_or_else(
         || "no bound in bytes".to_owned(),
         |bytes| format!("a bound of {bytes} bytes"),

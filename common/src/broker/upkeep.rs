@@ -103,6 +103,8 @@ impl Upkeep {
                 () = sleep(ROUND_EVERY), if self.is_keeper => false,
             };
             match keeper.round(topology, !is_missed).await {
+                // A look that compares nothing finds no difference, which means nothing.
+                Ok(None) if is_missed => {}
                 Ok(found) => self.trouble.set(found),
                 // The broker is slow, or the connection is about to end.
                 Err(error) => debug!(%error, "looking after the topology again later"),

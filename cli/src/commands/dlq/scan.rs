@@ -40,8 +40,8 @@ impl QueueScan {
                 format!("{others} others read")
             };
             out::note(&format!(
-                "hookline: {who} {queue:?} too; what is held there is not seen here (the console files dead \
-                 letters away, and a list that is still open holds them)"
+                "hookline: {who} {queue:?} too; what is held there is not seen here (a list that is still open \
+                 holds them, for one)"
             ));
         }
         Ok(Self {

@@ -25,7 +25,8 @@ Examples:
 
 Producers and dispatchers declare what they need by themselves; this is for accounts that may not, and for \
 looking.
-Each delay of the retry schedule has a queue of its own: give the schedule that the dispatchers have.
+Each delay of the retry schedule has a queue of its own: give the schedule that the dispatchers have, \
+and HOOKLINE_ATTEMPTS_MAX_BYTES, which has no flag here.
 
 Migrate puts a new queue in the place of one that exists with other arguments, and moves its messages: none is \
 lost, and their order stays. Stop the dispatchers before; producers may go on. A run that is ended at any point is \

@@ -64,12 +64,17 @@ pub async fn migrate(
     tell: &(dyn Fn(MigrationStep<'_>) + Sync),
 ) -> Result<Vec<Migrated>, MigrationError> {
     let mut migrated = Vec::new();
-    for spec in topology.queues.iter().filter(|spec| !spec.is_stream()) {
+    // First those whose messages leave by expiring: what expires while its target is replaced would be in neither.
+    let (expiring, others): (Vec<_>, Vec<_>) = topology.queues.iter().partition(|spec| spec.lets_expire());
+    let queues = expiring.into_iter().chain(others);
+    let events = topology.queues.iter().find(|spec| spec.takes_events);
+    for spec in queues.filter(|spec| !spec.is_stream()) {
         let migration = Migration {
             settings,
             spec,
             temporary: spec.temporary(),
             exchange: &topology.events_exchange,
+            events: events.map(|spec| spec.name.as_str()),
             tell,
         };
         if let Some(messages) = migration.run().await? {
@@ -88,6 +93,8 @@ struct Migration<'a> {
     spec: &'a QueueSpec,
     temporary: QueueSpec,
     exchange: &'a str,
+    /// The queue that every dispatcher consumes from, whichever others it asks for one message at a time.
+    events: Option<&'a str>,
     tell: &'a (dyn Fn(MigrationStep<'_>) + Sync),
 }
 
@@ -136,6 +143,9 @@ impl Migration<'_> {
         }
         // Somebody else may declare the old one again in the moment in which there is none; then that one is emptied, too.
         while matches!(place.standing().await?, Standing::Differs) {
+            if let Some(events) = self.events {
+                place.is_unconsumed(events, 0).await?;
+            }
             self.empty_and_delete(place).await?;
             place.declare_new().await?;
         }
@@ -178,24 +188,37 @@ impl Migration<'_> {
     async fn delete_behind(&self, place: &Place<'_>, mut last: Transfer) -> Result<(), MigrationError> {
         let name = self.spec.name.as_str();
         place.lead_events_aside().await?;
-        let quiet = if self.spec.lets_expire() {
-            EXPIRED_ON_THE_WAY
-        } else {
-            UNPUBLISHED
-        };
-        self.wait_for_quiet(place, &mut last, quiet).await?;
-        place.is_unconsumed(name, 1).await?;
-        last.rest_within(LAST_REST).await?;
+        if let Err(error) = self.come_to_rest(place, &mut last).await {
+            // It stays as it was, and must get its events again.
+            place.bind_new().await?;
+            return Err(error);
+        }
         let deleted = place.delete(name).await;
         match deleted {
             // A refusal in words: it stands, and has got back what we held of it.
-            Err(error) if error.reply_code().is_some() => return Err(error.into()),
+            Err(error) if error.reply_code().is_some() => {
+                place.bind_new().await?;
+                return Err(error.into());
+            }
             Ok(()) | Err(_) => {}
         }
         // From here on they are in no queue.
         let rest = last.into_rest().await;
         store(self.settings, &self.temporary.name, rest, self.tell).await;
         Ok(deleted?)
+    }
+
+    /// Waits until nothing comes to the queue any more, and nobody but `last` takes from it.
+    async fn come_to_rest(&self, place: &Place<'_>, last: &mut Transfer) -> Result<(), MigrationError> {
+        let quiet = if self.spec.lets_expire() {
+            EXPIRED_ON_THE_WAY
+        } else {
+            UNPUBLISHED
+        };
+        self.wait_for_quiet(place, last, quiet).await?;
+        place.is_unconsumed(&self.spec.name, 1).await?;
+        last.rest_within(LAST_REST).await?;
+        Ok(())
     }
 
     /// Waits, and moves what comes, until nothing has come for so long.
@@ -240,6 +263,10 @@ impl Migration<'_> {
         let (incoming, outgoing) = (open(self.settings).await?, open(self.settings).await?);
         let mut transfer = Transfer::begin(&incoming, &outgoing, temporary, name, MOVING_WINDOW).await?;
         transfer.catch_up(place.connection).await?;
+        if self.spec.takes_events {
+            // Events that were routed to it just before it was unbound are still on their way.
+            self.wait_for_quiet(place, &mut transfer, UNPUBLISHED).await?;
+        }
         place.is_unconsumed(temporary, 1).await?;
         let moved = transfer.end().await?;
         // Nobody else publishes to it. So this holds, or something is wrong and the next try looks again.

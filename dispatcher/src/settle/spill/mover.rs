@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::{BrokerError, Consumer, LinkSettings, Publisher};
+use hookline_common::headers::Headers;
+use hookline_common::message::{Message, Sender};
+use hookline_common::record::Batch;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_consume::{Relayed, relay};
 use tokio::time::{Instant, sleep};
@@ -105,6 +108,16 @@ impl Mover {
         let relayed = relay(&subscription, AT_ONCE, goes_on, |batch| {
             let (stream, proof) = (Arc::clone(&self.stream), Arc::clone(&proof));
             async move {
+                if Batch::text(&batch).is_err() {
+                    warn!("a message that is no batch of records was in the spill, and is removed from it");
+                    return true;
+                }
+                // As it was written: what anybody else may have added must not keep the stream from taking it.
+                let batch = Message {
+                    headers: Headers::default(),
+                    sender: Sender::default(),
+                    ..batch
+                };
                 let is_stored = stream.try_to_write(&batch).await;
                 let mut proof = proof.lock().unwrap_or_else(PoisonError::into_inner);
                 if !is_stored {

@@ -101,7 +101,10 @@ impl Stream {
                 Written::Silent
             }
             // The link was closed under it, with its runtime or by its owner.
-            Err(PublishFault::Late { .. }) => Written::Silent,
+            Err(PublishFault::Late { .. }) => {
+                sleep(LOOK_EVERY).await;
+                Written::Silent
+            }
             // Nothing is taken from this broker any more. The process ends, and what it holds goes to the next.
             Err(PublishFault::Final { .. }) => std::future::pending().await,
         }
