@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::sleep;
 
 pub(crate) use self::answers::{Alarm, AlarmKind, NodeInfo, QueueInfo};
 pub(crate) use self::error::ManagementError;
@@ -23,6 +24,9 @@ use self::answers::{Page, alarms_of};
 /// A node that is down makes the API wait for it; one that answers at all does so within a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// It answers 500 when a queue that it lists is deleted meanwhile, and knows better the next time.
+const TRIES: u32 = 5;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// A queue takes about 3 KB.
 const QUEUES_A_PAGE: u32 = 200;
 /// Far above what a page or a large cluster takes; more is not read.
@@ -120,8 +124,17 @@ impl Management {
             // The library would add the URL, which may hold a password.
             source: source.without_url(),
         };
-        let request = self.client.get(url).basic_auth(&self.user, Some(&self.password));
-        let mut answer = request.send().await.map_err(unreachable)?;
+        let mut tries = 1;
+        let mut answer = loop {
+            let request = self.client.get(url.clone());
+            let request = request.basic_auth(&self.user, Some(&self.password));
+            let answer = request.send().await.map_err(unreachable)?;
+            if !answer.status().is_server_error() || tries == TRIES {
+                break answer;
+            }
+            tries += 1;
+            sleep(TRY_AGAIN_AFTER).await;
+        };
         let status = answer.status();
         if !status.is_success() {
             return Err(ManagementError::refused(

@@ -119,23 +119,23 @@ async fn the_management_api_adds_what_is_in_hand_and_one_that_is_away_is_told() 
         // Its counts lag by seconds.
         eventually(SOON, "one event in hand", async || {
             let (code, rows) = rows(world, Some(&management())).await;
-            assert_eq!(code, Some(0), "{rows:#?}");
-            (row(&rows, &world.queue(Queue::Events))["in_hand"] == 1).then_some(())
+            (code == Some(0) && row(&rows, &world.queue(Queue::Events))["in_hand"] == 1).then_some(())
         })
         .await;
         gate.open();
         receiver.expect_one(SOON).await;
-        let mut asked = hookline(world, &["status"]);
-        let well = asked
-            .env("HOOKLINE_MANAGEMENT_URL", management())
-            .output()
-            .await
-            .unwrap();
-        let table = out(&well);
-        assert!(
-            table.contains("alarms: none") && table.contains("nodes: 1 of 1 running"),
-            "{table}"
-        );
+        // The API fails now and then while queues come and go beside it.
+        eventually(SOON, "nodes and alarms are told", async || {
+            let mut asked = hookline(world, &["status"]);
+            let well = asked
+                .env("HOOKLINE_MANAGEMENT_URL", management())
+                .output()
+                .await
+                .unwrap();
+            let table = out(&well);
+            (table.contains("alarms: none") && table.contains("nodes: 1 of 1 running")).then_some(())
+        })
+        .await;
         let (code, rows) = rows(world, Some("http://guest:guest@127.0.0.1:1")).await;
         let problems: Vec<_> = rows.iter().filter(|row| row["kind"] == "problem").collect();
         assert_eq!((code, problems.len()), (Some(1), 1), "{rows:#?}");
