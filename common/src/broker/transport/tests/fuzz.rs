@@ -160,7 +160,12 @@ fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 #[test]
 fn every_frame_can_be_read_and_none_is_changed_that_could() {
-    let count = 50_000;
+    // Ten million where there is no hurry: `cargo test --release -p hookline-common --lib transport` takes minutes.
+    let count = if cfg!(debug_assertions) {
+        50_000
+    } else {
+        10_000_000
+    };
     let seen = with_room(|| run(1, count));
     assert!(
         seen.untouched > count / 5 && seen.was_refused > count / 5,
@@ -173,18 +178,7 @@ fn every_frame_can_be_read_and_none_is_changed_that_could() {
 }
 
 #[test]
-#[ignore = "minutes; cargo test --release -p hookline-common --lib -- --ignored --nocapture transport"]
-fn the_same_with_ten_million_frames() {
-    let started = Instant::now();
-    for seed in 2..12 {
-        let seen = with_room(|| run(seed, 1_000_000));
-        tell(&format!("seed {seed}: {seen:?} after {:?}", started.elapsed()));
-    }
-}
-
-#[test]
-#[ignore = "a measurement; cargo test --release -p hookline-common --lib -- --ignored --nocapture transport"]
-fn what_the_header_of_a_delivery_costs() {
+fn judging_a_delivery_costs_less_than_half_of_parsing_it() {
     let texts = |texts: &[(&str, &str)], out: &mut Vec<u8>| {
         for (name, text) in texts {
             out.push(u8::try_from(name.len()).unwrap());
@@ -242,10 +236,11 @@ fn what_the_header_of_a_delivery_costs() {
             }
         });
         let judged = ours.saturating_sub(copy);
-        tell(&format!(
+        assert!(
+            judged * 2 < theirs,
             "{what} of {} bytes: judged in {judged} ns, parsed in {theirs} ns",
             bytes.len()
-        ));
+        );
     }
 }
 
@@ -253,7 +248,7 @@ fn what_the_header_of_a_delivery_costs() {
 fn nanoseconds<T>(mut call: impl FnMut() -> T) -> u128 {
     // A round is much shorter than a turn on the processor.
     const CALLS: u32 = 1000;
-    let rounds = (0..2000).map(|_| {
+    let rounds = (0..20).map(|_| {
         let started = Instant::now();
         for _ in 0..CALLS {
             black_box(call());
@@ -261,9 +256,4 @@ fn nanoseconds<T>(mut call: impl FnMut() -> T) -> u128 {
         started.elapsed()
     });
     rounds.min().unwrap_or(Duration::ZERO).as_nanos() / u128::from(CALLS)
-}
-
-#[expect(clippy::print_stderr, reason = "a measurement is read by a person")]
-fn tell(line: &str) {
-    eprintln!("{line}");
 }
