@@ -124,7 +124,12 @@ pub(crate) async fn alternate(
 /// # Errors
 /// Something is lost, doubled or forged, or a process fails.
 pub(crate) async fn measure(stage: &mut Stage<'_>, case: &Case) -> Result<Measured> {
-    let namespace = stage.new_namespace(SCHEDULE).await?;
+    let namespace = match case.subject {
+        Subject::Baseline => stage.new_namespace_of(case.subject, &case.setup()).await?,
+        Subject::Hookline | Subject::FloorBare | Subject::FloorReqwest => {
+            stage.new_namespace(SCHEDULE).await?
+        }
+    };
     let (mut running, measured, requests) = match case.mode {
         Mode::Steady => steady(stage, case, &namespace).await?,
         Mode::Drain => drain(stage, case, &namespace).await?,

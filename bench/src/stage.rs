@@ -73,12 +73,26 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// The broker refuses.
     pub(crate) async fn new_namespace(&mut self, schedule: &str) -> Result<String> {
-        self.namespaces += 1;
-        let name = self.broker.namespace(self.namespaces);
+        let name = self.next_namespace();
         let namespace = Namespace::parse(&name).context("the namespace")?;
         let schedule: RetrySchedule = schedule.parse().context("the schedule")?;
         amqp::set_up(&self.settings.amqp_url, &Topology::whole(&namespace, &schedule)).await?;
         Ok(name)
+    }
+
+    /// A namespace whose queues are made by the subject itself, as another build may want other queues than this one.
+    ///
+    /// # Errors
+    /// The subject does not start or end.
+    pub(crate) async fn new_namespace_of(&mut self, subject: Subject, setup: &Setup) -> Result<String> {
+        let name = self.next_namespace();
+        self.start(subject, setup, &name).await?.stop().await?;
+        Ok(name)
+    }
+
+    fn next_namespace(&mut self) -> String {
+        self.namespaces += 1;
+        self.broker.namespace(self.namespaces)
     }
 
     /// Starts a subject on a namespace.
