@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{error, fmt, io};
 
-use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
+use async_rs::traits::Reactor as _;
+use futures_util::future::Either;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
@@ -16,7 +17,7 @@ use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
 use super::peer::{Peer, who_answers};
 use super::refusal::Refusal;
-use super::transport;
+use super::{tls, transport};
 
 /// Connects to `address` and is let in, within `limit`.
 pub(super) async fn shake_hands(
@@ -67,14 +68,7 @@ async fn connect(
         uri.query.frame_max = Some(max_frame);
     }
     let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
-    let tls = node.is_tls().then(|| {
-        // Fails only where the process chose a provider already, and then that one serves.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        OwnedTLSConfig {
-            identity: None,
-            cert_chain: settings.ca_pem.clone(),
-        }
-    });
+    let (is_tls, ca_pem) = (node.is_tls(), settings.ca_pem.clone());
     let tokio = lapin::runtime::default_runtime()?;
     let runtime = transport::runtime(tokio.clone());
     let (socket, host) = (socket.clone(), node.host().to_owned());
@@ -82,20 +76,18 @@ async fn connect(
         uri,
         runtime,
         async move |_, _| {
-            let connecting = AsyncTcpStream::connect(&tokio, address);
+            let connecting = tokio.tcp_connect_addr(address);
             let connected = timeout(limit, connecting).await.unwrap_or_else(|_| {
                 let seconds = limit.as_secs();
                 let late = format!("no answer within {seconds} s");
                 Err(io::Error::new(io::ErrorKind::TimedOut, late))
             });
             let stream = connected.map_err(|error| Stage::Reaching.failed(&error))?;
-            if let AsyncTcpStream::Plain(plain) = &stream {
-                socket.keep(plain.get_ref().as_fd().try_clone_to_owned()?.into());
+            socket.keep(stream.get_ref().as_fd().try_clone_to_owned()?.into());
+            if !is_tls {
+                return Ok(transport::judged(Either::Left(stream)));
             }
-            let Some(tls) = &tls else {
-                return Ok(transport::judged(stream));
-            };
-            let encrypted = stream.into_tls(&host, tls.as_ref()).await;
+            let encrypted = tls::encrypt(stream, &host, ca_pem.as_deref()).await;
             let encrypted = encrypted.map_err(|error| Stage::Encrypting.failed(&error))?;
             Ok(transport::judged(encrypted))
         },

@@ -157,10 +157,7 @@ fn start_metrics(
     let builder = opentelemetry_sdk::metrics::SdkMeterProvider::builder()
         .with_resource(resource.clone())
         .with_reader(exporter);
-    Ok(match otlp::metric_reader(settings, watch)? {
-        Some(reader) => builder.with_reader(reader).build(),
-        None => builder.build(),
-    })
+    Ok(otlp::with_metric_reader(builder, settings, watch)?.build())
 }
 
 /// What telemetry itself loses.

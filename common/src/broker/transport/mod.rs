@@ -22,8 +22,10 @@ mod runtime; // how the client library gets it
 use async_rs::{Runtime, TokioRuntime};
 use lapin::AsyncTcpStream;
 
-use runtime::{Judged, JudgingRuntime, Raw};
+use runtime::{Judged, JudgingRuntime};
 use stream::JudgedStream;
+
+use super::tls::MaybeTls;
 
 /// A runtime for connections whose streams are judged.
 pub(super) fn runtime(tokio: TokioRuntime) -> Runtime<JudgingRuntime> {
@@ -31,7 +33,7 @@ pub(super) fn runtime(tokio: TokioRuntime) -> Runtime<JudgingRuntime> {
 }
 
 /// A stream as that runtime has them, of one that is open.
-pub(super) fn judged(stream: Raw) -> AsyncTcpStream<Judged> {
+pub(super) fn judged(stream: MaybeTls) -> AsyncTcpStream<Judged> {
     AsyncTcpStream::Plain(JudgedStream::new(stream))
 }
 

@@ -5,19 +5,18 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
+use async_rs::TokioRuntime;
 use async_rs::traits::{Executor, Reactor, RuntimeKit};
 use async_rs::util::Task;
-use async_rs::{Tokio, TokioRuntime};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
-use lapin::AsyncTcpStream;
+use futures_util::future::Either;
 
+use super::super::tls::MaybeTls;
 use super::stream::JudgedStream;
 
-/// A connection as the client library makes it, with TLS where the address wants it.
-pub(in crate::broker) type Raw = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
-/// The same, judged.
-pub(in crate::broker) type Judged = JudgedStream<Raw>;
+/// A connection whose bytes are judged.
+pub(in crate::broker) type Judged = JudgedStream<MaybeTls>;
 
 /// Tokio, but for the type of its streams.
 #[derive(Debug, Clone)]
@@ -73,6 +72,6 @@ impl Reactor for JudgingRuntime {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connect = self.tokio.tcp_connect_addr(address);
-        async { Ok(JudgedStream::new(AsyncTcpStream::Plain(connect.await?))) }
+        async { Ok(JudgedStream::new(Either::Left(connect.await?))) }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use opentelemetry::KeyValue;
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{
@@ -11,15 +10,15 @@ use opentelemetry_otlp::{
     WithTonicConfig,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::PeriodicReader;
-use opentelemetry_sdk::resource::TelemetryResourceDetector;
+use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 
 use super::collector::Collector;
 use super::endpoint::Protocol;
-use super::http_client::{CollectorClient, LastError};
+use super::http_client::CollectorClient;
+use super::last_error::LastError;
 use super::losses::Kind;
 use super::roots;
 use super::settings::OtlpSettings;
@@ -37,23 +36,6 @@ pub enum OtlpError {
     /// Nothing is there that could send.
     #[error("OTLP cannot be set up: {0}")]
     Runtime(#[from] tokio::runtime::TryCurrentError),
-}
-
-/// Who we are: what the variables say, else `service`.
-pub(crate) fn resource(settings: &OtlpSettings, service: &'static str) -> Resource {
-    let name = settings
-        .service_name
-        .clone()
-        .unwrap_or_else(|| service.to_owned());
-    let attributes = settings
-        .attributes
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    Resource::builder_empty()
-        .with_detector(Box::new(TelemetryResourceDetector))
-        .with_attributes(attributes)
-        .with_service_name(name)
-        .build()
 }
 
 /// What makes spans and sends them, if traces are sent.
@@ -98,16 +80,17 @@ pub(crate) fn tracer_provider(
     Ok(Some(provider.build()))
 }
 
-/// What sends metrics, if they are sent.
+/// `provider` with what sends its metrics, if they are sent.
 ///
 /// # Errors
 /// [`OtlpError`] when nothing can be sent, whatever the collector does.
-pub(crate) fn metric_reader(
+pub(crate) fn with_metric_reader(
+    provider: MeterProviderBuilder,
     settings: &OtlpSettings,
     watch: &Arc<Watch>,
-) -> Result<Option<PeriodicReader<Watched<MetricExporter>>>, OtlpError> {
+) -> Result<MeterProviderBuilder, OtlpError> {
     let Some(metrics) = &settings.metrics else {
-        return Ok(None);
+        return Ok(provider);
     };
     let parts = Parts::new(&metrics.collector)?;
     let builder = MetricExporter::builder().with_temporality(metrics.temporality);
@@ -117,7 +100,7 @@ pub(crate) fn metric_reader(
     };
     let exporter = parts.watched(exporter, Kind::Metrics, &metrics.collector, watch);
     let reader = PeriodicReader::builder(exporter).with_interval(metrics.interval);
-    Ok(Some(reader.build()))
+    Ok(provider.with_reader(reader.build()))
 }
 
 /// What an exporter of any signal is made of.

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -15,24 +14,12 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
 
+use super::last_error::LastError;
+
 /// How much of an answer is read: what a collector says of a request is some hundred bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 type Sender = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
-/// Why the last request was not answered, which the library does not tell whoever asked it to export.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LastError(Arc<Mutex<Option<String>>>);
-
-impl LastError {
-    pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn put(&self, error: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
-}
 
 /// Sends requests to one collector.
 #[derive(Debug)]

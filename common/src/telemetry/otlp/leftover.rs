@@ -44,6 +44,9 @@ pub(super) fn lines(reader: &mut Reader<'_>, is_anything_sent: bool) -> Vec<Stri
             ));
         }
     }
+    if is_anything_sent && cfg!(not(feature = "otlp")) {
+        lines.push("nothing is sent: this program was built without OTLP, as for the demo; build it with the feature otlp, which is on by default".to_owned());
+    }
     let is_meant = reader.is_set(&otel::TRACES_EXPORTER) || reader.is_set(&otel::METRICS_EXPORTER);
     let idle = known.iter().find(|name| needs_a_collector(name));
     if let Some(name) = idle.filter(|_| !is_anything_sent && !is_meant) {

@@ -14,7 +14,7 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 use tokio::runtime::Handle;
 
-use super::http_client::LastError;
+use super::last_error::LastError;
 use super::losses::{Kind, Losses, Lost};
 
 /// What happens to all exports of this process.
