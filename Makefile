@@ -2,15 +2,17 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services bench lint clean
+.PHONY: help demo services services-down env test test-services test-newcomer bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the whole way of a booking event, from nothing to the signed and verified delivery
-	@scripts/with-services.sh scripts/demo.sh
+	@scripts/preflight.sh build rabbitmq
+	@scripts/with-services.sh --need rabbitmq --beside scripts/build.sh demo -- scripts/demo.sh
 
 services: ## start RabbitMQ and PostgreSQL, on ports of this checkout's own, and leave them running
+	@scripts/preflight.sh rabbitmq postgresql
 	@scripts/services.sh up
 
 services-down: ## stop them; their data stays
@@ -20,15 +22,22 @@ env: ## print the lines that export their addresses: eval "$(make env)"
 	@scripts/services.sh env
 
 test: ## build and run all tests (ARGS='…' goes to cargo test)
+	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/test.sh $(ARGS)
 
-test-services: ## test the scripts that run the services
+test-services: ## test the scripts that run the services, and those that look for what they need
+	@scripts/test-preflight.sh
 	@scripts/test-services.sh
 
+test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only what the README asks for (as root; half an hour)
+	@scripts/test-newcomer.sh
+
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
+	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/bench.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
+	@scripts/preflight.sh build
 	@scripts/lint.sh
 
 clean: ## stop the services, delete their data, the tools and all build output

@@ -63,7 +63,7 @@ show() {
 times() { (($(grep -c "attempt $2," "$files/$1.log") >= 1)); }
 
 step "building (the first time takes some minutes)"
-cargo build --locked --bin hookline-dispatcher --bin hookline
+scripts/build.sh demo
 built=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 export PATH="$built/debug:$PATH"
 

@@ -43,7 +43,7 @@ lists_are_fresh() { [[ -n $(find /var/lib/apt/lists -maxdepth 1 -name '*Packages
 main() {
     (($#)) || die "usage: install-packages.sh PACKAGE…"
     if ! is_root || ! command -v apt-get >/dev/null; then
-        die "missing on this machine: $*. Install it, e.g. with: sudo apt-get install --no-install-recommends $*"
+        die "missing on this machine: $*. Install it, with apt by: sudo $(printf %q "$ROOT/scripts/install-packages.sh") $* (which keeps Debian from starting it)"
     fi
     log=$(mktemp) # not local: the trap outlives this function
     trap 'allow_autostart; rm -f "$log"' EXIT

@@ -13,6 +13,17 @@ die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 is_root() { [[ ${EUID:-$(id -u)} -eq 0 ]]; }
 
+# rustup puts its programs on PATH for shells that start later; whoever has just installed it need not wait for one.
+if ! command -v cargo >/dev/null && [[ -x ${CARGO_HOME:-${HOME:-}/.cargo}/bin/cargo ]]; then
+    export PATH="${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH"
+fi
+
+# An engine on another host cannot serve: its 127.0.0.1 is not ours, and it does not see our files.
+docker_usable() {
+    command -v docker >/dev/null && [[ ${DOCKER_HOST:-unix://} == unix://* ]] &&
+        timeout 5 docker info >/dev/null 2>&1 && timeout 5 docker compose version >/dev/null 2>&1
+}
+
 # A short name for a path, the same on every run and different for every folder.
 path_hash() { printf '%s' "$1" | sha256sum | cut -c1-12; }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # RabbitMQ and PostgreSQL for this checkout alone: own ports, own data, own processes.
 #
-#   services.sh up            start what does not run yet; returns when both answer
-#   services.sh down [--wipe] stop them; --wipe deletes their data too
-#   services.sh env           prints the `export HOOKLINE_…` lines to reach them
-#   services.sh status        says what runs; exit 0 if both answer
-#   services.sh ctl ARGS…     rabbitmqctl of the broker
+#   services.sh up [NAME…]     start what does not run yet; returns when all answer
+#   services.sh down [--wipe]  stop all; --wipe deletes their data too
+#   services.sh env [NAME…]    prints the `export HOOKLINE_…` lines to reach them
+#   services.sh status         says what runs; exit 0 if both answer
+#   services.sh ctl ARGS…      rabbitmqctl of the broker
 #
+# NAME is rabbitmq or postgresql; `up` takes both where none is named, and `env` what runs.
 # They come from Docker Compose where an engine answers, else from the machine's own packages as private
 # processes, with everything they write below .local/. HOOKLINE_SERVICES=native or =docker forces one way;
 # HOOKLINE_RABBITMQ=4 takes the RabbitMQ 4.x of rabbitmq4.sh, natively.
@@ -16,6 +17,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+SERVICES=(rabbitmq postgresql)
+declare -A TITLES=([rabbitmq]=RabbitMQ [postgresql]=PostgreSQL)
 RECORD=$STATE/services.env        # how and where the services of this checkout run
 FOR_COMMAND=$STATE/for-command    # exists if they were started for a command, and not to stay
 # Each version has data of its own, which the other could not read.
@@ -68,13 +71,18 @@ choose_ports() {
 
 # --- the machine's own packages ---------------------------------------------------------------------
 
-native_answers() {
-    [[ -n $BASE ]] && broker status "$BROKER_DIR" 2>/dev/null && postgres status "$POSTGRES_DIR" 2>/dev/null &&
-        [[ $(broker port "$BROKER_DIR") == "$BASE" && $(postgres port "$POSTGRES_DIR") == "$((BASE + 10))" ]]
+native_rabbitmq_answers() {
+    [[ -n $BASE ]] && broker status "$BROKER_DIR" 2>/dev/null && [[ $(broker port "$BROKER_DIR") == "$BASE" ]]
 }
+native_postgresql_answers() {
+    [[ -n $BASE ]] && postgres status "$POSTGRES_DIR" 2>/dev/null && [[ $(postgres port "$POSTGRES_DIR") == "$((BASE + 10))" ]]
+}
+native_rabbitmq_start() { broker start "$BROKER_DIR" "$BASE"; }
+native_postgresql_start() { postgres start "$POSTGRES_DIR" "$((BASE + 10))"; }
 
+# native_up NAME…
 native_up() {
-    local other
+    local other name start starts=() failed=
     for other in "${BROKER_DIRS[@]}"; do
         if [[ $other != "$BROKER_DIR" ]] && broker status "$other" 2>/dev/null; then
             die "a RabbitMQ of another version runs for this checkout: stop it with 'make services-down' first"
@@ -83,19 +91,41 @@ native_up() {
     # What Compose may have left from another day would hold the ports.
     if [[ $MODE == docker ]] && docker_usable; then compose down >&2; fi
     MODE=native
-    postgres init "$POSTGRES_DIR"
+    install_missing "$@"
     # Where one of the two runs and the other has crashed, the block is ours and stays.
     if [[ -z $BASE ]] || ! { postgres status "$POSTGRES_DIR" || broker status "$BROKER_DIR"; } 2>/dev/null; then
         native_down # an epmd that a crash has left would hold a port of the block
         choose_ports
     fi
     write_record
-    # First PostgreSQL, which listens within a moment: then the block is visibly taken.
-    say "starting PostgreSQL on 127.0.0.1:$((BASE + 10))"
-    postgres start "$POSTGRES_DIR" "$((BASE + 10))"
-    if ports_locked; then unlock_ports; fi
-    say "starting RabbitMQ on 127.0.0.1:$BASE"
-    broker start "$BROKER_DIR" "$BASE"
+    for name in "$@"; do
+        say "starting ${TITLES[$name]} on 127.0.0.1:$(port_of "$name")"
+        # Without our locks, which an interrupted start would leave held.
+        "native_${name}_start" 7>&- 9>&- &
+        starts+=($!)
+    done
+    if ports_locked; then
+        # One that listens shows that the block is taken: the broker's epmd does within a second.
+        while ports_free "$BASE" 11 && any_alive "${starts[@]}"; do sleep 0.1; done
+        unlock_ports
+    fi
+    for start in "${starts[@]}"; do wait "$start" || failed=yes; done
+    [[ -z $failed ]] || die "a service did not start, see above"
+}
+
+# In one go, as apt takes as long for two packages as for one.
+install_missing() {
+    local packages
+    mapfile -t packages < <("$ROOT/scripts/preflight.sh" --packages "$@")
+    if ((${#packages[@]})); then "$ROOT/scripts/install-packages.sh" "${packages[@]}"; fi
+}
+
+any_alive() {
+    local pid
+    for pid in "$@"; do
+        if alive "$pid"; then return; fi
+    done
+    return 1
 }
 
 native_down() {
@@ -106,23 +136,17 @@ native_down() {
 
 # --- Docker Compose ---------------------------------------------------------------------------------
 
-# An engine on another host cannot serve: its 127.0.0.1 is not ours, and it does not see our files.
-docker_usable() {
-    command -v docker >/dev/null && [[ ${DOCKER_HOST:-unix://} == unix://* ]] &&
-        timeout 5 docker info >/dev/null 2>&1 && timeout 5 docker compose version >/dev/null 2>&1
-}
-
 compose() {
     HOOKLINE_AMQP_PORT=$BASE HOOKLINE_MANAGEMENT_PORT=$((BASE + 1)) HOOKLINE_PROMETHEUS_PORT=$((BASE + 2)) \
         HOOKLINE_POSTGRES_PORT=$((BASE + 10)) timeout "$COMPOSE_DEADLINE" \
         docker compose -f "$ROOT/docker-compose.yml" -p "hookline-$(path_hash "$ROOT")" "$@" </dev/null
 }
 
-docker_answers() {
-    [[ -n $BASE ]] && docker_usable && amqp_answers "$BASE" &&
-        [[ $(compose ps --services --status running 2>/dev/null | sort | xargs) == 'postgres rabbitmq' ]]
-}
+docker_runs() { [[ -n $BASE ]] && docker_usable && compose ps --services --status running 2>/dev/null | grep -qx "$1"; }
+docker_rabbitmq_answers() { docker_runs rabbitmq && amqp_answers "$BASE"; }
+docker_postgresql_answers() { docker_runs postgres; }
 
+# docker_up NAME…
 docker_up() {
     native_down # what may be left from another day would hold the ports
     # Containers that exist already keep the ports they were given.
@@ -132,8 +156,8 @@ docker_up() {
     fi
     MODE=docker
     write_record
-    say "starting RabbitMQ and PostgreSQL with Docker Compose on 127.0.0.1:$BASE and :$((BASE + 10))"
-    if ! compose up -d --wait >&2; then
+    say "starting with Docker Compose: $(described "$@")"
+    if ! compose up -d --wait "${@/postgresql/postgres}" >&2; then
         compose logs --tail 15 >&2 || true
         compose down >&2 || true
         return 1
@@ -151,48 +175,64 @@ wanted_mode() {
     esac
 }
 
-# What runs, by the record; nothing if nothing does.
-running_mode() {
+# answers NAME…: true if all of them do, by the record.
+answers() {
+    local name
     read_record
-    if [[ -n $MODE ]] && "${MODE}_answers"; then echo "$MODE"; fi
+    [[ -n $MODE ]] || return 1
+    for name in "$@"; do "${MODE}_${name}_answers" || return 1; done
 }
 
-# Fails, with what to do about it, unless the services are up.
-need_running() {
-    read_record
-    [[ -n $(running_mode) ]] || die "the services are not running: start them with 'make services'"
+# Sets RUNNING: the names of those that answer.
+look() {
+    local name
+    RUNNING=()
+    for name in "${SERVICES[@]}"; do
+        if answers "$name"; then RUNNING+=("$name"); fi
+    done
+}
+
+port_of() { if [[ $1 == rabbitmq ]]; then echo "$BASE"; else echo "$((BASE + 10))"; fi; }
+
+# described NAME…: what and where, for people.
+described() {
+    local name text=
+    for name in "$@"; do text+=", ${TITLES[$name]} on 127.0.0.1:$(port_of "$name")"; done
+    echo "${text#, }"
 }
 
 cmd_up() {
+    local for_command="" wanted
+    if [[ ${1:-} == --for-command ]]; then for_command=yes && shift; fi
+    wanted=("$@")
+    if ((${#wanted[@]} == 0)); then wanted=("${SERVICES[@]}"); fi
     lock_services
-    local running
-    running=$(running_mode)
-    read_record
-    if [[ -n $running ]]; then
-        if [[ ${1:-} != --for-command ]]; then rm -f "$FOR_COMMAND"; fi
-        say "RabbitMQ and PostgreSQL are already running ($running, 127.0.0.1:$BASE and :$((BASE + 10)))"
+    look
+    if answers "${wanted[@]}"; then
+        if [[ -z $for_command ]]; then rm -f "$FOR_COMMAND"; fi
+        say "already running ($MODE): $(described "${wanted[@]}")"
         return
     fi
-    # Before the start, so that an interrupted one is cleared away by whoever comes next.
-    if [[ ${1:-} == --for-command ]]; then : >"$FOR_COMMAND"; else rm -f "$FOR_COMMAND"; fi
+    # Before the start, so that an interrupted one is cleared away by whoever comes next. What somebody else has started to
+    # stay is not stopped for the sake of what a command has started beside it.
+    if [[ -z $for_command ]]; then rm -f "$FOR_COMMAND"; elif ((${#RUNNING[@]} == 0)); then : >"$FOR_COMMAND"; fi
     if [[ $(wanted_mode) == docker ]]; then
-        docker_up || {
+        docker_up "${wanted[@]}" || {
             [[ -z ${HOOKLINE_SERVICES:-} ]] || die "Docker Compose could not start the services"
             say "Docker Compose could not start the services: going on with the machine's own packages"
-            native_up
+            native_up "${wanted[@]}"
         }
     else
-        native_up
+        native_up "${wanted[@]}"
     fi
-    say "RabbitMQ and PostgreSQL are up ($MODE) after $SECONDS s"
+    say "up ($MODE) after $SECONDS s: $(described "${wanted[@]}")"
 }
 
 cmd_down() {
     lock_services
     read_record
     if [[ ${1:-} == --for-command && ! -e $FOR_COMMAND ]]; then return; fi
-    local before
-    before=$(running_mode)
+    look
     # Without regard to the record as well: it may be gone while processes are not.
     native_down
     if [[ $MODE == docker ]] && docker_usable; then
@@ -203,40 +243,59 @@ cmd_down() {
         postgres wipe "$POSTGRES_DIR"
         rm -rf "${BROKER_DIRS[@]}" "$RECORD"
         say "the services are stopped, their data is deleted"
-    elif [[ -n $before ]]; then
+    elif ((${#RUNNING[@]})); then
         say "the services are stopped"
     else
         say "the services were not running"
     fi
 }
 
+# Fails, with what to do about it, unless all that are named answer, or any where none is.
+need_running() {
+    local names=("$@")
+    look
+    if ((${#names[@]} == 0)); then names=("${RUNNING[@]}"); fi
+    if ((${#names[@]} == 0)) || ! answers "${names[@]}"; then
+        die "the services are not running: start them with 'make services'"
+    fi
+}
+
+# For people and programs alike: an URL each, and for tests the scripts that restart and inspect brokers. What does not run has
+# no line, so that nobody waits for it.
 cmd_env() {
-    need_running
-    # For people and programs alike: an URL each, and for tests the scripts that restart and inspect brokers.
+    local names=("$@") name
+    need_running "$@"
+    if ((${#names[@]} == 0)); then names=("${RUNNING[@]}"); fi
+    for name in "${names[@]}"; do "env_$name"; done
     cat <<END
-export HOOKLINE_AMQP_URL=amqp://guest:guest@127.0.0.1:$BASE/%2f
-export HOOKLINE_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
-export HOOKLINE_DATABASE_URL=postgres://hookline:hookline@127.0.0.1:$((BASE + 10))/hookline
-export HOOKLINE_TEST_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
-export HOOKLINE_TEST_PROMETHEUS_URL=http://127.0.0.1:$((BASE + 2))
 export HOOKLINE_TEST_SERVICES=$(printf %q "$ROOT/scripts/services.sh")
 export HOOKLINE_TEST_BROKER=$(printf %q "$ROOT/scripts/broker.sh")
 END
 }
+env_rabbitmq() {
+    cat <<END
+export HOOKLINE_AMQP_URL=amqp://guest:guest@127.0.0.1:$BASE/%2f
+export HOOKLINE_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
+export HOOKLINE_TEST_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((BASE + 1))
+export HOOKLINE_TEST_PROMETHEUS_URL=http://127.0.0.1:$((BASE + 2))
+END
+}
+env_postgresql() {
+    echo "export HOOKLINE_DATABASE_URL=postgres://hookline:hookline@127.0.0.1:$((BASE + 10))/hookline"
+}
 
 cmd_status() {
-    local running
-    running=$(running_mode)
-    read_record
-    if [[ -z $running ]]; then
+    look
+    if ((${#RUNNING[@]} == 0)); then
         echo "the services are not running"
         return 1
     fi
-    echo "RabbitMQ on 127.0.0.1:$BASE (management :$((BASE + 1))), PostgreSQL on 127.0.0.1:$((BASE + 10)) ($running)"
+    echo "running ($MODE): $(described "${RUNNING[@]}")"
+    ((${#RUNNING[@]} == ${#SERVICES[@]}))
 }
 
 cmd_ctl() {
-    need_running
+    need_running rabbitmq
     if [[ $MODE == docker ]]; then
         compose exec -T rabbitmq rabbitmqctl "$@"
     else
@@ -246,14 +305,22 @@ cmd_ctl() {
 
 usage() { sed -n '2,/^set /{ /^set /d; s/^# \{0,1\}//; p; }' "$0" >&2; exit 2; }
 
+# Names of services, and nothing else.
+are_names() {
+    local name
+    for name in "$@"; do [[ -n $name && -n ${TITLES[$name]:-} ]] || return 1; done
+}
+
 main() {
-    local command=${1:-}
+    local command=${1:-} names=()
     case "$command ${2:-}" in
-        'up ' | 'up --for-command' | 'down ' | 'down --for-command' | 'down --wipe' | 'env ' | 'status ' | 'ctl '*)
-            shift
-            "cmd_$command" "$@"
-            ;;
+        'up --for-command') names=("${@:3}") ;;
+        'up '* | 'env '*) names=("${@:2}") ;;
+        'down ' | 'down --for-command' | 'down --wipe' | 'status ' | 'ctl '*) ;;
         *) usage ;;
     esac
+    are_names "${names[@]}" || usage
+    shift
+    "cmd_$command" "$@"
 }
 main "$@"

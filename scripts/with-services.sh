@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# with-services.sh COMMAND…: runs a command with RabbitMQ and PostgreSQL up and their URLs in its environment.
+# with-services.sh [--need NAME]… [--beside COMMAND… --] COMMAND…: runs a command with RabbitMQ and PostgreSQL up, or those of
+# them that it needs, and their URLs in its environment.
 #
 # Starts the services if they do not run, and stops them afterwards if it was a command that started them and no
 # other command uses them any more; what was up before stays up. So does Ctrl-C, TERM and a failing command.
-# The exit status is the command's.
+# The exit status is the command's. What stands behind --beside is run while the services start, without them; where it
+# fails, the command is not run, and its exit status is that one.
 #
 # shellcheck disable=SC2329 # its functions are called by traps
 set -euo pipefail
@@ -11,7 +13,21 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 services="$ROOT/scripts/services.sh"
 
-(($#)) || die "usage: with-services.sh COMMAND…"
+usage() { die "usage: with-services.sh [--need NAME]… [--beside COMMAND… --] COMMAND…"; }
+
+needs=() beside=()
+while [[ ${1:-} == --need ]]; do
+    (($# >= 2)) || usage
+    needs+=("$2")
+    shift 2
+done
+if [[ ${1:-} == --beside ]]; then
+    shift
+    while (($#)) && [[ $1 != -- ]]; do beside+=("$1") && shift; done
+    (($#)) || usage
+    shift
+fi
+(($#)) || usage
 
 # Every user holds this lock shared; who gets it alone at the end is the last one.
 mkdir -p "$STATE"
@@ -43,28 +59,47 @@ leave() {
     exit "$status"
 }
 trap leave EXIT
+
+# run COMMAND…: to its end, and its exit status. In the background, so that the traps run at once. A shell lets background
+# commands ignore Ctrl-C and takes their input away: both are given back.
+run() {
+    local status=0
+    # A terminal sends Ctrl-C to everyone itself, and twice would mean "at once" to some.
+    trap '[[ -t 0 ]] || forward INT; interrupted=130' INT
+    trap 'forward TERM; interrupted=143' TERM
+    trap 'forward HUP; interrupted=129' HUP
+    interrupted=
+    env --default-signal=INT,QUIT "$@" <&0 8>&- &
+    child=$!
+    wait "$child" || status=$?
+    # A trapped signal ends `wait`, not the command.
+    while alive "$child"; do
+        status=0
+        wait "$child" || status=$?
+    done
+    child=
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    return "${interrupted:-$status}"
+}
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-"$services" up --for-command 8>&-
-environment=$("$services" env 8>&-)
-eval "$environment"
-
-# A terminal sends Ctrl-C to everyone itself, and twice would mean "at once" to some.
-trap '[[ -t 0 ]] || forward INT; interrupted=130' INT
-trap 'forward TERM; interrupted=143' TERM
-trap 'forward HUP; interrupted=129' HUP
-interrupted=
-# In the background, so that the traps run at once. A shell lets background commands ignore Ctrl-C and takes their input
-# away: both are given back.
-env --default-signal=INT,QUIT "$@" <&0 8>&- &
-child=$!
-status=0
-wait "$child" || status=$?
-# A trapped signal ends `wait`, not the command.
-while alive "$child"; do
+if ((${#beside[@]})); then
+    # What it says is shown afterwards: two that talk at once are not understood.
+    "$services" up --for-command "${needs[@]}" >"$STATE/start.log" 2>&1 8>&- &
+    start=$!
+    run "${beside[@]}" || exit
+    if alive "$start"; then say "waiting for the services"; fi
     status=0
-    wait "$child" || status=$?
-done
-exit "${interrupted:-$status}"
+    wait "$start" || status=$?
+    cat "$STATE/start.log" >&2
+    ((status == 0)) || exit "$status"
+else
+    "$services" up --for-command "${needs[@]}" 8>&-
+fi
+environment=$("$services" env "${needs[@]}" 8>&-)
+eval "$environment"
+run "$@" || exit
