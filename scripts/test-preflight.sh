@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # test-preflight.sh: takes away what preflight.sh looks for, piece by piece, and sees what it says. Nothing is installed: apt
 # and the compilers are stand-ins, on a PATH that holds little else. Some seconds.
+#
+# shellcheck disable=SC2016 # expanded by eval
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
