@@ -63,7 +63,13 @@ check borders scripts/check-borders.sh
 check 'cycles: cycles are found' scripts/check-cycles.sh --self-test
 check 'no file imports its importer' scripts/check-cycles.sh
 check 'the producer stays light' scripts/check-producer-tree.sh
+if command -v python3 >/dev/null; then
+    check 'foreign crates are compiled once' scripts/check-build-once.sh
+else
+    missing 'foreign crates are compiled once' 'there is no python3'
+fi
 check clippy cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+check 'clippy, without OTLP' cargo clippy --no-default-features --bins --locked -- -D warnings
 check 'cargo doc' rustdoc
 if scripts/tools.sh; then with_tools; else missing 'licences, shell scripts, YAML' 'their tools could not be installed'; fi
 
