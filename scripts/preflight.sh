@@ -13,7 +13,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-WANTED_RUST=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$ROOT/rust-toolchain.toml")
 # As its makers say it, with no more than what this project needs. The toolchain itself comes with the first build.
 RUSTUP="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none"
 # What `make demo` and `make test` leave in target/, and as much again as a package manager needs meanwhile.
@@ -31,21 +30,22 @@ commands=()      # what else has to be done
 older() { [[ $1 != "$2" && $(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
 
 look_for_rust() {
-    local found
+    local found wanted
+    wanted=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$ROOT/rust-toolchain.toml")
     if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
-        missing+=("Rust $WANTED_RUST or newer (there is no cargo on PATH)")
+        missing+=("Rust $wanted or newer (there is no cargo on PATH)")
     # Without a download: which toolchain rustup would have to fetch is no business of a look.
     elif found=$(cd "$ROOT" && RUSTUP_AUTO_INSTALL=0 rustc --version 2>/dev/null); then
         found=${found#rustc } found=${found%% *}
-        if ! older "${found%%-*}" "$WANTED_RUST"; then return; fi
-        missing+=("Rust $WANTED_RUST or newer (this is $found, $(command -v rustc))")
+        if ! older "${found%%-*}" "$wanted"; then return; fi
+        missing+=("Rust $wanted or newer (this is $found, $(command -v rustc))")
     elif command -v rustup >/dev/null; then
         if [[ ${RUSTUP_AUTO_INSTALL:-1} != 0 ]]; then return; fi # it fetches what rust-toolchain.toml names with the first build
-        missing+=("Rust $WANTED_RUST, which this rustup has not fetched yet")
-        commands+=("rustup toolchain install $WANTED_RUST --profile minimal -c clippy -c rustfmt")
+        missing+=("Rust $wanted, which this rustup has not fetched yet")
+        commands+=("rustup toolchain install $wanted --profile minimal -c clippy -c rustfmt")
         return
     else
-        missing+=("Rust $WANTED_RUST or newer ($(command -v rustc) does not run)")
+        missing+=("Rust $wanted or newer ($(command -v rustc) does not run)")
     fi
     command -v curl >/dev/null || build_packages+=(curl)
     commands+=("$RUSTUP")

@@ -16,6 +16,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/services/compose.sh
+source "$ROOT/scripts/services/compose.sh"
 
 SERVICES=(rabbitmq postgresql)
 declare -A TITLES=([rabbitmq]=RabbitMQ [postgresql]=PostgreSQL)
@@ -26,7 +28,6 @@ BROKER_DIRS=("$STATE/rabbitmq" "$STATE/rabbitmq-data-4")
 if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then BROKER_DIR=${BROKER_DIRS[1]}; else BROKER_DIR=${BROKER_DIRS[0]}; fi
 POSTGRES_DIR=$STATE/postgres
 PORTS=(21000 26999 20)            # first, last, and how many a checkout takes
-COMPOSE_DEADLINE=600              # seconds, as images may have to be pulled
 
 broker() { "$ROOT/scripts/broker.sh" "$@"; }
 postgres() { "$ROOT/scripts/postgres.sh" "$@"; }
@@ -132,36 +133,6 @@ native_down() {
     local dir
     for dir in "${BROKER_DIRS[@]}"; do broker stop "$dir"; done
     postgres stop "$POSTGRES_DIR"
-}
-
-# --- Docker Compose ---------------------------------------------------------------------------------
-
-compose() {
-    HOOKLINE_AMQP_PORT=$BASE HOOKLINE_MANAGEMENT_PORT=$((BASE + 1)) HOOKLINE_PROMETHEUS_PORT=$((BASE + 2)) \
-        HOOKLINE_POSTGRES_PORT=$((BASE + 10)) timeout "$COMPOSE_DEADLINE" \
-        docker compose -f "$ROOT/docker-compose.yml" -p "hookline-$(path_hash "$ROOT")" "$@" </dev/null
-}
-
-docker_runs() { [[ -n $BASE ]] && docker_usable && compose ps --services --status running 2>/dev/null | grep -qx "$1"; }
-docker_rabbitmq_answers() { docker_runs rabbitmq && amqp_answers "$BASE"; }
-docker_postgresql_answers() { docker_runs postgres; }
-
-# docker_up NAME…
-docker_up() {
-    native_down # what may be left from another day would hold the ports
-    # Containers that exist already keep the ports they were given.
-    if [[ $MODE != docker || -z $BASE || -z $(compose ps -q 2>/dev/null) ]]; then
-        choose_ports
-        unlock_ports # pulling an image takes minutes; should somebody take the ports meanwhile, `up` says so
-    fi
-    MODE=docker
-    write_record
-    say "starting with Docker Compose: $(described "$@")"
-    if ! compose up -d --wait "${@/postgresql/postgres}" >&2; then
-        compose logs --tail 15 >&2 || true
-        compose down >&2 || true
-        return 1
-    fi
 }
 
 # --- either -----------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # test-services.sh: proves what the scripts around the services promise, on copies of them in folders of their own.
 # Takes three minutes or so and leaves nothing behind. Docker is played by a stand-in, see there.
+#
+# shellcheck disable=SC2016 # expanded by inner shells
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -200,8 +202,24 @@ interrupted_start() {
     kill -TERM "$pid"
     not wait "$pid" && not "$A/scripts/services.sh" status && nothing_left "$A"
 }
+# Only the broker is started; the database comes beside it for whoever needs that, and nobody else's is stopped.
+only_what_is_needed() {
+    local got
+    got=$(with --need rabbitmq bash -c 'echo "${HOOKLINE_AMQP_URL:-none} ${HOOKLINE_DATABASE_URL:-none}"') || return 1
+    [[ $got == amqp://*' none' ]] || { echo "it sees: $got" && return 1; }
+    "$A/scripts/services.sh" up rabbitmq && not "$A/scripts/services.sh" status && not "$A/scripts/postgres.sh" status "$A/.local/postgres" || return 1
+    [[ $("$A/scripts/services.sh" env) != *DATABASE* ]] && not "$A/scripts/services.sh" env postgresql || return 1
+    with bash -c '[[ -n $HOOKLINE_DATABASE_URL ]]' && "$A/scripts/services.sh" env rabbitmq && "$A/scripts/services.sh" down
+}
+# While the services start, something is compiled; where that fails, nothing is run, and nothing stays.
+beside() {
+    local got status=0
+    got=$(with --need rabbitmq --beside bash -c 'echo "${HOOKLINE_AMQP_URL:-none}"' -- bash -c 'echo "${HOOKLINE_AMQP_URL%%:*}"') || return 1
+    [[ $got == $'none\namqp' ]] || { echo "they see: $got" && return 1; }
+    got=$(with --need rabbitmq --beside bash -c 'exit 3' -- echo run) || status=$?
+    [[ $status == 3 && -z $got ]] && not "$A/scripts/services.sh" status && nothing_left "$A"
+}
 sees_urls() {
-    # shellcheck disable=SC2016
     with bash -c '[[ -n $HOOKLINE_AMQP_URL && -n $HOOKLINE_DATABASE_URL && -n $HOOKLINE_TEST_MANAGEMENT_URL && -x $HOOKLINE_TEST_BROKER ]]'
 }
 
@@ -214,7 +232,7 @@ fake_docker() {
 node=$WORK/nodes/docker
 case "\$*" in
     info | 'compose version') ;;
-    *' up -d --wait') [[ -z \${DOCKER_FAILS:-} ]] && HOOKLINE_BROKER_PLUGINS=none $ROOT/scripts/broker.sh start "\$node" "\$HOOKLINE_AMQP_PORT" ;;
+    *' up -d --wait '*) [[ -z \${DOCKER_FAILS:-} ]] && HOOKLINE_BROKER_PLUGINS=none $ROOT/scripts/broker.sh start "\$node" "\$HOOKLINE_AMQP_PORT" ;;
     *' down' | *' down -v') $ROOT/scripts/broker.sh stop "\$node" ;;
     *' ps -q') if $ROOT/scripts/broker.sh status "\$node"; then echo id; fi ;;
     *' ps --services --status running') if $ROOT/scripts/broker.sh status "\$node"; then printf 'rabbitmq\npostgres\n'; fi ;;
@@ -272,6 +290,8 @@ ok 'brokers of tests: kill, restart, stop' own_brokers
 ok 'with-services stops what it started' eval "sees_urls && ! $A/scripts/services.sh status && nothing_left $A"
 ok 'with-services keeps the exit status' status 7 with bash -c 'exit 7'
 ok 'with-services hands its input on' eval "[[ \$(echo word | $A/scripts/with-services.sh cat) == word ]]"
+ok 'only what is needed is started' only_what_is_needed
+ok 'they start beside a build' beside
 ok 'the last of two users stops them' two_users
 ok 'an explicit up meanwhile keeps them' explicit_up_stays
 ok 'with-services leaves what was up' eval "with true && $A/scripts/services.sh status"
