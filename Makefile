@@ -33,7 +33,7 @@ test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only w
 	@scripts/test-newcomer.sh
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
-	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/preflight.sh build rabbitmq
 	@scripts/bench.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts

@@ -146,21 +146,20 @@ wanted_mode() {
     esac
 }
 
-# answers NAME…: true if all of them do, by the record.
-answers() {
-    local name
-    read_record
-    [[ -n $MODE ]] || return 1
-    for name in "$@"; do "${MODE}_${name}_answers" || return 1; done
-}
-
-# Sets RUNNING: the names of those that answer.
+# Sets RUNNING: the names of those that answer, by the record.
 look() {
     local name
+    read_record
     RUNNING=()
     for name in "${SERVICES[@]}"; do
-        if answers "$name"; then RUNNING+=("$name"); fi
+        if [[ -n $MODE ]] && "${MODE}_${name}_answers"; then RUNNING+=("$name"); fi
     done
+}
+
+# all_run NAME…: true if all of them were found running.
+all_run() {
+    local name
+    for name in "$@"; do [[ " ${RUNNING[*]} " == *" $name "* ]] || return 1; done
 }
 
 port_of() { if [[ $1 == rabbitmq ]]; then echo "$BASE"; else echo "$((BASE + 10))"; fi; }
@@ -179,7 +178,7 @@ cmd_up() {
     if ((${#wanted[@]} == 0)); then wanted=("${SERVICES[@]}"); fi
     lock_services
     look
-    if answers "${wanted[@]}"; then
+    if all_run "${wanted[@]}"; then
         if [[ -z $for_command ]]; then rm -f "$FOR_COMMAND"; fi
         say "already running ($MODE): $(described "${wanted[@]}")"
         return
@@ -226,7 +225,7 @@ need_running() {
     local names=("$@")
     look
     if ((${#names[@]} == 0)); then names=("${RUNNING[@]}"); fi
-    if ((${#names[@]} == 0)) || ! answers "${names[@]}"; then
+    if ((${#names[@]} == 0)) || ! all_run "${names[@]}"; then
         die "the services are not running: start them with 'make services'"
     fi
 }
