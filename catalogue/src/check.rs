@@ -56,9 +56,10 @@ fn compile(schema: Value) -> Result<(Schemas, SchemaIndex), String> {
     compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     compiler
         .add_resource(LOCATION, schema)
-        .and_then(|()| compiler.compile(LOCATION, &mut schemas))
-        .map(|index| (schemas, index))
-        .map_err(|error| describe(&error))
+        .map_err(|error| describe(&error))?;
+    let index = compiler.compile(LOCATION, &mut schemas);
+    let index = index.map_err(|error| describe(&error))?;
+    Ok((schemas, index))
 }
 
 fn describe(error: &boon::CompileError) -> String {

@@ -77,7 +77,7 @@ impl JsonText {
 }
 
 /// What still reads well on one line.
-const SHORT: usize = 60;
+const SHORT: usize = 90;
 
 /// Where the object or list that begins at `start` ends, if it is short and holds no other.
 fn short_end(text: &str, start: usize) -> Option<usize> {

@@ -15,8 +15,8 @@ pub fn markdown(catalogue: &Catalogue) -> Result<String, RenderError> {
     let mut page = String::from(
         "# Events\n\n\
          The types of events, what their data looks like, and what a receiver gets of them. An endpoint's `events` may name a \
-         type by any of the\nnames that its format uses. Data may hold more members than a schema names: a receiver ignores \
-         those that it does not know.\n\n",
+         type by the name that its format uses or by the first one. Data may hold more members than a schema names: a \
+         receiver ignores those that it does not know.\n\n",
     );
     page.push_str(&table(catalogue));
     for info in catalogue.iter() {
@@ -85,7 +85,7 @@ fn section(info: &EventTypeInfo) -> Result<String, RenderError> {
 fn formats(info: &EventTypeInfo) -> Result<String, RenderError> {
     let mut text = format!(
         "\n## In each format\n\nA first attempt of `{}`. The examples are signed with `{EXAMPLE_SECRET}`. \
-         `webhook-attempt` counts the\nattempts, and `webhook-timestamp` is that of the attempt; id and body are the same on \
+         `webhook-attempt` counts the attempts, and `webhook-timestamp` is that of the attempt; id and body are the same on \
          each.\n",
         info.name
     );
@@ -93,6 +93,12 @@ fn formats(info: &EventTypeInfo) -> Result<String, RenderError> {
         let rendered = info.rendered(format)?;
         text.push_str(&format!("\n### {format}\n\n```http\n"));
         for (name, value) in &rendered.request.headers {
+            // Else each release would have to write the page anew.
+            let value = if *name == "user-agent" {
+                "Hookline/…"
+            } else {
+                value
+            };
             text.push_str(&format!("{name}: {value}\n"));
         }
         text.push_str(&format!("\n{}\n```\n", rendered.request.body));
