@@ -25,9 +25,6 @@ pub mod schedule; // what comes after an attempt
 mod json_text; // text within JSON
 pub mod json_limits; // how large and deep JSON may be
 pub mod record; // what the log keeps of it
-mod crc32; // slips of the pen
-pub mod api_token; // who may ask the console
-pub mod cursor; // where a list goes on
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
 
