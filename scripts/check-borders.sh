@@ -10,7 +10,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-PRODUCT=(common producer consume dispatcher store console cli)
+PRODUCT=(common producer consume dispatcher catalogue store console cli)
 faults=0
 
 fault() {

@@ -2,6 +2,7 @@
 
 mod args; // the command line
 mod help; // what explains it
+mod catalogue; // the types of events
 mod commands; // what it can do
 mod error; // how it fails
 mod management; // what the broker tells besides AMQP

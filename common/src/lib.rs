@@ -17,11 +17,13 @@ pub mod guard; // where we may connect
 pub mod envelope; // the request body around untouched data
 pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
+pub mod explanation; // what that means, in words
 pub mod retry_after; // when a receiver asks to be tried later
 pub mod duration; // how people write times
 pub mod size; // and sizes
 pub mod schedule; // what comes after an attempt
 mod json_text; // text within JSON
+pub mod json_limits; // how large and deep JSON may be
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set

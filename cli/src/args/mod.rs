@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands::{completions, dlq, endpoints, listen, publish, sign, status, tail, topology, verify};
+use crate::commands::{
+    completions, dlq, endpoints, event_types, listen, publish, sign, status, tail, topology, verify,
+};
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
 use crate::settings::Flags;
@@ -21,6 +23,7 @@ Examples:
   hookline status
   hookline dlq list --since 2h
   hookline dlq retry --all --company acme
+  hookline event-types list
   hookline endpoints check endpoints.toml
 
 `hookline COMMAND --help` has more of each.
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     Tail(AtBroker<tail::TailArgs>),
     Topology(GroupAtBroker<topology::TopologyCommand>),
     #[command(subcommand)]
+    EventTypes(event_types::EventTypesCommand),
+    #[command(subcommand)]
     Endpoints(endpoints::EndpointsCommand),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
@@ -98,6 +103,7 @@ impl Cli {
             | Command::Tail(_)
             | Command::Topology(_) => return Ok(self.command),
             Command::Listen(_) => "listen",
+            Command::EventTypes(_) => "event-types",
             Command::Endpoints(_) => "endpoints",
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",

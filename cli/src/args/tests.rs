@@ -47,6 +47,7 @@ fn commands_without_a_broker_refuse_what_says_which() {
     for words in [
         "listen --port 0",
         "verify --secret s --meeva-signature v --data {}",
+        "event-types list",
         "completions zsh",
     ] {
         let before = parse(format!("hookline --namespace n {words}").split(' ')).unwrap();
@@ -67,6 +68,9 @@ fn each_command_knows_what_it_needs() {
         "hookline publish --ndjson -",
         "hookline publish --sample booking.created",
         "hookline publish --sample form.submitted --company acme --id mine-1",
+        "hookline publish --sample own.type --event-types-file types.toml",
+        "hookline event-types list --json",
+        "hookline event-types show booking_created --format meetergo --json",
         "hookline status --json",
         "hookline listen --port 0 --headers --forward-to http://127.0.0.1:3000/hooks",
         "hookline listen --port 0 --secret whsec_a --secret whsec_b --status 500 --delay 2s",
@@ -90,7 +94,6 @@ fn each_command_knows_what_it_needs() {
         "hookline publish --company acme --type booking.created",
         "hookline publish --company acme --type Booking --data {}",
         "hookline publish --company acme --ndjson -",
-        "hookline publish --sample booking.unheard.of",
         "hookline publish --sample booking.created --data {}",
         "hookline publish --sample booking.created --type booking.created",
         "hookline listen --port 0 --status 500 --forward-to http://127.0.0.1:3000/hooks",
@@ -107,6 +110,9 @@ fn each_command_knows_what_it_needs() {
         "hookline dlq retry a.b",
         "hookline tail --from yesterday",
         "hookline endpoints check",
+        "hookline event-types show",
+        "hookline event-types show booking.created --format xml",
+        "hookline event-types list --json --markdown",
         "hookline sign --id evt_1 --data {}",
         "hookline sign --secret s --secret-file f --id evt_1 --data {}",
         "hookline verify --secret s --data {}",

@@ -4,6 +4,7 @@ pub(crate) mod dlq; // what could not be delivered or understood
 pub(crate) mod listen; // a receiver for development
 pub(crate) mod status; // how all stands
 pub(crate) mod publish; // an event enters
+pub(crate) mod event_types; // which kinds of them there are
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
 pub(crate) mod endpoints; // where they end
@@ -27,6 +28,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Dlq(at) => dlq::run(at.command, &at.flags).await,
         Command::Tail(at) => tail::run(at.args, &at.flags).await,
         Command::Topology(at) => topology::run(at.command, &at.flags).await,
+        Command::EventTypes(command) => event_types::run(&command),
         Command::Endpoints(command) => endpoints::run(&command),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -47,6 +47,8 @@ variables! {
         "Address and port of /healthz, /readyz and /metrics";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
+    EVENT_TYPES_FILE = "HOOKLINE_EVENT_TYPES_FILE", None, false,
+        "TOML file with a platform's own event types, besides the built-in ones or in their place; at most 4 MiB";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
         "Where traces and metrics go over OTLP, a collector's URL; the README lists the OTEL_ variables that are honoured";
     RUST_LOG = "RUST_LOG", Some("info"), false,

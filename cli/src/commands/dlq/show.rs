@@ -1,6 +1,7 @@
 //! `hookline dlq show`: one event's messages in full, with their data.
 
 use clap::Args;
+use hookline_common::explanation::{Explanation, explain};
 use hookline_common::message::Message;
 use hookline_common::settings::BrokerSettings;
 use hookline_producer::EventId;
@@ -28,7 +29,7 @@ Examples:
   hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --json | jq .data
   hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --queue rejected
 
-Each delivery of the event that is in the queue, with its attempts, the last error and the receiver's last answer as the log \
+Each delivery of the event that is in the queue, with what its last attempt means, its attempts, the last error and the receiver's last answer as the log \
 of attempts still has them. Data is shown with other whitespace, cut where it is very long or deep; --json has all of it, and \
 the attempts as they were recorded. Exit status: 0 shown, 1 not in the queue, or the queue cannot be asked, 2 usage.";
 
@@ -93,6 +94,10 @@ fn in_full(letter: &DeadLetter, message: &Message, history: Option<&History>, te
     for (name, value) in facts(letter) {
         lines.push(fact(name, &escape(&value)));
     }
+    if let Some(Explanation { sentence, next_step }) = in_words(letter, history) {
+        lines.push(fact("in words", &sentence));
+        lines.push(fact("next step", &next_step));
+    }
     if let Some(history) = history {
         for (name, value) in history.facts(letter) {
             lines.push(fact(&name, &escape(&value)));
@@ -118,6 +123,17 @@ fn in_full(letter: &DeadLetter, message: &Message, history: Option<&History>, te
         }
     });
     lines.join("\n")
+}
+
+/// What its last attempt means to the endpoint's owner, if one was made.
+fn in_words(letter: &DeadLetter, history: Option<&History>) -> Option<Explanation> {
+    let failure = letter.failure.as_ref()?;
+    let outcome = failure.last_outcome?;
+    let last = history.and_then(|history| history.of(letter).last());
+    // The log may have a later attempt than the one that this letter tells of, or an earlier one alone.
+    let last = last.filter(|last| last.outcome == outcome && last.status == failure.last_status);
+    let error = last.and_then(|last| last.error.as_deref());
+    Some(explain(outcome, failure.last_status, error))
 }
 
 /// Whether a header is neither among the facts nor set by the broker.
@@ -207,8 +223,39 @@ fn facts(letter: &DeadLetter) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use hookline_common::delivery::{DeadLetterCause, DeadLetterReason};
+    use hookline_common::outcome::Outcome;
+
     use super::*;
     use crate::commands::dlq::kind::Kind;
+
+    #[test]
+    fn a_failure_is_told_in_words() {
+        let told = |last_outcome, last_status| {
+            let letter = DeadLetter {
+                failure: Some(DeadLetterCause {
+                    failed_at: jiff::Timestamp::UNIX_EPOCH,
+                    reason: DeadLetterReason::RetriesExhausted,
+                    last_outcome,
+                    last_status,
+                }),
+                ..DeadLetter::default()
+            };
+            let terminal = Terminal {
+                width: None,
+                has_colour: false,
+            };
+            in_full(&letter, &Message::default(), None, terminal)
+        };
+        let text = told(Some(Outcome::HttpStatus), Some(410));
+        assert!(
+            text.contains("in words       The endpoint says that it is gone"),
+            "{text}"
+        );
+        assert!(text.contains("next step      Remove the endpoint"), "{text}");
+        // A disabled endpoint's deliveries have had no attempt.
+        assert!(!told(None, None).contains("in words"));
+    }
 
     #[test]
     fn a_hostile_message_is_shown_harmlessly() {

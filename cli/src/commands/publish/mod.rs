@@ -13,7 +13,8 @@ use std::io::{self, Read as _};
 use clap::Args;
 use hookline_producer::{CompanyId, CreatedAt, Data, Event, EventId, EventType, TraceContext};
 
-use self::sample::Sample;
+use self::sample::SampleName;
+use crate::catalogue::{self, CatalogueFlags};
 use crate::error::CliError;
 use crate::out::Out;
 use crate::settings::Flags;
@@ -21,6 +22,7 @@ use crate::settings::Flags;
 const AFTER_HELP: &str = "\
 Examples:
   hookline publish --sample booking.created
+  hookline publish --sample invoice.paid --event-types-file examples/event-types.toml
   hookline publish --company acme --type booking.created --data '{\"booking\":{\"id\":\"bkg_1\"}}'
   hookline publish --company acme --type booking.created --data @event.json
   jq -c .booking dump.json | hookline publish --company acme --type booking.created --data -
@@ -74,12 +76,14 @@ pub(crate) struct PublishArgs {
         conflicts_with_all = ["ndjson", "sample"]
     )]
     data: Option<String>,
-    /// Publish a sample event of this type, with data as a booking platform has them.
-    #[arg(long, value_enum, value_name = "TYPE", conflicts_with = "ndjson")]
-    sample: Option<Sample>,
+    /// Publish the sample of this type, one of these or of the event types file; a format's own name for it will do.
+    #[arg(long, value_parser = SampleName, value_name = "TYPE", conflicts_with = "ndjson")]
+    sample: Option<String>,
     /// Publish many events: a file with one a line, or - for stdin.
     #[arg(long, value_name = "FILE|-")]
     ndjson: Option<String>,
+    #[command(flatten)]
+    catalogue: CatalogueFlags,
 }
 
 pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError> {
@@ -97,11 +101,10 @@ pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError
 /// The one event that is asked for.
 fn event(args: PublishArgs) -> Result<Event, CliError> {
     let event = match (args.sample, args.company, args.event_type, args.data) {
-        (Some(sample), company, ..) => {
-            let company =
-                company.map_or_else(|| COMPANY_OF_SAMPLES.to_owned(), |company| company.to_string());
-            Event::new(&company, sample.event_type, sample.data)
-                .map_err(|error| CliError::Failed(format!("the sample is no event: {error}; report this")))?
+        (Some(name), company, ..) => {
+            let known = args.catalogue.catalogue()?;
+            let company = company.as_ref().map_or(COMPANY_OF_SAMPLES, CompanyId::as_str);
+            sample::event(catalogue::find(&known, &name)?, company)?
         }
         (None, Some(company), Some(event_type), Some(data)) => Event {
             id: EventId::default(),

@@ -1,69 +1,59 @@
-//! Sample events: realistic data of a booking platform, for whoever has none at hand.
+//! Sample events, for whoever has none at hand: those of the catalogue.
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use std::ffi::OsStr;
 
-/// A sample, by the type of its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sample {
-    /// The event's type.
-    pub(super) event_type: &'static str,
-    about: &'static str,
-    /// One JSON object.
-    pub(super) data: &'static str,
-}
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
+use hookline_catalogue::{Catalogue, EventTypeInfo};
+use hookline_producer::Event;
 
-macro_rules! samples {
-    ($($event_type:literal, $file:literal, $about:literal;)*) => {
-        /// Every sample, in the order of a booking's life, and then the others.
-        const ALL: &[Sample] = &[$(Sample {
-            event_type: $event_type,
-            about: $about,
-            data: include_str!(concat!("samples/", $file)).trim_ascii(),
-        }),*];
-    };
-}
+use crate::error::CliError;
 
-samples! {
-    "booking.created", "booking_created.json", "a demo is booked, with attendee, answers and payment";
-    "booking.rescheduled", "booking_rescheduled.json", "it is moved by the attendee";
-    "booking.cancelled", "booking_cancelled.json", "it is called off by the host, with a refund";
-    "employee.created", "employee_created.json", "a new host (new_employee in the meetergo formats)";
-    "form.submitted", "form_submitted.json", "a contact form is sent (form_submission in the meetergo formats)";
-    "invoice.paid", "invoice_paid.json", "the booking's invoice is paid";
-}
+/// Takes any name, because those of a platform's own file are known only when it is read; help and shells are told those that
+/// are built in.
+#[derive(Debug, Clone)]
+pub(super) struct SampleName;
 
-impl ValueEnum for Sample {
-    fn value_variants<'a>() -> &'a [Self] {
-        ALL
+impl TypedValueParser for SampleName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
     }
 
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.event_type).help(self.about))
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let catalogue = Catalogue::built_in();
+        let values: Vec<PossibleValue> = catalogue.iter().map(possible_value).collect();
+        Some(Box::new(values.into_iter()))
     }
+}
+
+fn possible_value(info: &EventTypeInfo) -> PossibleValue {
+    PossibleValue::new(info.name.to_string()).help(info.summary().to_owned())
+}
+
+/// The sample of a type as an event of that company.
+pub(super) fn event(info: &EventTypeInfo, company: &str) -> Result<Event, CliError> {
+    Event::new(company, info.name.as_str(), info.sample.to_string())
+        .map_err(|error| CliError::Failed(format!("the sample is no event: {error}; report this")))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use hookline_producer::Event;
-
     use super::*;
 
     #[test]
-    fn each_sample_is_a_valid_event_of_its_type() {
-        for sample in ALL {
-            let event = Event::new("acme", sample.event_type, sample.data).unwrap();
-            assert_eq!(event.data.as_str(), sample.data);
-            let value: serde_json::Value = serde_json::from_str(sample.data).unwrap();
-            assert!(value.as_object().unwrap().len() >= 2, "{}", sample.event_type);
-        }
-    }
-
-    #[test]
-    fn the_types_that_have_names_of_their_own_in_a_format_have_samples() {
-        for event_type in ["booking.created", "employee.created", "form.submitted"] {
-            assert!(ALL.iter().any(|sample| sample.event_type == event_type));
+    fn each_sample_is_an_event_of_its_type() {
+        for info in Catalogue::built_in().iter() {
+            let event = event(info, "acme").unwrap();
+            assert_eq!(event.event_type, info.name);
+            assert_eq!(event.data.as_str(), info.sample.as_str());
         }
     }
 }
