@@ -183,7 +183,7 @@ fn log_unsettled(error: &PublishFault, queue: Queue, subject: Subject<'_>) {
     } = subject;
     let (endpoint, attempt) = (
         endpoint.map(tracing::field::display),
-        attempt.map(tracing::field::display),
+        attempt.map(AttemptNo::get),
     );
     error!(%error, event, endpoint, attempt, ?queue, "a message cannot be settled and stays on its queue");
 }
