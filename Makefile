@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services bench lint clean
+.PHONY: help demo services services-down env test test-services test-demo bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## build and run all tests (ARGS='…' goes to cargo test)
 
 test-services: ## test the scripts that run the services
 	@scripts/test-services.sh
+
+test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
+	@scripts/test-demo.sh
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
 	@scripts/bench.sh

@@ -47,8 +47,24 @@ shown() {
 # remark WORDS: between the commands, for the reader.
 remark() { printf '%s\n' "$*" | shown; }
 
-# typed COMMAND…: as one would type it.
-typed() { printf '%s  $ %s%s\n' "$bold" "$*" "$plain"; }
+# typed COMMAND…: as one would type it, continued on the next line where it is too wide.
+typed() {
+    awk -v width="$COLUMNS_AT_MOST" -v bold="$bold" -v plain="$plain" '
+        # The last place to break at that leaves room for the backslash: before an option, else between words.
+        function place(text, room,    at) {
+            for (at = room - 1; at > 1; at--) if (substr(text, at, 3) == " --") return at
+            for (at = room - 1; at > 1; at--) if (substr(text, at, 1) == " ") return at
+        }
+        {
+            line = "  $ "
+            while (length(line $0) > width && (at = place($0, width - length(line)))) {
+                print bold line substr($0, 1, at) "\\" plain
+                $0 = substr($0, at + 1)
+                line = "      "
+            }
+            print bold line $0 plain
+        }' <<<"$*"
+}
 
 # with_commas NUMBER: 1000 as 1,000.
 with_commas() { awk -v n="$1" 'BEGIN { while (n ~ /^[0-9][0-9][0-9][0-9]/) sub(/[0-9][0-9][0-9](,|$)/, ",&", n); print n }'; }
