@@ -62,7 +62,6 @@ dispatcher() {
 
 # in_hand PORT: how many messages the dispatcher at this port has taken and not finished.
 in_hand() {
-    local line
     exec 5<>"/dev/tcp/127.0.0.1/$1"
     printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&5
     awk '/^hookline_messages_in_hand/ { sum += $NF; found = 1 } END { if (!found) exit 1; print sum }' <&5

@@ -120,6 +120,7 @@ leave() {
         for pid in "${!children[@]}"; do wait "$pid"; done
     fi
     if ((status != 0 && status < 128)); then
+        # shellcheck disable=SC2154 # the folder in which the demo runs
         { echo "the demo failed; the last lines of each program:" && tail -n 15 "$files"/*.log; } >&3
     fi
     cd / && rm -rf "$files"
