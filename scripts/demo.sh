@@ -68,14 +68,13 @@ in_hand() {
     exec 5<&-
 }
 
-# How many messages wait on the broker to be worked on, or for a later attempt.
+# How many messages wait on the broker to be worked on, or for a later attempt; -1 where it does not say.
 waiting() {
     hookline status --json | awk '
         /"kind":"queue"/ && !/\.(attempts|attempts\.spill|failed|rejected)"/ {
-            if (!match($0, /"ready":[0-9]+/)) exit 1
-            sum += substr($0, RSTART + 8, RLENGTH - 8)
+            if (match($0, /"ready":[0-9]+/)) { queues++; sum += substr($0, RSTART + 8, RLENGTH - 8) } else unknown++
         }
-        END { print sum + 0 }'
+        END { print queues && !unknown ? sum : -1 }'
 }
 
 # all_done: whether every booking has arrived, and nothing of them is on its way any more.
@@ -222,12 +221,8 @@ step "Counted: the ids that were confirmed against those that arrived"
 # The dispatcher that is left is asked to stop, which it does in order; nothing can arrive any more.
 kill -TERM "$second"
 ended "$second" || die "the dispatcher did not stop in order"
-requests desk | cut -d' ' -f2 | grep "^$run_id-" | sort | uniq -c >arrived
-read -r delivered twice more lost foreign < <(awk '
-    NR == FNR { confirmed[$1]; all++; next }
-    !($2 in confirmed) { foreign++; next }
-    { delivered++ } $1 == 2 { twice++ } $1 > 2 { more++ }
-    END { print delivered + 0, twice + 0, more + 0, all - delivered, foreign + 0 }' ids arrived)
+requests desk | cut -d' ' -f2 | grep "^$run_id-" >arrived
+read -r delivered twice more lost foreign < <(compared ids arrived)
 more_often=
 if ((more)); then more_often=", $(with_commas "$more") more often"; fi
 remark "$(with_commas "$delivered") delivered, $(with_commas "$twice") twice$more_often, $(with_commas "$lost") lost"

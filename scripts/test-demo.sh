@@ -80,6 +80,12 @@ tail -n "+$((before + 1))" "$out/interrupted" >"$out/after"
 claim "it says nothing of its own after Ctrl-C" never after 'hookline|demo.sh|line [0-9]+:|Terminated|Killed'
 group=
 
+# The comparison sees what is lost, what is there more than once, and what nobody sent.
+printf '%s\n' a b c d >"$out/confirmed"
+printf '%s\n' b a b c c c x >"$out/arrived"
+compared() { bash -c 'source scripts/demo/stage.sh && compared "$@"' - "$out/confirmed" "$out/arrived"; }
+claim "it counts what is lost and what came twice" test "$(compared)" = '3 1 1 1 1'
+
 # On a terminal headings stand out, unless that is not wanted.
 heading='source scripts/lib.sh; source scripts/demo/stage.sh; step x'
 on_terminal() { env "$@" TERM=xterm script -qec "bash -c '$heading'" /dev/null </dev/null; }

@@ -163,6 +163,16 @@ request() {
         END { printf "%s", whole }' "$1.log"
 }
 
+# compared CONFIRMED ARRIVED: two files with an id a line, the second with an id for each time that it came. Prints how many of
+# the confirmed arrived, arrived twice, and more often; how many never did; and how many arrived that nobody confirmed.
+compared() {
+    sort "$2" | uniq -c | awk '
+        NR == FNR { confirmed[$1]; all++; next }
+        !($2 in confirmed) { foreign++; next }
+        { delivered++ } $1 == 2 { twice++ } $1 > 2 { more++ }
+        END { print delivered + 0, twice + 0, more + 0, all - delivered, foreign + 0 }' "$1" -
+}
+
 # milliseconds TIME: since the epoch.
 milliseconds() { date -d "$1" +%s%3N; }
 

@@ -37,7 +37,10 @@ async fn account(name: &str, private: &PrivateBroker, world: &World) -> String {
 /// What a command printed, and whether it succeeded.
 async fn run_as(url: &str, world: &World, arguments: &[&str]) -> std::process::Output {
     let mut command = command(world, arguments);
-    command.env("HOOKLINE_AMQP_URL", url).output().await.unwrap()
+    command
+        .env("HOOKLINE_AMQP_URL", url)
+        .env("HOOKLINE_RETRY_SCHEDULE", "1s");
+    command.output().await.unwrap()
 }
 
 #[tokio::test]
