@@ -5,7 +5,7 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
-use hookline_tests::{Receiver, eventually, scenario, status};
+use hookline_tests::{Receiver, scenario, status};
 use serde_json::Value;
 
 use crate::SOON;
