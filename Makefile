@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services test-newcomer bench lint clean
+.PHONY: help demo services services-down env test test-services test-demo test-newcomer bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-services: ## test the scripts that run the services, and those that look fo
 
 test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only what the README asks for (as root; half an hour)
 	@scripts/test-newcomer.sh
+
+test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
+	@scripts/test-demo.sh
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
 	@scripts/preflight.sh build rabbitmq

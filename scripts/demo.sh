@@ -1,141 +1,243 @@
 #!/usr/bin/env bash
-# demo.sh: the whole way of a booking event, from nothing to the end, with what happens printed as it happens.
-# Run by `make demo`, which brings the services up first. Stops every process that it starts.
+# demo.sh: the whole way of a booking, from nothing to signed webhooks, with the commands as one would type them and what they
+# print. Then it counts what a killed dispatcher costs, and fails if a count is wrong.
+#
+# Run by `make demo`, which brings the services up first. It ends every process that it starts, also on Ctrl-C.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-cd "$ROOT"
+# shellcheck source=scripts/demo/stage.sh
+source "$ROOT/scripts/demo/stage.sh"
 
-good_secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-bad_secret=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
-export HOOKLINE_NAMESPACE=demo HOOKLINE_RETRY_SCHEDULE=2s,3s,4s
-export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8 HOOKLINE_LOG_FORMAT=text
+BOOKINGS=1000
+# So many have arrived when the dispatcher is killed: enough that all is under way, and far from all.
+KILLED_AFTER=300
+# One secret for each company; they are in our documents, so nobody should use them.
+ACME_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+GLOBEX_SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+INITECH_SECRET=whsec_V0pXcjZRd0tHb3JqVU5yQ2lYb2FtSGJm
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-[[ -t 1 ]] || step() { printf '\n== %s\n' "$*"; }
-
-files=$(mktemp -d)
-children=()
-leave() {
-    local status=$?
-    for pid in "${children[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${children[@]}"; do wait "$pid" 2>/dev/null || true; done
-    if ((status != 0)); then
-        echo "the demo failed; the last lines of each program:" >&2
-        tail -n 15 "$files"/*.log >&2 2>/dev/null || true
-    fi
-    rm -rf "$files"
-    exit "$status"
-}
-trap leave EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# until_true SECONDS WHAT COMMAND…: polls until the command succeeds.
-until_true() {
-    local end=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || die "waited too long for $what"
-        sleep 0.1
-    done
+# Builds the programs and puts them on PATH.
+build() {
+    echo "building (the first time takes some minutes)"
+    cd "$ROOT"
+    scripts/build.sh demo
+    local built
+    built=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+    export PATH="$built/debug:$PATH"
 }
 
-# listener NAME ARGS…: a receiver whose output goes to NAME.log; its port is in $port, its pid in $pid.
+# listener NAME ARGS…: a receiver whose output goes to NAME.log; its port is in $port, its process id in $pid.
 listener() {
     local name=$1
     shift
-    hookline listen "$@" >"$files/$name.log" 2>&1 &
-    pid=$!
-    children+=("$pid")
-    until_true 10 "the receiver $name" grep -q '^listening on' "$files/$name.log"
-    port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$files/$name.log")
+    typed "hookline listen $* &"
+    background "$name" hookline listen "$@"
+    until_so "the receiver $name" has "$name" 'listening on http://'
+    port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$name.log")
+    head -n 1 "$name.log" | shown
 }
 
-# show NAME: what a receiver has printed since it was last shown.
-show() {
-    local seen=$files/$1.seen lines
-    lines=$(cat "$seen" 2>/dev/null || echo 1)
-    tail -n "+$((lines + 1))" "$files/$1.log" | sed 's/^/    /'
-    wc -l <"$files/$1.log" >"$seen"
-}
-
-times() { (($(grep -c "attempt $2," "$files/$1.log") >= 1)); }
-
-step "building (the first time takes some minutes)"
-scripts/build.sh demo
-built=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
-export PATH="$built/debug:$PATH"
-
-step "two receivers: a CRM that works, and a calendar that answers 500"
-listener crm --port 0 --secret "$good_secret"
-crm_port=$port
-listener calendar --port 0 --secret "$bad_secret" --status 500
-calendar_port=$port calendar_pid=$pid
-echo "    CRM on port $crm_port, calendar on port $calendar_port"
-
-step "their companies register them: endpoints.toml"
-cat >"$files/endpoints.toml" <<TOML
+# register ID COMPANY PORT SECRET FORMAT: tells Hookline where a company wants its events.
+register() {
+    cat >>endpoints.toml <<TOML
 [[endpoint]]
-id = "ep_crm"
-company = "acme"
-url = "http://127.0.0.1:$crm_port/hooks"
-secret = "$good_secret"
-events = ["booking.*"]
+id = "$1"
+company = "$2"
+url = "http://127.0.0.1:$3/hooks"
+secret = "$4"
+format = "$5"
 
-[[endpoint]]
-id = "ep_calendar"
-company = "globex"
-url = "http://127.0.0.1:$calendar_port/hooks"
-secret = "$bad_secret"
 TOML
-sed 's/^/    /' "$files/endpoints.toml"
+}
 
-step "a dispatcher, with retries after 2, 3 and 4 seconds instead of 1, 5 and 30 minutes"
-HOOKLINE_ENDPOINTS_FILE=$files/endpoints.toml hookline-dispatcher --http-addr 127.0.0.1:0 >"$files/dispatcher.log" 2>&1 &
-dispatcher=$!
-children+=("$dispatcher")
-until_true 20 "the dispatcher" grep -q 'ready: consuming' "$files/dispatcher.log"
+# dispatcher NAME: one more of them; the address of its metrics is in $metrics.
+dispatcher() {
+    typed "hookline-dispatcher --http-addr 127.0.0.1:0 &"
+    background "$1" hookline-dispatcher --http-addr 127.0.0.1:0
+    until_so "$1" has "$1" 'ready: consuming'
+    metrics=$(sed -n 's#.*serving /healthz.*address=127.0.0.1:\([0-9]*\).*#\1#p' "$1.log")
+    remark "ready: consuming from all working queues (process $pid)"
+}
+
+# in_hand PORT: how many messages the dispatcher at this port has taken and not finished.
+in_hand() {
+    exec 5<>"/dev/tcp/127.0.0.1/$1"
+    printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&5
+    awk '/^hookline_messages_in_hand/ { sum += $NF; found = 1 } END { if (!found) exit 1; print sum }' <&5
+    exec 5<&-
+}
+
+# How many messages wait on the broker to be worked on, or for a later attempt; -1 where it does not say.
+waiting() {
+    hookline status --json | awk '
+        /"kind":"queue"/ && !/\.(attempts|attempts\.spill|failed|rejected)"/ {
+            if (match($0, /"ready":[0-9]+/)) { queues++; sum += substr($0, RSTART + 8, RLENGTH - 8) } else unknown++
+        }
+        END { print queues && !unknown ? sum : -1 }'
+}
+
+# all_done: whether every booking has arrived, and nothing of them is on its way any more.
+all_done() {
+    (($(requests desk | cut -d' ' -f2 | sort -u | grep -c "^$run_id-") >= BOOKINGS)) &&
+        (($(waiting) == 0)) && (($(in_hand "$metrics") == 0))
+}
+
+# --- the story --------------------------------------------------------------------------------------
+
+files=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+trap 'exit 141' PIPE
+
+build
+cd "$files"
+export HOOKLINE_NAMESPACE=demo HOOKLINE_LOG_FORMAT=text
+since=$SECONDS
+
+step "Acme wants its bookings in three places: CRM, calendar, website"
+remark "\`hookline listen\` is a receiver for development: it prints and verifies."
+listener crm --port 0 --secret "$ACME_SECRET"
+register ep_crm acme "$port" "$ACME_SECRET" meeva
+listener calendar --port 0 --secret "$ACME_SECRET"
+register ep_calendar acme "$port" "$ACME_SECRET" standard
+listener website --port 0 --secret "$ACME_SECRET"
+register ep_website acme "$port" "$ACME_SECRET" meetergo
+remark "Globex has one, and so has Initech."
+listener erp --port 0 --secret "$GLOBEX_SECRET"
+register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
+erp_port=$port erp=$pid
+listener desk --port 0 --secret "$INITECH_SECRET" --delay 200ms
+register ep_desk initech "$port" "$INITECH_SECRET" meeva
+
+step "They are registered, each with its address, secret and format"
+run head -n 6 endpoints.toml
+export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
+typed "export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8"
+run hookline endpoints check endpoints.toml
+
+step "Two dispatchers start: they keep no state, and share the work"
+remark "Retries come after 1, 5 and 30 minutes. Here you need not wait so long:"
+typed "export HOOKLINE_RETRY_SCHEDULE=1s,2s,3s"
+typed "export HOOKLINE_ENDPOINTS_FILE=endpoints.toml"
+export HOOKLINE_RETRY_SCHEDULE=1s,2s,3s HOOKLINE_ENDPOINTS_FILE=endpoints.toml
+dispatcher dispatcher-1
+first=$pid
+dispatcher dispatcher-2
+second=$pid
 # What an interrupted demo may have left.
-for queue in failed rejected; do hookline dlq purge --queue "$queue" --yes >/dev/null; done
-echo "    ready"
+for queue in failed rejected; do quietly hookline dlq purge --queue "$queue" --yes; done
 
-step "a booking at Acme: published, and confirmed by the broker"
-booking='{"booking":{"id":"bkg_1001","eventTypeId":"et_intro","status":"confirmed","startsAt":"2026-12-01T09:00:00Z","endsAt":"2026-12-01T09:30:00Z","attendee":{"email":"ada@example.com","firstName":"Ada","lastName":"Lovelace","timezone":"Europe/London"},"host":{"id":"usr_7","email":"grace@example.com"}}}'
-event=$(hookline publish --company acme --type booking.created --data "$booking")
-echo "    $event"
-until_true 10 "the delivery" grep -q "$event" "$files/crm.log"
-until_true 10 "the signatures" grep -q 'webhook-signature .*valid' "$files/crm.log"
-echo "the CRM received:"
-show crm
-! grep -q INVALID "$files/crm.log" || die "a signature does not hold"
-
-step "a booking at Globex, whose calendar answers 500: an attempt, and three retries"
-event=$(hookline publish --company globex --type booking.created --data "$booking")
-echo "    $event"
-for attempt in 1 2 3 4; do
-    until_true 15 "attempt $attempt" times calendar "$attempt"
-    printf '    %(%H:%M:%S)T  attempt %d failed\n' -1 "$attempt"
+step "A booking at Acme: published once, delivered to all three, signed"
+cat >data.json <<'JSON'
+{"booking":{"id":"bkg_1001","startsAt":"2031-05-14T09:00:00Z"}}
+JSON
+run cat data.json
+run hookline publish --company acme --type booking.created --data @data.json
+event=$output
+remark "The id means: the broker has confirmed it. What the three received:"
+for name in crm calendar website; do
+    until_so "the delivery to the $name" received "$name" "$event"
+    echo
+    remark "$name:"
+    request "$name" "$event" | shown
+    request "$name" "$event" | grep -q 'webhook-signature *valid' || die "the $name was sent no valid signature"
 done
+echo
+remark "The next one finds all connections open:"
+run hookline publish --company acme --type booking.cancelled --data @data.json
+event=$output
+for name in crm calendar website; do until_so "the delivery to the $name" received "$name" "$event"; done
+published=$(milliseconds "$(request crm "$event" | sed -n 's/.*"createdAt": "\([^"]*\)".*/\1/p')")
+took=
+for name in crm calendar website; do
+    took+=", $name $(($(milliseconds "$(requests "$name" "$event" | tail -n 1 | cut -d' ' -f1)") - published)) ms"
+done
+remark "From publish to receipt: ${took#, }."
 
-step "after the fourth failure it is a dead letter"
-until_true 10 "the dead letter" bash -c "hookline dlq list --json | grep -q '$event'"
-hookline dlq list
+step "Globex's ERP is down. Each attempt tells why it failed"
+remark "\`hookline tail\` follows all attempts as they are made."
+typed "kill $erp"
+kill "$erp"
+ended "$erp"
+typed "hookline tail --company globex &"
+background tail hookline tail --company globex
+until_so "tail" has tail 'following'
+run hookline publish --company globex --type booking.created --data @data.json
+event=$output
+for attempt in 1 2 3 4; do
+    until_so "attempt $attempt" lines_with tail "$event" "$attempt"
+    grep -F "$event" tail.log | sed -n "${attempt}p" | shown
+    if ((attempt == 1)); then
+        remark "It comes up again, but answers 500:"
+        listener failing --port "$erp_port" --secret "$GLOBEX_SECRET" --status 500
+        failing=$pid
+    fi
+done
+(($(grep -cF "$event" tail.log) == 4)) || die "there are $(grep -cF "$event" tail.log) attempts, and not 4"
 
-step "the calendar is mended, and the delivery retried by hand"
-kill "$calendar_pid"
-wait "$calendar_pid" 2>/dev/null || true
-listener mended --port "$calendar_port" --secret "$bad_secret"
-hookline dlq retry "$event"
-until_true 10 "the delivery" grep -q "$event" "$files/mended.log"
-echo "the calendar received:"
-show mended
-! grep -q INVALID "$files/mended.log" || die "a signature does not hold"
-until_true 10 "an empty dead-letter queue" bash -c "! hookline dlq list --json | grep -q ."
+step "After the last attempt it is a dead letter, kept until you decide"
+until_so "the dead letter" dead_letter "$event"
+run hookline dlq list --company globex
+run hookline dlq show "$event"
 
-step "the dispatcher is asked to stop: it finishes what it has begun"
-kill -TERM "$dispatcher"
-wait "$dispatcher" || die "the dispatcher did not stop cleanly"
-echo "    stopped with status 0"
+step "The ERP is mended, and the delivery retried by hand"
+typed "kill $failing"
+kill "$failing"
+ended "$failing"
+listener mended --port "$erp_port" --secret "$GLOBEX_SECRET"
+run hookline dlq retry "$event"
+until_so "the delivery" received mended "$event"
+remark "The ERP received:"
+request mended "$event" 4 | shown
+request mended "$event" | grep -q 'webhook-signature *valid' || die "a signature does not hold"
+run hookline dlq list --company globex
+! dead_letter "$event" || die "$event is still a dead letter"
 
-step "done: delivered and verified, retried, dead-lettered, retried by hand"
+step "$(with_commas "$BOOKINGS") bookings at Initech, and a dispatcher killed in the middle"
+# Ids of this run alone: an interrupted one may have left some of its own.
+run_id=$(printf 'bkg-%x' "$EPOCHSECONDS")
+seq -w 1 "$BOOKINGS" | sed "s/.*/$run_id-&/" >ids
+awk '{ printf "{\"company\":\"initech\",\"type\":\"booking.created\",\"id\":\"%s\",\"data\":{\"booking\":{\"id\":\"%s\"}}}\n", $1, $1 }' \
+    ids >bookings.ndjson
+run head -n 1 bookings.ndjson
+typed "hookline publish --ndjson bookings.ndjson &"
+background publish hookline publish --ndjson bookings.ndjson
+publisher=$pid
+until_so "$KILLED_AFTER requests" lines_with desk "  $run_id-" "$KILLED_AFTER"
+typed "kill -9 $first"
+kill -KILL "$first"
+at_kill=$(requests desk | cut -d' ' -f2 | sort -u | grep -c "^$run_id-")
+ended "$first" || true
+((at_kill < BOOKINGS)) || die "all $BOOKINGS had arrived before the dispatcher was killed"
+remark "Killed when $at_kill had arrived; the other dispatcher goes on."
+ended "$publisher" || die "publish did not confirm them all: $(<publish.log)"
+shown <publish.log
+until_so "all bookings" all_done
+
+step "Counted: the ids that were confirmed against those that arrived"
+# The dispatcher that is left is asked to stop, which it does in order; nothing can arrive any more.
+kill -TERM "$second"
+ended "$second" || die "the dispatcher did not stop in order"
+requests desk | cut -d' ' -f2 | grep "^$run_id-" >arrived
+read -r delivered twice more lost foreign < <(compared ids arrived)
+more_often=
+if ((more)); then more_often=", $(with_commas "$more") more often"; fi
+remark "$(with_commas "$delivered") delivered, $(with_commas "$twice") twice$more_often, $(with_commas "$lost") lost"
+if ((twice + more)); then
+    remark "Those that came twice were in flight in the dispatcher that died. Receivers" \
+        "know them by their webhook-id, the same each time."
+fi
+((delivered == BOOKINGS && lost == 0 && foreign == 0)) || die "that is wrong: all $BOOKINGS must arrive, and no others"
+! grep -q INVALID ./*.log || die "a signature does not hold"
+
+step "That was all of it, in $((SECONDS - since)) seconds. What next?"
+shown <<'NEXT'
+make test               runs all tests, against the real broker
+make services           leaves a broker running, to try these commands on
+README.md               says how: "Run a dispatcher", "Publish"
+hookline COMMAND --help has examples for each (in target/debug)
+docs/TOUR.md            follows one event through the code
+NEXT

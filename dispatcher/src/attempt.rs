@@ -56,7 +56,7 @@ pub async fn attempt(
         event = %event.id,
         company = %event.company,
         endpoint = %delivery.endpoint,
-        attempt = %delivery.attempt,
+        attempt = delivery.attempt.get(),
         outcome = Empty,
         status = Empty,
     );
@@ -107,12 +107,12 @@ fn log_failure(verdict: &Verdict, delivery: &Delivery, refusal: Option<&Refusal>
         return;
     }
     let (event, company) = (&delivery.event.id, &delivery.event.company);
-    let (endpoint, attempt) = (&delivery.endpoint, delivery.attempt);
+    let (endpoint, attempt) = (&delivery.endpoint, delivery.attempt.get());
     let (outcome, status) = (verdict.outcome, verdict.status);
     let error: Option<Cow<'_, str>> = match refusal {
         Some(refusal) => Some(refusal.to_string().into()),
         None => verdict.error.as_deref().map(Cow::Borrowed),
     };
     let (error, reason) = (error.as_deref(), refusal.map(Refusal::reason));
-    info!(%event, %company, %endpoint, %attempt, %outcome, status, reason, error, "attempt failed");
+    info!(%event, %company, %endpoint, attempt, %outcome, status, reason, error, "attempt failed");
 }

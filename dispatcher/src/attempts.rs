@@ -247,8 +247,8 @@ impl Attempts {
             Ok(record) => record,
             Err(error) => {
                 let (event, endpoint) = (&delivery.event.id, &delivery.endpoint);
-                let attempt = delivery.attempt;
-                error!(%error, %event, %endpoint, %attempt, "a record cannot be written, and is left out of the log");
+                let attempt = delivery.attempt.get();
+                error!(%error, %event, %endpoint, attempt, "a record cannot be written, and is left out of the log");
                 self.meters.records_lost(1);
                 None
             }

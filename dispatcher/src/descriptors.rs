@@ -15,7 +15,7 @@ pub fn raise_limit() {
         maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        warn!(?current, ?maximum, %error, "the soft limit of open files cannot be raised to the hard one");
+        warn!(current, maximum, %error, "the soft limit of open files cannot be raised to the hard one");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connect_fault::ConnectFailure;
 use super::discrepancy::Discrepancy;
+use super::loss::Loss;
 use super::refusal::Refusal;
 pub(super) use super::refusal::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED};
 
@@ -64,7 +65,7 @@ impl BrokerError {
             what,
             source: match Refusal::of(&error) {
                 Some(refusal) => Box::new(refusal),
-                None => Box::new(error),
+                None => Loss::of(&error).why.into(),
             },
         }
     }

@@ -43,7 +43,10 @@ pub(super) async fn shake_hands(
     };
     if !matches!(
         fault,
-        ConnectFault::Closed(_) | ConnectFault::Silent { .. } | ConnectFault::Tls(_)
+        ConnectFault::Closed(_)
+            | ConnectFault::Silent { .. }
+            | ConnectFault::Tls(_)
+            | ConnectFault::Foreign { .. }
     ) {
         return Err(fault);
     }
@@ -150,6 +153,11 @@ fn fault_of(error: &lapin::Error, node: &NodeUrl) -> ConnectFault {
         };
     }
     match error.kind() {
+        // Nothing is known but that it is no AMQP.
+        ErrorKind::ParsingError(_) => ConnectFault::Foreign {
+            peer: Peer::Unknown,
+            is_tls: node.is_tls(),
+        },
         ErrorKind::InvalidProtocolVersion(_) => ConnectFault::Foreign {
             peer: Peer::OtherAmqp,
             is_tls: node.is_tls(),

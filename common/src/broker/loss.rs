@@ -4,6 +4,9 @@ use lapin::ErrorKind;
 
 use super::refusal::{CONNECTION_FORCED, Refusal};
 
+/// What is said of bytes that are no AMQP.
+const UNREADABLE: &str = "what the other side sent cannot be read as AMQP 0-9-1";
+
 /// What ended a connection's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
@@ -52,7 +55,8 @@ fn words(error: &lapin::Error) -> String {
             "no heartbeat from the broker: it hangs, or the network drops what it sends".to_owned()
         }
         ErrorKind::IOError(error) => format!("the connection broke: {error}"),
-        ErrorKind::ParsingError(error) => format!("what the broker sent cannot be read: {error}"),
+        // The parser's own words name its rules, and nothing that a person could look for.
+        ErrorKind::ParsingError(_) => UNREADABLE.to_owned(),
         _ => error.to_string(),
     }
 }

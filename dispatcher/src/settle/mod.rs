@@ -181,9 +181,6 @@ fn log_unsettled(error: &PublishFault, queue: Queue, subject: Subject<'_>) {
         endpoint,
         attempt,
     } = subject;
-    let (endpoint, attempt) = (
-        endpoint.map(tracing::field::display),
-        attempt.map(tracing::field::display),
-    );
+    let (endpoint, attempt) = (endpoint.map(tracing::field::display), attempt.map(AttemptNo::get));
     error!(%error, event, endpoint, attempt, ?queue, "a message cannot be settled and stays on its queue");
 }

@@ -42,6 +42,28 @@ fn every_setting_stands_in_the_readme() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// The README shows the heart of a program, which is compiled with everything else.
+#[test]
+fn the_booking_service_in_the_readme_is_the_one_that_is_compiled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, from) = readme.split_once("**From Rust**").unwrap();
+    let (section, _) = from.split_once("**From any AMQP").unwrap();
+    let (_, shown) = split_fences(section);
+    let folder = root.join("examples/booking-service");
+    let whole = ["Cargo.toml", "src/main.rs"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    let lines: BTreeSet<&str> = whole
+        .iter()
+        .flat_map(|text| text.lines().map(str::trim))
+        .collect();
+    let others: Vec<&str> = shown
+        .lines()
+        .map(str::trim)
+        .filter(|line| !lines.contains(line))
+        .collect();
+    assert!(shown.lines().count() > 5 && others.is_empty(), "{others:?}");
+}
+
 #[test]
 fn what_is_not_there_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

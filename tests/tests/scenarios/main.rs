@@ -13,6 +13,7 @@
 mod publish; // into the broker
 mod addresses; // which of its nodes
 mod refusals; // what it does not take
+mod rights; // and what an account needs for it
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
@@ -68,6 +69,7 @@ mod links; // a link to the broker that is cut
 mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
 mod signs_of_trouble; // what metrics and log say of it
+mod json_log; // and that programs can read it
 mod topology_check; // what policies, replicas and leaders do to it
 mod topology_migrate; // queues of another shape, replaced under load
 mod topology_watch; // what somebody deletes on it

@@ -37,7 +37,9 @@ async fn what_is_well_is_said_as_well_and_what_was_not_looked_at() {
         assert!(out(&without).contains("as it must be"));
         let stderr = String::from_utf8_lossy(&without.stderr).into_owned();
         assert!(
-            stderr.contains("policies") && stderr.contains("HOOKLINE_MANAGEMENT_URL"),
+            stderr.contains("all is as it must be")
+                && stderr.contains("policies")
+                && stderr.contains("HOOKLINE_MANAGEMENT_URL"),
             "{stderr}"
         );
     })

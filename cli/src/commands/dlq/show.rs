@@ -26,12 +26,12 @@ const AFTER_HELP: &str = "\
 Examples:
   hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
   hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --endpoint ep_crm
-  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --json | jq .data
+  hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --json | jq -r .data
   hookline dlq show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --queue rejected
 
 Each delivery of the event that is in the queue, with what its last attempt means, its attempts, the last error and the receiver's last answer as the log \
-of attempts still has them. Data is shown with other whitespace, cut where it is very long or deep; --json has all of it, and \
-the attempts as they were recorded. Exit status: 0 shown, 1 not in the queue, or the queue cannot be asked, 2 usage.";
+of attempts still has them. Data is shown with other whitespace, cut where it is very long or deep; --json has all of it, \
+as a text that holds the exact bytes, and the attempts as they were recorded. Exit status: 0 shown, 1 not in the queue, or the queue cannot be asked, 2 usage.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]

@@ -92,7 +92,13 @@ pub(crate) async fn run(args: PublishArgs, flags: &Flags) -> Result<(), CliError
         return lines::run(file, broker).await;
     }
     let event = event(args)?;
-    let receipt = connect::connect(broker).await?.publish(&event).await?;
+    let producer = connect::connect(broker).await?;
+    // It happens when it is published: receivers see no age that came of connecting.
+    let event = Event {
+        created_at: CreatedAt::now(),
+        ..event
+    };
+    let receipt = producer.publish(&event).await?;
     let mut out = Out::new();
     out.line(receipt.event.as_str())?;
     Ok(out.flush()?)

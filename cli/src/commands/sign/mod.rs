@@ -24,9 +24,13 @@ for each secret. It is left out where no secret is such a key. Meeva-Signature i
 the whole text of the secret, of the previous one while there is one; Hookline sends it with the format meeva.
 Others on this machine can see the command line: --secret-file keeps a real secret out of it.";
 
+const USAGE: &str = "\
+hookline sign --secret <SECRET> --id <EVENT_ID> --data <BODY|@FILE|-> [OPTIONS]
+       hookline sign --secret-file <FILE> --id <EVENT_ID> --data <BODY|@FILE|-> [OPTIONS]";
+
 /// Print the headers that Hookline would sign a body with.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub(crate) struct SignArgs {
     /// The endpoint's secret.
     // A plain text for clap, which would print what it cannot parse.

@@ -43,7 +43,7 @@ Examples:
 
 Each line tells when an attempt began, how it ended, the HTTP status, how long it took, which attempt it was, the event's \
 type, company/endpoint, the event's id, and when the next attempt is due. --json prints the records as the dispatcher \
-wrote them, responses and kept data included.
+wrote them, responses and kept data included; data is a text that holds the exact bytes (jq '.data | fromjson').
 Attempts come in batches, a moment after they were made; while the stream does not take them (its node is down), some \
 seconds after. The stream keeps seven days, and HOOKLINE_ATTEMPTS_MAX_BYTES of them; what is removed before it was read is \
 told. A dispatcher with HOOKLINE_RECORDS=off writes nothing to it. Reading takes nothing away. Ctrl-C ends it.";

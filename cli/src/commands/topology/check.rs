@@ -1,6 +1,8 @@
 //! `hookline topology check`.
 
 use hookline_common::broker::check;
+use hookline_common::settings::BrokerSettings;
+use hookline_common::topology::Topology;
 
 use super::args::{CheckArgs, Place};
 use super::judge::judge;
@@ -11,6 +13,13 @@ use crate::settings::Flags;
 
 const NOT_LOOKED_AT: &str = "policies, replicas and leaders were not looked at, because AMQP does not tell of them; set \
                              HOOKLINE_MANAGEMENT_URL to RabbitMQ's management API";
+
+/// What was found where nothing is wrong.
+fn all_well(topology: &Topology, broker: &BrokerSettings) -> String {
+    let queues = topology.queues.len();
+    let namespace = &broker.namespace;
+    format!("all is as it must be: the exchange and the {queues} queues of {namespace}")
+}
 
 pub(super) async fn run(args: &CheckArgs, flags: &Flags) -> Result<(), CliError> {
     let place = Place::read(&args.common, flags)?;
@@ -55,7 +64,10 @@ pub(super) async fn run(args: &CheckArgs, flags: &Flags) -> Result<(), CliError>
         out::note(NOT_LOOKED_AT);
     }
     match found.len() + troubles.len() {
-        0 => Ok(()),
+        0 => {
+            out::note(&all_well(&place.topology, &place.broker));
+            Ok(())
+        }
         1 => Err(CliError::Failed(
             "something is not as it must be; mend what is named above".to_owned(),
         )),

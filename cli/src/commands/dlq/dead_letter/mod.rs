@@ -14,11 +14,9 @@ use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::Event;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::kind::Kind;
 use super::sender;
-use crate::text::compact;
 
 /// What could be read of a message. Ids and types are plain texts here, because invalid ones are shown too.
 #[derive(Debug, Default)]
@@ -238,8 +236,10 @@ pub(crate) struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable_detail: Option<String>,
     bytes: usize,
+    /// The data as a text that holds its exact bytes, as records have it: written as an object it could not be told which
+    /// bytes were signed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Box<RawValue>>,
+    data: Option<String>,
     /// The body where it is no data, with what is not UTF-8 replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -274,8 +274,10 @@ impl DeadLetter {
             Content::Work(_) => None,
         };
         let text = body.map(String::from_utf8_lossy);
-        let data = text.as_ref().filter(|_| event.is_some());
-        let data = data.and_then(|text| RawValue::from_string(compact(text)).ok());
+        let (data, body) = match text.map(Cow::into_owned) {
+            text if event.is_some() => (text, None),
+            text => (None, text),
+        };
         Row {
             event: self.event.as_deref(),
             endpoint: self.endpoint.as_deref(),
@@ -301,7 +303,7 @@ impl DeadLetter {
             unreadable: unreadable.map(Rejection::name),
             unreadable_detail: unreadable.map(ToString::to_string),
             bytes: self.bytes,
-            body: text.filter(|_| data.is_none()).map(Cow::into_owned),
+            body,
             data,
             attempts: None,
         }
