@@ -39,18 +39,21 @@ mod publish_try; // once
 mod publish_prepare; // what a connection is made ready with
 mod publisher; // in: what publishes
 mod publishing; // confirmed and routed
-mod consumer; // out: taken, and acknowledged
+mod acker; // out: acknowledged
+mod subscription; // when it was taken
+mod consumer; // from whichever connection
 mod browse; // looked at, and given back
 mod stream; // a log, followed
 mod log_rate; // how fast it grows
 mod spill_watch; // what stands beside it
 mod attempts_log; // what is kept of attempts, looked through
 
+pub use acker::Acker;
 pub use address::Address;
 pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect_fault::ConnectFailure;
-pub use consumer::{Acker, Consumer, Incoming, Subscription};
+pub use consumer::Consumer;
 pub use declare::{check, declare};
 pub use depth::{QueueDepth, QueueError, SurveyedQueue, survey};
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
@@ -65,5 +68,6 @@ pub use refusal::Refusal;
 pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
 pub use stream::{StreamItem, StreamReader, StreamStart};
+pub use subscription::{Incoming, Subscription};
 pub use tolerated::policy_command;
 pub use url::{BrokerUrl, InvalidBrokerUrl};
