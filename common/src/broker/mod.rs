@@ -44,6 +44,7 @@ mod subscription; // when it was taken
 mod consumer; // from whichever connection
 mod browse; // looked at, and given back
 mod stream; // a log, followed
+mod stream_scan; // to its end
 mod log_rate; // how fast it grows
 mod spill_watch; // what stands beside it
 mod attempts_log; // what is kept of attempts, looked through

@@ -184,3 +184,35 @@ fn noise(bytes: usize) -> String {
     }
     text
 }
+
+#[tokio::test]
+async fn a_stream_that_does_not_answer_is_not_taken_for_an_empty_one() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .start()
+            .await;
+        let url = BrokerUrl::parse(&private.url()).unwrap();
+        let log = AttemptsLog::new(LinkSettings::new(url, "hookline-tests log"), world.namespace());
+        assert_eq!(log.oldest(SOON).await.unwrap(), None, "it is empty, and says so");
+        dispatcher.stop().await;
+
+        let stream = world.queue(Queue::Attempts);
+        private.hold_stream(&stream).await;
+        for error in [
+            log.oldest(SOON).await.unwrap_err(),
+            log.rate(SOON).await.unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("stream of attempts: no answer"), "{text}");
+        }
+        private.let_go_on(&stream).await;
+        assert_eq!(log.rate(SOON).await.unwrap(), None);
+    })
+    .await;
+    private.stop().await;
+}
