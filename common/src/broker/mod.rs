@@ -23,7 +23,8 @@ mod watch_over; // to its end
 mod supervise; // and another one after it
 mod link; // one that comes back
 mod tolerated; // what may stand otherwise
-mod declare; // the topology, made so
+mod object; // one thing of the topology
+mod declare; // all of it, made so
 mod upkeep; // and kept so
 mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are

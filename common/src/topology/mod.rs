@@ -30,7 +30,8 @@ pub struct QueueSpec {
     pub arguments: Vec<(&'static str, Argument)>,
     /// Whether the events exchange is bound to it with `#`.
     pub takes_events: bool,
-    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well.
+    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well, or they say only
+    /// how it began.
     pub may_differ: &'static [&'static str],
 }
 
@@ -143,9 +144,9 @@ impl Topology {
             arguments: arguments(namespace, queue),
             takes_events: queue == Queue::Events,
             may_differ: if queue == Queue::Attempts {
-                &[MAX_BYTES_ARGUMENT]
+                &[MAX_BYTES_ARGUMENT, STREAM_REPLICAS]
             } else {
-                &[]
+                &[QUEUE_REPLICAS]
             },
         };
         Self {
@@ -273,13 +274,13 @@ mod tests {
                     (
                         queue.name.clone(),
                         queue.max_bytes().unwrap(),
-                        queue.may_differ.len(),
+                        queue.may_differ.contains(&MAX_BYTES_ARGUMENT),
                     )
                 })
                 .collect::<Vec<_>>()
         };
-        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, 0);
-        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, 1);
+        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, false);
+        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, true);
         assert_eq!(bounds(&topology), [spill.clone(), stream(ATTEMPTS_MAX_BYTES)]);
         let topology = topology.with_attempts_max_bytes(7_000_000_000);
         assert_eq!(bounds(&topology), [spill, stream(7_000_000_000)]);
