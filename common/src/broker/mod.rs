@@ -35,6 +35,7 @@ mod in_flight; // and how much that may be
 mod confirm_channel; // a channel that confirms
 mod publish_channel; // one for each destination
 mod publish_fault; // why a message is not known to be stored
+mod knocking; // who tries again where it is refused
 mod confirm_watch; // a broker that is slow, and one that is gone
 mod publish_try; // once
 mod publish_prepare; // what a connection is made ready with

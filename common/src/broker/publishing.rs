@@ -122,7 +122,7 @@ impl Publisher {
                     if knocking.is_some() {
                         sleep(KNOCK_EVERY).await;
                     } else {
-                        knocking = Some(self.shared.knocking.lock().await);
+                        knocking = Some(self.shared.knocking.turn(to.destination()).await);
                     }
                 }
                 stored_or_not => return stored_or_not,
