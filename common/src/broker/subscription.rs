@@ -61,6 +61,8 @@ impl Subscription {
             return None;
         }
         let delivery = tokio::select! {
+            // What has come is taken without a look at the connection, which costs as much again.
+            biased;
             delivery = stream.next() => delivery,
             _ = established.ended() => None,
         };
