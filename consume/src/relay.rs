@@ -1,15 +1,11 @@
 //! Messages moved from a queue to another place as they are: each leaves the queue when it is stored there.
 
-use std::time::Duration;
-
 use hookline_common::broker::{BrokerError, Subscription};
 use hookline_common::message::Message;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How long the connection must stay after the last acknowledgements: the broker's channel holds some of them back for a
-/// moment, and forgets them when it closes.
-const LAST_ACKS_APPLY: Duration = Duration::from_millis(300);
+use crate::ack_ledger::LAST_ACKS_APPLY;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::delivery::{Delivery, Work};
+use hookline_common::delivery::{DeadLetterReason, Delivery, Work};
 use hookline_common::ids::AttemptNo;
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
@@ -236,7 +236,7 @@ impl Attempts {
             verdict.not_before,
         );
         if next == NextStep::Failed {
-            self.meters.failed();
+            self.meters.failed(DeadLetterReason::RetriesExhausted);
         }
         let replacement = settle::replacement(delivery, verdict, next, Timestamp::now());
         let record = self.settler.is_recording().then(|| {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hookline_common::broker::BrokerStats;
+use hookline_common::delivery::DeadLetterReason;
 use hookline_common::message::Rejection;
 use hookline_common::outcome::Outcome;
 use hookline_consume::{AckLedger, Load};
@@ -77,7 +78,10 @@ impl Meters {
                 "hookline_deliveries_parked",
                 "Deliveries and events set aside on the broker, without an attempt spent",
             ),
-            failed: counter("hookline_deliveries_failed", "Deliveries whose last retry failed"),
+            failed: counter(
+                "hookline_deliveries_failed",
+                "Deliveries that became dead letters, by reason",
+            ),
             records_spilled: counter(
                 "hookline_records_spilled",
                 "Records that went to the spill, because the stream of attempts did not confirm",
@@ -126,9 +130,10 @@ impl Meters {
         self.0.parked.add(1, &[]);
     }
 
-    /// A delivery became a dead letter after its last retry.
-    pub fn failed(&self) {
-        self.0.failed.add(1, &[]);
+    /// A delivery became a dead letter.
+    pub fn failed(&self, reason: DeadLetterReason) {
+        let reason = KeyValue::new("reason", reason.as_str());
+        self.0.failed.add(1, &[reason]);
     }
 
     /// Records went to the spill.

@@ -227,6 +227,7 @@ impl Pipeline {
                 self.settler.replace(in_hand, replacement, subject).await;
             }
             Step::Fail(delivery, cause) => {
+                self.meters.failed(cause.reason);
                 let dead_letter = message::write_failed(&delivery, &cause);
                 let (replacement, subject) = ((Queue::Failed, dead_letter), Subject::delivery(&delivery));
                 self.settler.replace(in_hand, replacement, subject).await;

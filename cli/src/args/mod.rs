@@ -37,6 +37,11 @@ RUST_LOG=info or debug tells on stderr what goes on with the broker. NO_COLOR=1 
 
 Exit status: 0 done, 1 failed, 2 usage or settings.";
 
+/// The commands that use the broker, and what the help of each and of those below it says of that.
+const AT_BROKER: [&str; 5] = ["publish", "status", "dlq", "tail", "topology"];
+const WHICH_BROKER: &str =
+    "The broker is the one at HOOKLINE_AMQP_URL; `hookline --help` tells its form and its default.";
+
 /// Publish events, receive them in development, and look after dead letters and the broker's queues.
 #[derive(Debug, Parser)]
 #[command(
@@ -124,7 +129,18 @@ pub(crate) fn command() -> clap::Command {
     let whole = Cli::command()
         .mut_arg("namespace", |flag| flag.global(false))
         .mut_arg("amqp_ca_file", |flag| flag.global(false));
+    let whole = AT_BROKER
+        .into_iter()
+        .fold(whole, |whole, name| whole.mut_subcommand(name, naming_the_broker));
     with_whole_examples(whole)
+}
+
+fn naming_the_broker(command: clap::Command) -> clap::Command {
+    let help = match command.get_after_help() {
+        Some(help) => format!("{help}\n\n{WHICH_BROKER}"),
+        None => WHICH_BROKER.to_owned(),
+    };
+    command.after_help(help).mut_subcommands(naming_the_broker)
 }
 
 /// Reads the arguments of this program, the program's own name included.

@@ -237,3 +237,20 @@ fn prose_fits_the_terminal() {
         }
     }
 }
+
+#[test]
+fn the_help_of_a_command_says_which_broker_it_uses_if_it_uses_one() {
+    for (words, names_it) in [
+        ("publish", true),
+        ("status", true),
+        ("dlq", true),
+        ("dlq retry", true),
+        ("tail", true),
+        ("topology apply", true),
+        ("listen", false),
+        ("endpoints check", false),
+    ] {
+        let help = parse(format!("hookline {words} --help").split(' ')).unwrap_err();
+        assert_eq!(plain(&help).contains("HOOKLINE_AMQP_URL"), names_it, "{words}");
+    }
+}

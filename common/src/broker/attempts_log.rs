@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::connect::LinkSettings;
 use super::error::BrokerError;
 use super::log_rate::LogRate;
 use super::spill_watch::{SpillWatch, read_queue};
-use super::stream::{StreamItem, StreamReader, StreamStart};
+use super::stream::{StreamItem, StreamStart};
+use super::stream_scan::StreamScan;
 use crate::ids::EventId;
 use crate::message::Message;
 use crate::record::{AttemptRecord, Batch};
@@ -24,12 +25,6 @@ const RATE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 const RATE_MIN_TIME: Duration = Duration::from_secs(10);
 /// What a batch takes on the disk beside its body: properties, annotations, its part of chunk and index.
 const STORED_OVERHEAD: u64 = 170;
-/// A stream from which nothing comes for so long has nothing from there on. What is there comes in milliseconds.
-const QUIET: Duration = Duration::from_millis(1500);
-/// The same where the last messages that were written together have begun to come.
-const QUIET_AT_THE_END: Duration = Duration::from_millis(500);
-const WHAT: &str = "reading the log of attempts";
-
 /// The log of attempts of one namespace. Each look at it is a connection of its own.
 #[derive(Debug, Clone)]
 pub struct AttemptsLog {
@@ -67,13 +62,13 @@ impl AttemptsLog {
     /// # Errors
     /// [`BrokerError`] when the stream cannot be read; [`BrokerError::is_missing`] where there is none.
     pub async fn rate(&self, within: Duration) -> Result<Option<LogRate>, BrokerError> {
-        let deadline = Instant::now() + within;
         let now = Timestamp::now();
         let since = now.checked_sub(RATE_WINDOW).unwrap_or(now);
         let (mut bytes, mut first, mut last) = (0, None, None);
         let start = StreamStart::At(u64::try_from(since.as_second()).unwrap_or(0));
         let is_whole = self
-            .read_stream(start, deadline, |message| {
+            .scan(within)
+            .read(start, |message| {
                 if first.is_none() {
                     // The broker may begin a little before.
                     first = time_of(&message).filter(|at| *at >= since);
@@ -109,7 +104,7 @@ impl AttemptsLog {
         since: StreamStart,
         within: Duration,
     ) -> Result<EventAttempts, BrokerError> {
-        let deadline = Instant::now() + within;
+        let scan = self.scan(within);
         let mut found = Found::new(event);
         // Before the stream, as what is moved there meanwhile is then seen at least once.
         let spilled = read_queue(&self.settings, &self.spill, |message| {
@@ -118,8 +113,8 @@ impl AttemptsLog {
         });
         // Most of the time it is empty; where it is not, the stream still gets its share of the time.
         let spilled = timeout(within / 2, spilled).await;
-        let streamed = self
-            .read_stream(since, deadline, |message| {
+        let streamed = scan
+            .read(since, |message| {
                 found.look_into(&message);
                 true
             })
@@ -139,61 +134,17 @@ impl AttemptsLog {
     }
 
     /// The number of the oldest message that is kept, which is how many were removed before it, and when the last of its
-    /// attempts began. `None` for an empty stream, and where the message cannot be read or does not come in time.
+    /// attempts began. `None` for an empty stream, and where the message cannot be read.
     ///
     /// # Errors
-    /// [`BrokerError`] when the stream cannot be read.
+    /// [`BrokerError`] when the stream cannot be read, or does not answer.
     pub async fn oldest(&self, within: Duration) -> Result<Option<(u64, Timestamp)>, BrokerError> {
-        let deadline = Instant::now() + within;
-        let mut reader = self.open_stream(StreamStart::First, deadline).await?;
-        let first = timeout_at(deadline, reader.next()).await;
-        reader.close().await;
-        let Ok(first) = first else { return Ok(None) };
-        let StreamItem { offset, message, .. } = first?;
-        Ok(time_of(&message).map(|at| (offset, at)))
+        let first = self.scan(within).first(StreamStart::First).await?;
+        Ok(first.and_then(|StreamItem { offset, message, .. }| time_of(&message).map(|at| (offset, at))))
     }
 
-    /// Hands each message of the stream to `take`, to the one that was the last when reading began, or until `take` says no
-    /// or the deadline passes: then false.
-    async fn read_stream(
-        &self,
-        start: StreamStart,
-        deadline: Instant,
-        mut take: impl FnMut(Message) -> bool,
-    ) -> Result<bool, BrokerError> {
-        let last = self.open_stream(StreamStart::Last, deadline).await?;
-        let end = first_of(last, deadline).await?;
-        let Some(end) = end else {
-            return Ok(Instant::now() < deadline);
-        };
-        let mut reader = self.open_stream(start, deadline).await?;
-        let mut wait_until = deadline.min(Instant::now() + QUIET);
-        let is_whole = loop {
-            let Ok(item) = timeout_at(wait_until, reader.next()).await else {
-                // Nothing more comes; or, where reading was to begin behind the last, nothing ever did.
-                break Instant::now() < deadline;
-            };
-            let StreamItem { offset, message, .. } = item?;
-            if !take(message) {
-                break false;
-            }
-            // What stands before the end is waited for.
-            wait_until = if offset < end {
-                deadline
-            } else {
-                deadline.min(Instant::now() + QUIET_AT_THE_END)
-            };
-        };
-        reader.close().await;
-        Ok(is_whole)
-    }
-
-    async fn open_stream(&self, start: StreamStart, deadline: Instant) -> Result<StreamReader, BrokerError> {
-        let opened = timeout_at(deadline, StreamReader::open(&self.settings, &self.stream, start)).await;
-        opened.unwrap_or(Err(BrokerError::NoAnswer {
-            what: WHAT,
-            seconds: 0,
-        }))
+    fn scan(&self, within: Duration) -> StreamScan<'_> {
+        StreamScan::new(&self.settings, &self.stream, within)
     }
 
     /// Connects, to look into the spill again and again.
@@ -202,16 +153,6 @@ impl AttemptsLog {
     /// [`BrokerError`] when the broker cannot be reached.
     pub async fn watch_spill(&self) -> Result<SpillWatch, BrokerError> {
         SpillWatch::open(&self.settings, &self.spill).await
-    }
-}
-
-/// The number of the first message that comes, where one does.
-async fn first_of(mut reader: StreamReader, deadline: Instant) -> Result<Option<u64>, BrokerError> {
-    let first = timeout(QUIET, timeout_at(deadline, reader.next())).await;
-    reader.close().await;
-    match first {
-        Ok(Ok(item)) => Ok(Some(item?.offset)),
-        Ok(Err(_)) | Err(_) => Ok(None),
     }
 }
 

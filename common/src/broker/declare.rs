@@ -1,20 +1,19 @@
 //! Making the topology so, and telling what stands in its way.
 
-use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ExchangeKind};
+use lapin::Connection;
+use lapin::types::FieldTable;
 use tokio::time::timeout;
 
 use super::connect::{LinkSettings, in_time, open, open_channel, short};
 use super::depth::depth_on;
 use super::discrepancy::{Discrepancy, DiscrepancyKind, explain};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND, PRECONDITION_FAILED};
+use super::object::{Object, declare_call, objects};
 use super::tolerated::{as_it_stands, tell};
-use crate::topology::{Argument, QUEUE_REPLICAS, QueueSpec, STREAM_REPLICAS, Topology};
+use crate::topology::{Argument, QueueSpec, Topology};
 
 /// Declares `topology` over a connection of its own.
 ///
@@ -127,39 +126,6 @@ pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> 
     Ok(())
 }
 
-/// One thing to declare.
-#[derive(Clone, Copy)]
-pub(super) enum Object<'a> {
-    Exchange(&'a str),
-    Queue(&'a QueueSpec),
-    Binding { queue: &'a str, exchange: &'a str },
-}
-
-impl fmt::Display for Object<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exchange(name) => write!(f, "exchange {name:?}"),
-            Self::Queue(spec) => write!(f, "queue {:?}", spec.name),
-            Self::Binding { queue, exchange } => write!(f, "queue {queue:?} bound to exchange {exchange:?}"),
-        }
-    }
-}
-
-/// Everything of `topology`, each after what it depends on.
-pub(super) fn objects(topology: &Topology) -> impl Iterator<Item = Object<'_>> {
-    let exchange = topology.events_exchange.as_str();
-    let queues = topology.queues.iter().map(Object::Queue);
-    let bindings = topology.queues.iter().filter(|spec| spec.takes_events);
-    let bindings = bindings.map(move |spec| Object::Binding {
-        queue: &spec.name,
-        exchange,
-    });
-    [Object::Exchange(exchange)]
-        .into_iter()
-        .chain(queues)
-        .chain(bindings)
-}
-
 /// Whether an exchange or a queue is there, with whatever arguments.
 pub(super) async fn is_there(connection: &Connection, object: &Object<'_>) -> Result<bool, BrokerError> {
     Ok(matches!(
@@ -208,7 +174,7 @@ impl Standing {
 
 /// Declaring what exists changes nothing and fails where it differs.
 async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
-    let compared = match declare_tolerantly(connection, object, "comparing the topology").await {
+    let compared = match declare_tolerantly(connection, object, None, "comparing the topology").await {
         Ok(Some(standing)) => {
             if let Object::Queue(spec) = object {
                 tell(spec, &standing, connection.status().vhost().as_str());
@@ -226,121 +192,106 @@ async fn compare(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
-/// Declares one object on a channel of its own. With how many replicas a queue began is nobody's business: one that stands
-/// is taken with whatever number it was declared with.
+/// Declares one object on a channel of its own; a queue that stands is taken with what it may differ in.
 pub(super) async fn declare_object(
     connection: &Connection,
     object: &Object<'_>,
     what: &'static str,
 ) -> Result<(), BrokerError> {
-    match (declare_once(connection, object, what).await, object) {
-        (Err(BrokerError::Mismatch(found)), Object::Queue(spec)) => match with_found_replicas(spec, &found) {
-            Some(spec) => declare_once(connection, &Object::Queue(&spec), what).await,
-            None => Err(BrokerError::Mismatch(found)),
-        },
-        (declared, _) => declared,
+    declare_tolerantly(connection, object, None, what).await.map(drop)
+}
+
+/// Declares one object on a channel of its own. A queue that exists and differs only in what it may is taken as it stands,
+/// and returned, so that whoever asks again and again can begin with it as it is `known`: the broker logs each difference.
+/// One that is missing is made as `object` says, however it was known.
+pub(super) async fn declare_tolerantly(
+    connection: &Connection,
+    object: &Object<'_>,
+    known: Option<&QueueSpec>,
+    what: &'static str,
+) -> Result<Option<QueueSpec>, BrokerError> {
+    let mut standing = known.cloned();
+    loop {
+        let (declared, tried) = match (&standing, object) {
+            (Some(standing), _) => (compare_queue(connection, standing, what).await?, standing),
+            (None, Object::Queue(spec)) => (declare_once(connection, object, what).await?, *spec),
+            (None, Object::Exchange(_) | Object::Binding { .. }) => {
+                return match declare_once(connection, object, what).await? {
+                    Declared::Differs(kind) => Err(mismatch(object, kind)),
+                    Declared::Equal | Declared::Missing => Ok(None),
+                };
+            }
+        };
+        match declared {
+            Declared::Equal => return Ok(standing),
+            Declared::Missing => standing = None,
+            Declared::Differs(kind) => match as_it_stands(tried, &kind) {
+                Some(found) => standing = Some(found),
+                None => return Err(mismatch(object, kind)),
+            },
+        }
     }
 }
 
-/// The queue with the number of first replicas that it was found to be declared with, if it is that which differs.
-fn with_found_replicas(spec: &QueueSpec, found: &Discrepancy) -> Option<QueueSpec> {
-    let DiscrepancyKind::Differs { argument, found, .. } = &found.kind else {
-        return None;
-    };
-    let name = [QUEUE_REPLICAS, STREAM_REPLICAS]
-        .into_iter()
-        .find(|name| name == argument)?;
-    let mut spec = spec.clone();
-    spec.arguments.retain(|(argument, _)| *argument != name);
-    if let Some(found) = found {
-        spec.arguments.push((name, Argument::Number(found.parse().ok()?)));
-    }
-    Some(spec)
+fn mismatch(object: &Object<'_>, kind: DiscrepancyKind) -> BrokerError {
+    BrokerError::Mismatch(Discrepancy {
+        object: object.to_string(),
+        kind,
+    })
+}
+
+/// How an object compares with what stands on the broker.
+enum Declared {
+    /// It stands there, perhaps since now.
+    Equal,
+    /// It stands there otherwise.
+    Differs(DiscrepancyKind),
+    /// It was only compared, and is not there.
+    Missing,
 }
 
 async fn declare_once(
     connection: &Connection,
     object: &Object<'_>,
     what: &'static str,
-) -> Result<(), BrokerError> {
+) -> Result<Declared, BrokerError> {
     let channel = open_channel(connection).await?;
-    match in_time(what, declare_call(&channel, object, false)).await {
-        Err(error) if error.reply_code() == Some(PRECONDITION_FAILED) => {
-            let kind = explain(&error.to_string());
-            Err(BrokerError::Mismatch(Discrepancy {
-                object: object.to_string(),
-                kind,
-            }))
-        }
-        declared => declared,
-    }
+    compared(in_time(what, declare_call(&channel, object, false)).await)
 }
 
-/// As [`declare_object`]; a queue that exists and differs only in what it may is taken as it stands, and returned, so that
-/// whoever asks again and again can ask for that: the broker logs each difference.
-pub(super) async fn declare_tolerantly(
+/// Compares a queue as it was found with what stands, and makes none, for it was made otherwise than is wanted: in the moment
+/// in which it is looked at somebody may delete it.
+async fn compare_queue(
     connection: &Connection,
-    object: &Object<'_>,
+    found: &QueueSpec,
     what: &'static str,
-) -> Result<Option<QueueSpec>, BrokerError> {
-    let mut standing = None;
-    loop {
-        let tried = standing.as_ref().map_or(*object, Object::Queue);
-        match (declare_once(connection, &tried, what).await, tried) {
-            (Ok(()), _) => return Ok(standing),
-            (Err(BrokerError::Mismatch(discrepancy)), Object::Queue(spec)) => {
-                let replicas = with_found_replicas(spec, &discrepancy).filter(|found| found != spec);
-                match replicas.or_else(|| as_it_stands(spec, &discrepancy.kind)) {
-                    Some(spec) => standing = Some(spec),
-                    None => return Err(BrokerError::Mismatch(discrepancy)),
-                }
-            }
-            (Err(error), _) => return Err(error),
-        }
+) -> Result<Declared, BrokerError> {
+    let channel = open_channel(connection).await?;
+    let mut never_made = found.clone();
+    let (name, value) = refused_argument(found);
+    never_made.arguments.push((name, value));
+    match compared(in_time(what, declare_call(&channel, &Object::Queue(&never_made), false)).await) {
+        Ok(Declared::Differs(DiscrepancyKind::Other(text))) if text.contains(name) => Ok(Declared::Missing),
+        compared => compared,
     }
 }
 
-/// Declares an object; `passive` only asks whether it is there, which a binding cannot be asked.
-pub(super) async fn declare_call(channel: &Channel, object: &Object<'_>, passive: bool) -> lapin::Result<()> {
-    match object {
-        Object::Exchange(name) => {
-            let options = ExchangeDeclareOptions {
-                passive,
-                durable: true,
-                ..ExchangeDeclareOptions::default()
-            };
-            channel
-                .exchange_declare(short(name), ExchangeKind::Topic, options, FieldTable::default())
-                .await
-        }
-        Object::Queue(spec) => {
-            let options = QueueDeclareOptions {
-                passive,
-                durable: true,
-                ..QueueDeclareOptions::default()
-            };
-            channel
-                .queue_declare(short(&spec.name), options, arguments(spec))
-                .await
-                .map(drop)
-        }
-        Object::Binding { queue, exchange } => {
-            let (bind, table) = (QueueBindOptions::default(), FieldTable::default());
-            channel
-                .queue_bind(short(queue), short(exchange), short("#"), bind, table)
-                .await
-        }
+/// What no queue of the type of `spec` can be made with. The broker compares one that exists by the arguments that its type
+/// has, and looks at the others only when it makes one.
+fn refused_argument(spec: &QueueSpec) -> (&'static str, Argument) {
+    if spec.is_stream() {
+        ("x-delivery-limit", Argument::Number(1))
+    } else {
+        ("x-max-age", Argument::Text("1D".to_owned()))
     }
 }
 
-fn arguments(spec: &QueueSpec) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in &spec.arguments {
-        let value = match value {
-            Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
-            Argument::Number(number) => AMQPValue::LongLongInt(*number),
-        };
-        table.insert(short(name), value);
+fn compared(declared: Result<(), BrokerError>) -> Result<Declared, BrokerError> {
+    match declared {
+        Ok(()) => Ok(Declared::Equal),
+        Err(error) if error.reply_code() == Some(PRECONDITION_FAILED) => {
+            Ok(Declared::Differs(explain(&error.to_string())))
+        }
+        Err(error) => Err(error),
     }
-    table
 }

@@ -26,15 +26,15 @@ pub(super) async fn shake_hands(
     address: SocketAddr,
     limit: Duration,
 ) -> Result<Connection, ConnectFault> {
-    let socket = Socket::default();
-    let fault = match timeout(limit, connect(settings, node, address, limit, &socket)).await {
+    let handshake = Handshake::default();
+    let socket = &handshake.0;
+    let fault = match timeout(limit, connect(settings, node, address, limit, socket)).await {
         Ok(Ok(connection)) => {
             socket.leave();
             return Ok(connection);
         }
         Ok(Err(error)) => fault_of(&error, node),
         Err(_) => {
-            // Or a thread of the client library would wait for the answer for as long as the other side says nothing.
             socket.shut_down();
             ConnectFault::Silent {
                 seconds: limit.as_secs(),
@@ -99,25 +99,58 @@ async fn connect(
     .await
 }
 
-/// The socket of a handshake, for as long as that goes on.
+/// A handshake that goes on. Dropped, whether it failed or nobody waits for it any more, its socket is shut down: a thread of
+/// the client library would wait for the answer for as long as the other side says nothing.
+#[derive(Default)]
+struct Handshake(Socket);
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.0.shut_down();
+    }
+}
+
+/// The socket of a handshake.
 #[derive(Clone, Default)]
-struct Socket(Arc<Mutex<Option<std::net::TcpStream>>>);
+struct Socket(Arc<Mutex<Held>>);
+
+#[derive(Default)]
+enum Held {
+    /// It is not connected yet.
+    #[default]
+    None,
+    Stream(std::net::TcpStream),
+    /// The handshake is over, and the socket is the connection's, or of no use to anyone.
+    Over,
+}
 
 impl Socket {
+    /// Holds the socket that was connected; one that comes too late is shut down.
     fn keep(&self, stream: std::net::TcpStream) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *held {
+            Held::None | Held::Stream(_) => *held = Held::Stream(stream),
+            Held::Over => shut_down(&stream),
+        }
     }
 
-    fn leave(&self) -> Option<std::net::TcpStream> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn leave(&self) -> Held {
+        std::mem::replace(
+            &mut self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            Held::Over,
+        )
     }
 
     fn shut_down(&self) {
-        if let Some(stream) = self.leave() {
-            // The other side may have been quicker.
-            drop(stream.shutdown(Shutdown::Both));
+        if let Held::Stream(stream) = self.leave() {
+            shut_down(&stream);
         }
     }
+}
+
+fn shut_down(stream: &std::net::TcpStream) {
+    // The other side may have been quicker.
+    drop(stream.shutdown(Shutdown::Both));
 }
 
 /// What was being done when an I/O error came, before AMQP is spoken.
@@ -168,5 +201,55 @@ fn fault_of(error: &lapin::Error, node: &NodeUrl) -> ConnectFault {
             None => ConnectFault::Closed(io.to_string()),
         },
         _ => ConnectFault::Closed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::broker::url::BrokerUrl;
+
+    #[tokio::test]
+    async fn a_handshake_that_nobody_waits_for_any_more_leaves_no_socket() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let url = BrokerUrl::parse(&format!("amqp://guest:guest@{address}/%2f")).unwrap();
+        let settings = LinkSettings::new(url, "hookline-tests");
+        let [node] = settings.url.nodes() else {
+            panic!("one node")
+        };
+        let limit = Duration::from_secs(600);
+        let accepted = async {
+            let (mut other_side, _) = silent.accept().await.unwrap();
+            // The client library is at work when it has said what it speaks.
+            let mut greeting = [0; 8];
+            other_side.read_exact(&mut greeting).await.unwrap();
+            other_side
+        };
+        let mut other_side = tokio::select! {
+            _ = shake_hands(&settings, node, address, limit) => panic!("nobody answers it"),
+            other_side = accepted => other_side,
+        };
+        let read = timeout(Duration::from_secs(60), other_side.read_u8()).await;
+        assert!(read.expect("it is closed").is_err());
+    }
+
+    #[test]
+    fn a_socket_that_comes_when_all_is_over_is_shut_down() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let late = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (other_side, _) = listener.accept().unwrap();
+        let handshake = Handshake::default();
+        let socket = handshake.0.clone();
+        drop(handshake);
+        socket.keep(late);
+        other_side
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        assert_eq!(io::Read::read(&mut &other_side, &mut [0]).unwrap(), 0);
     }
 }

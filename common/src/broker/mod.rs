@@ -24,7 +24,8 @@ mod watch_over; // to its end
 mod supervise; // and another one after it
 mod link; // one that comes back
 mod tolerated; // what may stand otherwise
-mod declare; // the topology, made so
+mod object; // one thing of the topology
+mod declare; // all of it, made so
 mod upkeep; // and kept so
 mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are
@@ -35,23 +36,28 @@ mod in_flight; // and how much that may be
 mod confirm_channel; // a channel that confirms
 mod publish_channel; // one for each destination
 mod publish_fault; // why a message is not known to be stored
+mod knocking; // who tries again where it is refused
 mod confirm_watch; // a broker that is slow, and one that is gone
 mod publish_try; // once
 mod publish_prepare; // what a connection is made ready with
 mod publisher; // in: what publishes
 mod publishing; // confirmed and routed
-mod consumer; // out: taken, and acknowledged
+mod acker; // out: acknowledged
+mod subscription; // when it was taken
+mod consumer; // from whichever connection
 mod browse; // looked at, and given back
 mod stream; // a log, followed
+mod stream_scan; // to its end
 mod log_rate; // how fast it grows
 mod spill_watch; // what stands beside it
 mod attempts_log; // what is kept of attempts, looked through
 
+pub use acker::Acker;
 pub use address::Address;
 pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect_fault::ConnectFailure;
-pub use consumer::{Acker, Consumer, Incoming, Subscription};
+pub use consumer::Consumer;
 pub use declare::{check, declare};
 pub use depth::{QueueDepth, QueueError, SurveyedQueue, survey};
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
@@ -66,5 +72,6 @@ pub use refusal::Refusal;
 pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
 pub use stream::{StreamItem, StreamReader, StreamStart};
+pub use subscription::{Incoming, Subscription};
 pub use tolerated::policy_command;
 pub use url::{BrokerUrl, InvalidBrokerUrl};

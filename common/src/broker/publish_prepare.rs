@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lapin::Connection;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::confirm_watch::watch_confirms;
@@ -12,6 +11,7 @@ use super::declare::{declare_missing, declare_on};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
 use super::in_flight::InFlight;
+use super::knocking::Knocking;
 use super::publish_channel::PublishChannels;
 use super::stats::BrokerStats;
 use super::upkeep::Upkeep;
@@ -21,8 +21,8 @@ use crate::topology::Topology;
 pub(super) struct Shared {
     pub(super) in_flight: InFlight,
     pub(super) upkeep: Upkeep,
-    /// Held by the one message that tries again, where the account lacks the right to publish.
-    pub(super) knocking: Mutex<()>,
+    /// Who tries again, where the account lacks the right to publish.
+    pub(super) knocking: Knocking,
     /// Whether the topology was made sure of, once.
     is_declared: AtomicBool,
 }
@@ -33,7 +33,7 @@ impl Shared {
         Self {
             in_flight: InFlight::new(stats),
             upkeep: Upkeep::new(topology, is_keeper),
-            knocking: Mutex::default(),
+            knocking: Knocking::default(),
             is_declared: AtomicBool::new(false),
         }
     }

@@ -30,6 +30,10 @@ pub struct Stored;
 /// What is known of a message that is being published.
 #[derive(Default)]
 struct Progress {
+    /// Whether a queue that is full ends it.
+    ends_when_full: bool,
+    /// Whether that has happened.
+    is_full: bool,
     maybe_stored: bool,
     last: Option<Arc<BrokerError>>,
     /// Since when what it is published to is missing.
@@ -98,6 +102,27 @@ impl Publisher {
         published
     }
 
+    /// As [`Publisher::publish`] without a deadline, and ends where the queue refuses the message for now, because it is full or
+    /// has no quorum: `None` then.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_unless_full(
+        &self,
+        to: &Address,
+        message: &Message,
+    ) -> Result<Option<Stored>, PublishFault> {
+        let mut progress = Progress {
+            ends_when_full: true,
+            ..Progress::default()
+        };
+        let published = self.publish_with(to, message, &mut progress).await;
+        if progress.is_full {
+            return Ok(None);
+        }
+        published.map(Some)
+    }
+
     /// Publishes for as long as it takes. A queue that is gone is declared again, by this publisher if it has a topology. A
     /// right that the account lacks is waited for.
     ///
@@ -122,7 +147,7 @@ impl Publisher {
                     if knocking.is_some() {
                         sleep(KNOCK_EVERY).await;
                     } else {
-                        knocking = Some(self.shared.knocking.lock().await);
+                        knocking = Some(self.shared.knocking.turn(to.destination()).await);
                     }
                 }
                 stored_or_not => return stored_or_not,
@@ -177,6 +202,11 @@ impl Publisher {
                     progress.maybe_stored = maybe_stored;
                     let destination = destination.to_owned();
                     progress.last = Some(Arc::new(BrokerError::Full { destination }));
+                    if progress.ends_when_full {
+                        progress.is_full = true;
+                        let last = progress.last.take();
+                        return Err(PublishFault::Late { maybe_stored, last });
+                    }
                 }
                 Tried::Refused(refusal) => {
                     if !is_suspect {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use lapin::Connection;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Connection};
 use tokio::time::sleep;
 
 use super::connect::{LinkSettings, close, in_time, open, open_channel};
+use super::depth::ask_depth;
 use super::error::BrokerError;
 use super::wire;
 use crate::message::Message;
@@ -59,6 +60,8 @@ pub struct StreamItem {
 /// Nothing is taken away from anybody else.
 pub struct StreamReader {
     connection: Connection,
+    channel: Channel,
+    stream: String,
     messages: lapin::Consumer,
     /// The number after that of the last message, once there was one.
     next_offset: Option<u64>,
@@ -89,6 +92,8 @@ impl StreamReader {
         let messages = in_time("consuming", consume).await?;
         Ok(Self {
             connection,
+            channel,
+            stream: stream.to_owned(),
             messages,
             next_offset: None,
         })
@@ -118,6 +123,15 @@ impl StreamReader {
             return Err(ended("the connection is closed"));
         }
         Ok(self.item(wire::from_broker(&delivery.properties, delivery.data)))
+    }
+
+    /// How many messages the stream holds, or held some seconds ago. The answer comes behind what the broker does for this
+    /// reader: one that hangs before it has found the place to begin with gets none.
+    pub(super) async fn messages(&self) -> Result<u32, BrokerError> {
+        match ask_depth(&self.channel, &self.stream).await? {
+            Some(depth) => Ok(depth.ready),
+            None => Err(ended("the stream is gone")),
+        }
     }
 
     fn item(&mut self, message: Message) -> StreamItem {

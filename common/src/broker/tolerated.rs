@@ -1,5 +1,5 @@
-//! Queues that stand with another argument than ours, where a policy brings about the same: they are taken as they are, and
-//! people are told which policy that is. Pure, but for the telling.
+//! Queues that stand with another argument than ours, where that may be: a policy brings about the same, of which people are
+//! told, or the argument says nothing of what is now. They are taken as they are. Pure, but for the telling.
 
 use tracing::warn;
 
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_may_have_another_bound_or_none_and_nothing_else_may() {
+    fn a_stream_may_have_another_bound_or_none_and_any_queue_another_beginning() {
         let (stream, spill) = specs();
         let unbounded = as_it_stands(&stream, &differs("x-max-length-bytes", None)).unwrap();
         assert_eq!(
@@ -100,6 +100,14 @@ mod tests {
             None
         );
         assert_eq!(as_it_stands(&spill, &differs("x-max-length-bytes", None)), None);
+        // With how many replicas one began is nobody's business.
+        let replicas = as_it_stands(&spill, &differs("x-quorum-initial-group-size", Some("1"))).unwrap();
+        assert_eq!(replicas.arguments.len(), spill.arguments.len() + 1);
+        assert!(as_it_stands(&stream, &differs("x-initial-cluster-size", Some("1"))).is_some());
+        assert_eq!(
+            as_it_stands(&stream, &differs("x-quorum-initial-group-size", Some("1"))),
+            None
+        );
         // Whatever the broker says, nothing is asked for twice.
         assert_eq!(
             as_it_stands(&unbounded, &differs("x-max-length-bytes", None)),

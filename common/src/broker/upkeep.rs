@@ -15,8 +15,9 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::connect::{in_time, open_channel};
-use super::declare::{Object, declare_call, declare_object, declare_tolerantly, objects};
+use super::declare::{declare_object, declare_tolerantly};
 use super::error::{ACCESS_REFUSED, BrokerError, NOT_FOUND};
+use super::object::{Object, declare_call, objects};
 use crate::topology::{QueueSpec, Topology};
 
 /// How often everything is looked at: noticed within half a minute, even if one round is lost to a slow broker.
@@ -165,6 +166,9 @@ impl Keeper<'_> {
             Ok(()) if compares => self.compare(object).await,
             Ok(()) => Ok(()),
             Err(error) if error.reply_code() == Some(NOT_FOUND) => {
+                if let Object::Queue(spec) = object {
+                    self.standing.retain(|known| known.name != spec.name);
+                }
                 declare_object(self.connection, object, WHAT).await?;
                 warn!(%object, "somebody deleted it; it is made again, without what it held");
                 Ok(())
@@ -182,8 +186,7 @@ impl Keeper<'_> {
             Object::Queue(spec) => self.standing.iter().find(|known| known.name == spec.name),
             Object::Exchange(_) | Object::Binding { .. } => None,
         };
-        let known = known.map_or(*object, Object::Queue);
-        match declare_tolerantly(self.connection, &known, WHAT).await {
+        match declare_tolerantly(self.connection, object, known, WHAT).await {
             Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
                 self.may_configure = false;
                 Ok(())

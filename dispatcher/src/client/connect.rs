@@ -7,7 +7,6 @@ use std::time::Duration;
 use hookline_common::guard::Policy;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tracing::debug;
@@ -15,6 +14,7 @@ use tracing::debug;
 use super::dial::{ConnectError, Dialer};
 use super::pool::Pool;
 use super::proxy::EgressProxy;
+use super::room::Places;
 use super::socket::Stream;
 use super::target::Target;
 use super::tunnel::{self, TunnelError};
@@ -59,7 +59,7 @@ impl Connector {
         target: &Target,
         pool: &Pool,
         deadline: Instant,
-    ) -> Result<(Stream, OwnedSemaphorePermit), ConnectError> {
+    ) -> Result<(Stream, Places), ConnectError> {
         let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
         let (tcp, permit) = match &self.proxy {
             None => self.directly(target, pool, deadline).await?,
@@ -87,7 +87,7 @@ impl Connector {
         target: &Target,
         pool: &Pool,
         deadline: Instant,
-    ) -> Result<(TcpStream, OwnedSemaphorePermit), ConnectError> {
+    ) -> Result<(TcpStream, Places), ConnectError> {
         let (addresses, permit) = self.dialer.addresses(target.host(), pool, deadline).await?;
         self.policy
             .check_answer(&addresses)
@@ -108,7 +108,7 @@ impl Connector {
         target: &Target,
         pool: &Pool,
         deadline: Instant,
-    ) -> Result<(TcpStream, OwnedSemaphorePermit), ConnectError> {
+    ) -> Result<(TcpStream, Places), ConnectError> {
         if let Ok(literal) = target.host().parse::<IpAddr>() {
             self.policy
                 .check_address(literal)
@@ -138,7 +138,7 @@ impl Connector {
         proxy: &EgressProxy,
         pool: &Pool,
         deadline: Instant,
-    ) -> Result<(TcpStream, OwnedSemaphorePermit), ConnectError> {
+    ) -> Result<(TcpStream, Places), ConnectError> {
         let deadline = deadline.min(Instant::now() + PROXY_WITHIN);
         let (addresses, permit) = self.dialer.addresses(proxy.host(), pool, deadline).await?;
         let tcp = self.dialer.connect(&addresses, proxy.port(), deadline).await?;

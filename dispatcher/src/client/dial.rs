@@ -9,13 +9,13 @@ use std::time::Duration;
 use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::addresses::to_try;
 use super::error::capped;
 use super::pool::Pool;
+use super::room::Places;
 use super::spread::spread;
 use super::{RequestError, Resolver, SendError, Shortage};
 
@@ -75,15 +75,14 @@ impl Dialer {
         host: &str,
         pool: &Pool,
         deadline: Instant,
-    ) -> Result<(Vec<IpAddr>, OwnedSemaphorePermit), ConnectError> {
+    ) -> Result<(Vec<IpAddr>, Places), ConnectError> {
         if let Ok(literal) = host.parse() {
             return Ok((vec![literal], pool.reserve(1).await?));
         }
         // The sockets of the lookup are closed before the connection's own is there.
-        let mut permits = pool.reserve(self.resolver.sockets_at_once()).await?;
+        let places = pool.reserve(self.resolver.sockets_at_once()).await?;
         let addresses = self.look_up(host, deadline).await?;
-        drop(permits.split(permits.num_permits() - 1));
-        Ok((addresses, permits))
+        Ok((addresses, places.keep_one()))
     }
 
     async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {

@@ -10,6 +10,7 @@ mod target; // where a request goes
 mod spread; // what belongs together, taken apart
 mod interim; // what comes before a response, and how much of it
 mod hosts; // which connections are idle, and who waits
+mod room; // and how many there may be
 mod pool; // the same with real connections
 mod connection; // one of them
 mod dns_socket; // what name servers are asked with

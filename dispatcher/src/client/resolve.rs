@@ -40,7 +40,7 @@ pub struct Resolver {
     /// Asks what the patient one has no answer for yet, again and again.
     insistent: hickory_resolver::Resolver<DnsSockets>,
     sockets: DnsSockets,
-    sockets_at_once: u32,
+    sockets_at_once: usize,
 }
 
 impl Resolver {
@@ -84,7 +84,7 @@ impl Resolver {
     }
 
     /// How many sockets a lookup has open at once.
-    pub(super) fn sockets_at_once(&self) -> u32 {
+    pub(super) fn sockets_at_once(&self) -> usize {
         self.sockets_at_once
     }
 

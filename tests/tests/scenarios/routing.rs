@@ -128,7 +128,7 @@ async fn a_disabled_endpoint_gets_nothing_and_its_deliveries_are_kept_as_failed(
             endpoint("ep_off", &off).disabled(),
             endpoint("ep_on", &on).events(&["booking.cancelled"]),
         ]);
-        world.dispatcher().start().await;
+        let dispatcher = world.dispatcher().start().await;
         let alone = world.publish("booking.created", "{}").await;
         let fanned_out = world.publish("booking.cancelled", "{}").await;
         let failed = world.expect_in(Queue::Failed, 2, SOON).await;
@@ -144,6 +144,10 @@ async fn a_disabled_endpoint_gets_nothing_and_its_deliveries_are_kept_as_failed(
         }
         assert_eq!(on.expect_one(SOON).await.id(), fanned_out.id.as_str());
         assert_eq!(off.count(), 0);
+        let counted = dispatcher
+            .metric("hookline_deliveries_failed_total{reason=\"endpoint_disabled\"}")
+            .await;
+        assert_eq!(counted, Some(2.0));
     })
     .await;
 }

@@ -359,3 +359,35 @@ async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
     .await;
     private.stop().await;
 }
+
+#[tokio::test]
+async fn a_stream_and_a_spill_that_somebody_deleted_are_made_again_and_records_are_kept() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world.dispatcher().start().await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect(1, SOON).await;
+        world.is_empty_within(SOON).await;
+        let log = [Queue::Attempts, Queue::AttemptsSpill].map(|queue| world.queue(queue));
+        world.broker().delete(&log, &[]).await;
+        let mut published = 1;
+        // Each batch that finds neither says so at once, so that the next one finds one.
+        eventually(SOON, "both are there", async || {
+            world.publish("booking.created", "{}").await;
+            published += 1;
+            receiver.expect(published, SOON).await;
+            let stream = world.broker().ready(&log[0]).await;
+            let spill = world.broker().ready(&log[1]).await;
+            (stream.is_some() && spill.is_some()).then_some(())
+        })
+        .await;
+        let records = Records::of(world).await;
+        let last = world.publish("booking.created", "{}").await;
+        let last = BTreeSet::from([last.id.as_str().to_owned()]);
+        all_are_recorded(&records, &last, WELL_AGAIN_WITHIN).await;
+        world.is_empty_within(WELL_AGAIN_WITHIN).await;
+        dispatcher.stop().await;
+    })
+    .await;
+}

@@ -13,7 +13,8 @@ use hookline_tests::records::Records;
 use hookline_tests::services::services;
 use hookline_tests::{Receiver, scenario, status};
 use lapin::BasicProperties;
-use lapin::types::AMQPValue;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::SOON;
@@ -183,4 +184,86 @@ fn noise(bytes: usize) -> String {
         text.push_str(&format!("{state:016x}"));
     }
     text
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_answer_is_not_taken_for_an_empty_one() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .start()
+            .await;
+        let url = BrokerUrl::parse(&private.url()).unwrap();
+        let log = AttemptsLog::new(LinkSettings::new(url, "hookline-tests log"), world.namespace());
+        assert_eq!(log.oldest(SOON).await.unwrap(), None, "it is empty, and says so");
+        dispatcher.stop().await;
+
+        let stream = world.queue(Queue::Attempts);
+        private.hold_stream(&stream).await;
+        for error in [
+            log.oldest(SOON).await.unwrap_err(),
+            log.rate(SOON).await.unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("stream of attempts: no answer"), "{text}");
+        }
+        private.let_go_on(&stream).await;
+        assert_eq!(log.rate(SOON).await.unwrap(), None);
+    })
+    .await;
+    private.stop().await;
+}
+
+/// What comparing with a queue as it was found relies on: no queue is made by it, if somebody has deleted the one that was.
+#[tokio::test]
+async fn arguments_that_no_such_queue_has_are_looked_at_only_where_one_is_to_be_made() {
+    scenario(async |world| {
+        let channel = world.broker().channel().await;
+        let limit = ("x-delivery-limit", AMQPValue::LongLongInt(1));
+        let age = ("x-max-age", text("1D"));
+        for (kind, refused) in [("stream", limit), ("quorum", age)] {
+            let name = format!("{}.{kind}", world.queue(Queue::Attempts));
+            let own = [("x-queue-type", text(kind))];
+            world.broker().declare(&name, &own).await;
+            let options = QueueDeclareOptions {
+                durable: true,
+                ..QueueDeclareOptions::default()
+            };
+            let arguments: FieldTable = own
+                .into_iter()
+                .chain([refused])
+                .map(|(name, value)| (name.into(), value))
+                .collect::<std::collections::BTreeMap<_, _>>()
+                .into();
+            let declare = async || {
+                let channel = world.broker().channel().await;
+                channel
+                    .queue_declare(name.as_str().into(), options, arguments.clone())
+                    .await
+            };
+            declare().await.expect("equal to what is there");
+            channel
+                .queue_delete(name.as_str().into(), Default::default())
+                .await
+                .unwrap();
+            let refused = declare().await.expect_err("it cannot be made").to_string();
+            assert!(
+                refused.contains(
+                    arguments
+                        .inner()
+                        .keys()
+                        .find(|key| key.as_str() != "x-queue-type")
+                        .unwrap()
+                        .as_str()
+                ),
+                "{refused}"
+            );
+            assert_eq!(world.broker().ready(&name).await, None);
+        }
+    })
+    .await;
 }

@@ -28,12 +28,11 @@ pub use self::step::{Migrated, MigrationError, MigrationStep};
 use self::transfer::{Transfer, store};
 use super::connect::{LinkSettings, close, open};
 use super::error::{ACCESS_REFUSED, BrokerError, PRECONDITION_FAILED, RESOURCE_LOCKED};
+use super::refusal::NOT_ALLOWED;
 use crate::topology::{QueueSpec, Topology};
 
 /// AMQP's codes for what comes again, whatever is tried.
 const REFUSALS: [u16; 4] = [ACCESS_REFUSED, RESOURCE_LOCKED, PRECONDITION_FAILED, NOT_ALLOWED];
-/// AMQP's code for a virtual host that is not there.
-const NOT_ALLOWED: u16 = 530;
 /// Between two tries after the broker did not answer or a connection was lost.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Tries in a row, each of which goes on where the last one ended, before the broker is given up.

@@ -8,10 +8,11 @@ use lapin::types::FieldTable;
 use tokio::time::{Instant, sleep};
 
 use super::super::connect::{in_time, open_channel, short};
-use super::super::declare::{Object, bind, declare_object, is_there, unbind};
+use super::super::declare::{bind, declare_object, is_there, unbind};
 use super::super::depth::depth_on;
 use super::super::discrepancy::DiscrepancyKind;
 use super::super::error::{BrokerError, NOT_FOUND, RESOURCE_LOCKED};
+use super::super::object::Object;
 use super::step::MigrationError;
 use crate::topology::QueueSpec;
 

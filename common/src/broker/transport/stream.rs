@@ -11,6 +11,10 @@ use super::frames::Frames;
 
 /// How much room is made at once for the rest of a frame, so that a length that is claimed costs nothing by itself.
 const MORE_AT_ONCE: usize = 64 * 1024;
+/// A beginning of a frame that is no longer than this is put before what is read next, in the reader's own buffer: one read
+/// brings the frame's rest and all that stands behind it. A longer one is completed where it is held, since it would be copied
+/// with each of its pieces.
+const SHORT_BEGINNING: usize = 4 * 1024;
 
 /// A stream of frames. What is written passes as it is; what is read is mended (see [`Frames`]) in the reader's own buffer,
 /// and only a frame that a read has cut is copied, until its rest is there.
@@ -41,6 +45,12 @@ impl<S> JudgedStream<S> {
             *place = byte;
         }
         count
+    }
+
+    /// Whether the frame that is held is to be completed where it is.
+    fn is_completed_apart(&self, room: usize) -> bool {
+        let known = self.held.len();
+        known > SHORT_BEGINNING || known > 0 && room < known + Frames::missing(&self.held)
     }
 }
 
@@ -83,16 +93,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
             if !this.judged.is_empty() {
                 return Poll::Ready(Ok(this.hand_on(buffer)));
             }
-            if !this.held.is_empty() {
+            if this.is_completed_apart(buffer.len()) {
                 ready!(this.poll_more(context))?;
                 continue;
             }
-            let count = ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
-            let read = buffer.get_mut(..count).unwrap_or_default();
+            let Some((beginning, room)) = buffer.split_at_mut_checked(this.held.len()) else {
+                continue;
+            };
+            let count = ready!(Pin::new(&mut this.inner).poll_read(context, room))?;
+            beginning.copy_from_slice(&this.held);
+            let read = beginning.len() + count;
+            this.held.clear();
+            if count == 0 {
+                // What ends within a frame is of no use to anybody, nor of any harm.
+                return Poll::Ready(Ok(read));
+            }
+            let read = buffer.get_mut(..read).unwrap_or_default();
             let judged = this.frames.judge(read);
             this.held
                 .extend_from_slice(read.get(judged..).unwrap_or_default());
-            if judged > 0 || count == 0 {
+            if judged > 0 {
                 return Poll::Ready(Ok(judged));
             }
         }

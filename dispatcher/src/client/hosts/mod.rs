@@ -231,11 +231,17 @@ impl<C, W> Hosts<C, W> {
         idle.map(|idle| idle.connection)
     }
 
-    /// Takes out the connection that has been idle for longest, of whichever host.
+    /// Takes out the connection that has been idle for longest, of whichever host. It is about to be closed.
     pub(super) fn evict_oldest(&mut self) -> Option<C> {
         let (_, id) = self.idle.pop_first()?;
         let idle = self.host(id)?.idle.pop_front()?;
+        self.let_go(idle.connection_id);
         Some(idle.connection)
+    }
+
+    /// How many connections are idle.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
     }
 
     /// Since when the connection is idle that has been so for longest.

@@ -45,7 +45,8 @@ struct Parts {
 }
 
 impl BatchLog {
-    /// Begins to connect. `deliveries` publishes everything else; it is only asked questions.
+    /// Begins to connect. `deliveries` publishes everything else and keeps the topology; it is
+    /// only asked questions, and told what is missing.
     #[must_use]
     pub fn start(
         link: impl Fn(&str) -> LinkSettings,
@@ -53,7 +54,12 @@ impl BatchLog {
         deliveries: &Publisher,
         meters: Meters,
     ) -> Self {
-        let stream = Arc::new(Stream::new(link(STREAM_LINK), namespace, meters.clone()));
+        let stream = Arc::new(Stream::new(
+            link(STREAM_LINK),
+            namespace,
+            deliveries.clone(),
+            meters.clone(),
+        ));
         let stop = CancellationToken::new();
         let mover = Mover {
             stream: Arc::clone(&stream),
@@ -62,17 +68,17 @@ impl BatchLog {
             deliveries: deliveries.clone(),
             stop: stop.clone(),
         };
-        let (watched, deliveries, stopped) = (Arc::clone(&stream), deliveries.clone(), stop.clone());
+        let (watched, stopped) = (Arc::clone(&stream), stop.clone());
         let watching = tokio::spawn(async move {
             tokio::select! {
-                () = watched.watch(deliveries) => {}
+                () = watched.watch() => {}
                 () = stopped.cancelled() => {}
             }
         });
         let working = vec![watching, tokio::spawn(mover.run())];
         Self(Arc::new(Parts {
             stream,
-            spill: SpillQueue::new(link(SPILL_LINK), namespace),
+            spill: SpillQueue::new(link(SPILL_LINK), namespace, deliveries.clone()),
             spill_name: namespace.queue(Queue::AttemptsSpill),
             meters,
             lost: Mutex::default(),

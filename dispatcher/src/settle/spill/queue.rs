@@ -1,15 +1,10 @@
 //! The queue beside the stream, as the place for batches that the stream does not take.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use hookline_common::broker::{Address, BrokerStats, LinkSettings, PublishFault, Publisher};
+use hookline_common::broker::{Address, LinkSettings, PublishFault, Publisher};
 use hookline_common::message::Message;
 use hookline_common::topology::{Namespace, Queue};
-use tokio::time::sleep;
-
-/// How often it is looked at whether the queue has refused something.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -27,15 +22,17 @@ pub(super) struct SpillQueue {
     to: Address,
     link: LinkSettings,
     publisher: OnceLock<Publisher>,
+    /// Makes the queue again where it is missing.
+    deliveries: Publisher,
 }
 
 impl SpillQueue {
-    pub(super) fn new(link: LinkSettings, namespace: &Namespace) -> Self {
+    pub(super) fn new(link: LinkSettings, namespace: &Namespace, deliveries: Publisher) -> Self {
         Self {
             to: Address::queue(namespace, Queue::AttemptsSpill),
-            // Counted for itself, since its refusals are looked at here.
-            link: link.counting_in(&Arc::<BrokerStats>::default()),
+            link,
             publisher: OnceLock::new(),
+            deliveries,
         }
     }
 
@@ -45,20 +42,14 @@ impl SpillQueue {
         let publisher = self
             .publisher
             .get_or_init(|| Publisher::start_for_records(self.link.clone()));
-        let refused_before = publisher.stats().publish_refused();
-        let is_refused = async {
-            while publisher.stats().publish_refused() == refused_before {
-                sleep(LOOK_EVERY).await;
-            }
-        };
-        let written = tokio::select! {
-            written = publisher.publish(&self.to, batch, None) => written,
-            () = is_refused => return Spilled::Refused("is full"),
-        };
-        match written {
-            Ok(_) => Spilled::Stored,
+        match publisher.publish_unless_full(&self.to, batch).await {
+            Ok(Some(_)) => Spilled::Stored,
+            Ok(None) => Spilled::Refused("is full"),
             Err(fault @ PublishFault::Refused { .. }) => Spilled::TooLarge(fault.to_string()),
-            Err(PublishFault::Unroutable { .. }) => Spilled::Refused("is missing"),
+            Err(PublishFault::Unroutable { .. }) => {
+                self.deliveries.declare_again().await;
+                Spilled::Refused("is missing")
+            }
             // Nothing is taken from this broker any more, or the process ends: what it holds goes to the next.
             Err(PublishFault::Late { .. } | PublishFault::Final { .. }) => std::future::pending().await,
         }

@@ -38,6 +38,8 @@ pub(super) struct Stream {
     to: Address,
     link: LinkSettings,
     publisher: Mutex<Publisher>,
+    /// The link on which a silent broker is told from a silent stream, and which makes a missing one again.
+    deliveries: Publisher,
     health: Mutex<StreamHealth>,
     /// Since when it has been silent.
     silent_since: watch::Sender<Option<Instant>>,
@@ -48,7 +50,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(link: LinkSettings, namespace: &Namespace, meters: Meters) -> Self {
+    pub(super) fn new(
+        link: LinkSettings,
+        namespace: &Namespace,
+        deliveries: Publisher,
+        meters: Meters,
+    ) -> Self {
         meters.stream_is_silent(false);
         Self {
             namespace: namespace.clone(),
@@ -56,6 +63,7 @@ impl Stream {
             to: Address::queue(namespace, Queue::Attempts),
             publisher: Mutex::new(Publisher::start_for_records(link.clone())),
             link,
+            deliveries,
             health: Mutex::new(StreamHealth::new(Instant::now())),
             silent_since: watch::Sender::new(None),
             passed_by: Mutex::default(),
@@ -97,6 +105,7 @@ impl Stream {
                 Written::TooLarge(fault.to_string())
             }
             Err(PublishFault::Unroutable { .. }) => {
+                self.deliveries.declare_again().await;
                 self.is_now_silent("is missing");
                 Written::Silent
             }
@@ -114,7 +123,11 @@ impl Stream {
     pub(super) async fn try_to_write(&self, batch: &Message) -> bool {
         let deadline = Instant::now() + TRY_WITHIN;
         let publisher = self.publisher();
-        publisher.publish(&self.to, batch, Some(deadline)).await.is_ok()
+        let written = publisher.publish(&self.to, batch, Some(deadline)).await;
+        if let Err(PublishFault::Unroutable { .. }) = written {
+            self.deliveries.declare_again().await;
+        }
+        written.is_ok()
     }
 
     /// Writes the batch that was passed by last, once more: the records' ids tell.
@@ -126,24 +139,27 @@ impl Stream {
         }
     }
 
-    /// Looks whether it answers, for ever. `deliveries` is the link on which a silent broker is told from a silent stream.
-    pub(super) async fn watch(&self, deliveries: Publisher) {
+    /// Looks whether it answers, for ever.
+    pub(super) async fn watch(&self) {
         loop {
             sleep(LOOK_EVERY).await;
             let silent_since = *self.silent_since.borrow();
             if let Some(since) = silent_since {
                 self.tell(since, 0);
-            } else if self.publisher().is_blocked() || !deliveries.is_up() {
+            } else if self.publisher().is_blocked() || !self.deliveries.is_up() {
                 self.health().is_excused(Instant::now());
-            } else if self.health().is_silent(Instant::now()) && self.broker_answers(&deliveries).await {
+            } else if self.health().is_silent(Instant::now()) && self.broker_answers().await {
                 self.is_now_silent("does not confirm");
             }
         }
     }
 
-    async fn broker_answers(&self, deliveries: &Publisher) -> bool {
+    async fn broker_answers(&self) -> bool {
         let queues = [Queue::Events];
-        let asked = timeout(BROKER_ANSWERS_WITHIN, deliveries.depths(&self.namespace, &queues));
+        let asked = timeout(
+            BROKER_ANSWERS_WITHIN,
+            self.deliveries.depths(&self.namespace, &queues),
+        );
         asked.await.is_ok_and(|depths| depths.iter().any(Option::is_some))
             // The stream may have answered meanwhile, too.
             && self.health().is_silent(Instant::now())

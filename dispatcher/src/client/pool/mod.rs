@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shortage;
 use super::connection::Connection;
 use super::hosts::{GivenBack, HostId, Hosts, Place};
+use super::room::{Places, Room};
 use super::target::Target;
 
 /// How long an idle connection is kept.
@@ -25,8 +26,8 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 /// The pool of one client.
 pub(super) struct Pool {
     hosts: Mutex<Hosts<Connection, oneshot::Sender<Handover>>>,
-    /// One permit for each file descriptor that connections may use.
-    room: Arc<Semaphore>,
+    /// A place for each file descriptor that connections may use.
+    room: Room,
     is_swept: AtomicBool,
     this: WeakPool,
 }
@@ -53,7 +54,7 @@ impl Pool {
     pub(super) fn new(max_open: usize, max_idle: usize) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             hosts: Mutex::new(Hosts::new(max_idle)),
-            room: Arc::new(Semaphore::new(max_open)),
+            room: Room::new(max_open),
             is_swept: AtomicBool::new(false),
             this: Weak::clone(this),
         })
@@ -80,27 +81,24 @@ impl Pool {
     }
 
     /// Room for `count` file descriptors; idle connections go for it, the oldest first.
-    pub(super) async fn reserve(&self, count: u32) -> Result<OwnedSemaphorePermit, Shortage> {
-        match Arc::clone(&self.room).try_acquire_many_owned(count) {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::NoPermits) => {}
-            Err(TryAcquireError::Closed) => return Err(Shortage::Connections),
-        }
-        let missing = (count as usize).saturating_sub(self.room.available_permits());
+    pub(super) async fn reserve(&self, count: usize) -> Result<Places, Shortage> {
+        let in_line = match self.room.ask(count) {
+            Ok(places) => return Ok(places),
+            Err(in_line) => in_line,
+        };
         let evicted: Vec<_> = {
             let mut hosts = self.hosts();
-            let missing = missing.saturating_sub(hosts.closing());
-            let evicted: Vec<_> = (0..missing).map_while(|_| hosts.evict_oldest()).collect();
-            if evicted.len() < missing {
+            // What is about to be closed is for those who have waited for longer.
+            let missing = self.room.missing().saturating_sub(hosts.closing());
+            if missing > hosts.idle() {
                 return Err(Shortage::Connections);
             }
-            evicted
+            (0..missing).map_while(|_| hosts.evict_oldest()).collect()
         };
         drop(evicted);
-        let acquire = Arc::clone(&self.room).acquire_many_owned(count);
-        match timeout(CLOSE_TIME, acquire).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Shortage::Connections),
+        match timeout(CLOSE_TIME, in_line.granted()).await {
+            Ok(Some(places)) => Ok(places),
+            Ok(None) | Err(_) => Err(Shortage::Connections),
         }
     }
 
@@ -169,9 +167,12 @@ impl Pool {
         }
     }
 
-    /// A connection has ended.
-    pub(super) fn closed(&self, host: HostId, id: u64) {
-        let was_idle = self.hosts().closed(host, id);
+    /// A connection has ended. Under the same lock its place is free again, so that nobody sees one without the other.
+    fn closed(&self, host: HostId, id: u64, place: Option<Places>) {
+        let mut hosts = self.hosts();
+        let was_idle = hosts.closed(host, id);
+        drop(place);
+        drop(hosts);
         drop(was_idle);
     }
 
@@ -259,15 +260,15 @@ pub(super) struct Connecting {
 }
 
 impl Connecting {
-    /// It is there: `permit` goes with it.
-    pub(super) fn succeeded(mut self, permit: OwnedSemaphorePermit) -> Open {
+    /// It is there: `place` goes with it.
+    pub(super) fn succeeded(mut self, place: Places) -> Open {
         self.is_over = true;
         let id = self.pool.hosts().connected(self.place);
         Open {
             pool: Arc::downgrade(&self.pool),
             host: self.place.host,
             id,
-            _permit: permit,
+            place: Some(place),
         }
     }
 
@@ -292,17 +293,20 @@ impl Drop for Connecting {
 
 /// Goes with the task of a connection, and tells the pool when it ends, however that comes.
 pub(super) struct Open {
-    pub(super) pool: WeakPool,
+    pool: WeakPool,
     pub(super) host: HostId,
     pub(super) id: u64,
     /// The place among all connections.
-    pub(super) _permit: OwnedSemaphorePermit,
+    place: Option<Places>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.closed(self.host, self.id);
+            pool.closed(self.host, self.id, self.place.take());
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,11 @@
-//! The exchange, the queues and their arguments, as data. `broker/declare.rs` makes them so.
-//!
-//! The arguments are alike on RabbitMQ 3.10 and 4.x. Each is there for a reason that was seen to matter: without
-//! `x-overflow=reject-publish` at-least-once dead-lettering silently falls back to at-most-once; without an
-//! explicit delivery limit 4.x drops a message at its twentieth return, and `-1` means "never" on 4.x but "at
-//! once" on 3.10.
+//! The exchange, the queues and what they are made with, as data. `broker/declare.rs` makes them so.
 
-use std::fmt;
+mod names; // what everything is called
+mod arguments; // and made with
 
-use crate::ids::InvalidId;
+pub use self::arguments::{ATTEMPTS_MAX_BYTES, Argument, QUEUE_REPLICAS, STREAM_REPLICAS};
+use self::arguments::{MAX_BYTES_ARGUMENT, arguments, keeping};
+pub use self::names::{Namespace, Queue};
 use crate::schedule::{Delay, RetrySchedule};
 
 /// How long deliveries are parked. Each step is about twice the one before, so that a delivery whose turn comes in a known
@@ -23,133 +21,6 @@ pub const PARK_DELAYS: [Delay; 7] = [
     Delay::from_seconds(60),
 ];
 
-/// Returns by the broker after which a working queue gives a message up. Far above what crashes, restarts and
-/// peeks reach; the dispatcher sets a message aside long before.
-const DELIVERY_LIMIT: i64 = 1000;
-
-/// The stream of attempts in bytes at most, where nothing else is said: 10 GB. With seven days alone it would grow with the
-/// load: at 5,000 attempts a second to 280 GB on each replica, and a full disk stops every publisher.
-pub const ATTEMPTS_MAX_BYTES: u64 = 10_000_000_000;
-
-/// The spill in bytes at most: 1 GB, half an hour at 5,000 attempts a second of 92 bytes each, and six hours at 500. Long
-/// enough for somebody to wake, and a tenth of what the stream may take.
-const SPILL_MAX_BYTES: i64 = 1_000_000_000;
-
-/// The size of the stream's files. What is too old or too much goes one file at a time.
-const SEGMENT_BYTES: i64 = 50_000_000;
-
-/// The bound of a stream or queue in bytes, as the broker calls it.
-const MAX_BYTES_ARGUMENT: &str = "x-max-length-bytes";
-
-/// For queues whose messages must survive any number of peeks.
-const UNREACHABLE_DELIVERY_LIMIT: i64 = i32::MAX as i64;
-
-/// With how many replicas a quorum queue begins. It says nothing of how many it has now.
-pub const QUEUE_REPLICAS: &str = "x-quorum-initial-group-size";
-/// The same of a stream.
-pub const STREAM_REPLICAS: &str = "x-initial-cluster-size";
-
-/// What every name on the broker starts with: 1–100 characters of `[A-Za-z0-9_.-]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespace(String);
-
-impl Namespace {
-    /// What a namespace may look like, for messages to people.
-    pub const ALLOWED: &str = "1 to 100 characters of A-Z a-z 0-9 _ . -";
-
-    /// Checks `text` and takes it as the namespace.
-    ///
-    /// # Errors
-    /// [`InvalidId`] names what is allowed.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        if (1..=100).contains(&text.len()) && text.bytes().all(is_allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidId::new("a namespace", Self::ALLOWED))
-        }
-    }
-
-    /// The topic exchange that producers publish to, with the event type as routing key.
-    #[must_use]
-    pub fn events_exchange(&self) -> String {
-        format!("{}.events", self.0)
-    }
-
-    /// The name of `queue` in this namespace.
-    #[must_use]
-    pub fn queue(&self, queue: Queue) -> String {
-        match queue {
-            Queue::Events => format!("{}.events", self.0),
-            Queue::Deliveries => format!("{}.deliveries", self.0),
-            Queue::Due => format!("{}.due", self.0),
-            Queue::Retry(delay) => format!("{}.retry.{}s", self.0, delay.as_seconds()),
-            Queue::Park(delay) => format!("{}.park.{}s", self.0, delay.as_seconds()),
-            Queue::Failed => format!("{}.failed", self.0),
-            Queue::Rejected => format!("{}.rejected", self.0),
-            Queue::Quarantine => format!("{}.quarantine", self.0),
-            Queue::AttemptsSpill => format!("{}.attempts.spill", self.0),
-            Queue::Attempts => format!("{}.attempts", self.0),
-        }
-    }
-}
-
-impl Default for Namespace {
-    fn default() -> Self {
-        Self("hookline".to_owned())
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A queue, by its purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Queue {
-    /// Events not yet routed to endpoints.
-    Events,
-    /// First attempts: fan-outs, test events, manual retries.
-    Deliveries,
-    /// Later attempts: retries and parked deliveries that fell due.
-    Due,
-    /// Failed deliveries that wait for their next attempt.
-    Retry(Delay),
-    /// Deliveries set aside because their endpoint is saturated.
-    Park(Delay),
-    /// The dead-letter queue.
-    Failed,
-    /// Messages that cannot be understood, or that crashed their consumers.
-    Rejected,
-    /// Messages that came back unfinished several times: handled one at a time, so that the one that crashes its consumer
-    /// is told from its neighbours.
-    Quarantine,
-    /// Batches of attempt records that the stream did not confirm in time.
-    AttemptsSpill,
-    /// The stream of attempt records.
-    Attempts,
-}
-
-/// A value of a queue argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Argument {
-    /// A text.
-    Text(String),
-    /// A number.
-    Number(i64),
-}
-
-impl fmt::Display for Argument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
 /// A queue as it must stand on the broker: durable, neither exclusive nor auto-deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSpec {
@@ -159,7 +30,8 @@ pub struct QueueSpec {
     pub arguments: Vec<(&'static str, Argument)>,
     /// Whether the events exchange is bound to it with `#`.
     pub takes_events: bool,
-    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well.
+    /// Arguments in which one that exists already may differ: what they bound can be set by a policy as well, or they say only
+    /// how it began.
     pub may_differ: &'static [&'static str],
 }
 
@@ -176,9 +48,7 @@ impl QueueSpec {
             Argument::Text(_) => None,
         }
     }
-}
 
-impl QueueSpec {
     /// Whether it is a stream: a log, whose messages nobody takes out.
     #[must_use]
     pub fn is_stream(&self) -> bool {
@@ -274,75 +144,15 @@ impl Topology {
             arguments: arguments(namespace, queue),
             takes_events: queue == Queue::Events,
             may_differ: if queue == Queue::Attempts {
-                &[MAX_BYTES_ARGUMENT]
+                &[MAX_BYTES_ARGUMENT, STREAM_REPLICAS]
             } else {
-                &[]
+                &[QUEUE_REPLICAS]
             },
         };
         Self {
             events_exchange: namespace.events_exchange(),
             queues: queues.into_iter().map(spec).collect(),
         }
-    }
-}
-
-fn quorum(limit: i64) -> Vec<(&'static str, Argument)> {
-    vec![
-        ("x-queue-type", Argument::Text("quorum".to_owned())),
-        ("x-delivery-limit", Argument::Number(limit)),
-    ]
-}
-
-/// Messages stay until they are taken out: however often they are looked at, and whatever length a policy allows. At that
-/// length publishing is refused; by default the oldest would be dropped.
-fn keeping() -> Vec<(&'static str, Argument)> {
-    let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
-    arguments.push(("x-overflow", Argument::Text("reject-publish".to_owned())));
-    arguments
-}
-
-fn arguments(namespace: &Namespace, queue: Queue) -> Vec<(&'static str, Argument)> {
-    let text = |value: &str| Argument::Text(value.to_owned());
-    let dead_letters_to = |target| {
-        [
-            ("x-dead-letter-exchange", text("")),
-            (
-                "x-dead-letter-routing-key",
-                Argument::Text(namespace.queue(target)),
-            ),
-            ("x-dead-letter-strategy", text("at-least-once")),
-            ("x-overflow", text("reject-publish")),
-        ]
-    };
-    match queue {
-        Queue::Events | Queue::Deliveries | Queue::Due | Queue::Quarantine => {
-            let mut arguments = quorum(DELIVERY_LIMIT);
-            arguments.extend(dead_letters_to(Queue::Rejected));
-            arguments
-        }
-        Queue::Retry(delay) | Queue::Park(delay) => {
-            let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
-            let milliseconds = i64::from(delay.as_seconds()) * 1000;
-            arguments.push(("x-message-ttl", Argument::Number(milliseconds)));
-            arguments.extend(dead_letters_to(Queue::Due));
-            arguments
-        }
-        Queue::Failed | Queue::Rejected => keeping(),
-        Queue::AttemptsSpill => {
-            let mut arguments = quorum(UNREACHABLE_DELIVERY_LIMIT);
-            arguments.push((MAX_BYTES_ARGUMENT, Argument::Number(SPILL_MAX_BYTES)));
-            arguments.push(("x-overflow", text("reject-publish")));
-            arguments
-        }
-        Queue::Attempts => vec![
-            ("x-queue-type", text("stream")),
-            ("x-max-age", text("7D")),
-            (
-                MAX_BYTES_ARGUMENT,
-                Argument::Number(i64::try_from(ATTEMPTS_MAX_BYTES).unwrap_or(i64::MAX)),
-            ),
-            ("x-stream-max-segment-size-bytes", Argument::Number(SEGMENT_BYTES)),
-        ],
     }
 }
 
@@ -464,25 +274,15 @@ mod tests {
                     (
                         queue.name.clone(),
                         queue.max_bytes().unwrap(),
-                        queue.may_differ.len(),
+                        queue.may_differ.contains(&MAX_BYTES_ARGUMENT),
                     )
                 })
                 .collect::<Vec<_>>()
         };
-        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, 0);
-        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, 1);
+        let spill = ("hookline.attempts.spill".to_owned(), 1_000_000_000, false);
+        let stream = |bytes| ("hookline.attempts".to_owned(), bytes, true);
         assert_eq!(bounds(&topology), [spill.clone(), stream(ATTEMPTS_MAX_BYTES)]);
         let topology = topology.with_attempts_max_bytes(7_000_000_000);
         assert_eq!(bounds(&topology), [spill, stream(7_000_000_000)]);
-    }
-
-    #[test]
-    fn namespaces_are_checked() {
-        for good in ["hookline", "a.b-c_D9", &"x".repeat(100)] {
-            assert!(Namespace::parse(good).is_ok(), "{good}");
-        }
-        for bad in ["", "a b", "a/b", "ü", &"x".repeat(101)] {
-            assert!(Namespace::parse(bad).is_err(), "{bad}");
-        }
     }
 }

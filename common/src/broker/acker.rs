@@ -1,0 +1,113 @@
+//! Acknowledging what a subscription took, or giving it back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::ShortString;
+use tokio::time::timeout;
+
+use super::connect::in_time;
+use super::error::BrokerError;
+use super::established::Established;
+
+/// How long a broker that is asked for no more messages, or for its last word on acknowledgements, may take. Both are
+/// asked at the end of a process, which a silent broker must not hold up: what it did not see, it gives out again.
+pub(super) const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Acknowledges the messages of one subscription, or gives them back. Its tags mean nothing on any other.
+#[derive(Clone)]
+pub struct Acker {
+    pub(super) queue: ShortString,
+    pub(super) channel: Channel,
+    pub(super) established: Arc<Established<()>>,
+}
+
+impl Acker {
+    /// Acknowledges these messages. All go out together: waiting for one after the other would cost several times as much.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection is gone: the broker gives the messages to somebody again.
+    pub async fn ack_each(&self, tags: Vec<u64>) -> Result<(), BrokerError> {
+        let sent = join_all(tags.into_iter().map(|tag| self.ack(tag, false))).await;
+        sent.into_iter().collect()
+    }
+
+    /// Acknowledges every message up to this one.
+    ///
+    /// # Errors
+    /// As [`Acker::ack_each`].
+    pub async fn ack_through(&self, tag: u64) -> Result<(), BrokerError> {
+        self.ack(tag, true).await
+    }
+
+    /// Gives these messages back to their queue, for whoever asks next. RabbitMQ counts that as a return up to 4.2.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection is gone, and with it all that it held given back.
+    pub async fn give_back_each(&self, tags: Vec<u64>) -> Result<(), BrokerError> {
+        let sent = join_all(tags.into_iter().map(|tag| self.give_back(tag))).await;
+        sent.into_iter().collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
+    async fn ack(&self, tag: u64, multiple: bool) -> Result<(), BrokerError> {
+        let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
+        self.giving_up(in_time("acknowledging", ack).await)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
+    async fn give_back(&self, tag: u64) -> Result<(), BrokerError> {
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        let nack = self.channel.basic_nack(tag, options);
+        self.giving_up(in_time("giving a message back", nack).await)
+    }
+
+    fn giving_up(&self, sent: Result<(), BrokerError>) -> Result<(), BrokerError> {
+        if let Err(error) = &sent {
+            self.give_up(error);
+        }
+        sent
+    }
+
+    pub(super) fn give_up(&self, error: &BrokerError) {
+        let (queue, advice) = (self.queue.as_str(), error.advice());
+        self.established
+            .give_up(format!("consuming {queue:?}: {error}; {advice}"));
+    }
+
+    /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way
+    /// when the channel closes.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it does not answer within a second.
+    pub async fn flush(&self) -> Result<(), BrokerError> {
+        const WHAT: &str = "acknowledging";
+        // Any call with an answer does; this one changes nothing for a consumer that was cancelled.
+        let answered = self.channel.basic_qos(1, BasicQosOptions::default());
+        match timeout(LAST_WORD_TIMEOUT, answered).await {
+            Ok(answered) => answered.map_err(BrokerError::call(WHAT)),
+            Err(_) => Err(BrokerError::NoAnswer {
+                what: WHAT,
+                seconds: LAST_WORD_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+
+    /// Whether the connection that these acknowledgements belong to is gone.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.established.is_gone()
+    }
+
+    /// Counts the connections: a later subscription has a higher number.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.established.generation
+    }
+}

@@ -1,0 +1,110 @@
+//! Room beside many who wait for it, with real connections.
+
+use hyper::http::uri::Authority;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::socket::Stream;
+use super::*;
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// A connection of the pool to whoever listens.
+async fn connection(pool: &Arc<Pool>, listener: &TcpListener) -> Connection {
+    let address = listener.local_addr().expect("it listens").to_string();
+    let target = Target {
+        is_https: false,
+        authority: Authority::from_maybe_shared(address.clone()).expect("an authority"),
+    };
+    let Checkout::Wait(waiting) = pool.checkout(&target) else {
+        panic!("none is idle");
+    };
+    let connecting = waiting.connecting().expect("nobody else connects");
+    let places = pool.reserve(1).await.expect("there is room");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let open = connecting.succeeded(places);
+    let (host, id) = (open.host, open.id);
+    Connection::start(Stream::Plain(stream), host, id, LONG, open)
+        .await
+        .expect("a connection")
+}
+
+#[tokio::test]
+async fn what_one_who_waits_relies_on_is_counted_for_nobody_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let pool = Pool::new(4, 4);
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        connections.push(connection(&pool, &listener).await);
+    }
+    let too_old = connections.remove(0);
+    pool.hosts().let_go(too_old.id);
+    for idle in connections {
+        pool.put(idle);
+    }
+    // The first relies on the one that is about to close; each of the others needs one that is idle.
+    let reserving = async {
+        tokio::join!(
+            pool.reserve(1),
+            pool.reserve(1),
+            pool.reserve(1),
+            pool.reserve(1),
+            pool.reserve(1)
+        )
+    };
+    let (first, second, third, fourth, fifth) = tokio::join!(reserving, async { drop(too_old) }).0;
+    let held = [first, second, third, fourth].map(|reserved| reserved.expect("there is room for four"));
+    assert!(matches!(fifth, Err(Shortage::Connections)), "and for no more");
+    assert!(pool.hosts().oldest().is_none());
+    drop(held);
+    assert!(pool.reserve(4).await.is_ok(), "all is free again");
+}
+
+#[tokio::test]
+async fn idle_connections_stay_where_there_would_not_be_room_without_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let pool = Pool::new(3, 3);
+    let in_use = [
+        connection(&pool, &listener).await,
+        connection(&pool, &listener).await,
+    ];
+    let idle = connection(&pool, &listener).await;
+    pool.put(idle);
+    assert!(matches!(pool.reserve(2).await, Err(Shortage::Connections)));
+    assert!(pool.hosts().oldest().is_some(), "it is of use to others");
+    assert!(pool.reserve(1).await.is_ok());
+    drop(in_use);
+}
+
+#[tokio::test]
+async fn those_who_give_up_while_they_wait_take_no_room_with_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let pool = Pool::new(8, 8);
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        connections.push(connection(&pool, &listener).await);
+    }
+    for connection in &connections {
+        pool.hosts().let_go(connection.id);
+    }
+    let reserve = || {
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move { pool.reserve(1).await })
+    };
+    let mut given_up: Vec<_> = (0..8).map(|_| reserve()).collect();
+    // Until all of them stand in the line.
+    while pool.room.missing() < 8 {
+        tokio::task::yield_now().await;
+    }
+    for task in given_up.drain(..4) {
+        task.abort();
+    }
+    drop(connections);
+    for task in given_up {
+        assert!(task.await.expect("it ends").is_ok());
+    }
+    let mut all = None;
+    while all.is_none() {
+        all = pool.reserve(8).await.ok();
+        tokio::task::yield_now().await;
+    }
+}
