@@ -122,7 +122,10 @@ impl Cluster {
             Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
         };
         let arguments = &spec.expect("a queue of ours").arguments;
-        let arguments: Vec<_> = arguments.iter().map(|(name, value)| (*name, argument(value))).collect();
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|(name, value)| (*name, argument(value)))
+            .collect();
         let broker = Broker::connect(&self.url(node)).await;
         broker.declare(&name, &arguments).await;
     }
@@ -147,6 +150,12 @@ impl Cluster {
     }
 
     async fn broker(&self, command: &str, node: usize, arguments: &[&str]) -> String {
-        scripts::run(&services().broker_script, command, &self.folder_of(node), arguments).await
+        scripts::run(
+            &services().broker_script,
+            command,
+            &self.folder_of(node),
+            arguments,
+        )
+        .await
     }
 }

@@ -53,7 +53,9 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn control(&self, arguments: &[&str]) -> String {
-        self.node.run("ctl", &[&[self.port.as_str()], arguments].concat()).await
+        self.node
+            .run("ctl", &[&[self.port.as_str()], arguments].concat())
+            .await
     }
 
     /// Makes an account that may do everything but what `write` (a pattern) leaves out, and returns its URL.

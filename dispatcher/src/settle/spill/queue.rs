@@ -24,6 +24,7 @@ pub(super) enum Spilled {
 
 /// The spill. Most processes never need it, so there is no connection before the first batch; then it is kept.
 pub(super) struct SpillQueue {
+    namespace: Namespace,
     to: Address,
     link: LinkSettings,
     publisher: OnceLock<Publisher>,
@@ -32,6 +33,7 @@ pub(super) struct SpillQueue {
 impl SpillQueue {
     pub(super) fn new(link: LinkSettings, namespace: &Namespace) -> Self {
         Self {
+            namespace: namespace.clone(),
             to: Address::queue(namespace, Queue::AttemptsSpill),
             // Counted for itself, since its refusals are looked at here.
             link: link.counting_in(&Arc::<BrokerStats>::default()),
@@ -45,15 +47,10 @@ impl SpillQueue {
         let publisher = self
             .publisher
             .get_or_init(|| Publisher::start_for_records(self.link.clone()));
-        let refused_before = publisher.stats().publish_refused();
-        let is_refused = async {
-            while publisher.stats().publish_refused() == refused_before {
-                sleep(LOOK_EVERY).await;
-            }
-        };
+        let is_full = self.becomes_full(publisher);
         let written = tokio::select! {
             written = publisher.publish(&self.to, batch, None) => written,
-            () = is_refused => return Spilled::Refused("is full"),
+            () = is_full => return Spilled::Refused("is full"),
         };
         match written {
             Ok(_) => Spilled::Stored,
@@ -61,6 +58,23 @@ impl SpillQueue {
             Err(PublishFault::Unroutable { .. }) => Spilled::Refused("is missing"),
             // Nothing is taken from this broker any more, or the process ends: what it holds goes to the next.
             Err(PublishFault::Late { .. } | PublishFault::Final { .. }) => std::future::pending().await,
+        }
+    }
+
+    /// Returns when it refuses something and holds messages. One that has lost most of its nodes refuses as well, and counts
+    /// as empty meanwhile: that passes, and nothing of the log may be lost by it.
+    async fn becomes_full(&self, publisher: &Publisher) {
+        let mut refused = publisher.stats().publish_refused();
+        loop {
+            sleep(LOOK_EVERY).await;
+            let refused_now = publisher.stats().publish_refused();
+            if std::mem::replace(&mut refused, refused_now) == refused_now {
+                continue;
+            }
+            let depths = publisher.depths(&self.namespace, &[Queue::AttemptsSpill]).await;
+            if depths.iter().flatten().any(|depth| depth.ready > 0) {
+                return;
+            }
         }
     }
 

@@ -19,7 +19,15 @@ pub(super) async fn without_a_majority_nothing_is_lost_and_the_cause_is_told(clu
                 world,
                 cluster,
                 &[1],
-                &["publish", "--company", "acme", "--type", "booking.created", "--data", "{}"],
+                &[
+                    "publish",
+                    "--company",
+                    "acme",
+                    "--type",
+                    "booking.created",
+                    "--data",
+                    "{}",
+                ],
             );
             why(&one.output().await.unwrap(), 1)
         };
@@ -33,7 +41,10 @@ pub(super) async fn without_a_majority_nothing_is_lost_and_the_cause_is_told(clu
         let error = during.unsure[0].1.to_string();
         for text in [&error, &published] {
             assert!(
-                text.contains(&events) && text.contains("majority") && !text.contains("vhost"),
+                text.contains(&events)
+                    && text.contains("quorum")
+                    && text.contains("cluster_status")
+                    && !text.contains("vhost"),
                 "{text}"
             );
         }
@@ -47,6 +58,8 @@ pub(super) async fn without_a_majority_nothing_is_lost_and_the_cause_is_told(clu
             stage.all_arrive(published).await;
         }
         dispatcher.has_let_go_within(LONG).await;
+        // A log that has no quorum either is waited for, and not done without.
+        assert_eq!(dispatcher.metric("hookline_records_lost_total").await, None);
     })
     .await;
 }

@@ -106,8 +106,13 @@ impl<'a> Stage<'a> {
         };
         while let Some(receipt) = receipts.next().await {
             if let Err(error) = receipt {
-                let position = published.stored.iter().position(|event| event.id == *error.event());
-                published.unsure.push((published.stored.remove(position.unwrap()), error));
+                let position = published
+                    .stored
+                    .iter()
+                    .position(|event| event.id == *error.event());
+                published
+                    .unsure
+                    .push((published.stored.remove(position.unwrap()), error));
             }
         }
         published

@@ -18,7 +18,10 @@ const ALL: &[usize] = &[1, 2, 3];
 /// What a command finds, one object a line, and its exit status.
 async fn rows(world: &World, cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     let output = hookline(world, cluster, ALL, arguments).output().await.unwrap();
-    let rows = out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows = out(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     (output.status.code(), rows)
 }
 
@@ -53,7 +56,11 @@ async fn apply_waits_for_the_third_node(world: &World, cluster: &Cluster) {
         "{waits}"
     );
     let broker = Broker::connect(&cluster.url(1)).await;
-    assert_eq!(broker.ready(&world.queue(Queue::Events)).await, None, "nothing is declared");
+    assert_eq!(
+        broker.ready(&world.queue(Queue::Events)).await,
+        None,
+        "nothing is declared"
+    );
     let status = hookline(world, cluster, ALL, &["status"]).output().await.unwrap();
     let (told, table) = (why(&status, 1), out(&status));
     assert!(told.contains("hookline-3@localhost"), "{told}");
@@ -73,7 +80,9 @@ async fn leaders_on_one_node_are_told(world: &World, cluster: &Cluster) {
     let (code, rows) = check(world, cluster).await;
     let told = problem(&rows, "leaders").unwrap_or_else(|| panic!("{rows:#?}"));
     assert!(code == Some(1) && told.contains("rebalance"), "{told}");
-    cluster.evaluate(1, "rabbit_amqqueue:rebalance(quorum, \".*\", \".*\").").await;
+    cluster
+        .evaluate(1, "rabbit_amqqueue:rebalance(quorum, \".*\", \".*\").")
+        .await;
     eventually(LONG, "leaders are spread", async || {
         let (code, rows) = check(world, cluster).await;
         (code == Some(0) && problem(&rows, "leaders").is_none()).then_some(())
@@ -87,7 +96,10 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
     broker.delete(std::slice::from_ref(&failed), &[]).await;
     cluster.declare_on(2, world.namespace(), Queue::Failed).await;
     let letter = BasicProperties::default().with_message_id("evt_1".into());
-    Broker::connect(&cluster.url(3)).await.publish("", &failed, letter, b"{}").await;
+    Broker::connect(&cluster.url(3))
+        .await
+        .publish("", &failed, letter, b"{}")
+        .await;
     eventually(LONG, "one of three replicas is told", async || {
         let (code, rows) = check(world, cluster).await;
         let told = problem(&rows, "replicas").filter(|_| code == Some(1))?;
@@ -96,7 +108,12 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
     .await;
 
     cluster.kill(2).await;
-    let ask = async |arguments: &[&str]| hookline(world, cluster, &[1, 3], arguments).output().await.unwrap();
+    let ask = async |arguments: &[&str]| {
+        hookline(world, cluster, &[1, 3], arguments)
+            .output()
+            .await
+            .unwrap()
+    };
     let (list, show, purge, retry, status, (_, checked)) = tokio::join!(
         ask(&["dlq", "list", "--json"]),
         ask(&["dlq", "show", "evt_1"]),
@@ -107,7 +124,10 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
     );
     for output in [&list, &show, &purge, &retry] {
         let told = why(output, 1);
-        assert!(told.contains(&format!("{failed} cannot be asked: its leader is down")), "{told}");
+        assert!(
+            told.contains(&format!("{failed} cannot be asked: its leader is down")),
+            "{told}"
+        );
         assert_eq!(out(output), "");
     }
     let told = why(&status, 1);
@@ -117,9 +137,15 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
     );
     let of_events = format!("queue {events:?}");
     let offline = checked.iter().find(|row| row["object"] == of_events.as_str());
-    let offline = offline.unwrap_or_else(|| panic!("{checked:#?}"))["detail"].as_str().unwrap();
+    let offline = offline.unwrap_or_else(|| panic!("{checked:#?}"))["detail"]
+        .as_str()
+        .unwrap();
     assert!(offline.contains("quorum critical"), "{offline}");
-    assert!(problem(&checked, "node_down").unwrap().contains("hookline-2@localhost"));
+    assert!(
+        problem(&checked, "node_down")
+            .unwrap()
+            .contains("hookline-2@localhost")
+    );
 
     cluster.start_again(2).await;
     eventually(LONG, "it is there again with what it held", async || {
@@ -131,18 +157,26 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
 
 async fn an_alarm_is_told(world: &World, cluster: &Cluster) {
     let status = async || hookline(world, cluster, ALL, &["status"]).output().await.unwrap();
-    cluster.control(1, &["set_vm_memory_high_watermark", "0.0000001"]).await;
+    cluster
+        .control(1, &["set_vm_memory_high_watermark", "0.0000001"])
+        .await;
     eventually(LONG, "the alarm is told", async || {
         let output = status().await;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        let is_told = told.contains("memory alarm on hookline-1@localhost") && out(&output).contains("alarms: 1");
+        let is_told =
+            told.contains("memory alarm on hookline-1@localhost") && out(&output).contains("alarms: 1");
         (output.status.code() == Some(1) && is_told).then_some(())
     })
     .await;
     let (code, rows) = check(world, cluster).await;
     let told = problem(&rows, "alarm").unwrap_or_else(|| panic!("{rows:#?}"));
-    assert!(code == Some(1) && told.contains("vm_memory_high_watermark"), "{told}");
-    cluster.control(1, &["set_vm_memory_high_watermark", "absolute", "3GB"]).await;
+    assert!(
+        code == Some(1) && told.contains("vm_memory_high_watermark"),
+        "{told}"
+    );
+    cluster
+        .control(1, &["set_vm_memory_high_watermark", "absolute", "3GB"])
+        .await;
     eventually(LONG, "it is over", async || {
         out(&status().await).contains("alarms: none").then_some(())
     })

@@ -83,7 +83,9 @@ pub(super) async fn deliveries_go_on_while_the_streams_only_node_is_away(cluster
                 (recorded.len() >= wanted.len()).then_some(recorded)
             })
             .await;
-            let events = recorded.iter().map(|record| record["event"].as_str().unwrap().to_owned());
+            let events = recorded
+                .iter()
+                .map(|record| record["event"].as_str().unwrap().to_owned());
             assert_eq!(events.collect::<BTreeSet<_>>(), wanted);
             assert_eq!(recorded.len(), stage.receiver.count(), "one for each attempt");
         }
