@@ -2,10 +2,12 @@
 # A private RabbitMQ cluster for a test: nodes of broker.sh in DIR/1, DIR/2, …, joined.
 #
 #   cluster.sh start DIR COUNT   start and join them; returns when all answer
+#   cluster.sh again DIR NODE    start a node again that was killed or stopped
 #   cluster.sh stop  DIR         end all of it
 #
 # A single node is the business of broker.sh: `broker.sh kill DIR/2`, `broker.sh port DIR/1`. The nodes share one epmd, which
-# belongs to the cluster and outlives each of them, or a node that ends would take the names of the others along.
+# belongs to the cluster and outlives each of them, or a node that ends would take the names of the others along. The first
+# one has the management API, and shows the others in it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -47,6 +49,14 @@ start_epmd() {
     done
 }
 
+# start_node NODE PORT: the same way the first time and later.
+start_node() {
+    local plugins=rabbitmq_management_agent
+    if (($1 == 1)); then plugins=rabbitmq_management; fi
+    HOOKLINE_BROKER_NAME=hookline-$1 HOOKLINE_BROKER_EPMD=$(cat "$DIR/epmd") HOOKLINE_BROKER_PLUGINS=$plugins \
+        HOOKLINE_BROKER_CONF=$DIR/cluster.conf broker start "$DIR/$1" "$2" 7>&-
+}
+
 cmd_start() {
     local count=$1 base epmd node pids=()
     mkdir -p "$DIR"
@@ -54,28 +64,34 @@ cmd_start() {
     lock_ports
     # Ten for each node, and one behind them for epmd.
     base=$(pick_ports "$DIR" "${PORTS[@]}" $((count * 10 + 1)))
+    echo $((base + count * 10)) >"$DIR/epmd"
     start_epmd $((base + count * 10)) "$epmd"
-    # All know the same secret.
+    # All know the same secret, and each other: new nodes find together while they start.
     (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$DIR/cookie")
+    echo 'cluster_formation.peer_discovery_backend = classic_config' >"$DIR/cluster.conf"
+    for ((node = 1; node <= count; node++)); do
+        echo "cluster_formation.classic_config.nodes.$node = hookline-$node@localhost" >>"$DIR/cluster.conf"
+    done
     for ((node = 1; node <= count; node++)); do
         mkdir -p "$DIR/$node/home"
         cp "$DIR/cookie" "$DIR/$node/home/.erlang.cookie"
         chmod 400 "$DIR/$node/home/.erlang.cookie"
-        HOOKLINE_BROKER_NAME=hookline-$node HOOKLINE_BROKER_EPMD=$((base + count * 10)) \
-            broker start "$DIR/$node" $((base + (node - 1) * 10)) 7>&- &
+        start_node "$node" $((base + (node - 1) * 10)) &
         pids+=($!)
     done
     for node in "${pids[@]}"; do wait "$node" || die "a node did not start"; done
     unlock_ports
-    for ((node = 2; node <= count; node++)); do
-        broker ctl "$DIR/$node" auto stop_app
-        broker ctl "$DIR/$node" auto join_cluster hookline-1@localhost
-        broker ctl "$DIR/$node" auto start_app
-    done >"$DIR/join.log" 2>&1 || {
-        tail -n 15 "$DIR/join.log" >&2
-        die "a node did not join"
-    }
+    is_whole "$count" || die "the nodes did not find together"
 }
+
+# Whether the first node knows so many that run.
+is_whole() {
+    local running
+    running=$(broker ctl "$DIR/1" auto eval 'length(rabbit_nodes:all_running()).')
+    ((running == $1))
+}
+
+cmd_again() { start_node "$1" "$(broker port "$DIR/$1")"; }
 
 cmd_stop() {
     local node pids
@@ -98,6 +114,10 @@ main() {
         start)
             [[ ${3:-} =~ ^[1-9]$ ]] || usage
             cmd_start "$3"
+            ;;
+        again)
+            [[ ${3:-} =~ ^[1-9]$ ]] || usage
+            cmd_again "$3"
             ;;
         stop) cmd_stop ;;
         *) usage ;;

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # rabbitmq4.sh: prints the sbin folder of a RabbitMQ 4.x in .local/rabbitmq4, and puts it there first if need be.
 #
-# Debian 12 has RabbitMQ 3.10 alone. The packages of Debian's next release are taken from the archive that this machine
+# HOOKLINE_RABBITMQ_SUITE  the release of Debian that it comes from: trixie (4.0, the default), or another, in a folder of its
+#                          own, .local/rabbitmq4-SUITE; sid has the newest
+#
+# Debian 12 has RabbitMQ 3.10 alone. The packages of a later release are taken from the archive that this machine
 # uses anyway, with the libraries that they need, and are unpacked and not installed: nothing of the machine changes. Their
 # programs look for their own C library by a path that is written into them, so that path is changed (patchelf).
 # Exit 1, with the reason, where that cannot be had: another architecture, no apt, no network.
@@ -9,8 +12,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-RELEASE=trixie
+RELEASE=${HOOKLINE_RABBITMQ_SUITE:-trixie}
+[[ $RELEASE =~ ^[a-z]+$ ]] || die "HOOKLINE_RABBITMQ_SUITE=$RELEASE is no release of Debian: trixie or sid, for example"
 INTO=$STATE/rabbitmq4
+if [[ $RELEASE != trixie ]]; then INTO+=-$RELEASE; fi
 DONE=$INTO/complete
 
 # The archive of this machine's own release, as apt is set up here.
@@ -84,7 +89,7 @@ main() {
         fi
         command -v patchelf >/dev/null || "$ROOT/scripts/install-packages.sh" patchelf
         rm -rf "$INTO/root" "$INTO/deb" "$INTO/apt"
-        say "fetching RabbitMQ 4.x from $RELEASE into .local/rabbitmq4"
+        say "fetching RabbitMQ 4.x from $RELEASE into ${INTO#"$ROOT/"}"
         fetch
         unpack
         patch_programs

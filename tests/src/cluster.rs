@@ -1,46 +1,48 @@
 //! A cluster of three brokers of the test's own, whose nodes it may kill, freeze and start again.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::fs::File;
+use std::path::PathBuf;
 
-use tempfile::TempDir;
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::topology::{Argument, Namespace, Queue, Topology};
+use lapin::types::AMQPValue;
 use tokio::process::Command;
+use url::Url;
 
+use crate::broker::Broker;
+use crate::scripts::{self, Started};
 use crate::services::services;
 
 /// Three RabbitMQ nodes, joined.
 pub struct Cluster {
-    folder: TempDir,
-    broker_script: &'static Path,
-    script: PathBuf,
-    ports: Vec<String>,
+    nodes: Started,
+    ports: Vec<u16>,
+    _turn: File,
 }
 
 impl Cluster {
     /// How many nodes it has.
     pub const NODES: usize = 3;
 
-    /// Starts one.
+    /// Starts one, when no other test of this machine has one: more of them would only slow each other down.
     ///
     /// # Panics
     /// When it does not come up.
     pub async fn start() -> Self {
-        let broker_script: &Path = &services().broker_script;
+        let turn = tokio::task::spawn_blocking(|| {
+            let path = std::env::temp_dir().join("hookline-tests-cluster.lock");
+            let file = File::options().create(true).append(true).open(path)?;
+            file.lock().map(|()| file)
+        });
         let mut cluster = Self {
-            folder: TempDir::new().expect("a folder"),
-            broker_script,
-            script: broker_script.with_file_name("cluster.sh"),
+            _turn: turn.await.expect("no panic").expect("a lock"),
+            nodes: Started::by(services().broker_script.with_file_name("cluster.sh")),
             ports: Vec::new(),
         };
-        let folder = cluster.folder.path().as_os_str();
-        run(Command::new(&cluster.script)
-            .arg("start")
-            .arg(folder)
-            .arg(Self::NODES.to_string()))
-        .await;
+        cluster.nodes.run("start", &[&Self::NODES.to_string()]).await;
         for node in 1..=Self::NODES {
             let port = cluster.broker("port", node, &[]).await;
-            cluster.ports.push(port.trim().to_owned());
+            cluster.ports.push(port.trim().parse().expect("a port"));
         }
         cluster
     }
@@ -51,15 +53,31 @@ impl Cluster {
     /// When there is no such node.
     #[must_use]
     pub fn url(&self, node: usize) -> String {
-        let port = &self.ports[node - 1];
+        let port = self.ports[node - 1];
         format!("amqp://guest:guest@127.0.0.1:{port}/%2f")
     }
 
-    /// The URLs of all nodes, as a list for `HOOKLINE_AMQP_URL`.
+    /// The URLs of some nodes, as a list for `HOOKLINE_AMQP_URL`.
+    #[must_use]
+    pub fn urls_of(&self, nodes: &[usize]) -> String {
+        let urls: Vec<_> = nodes.iter().map(|node| self.url(*node)).collect();
+        urls.join(",")
+    }
+
+    /// The URLs of all nodes.
     #[must_use]
     pub fn urls(&self) -> String {
-        let urls: Vec<_> = (1..=Self::NODES).map(|node| self.url(node)).collect();
-        urls.join(",")
+        self.urls_of(&[1, 2, 3])
+    }
+
+    /// The management API, which the first node has.
+    ///
+    /// # Panics
+    /// Never: it is a URL.
+    #[must_use]
+    pub fn management(&self) -> Url {
+        let url = format!("http://guest:guest@127.0.0.1:{}", self.ports[0] + 1);
+        url.parse().expect("a URL")
     }
 
     /// Kills a node (SIGKILL), as a crash would.
@@ -69,14 +87,52 @@ impl Cluster {
 
     /// Starts a node again, with the data that it had.
     pub async fn start_again(&self, node: usize) {
-        let port = &self.ports[node - 1];
-        self.broker("start", node, &[port]).await;
+        self.nodes.run("again", &[&node.to_string()]).await;
+    }
+
+    /// Freezes a node (SIGSTOP): its connections stand, and it answers nothing.
+    pub async fn freeze(&self, node: usize) {
+        self.signal(node, "STOP").await;
+    }
+
+    /// Lets it go on.
+    pub async fn thaw(&self, node: usize) {
+        self.signal(node, "CONT").await;
+    }
+
+    async fn signal(&self, node: usize, signal: &str) {
+        let pid = std::fs::read_to_string(self.folder_of(node).join("pid")).expect("the node's pid file");
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), pid.trim()])
+            .status()
+            .await;
+        assert!(sent.expect("kill runs").success(), "node {node} is gone");
+    }
+
+    /// Declares a queue of ours on one node, with a replica there and nowhere else: as on a cluster that grew later.
+    ///
+    /// # Panics
+    /// When it is none of ours, or stands already.
+    pub async fn declare_on(&self, node: usize, namespace: &Namespace, queue: Queue) {
+        let whole = Topology::whole(namespace, &RetrySchedule::default()).with_replicas(1);
+        let name = namespace.queue(queue);
+        let spec = whole.queues.iter().find(|spec| spec.name == name);
+        let argument = |value: &Argument| match value {
+            Argument::Number(number) => AMQPValue::LongLongInt(*number),
+            Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
+        };
+        let arguments = &spec.expect("a queue of ours").arguments;
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|(name, value)| (*name, argument(value)))
+            .collect();
+        let broker = Broker::connect(&self.url(node)).await;
+        broker.declare(&name, &arguments).await;
     }
 
     /// Runs `rabbitmqctl` of a node.
     pub async fn control(&self, node: usize, arguments: &[&str]) -> String {
-        let all: Vec<&str> = std::iter::once("auto").chain(arguments.iter().copied()).collect();
-        self.broker("ctl", node, &all).await
+        self.broker("ctl", node, &[&["auto"], arguments].concat()).await
     }
 
     /// Has a node evaluate an Erlang expression, and returns what that came to.
@@ -86,46 +142,20 @@ impl Cluster {
 
     /// Ends all of it.
     pub async fn stop(self) {
-        let folder = self.folder.path().as_os_str();
-        run(Command::new(&self.script).arg("stop").arg(folder)).await;
+        self.nodes.run("stop", &[]).await;
+    }
+
+    fn folder_of(&self, node: usize) -> PathBuf {
+        self.nodes.folder().join(node.to_string())
     }
 
     async fn broker(&self, command: &str, node: usize, arguments: &[&str]) -> String {
-        let folder = self.folder.path().join(node.to_string());
-        run(Command::new(self.broker_script)
-            .arg(command)
-            .arg(folder)
-            .args(arguments))
+        scripts::run(
+            &services().broker_script,
+            command,
+            &self.folder_of(node),
+            arguments,
+        )
         .await
     }
-}
-
-impl Drop for Cluster {
-    /// For a test that failed before it could stop it. A second stop does nothing.
-    fn drop(&mut self) {
-        let stopped = std::process::Command::new(&self.script)
-            .arg("stop")
-            .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .status();
-        if let Err(error) = stopped {
-            eprintln!(
-                "a cluster may be left in {}: {error}",
-                self.folder.path().display()
-            );
-        }
-    }
-}
-
-async fn run(command: &mut Command) -> String {
-    let output = command
-        // Nobody looks at its pages, and it starts in half the time.
-        .env("HOOKLINE_BROKER_PLUGINS", "none")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .expect("the script runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -32,6 +32,7 @@ pub mod receiver; // a real HTTP/1.1 receiver with a script
 pub mod otlp_sink; // a collector of traces and metrics
 pub mod hostile; // receivers, name servers and certificates that mean us no good
 
+mod scripts; // what a script starts for one test
 pub mod private_broker; // a broker that a test may kill
 pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut

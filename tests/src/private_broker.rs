@@ -1,17 +1,11 @@
 //! A broker of the test's own, which it may stop, kill and start again.
 
-use std::path::Path;
-use std::process::Stdio;
-
-use tempfile::TempDir;
-use tokio::process::Command;
-
+use crate::scripts::Started;
 use crate::services::services;
 
 /// A RabbitMQ node in a folder of its own.
 pub struct PrivateBroker {
-    folder: TempDir,
-    script: &'static Path,
+    node: Started,
     port: String,
 }
 
@@ -22,12 +16,11 @@ impl PrivateBroker {
     /// When it does not come up.
     pub async fn start() -> Self {
         let mut broker = Self {
-            folder: TempDir::new().expect("a folder"),
-            script: &services().broker_script,
+            node: Started::by(services().broker_script.clone()),
             port: "auto".to_owned(),
         };
         broker.start_again().await;
-        broker.port = broker.run(&["port"]).await.trim().to_owned();
+        broker.port = broker.node.run("port", &[]).await.trim().to_owned();
         broker
     }
 
@@ -39,12 +32,12 @@ impl PrivateBroker {
 
     /// Starts it again on the same port, with the data that it had.
     pub async fn start_again(&self) {
-        self.run(&["start", &self.port]).await;
+        self.node.run("start", &[&self.port]).await;
     }
 
     /// Kills it (SIGKILL), as a crash would.
     pub async fn kill(&self) {
-        self.run(&["kill", &self.port]).await;
+        self.node.run("kill", &[&self.port]).await;
     }
 
     /// Has it evaluate an Erlang expression, and returns what that came to.
@@ -52,7 +45,7 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn evaluate(&self, expression: &str) -> String {
-        self.run(&["ctl", &self.port, "eval", expression]).await
+        self.control(&["eval", expression]).await
     }
 
     /// Has `rabbitmqctl` do something on it, and returns what that printed.
@@ -60,7 +53,9 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn control(&self, arguments: &[&str]) -> String {
-        self.run(&[&["ctl", &self.port], arguments].concat()).await
+        self.node
+            .run("ctl", &[&[self.port.as_str()], arguments].concat())
+            .await
     }
 
     /// Makes an account that may do everything but what `write` (a pattern) leaves out, and returns its URL.
@@ -94,24 +89,7 @@ impl PrivateBroker {
 
     /// Ends it and everything that belongs to it.
     pub async fn stop(self) {
-        self.run(&["stop", &self.port]).await;
-    }
-
-    async fn run(&self, arguments: &[&str]) -> String {
-        let (command, rest) = arguments.split_first().expect("a command");
-        let output = Command::new(self.script)
-            .arg(command)
-            .arg(self.folder.path())
-            .args(rest)
-            // Nobody looks at its pages, and it starts in half the time.
-            .env("HOOKLINE_BROKER_PLUGINS", "none")
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .expect("the script runs");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "broker.sh {arguments:?}: {stderr}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.node.run("stop", &[&self.port]).await;
     }
 }
 
@@ -120,21 +98,4 @@ fn writer_of(stream: &str, what: &str) -> String {
     format!(
         "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{stream}\">>)), {what}(amqqueue:get_pid(Q))."
     )
-}
-
-impl Drop for PrivateBroker {
-    /// For a test that failed before it could stop it. A second stop does nothing.
-    fn drop(&mut self) {
-        let stopped = std::process::Command::new(self.script)
-            .arg("stop")
-            .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .status();
-        if let Err(error) = stopped {
-            eprintln!(
-                "a broker may be left in {}: {error}",
-                self.folder.path().display()
-            );
-        }
-    }
 }

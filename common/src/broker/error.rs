@@ -51,6 +51,12 @@ pub enum BrokerError {
         /// The queue, or the exchange that leads to it.
         destination: String,
     },
+    /// The connection stands, and nothing that is published there is answered.
+    #[error("{destination:?} confirms nothing: a queue there stands still, or has no quorum")]
+    Unconfirmed {
+        /// The queue, or the exchange that leads to it.
+        destination: String,
+    },
     /// There is no connection, and this is why.
     #[error("no connection to the broker: {0}")]
     Unreachable(Arc<BrokerError>),
@@ -81,7 +87,8 @@ impl BrokerError {
             | Self::NoAnswer { .. }
             | Self::Lost { .. }
             | Self::Alarm { .. }
-            | Self::Full { .. } => false,
+            | Self::Full { .. }
+            | Self::Unconfirmed { .. } => false,
         }
     }
 
@@ -109,7 +116,11 @@ impl BrokerError {
                 "free memory or disk on the broker, or raise its limit; rabbitmq-diagnostics alarms shows what it lacks"
             }
             Self::Full { .. } => {
-                "see its length and its limits: rabbitmqctl list_queues name messages policy"
+                "see its length and its limits (rabbitmqctl list_queues name messages policy), and whether most nodes of its \
+                 cluster run (rabbitmqctl cluster_status)"
+            }
+            Self::Unconfirmed { .. } => {
+                "most nodes of its cluster may be away: rabbitmqctl cluster_status tells, and the queue goes on when they are back"
             }
             Self::Unreachable(error) => error.advice(),
             Self::Mismatch(_) => "mend what differs, then try again",

@@ -72,6 +72,11 @@ impl Publisher {
             let alarm = self.alarm().map(|reason| Arc::new(BrokerError::Alarm { reason }));
             let last = alarm.or(progress.last).or_else(|| self.link.last_failure());
             let maybe_stored = progress.maybe_stored;
+            let unconfirmed = || {
+                let destination = to.destination().to_owned();
+                Arc::new(BrokerError::Unconfirmed { destination })
+            };
+            let last = last.or_else(|| self.is_up().then(unconfirmed));
             Err(PublishFault::Late { maybe_stored, last })
         });
         if let Err(PublishFault::Unroutable { .. }) = published {

@@ -217,7 +217,8 @@ fn discrepancy(error: &BrokerError) -> Option<&Discrepancy> {
         | BrokerError::NoAnswer { .. }
         | BrokerError::Lost { .. }
         | BrokerError::Alarm { .. }
-        | BrokerError::Full { .. } => None,
+        | BrokerError::Full { .. }
+        | BrokerError::Unconfirmed { .. } => None,
     }
 }
 

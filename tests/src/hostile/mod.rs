@@ -2,13 +2,15 @@
 //! which every address is ours, so that no connection goes unseen.
 
 pub mod certificates; // good and bad ones
-pub mod names; // a name server with a script
+pub mod names; // what a name server says
+pub mod name_server; // one with a script
 pub mod namespace; // a network that leads nowhere
 pub mod peer; // the other end of a connection, byte by byte
 pub mod proxy; // what stands between
 pub mod rig; // one attempt, in the test's own process
 
-pub use names::{NameServer, Reply, a, aaaa, cname};
+pub use name_server::NameServer;
+pub use names::{Reply, a, aaaa, cname};
 pub use peer::{Hole, Peer, Talk};
 pub use proxy::{Tunnel, WebProxy};
 pub use rig::{Rig, Tried};

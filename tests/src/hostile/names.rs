@@ -1,15 +1,7 @@
-//! A name server with a script: it answers whatever a test wants, true or not, and remembers who asked for what.
+//! What a name server is asked and says, true or not, as words and as bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use hookline_dispatcher::client::Resolver;
-use tokio::net::UdpSocket;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
-
-use super::rig::resolver;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -137,112 +129,6 @@ impl Record {
     }
 }
 
-/// A name server on a UDP port of 127.0.0.1. It goes with its owner.
-pub struct NameServer {
-    port: u16,
-    asked: Arc<Mutex<Vec<Question>>>,
-    answering: JoinHandle<()>,
-}
-
-impl NameServer {
-    /// One whose `script` is given each question and how often the very same was asked before.
-    ///
-    /// # Panics
-    /// When there is no port to listen on.
-    pub async fn start(script: impl Fn(&Question, usize) -> Reply + Send + 'static) -> Self {
-        Self::listen("127.0.0.1:0", script).await
-    }
-
-    /// The same at `address`.
-    ///
-    /// # Panics
-    /// When it cannot listen there.
-    pub async fn listen(address: &str, script: impl Fn(&Question, usize) -> Reply + Send + 'static) -> Self {
-        let socket = UdpSocket::bind(address).await.expect("an address to listen on");
-        let port = socket.local_addr().expect("an address").port();
-        let asked: Arc<Mutex<Vec<Question>>> = Arc::default();
-        let log = Arc::clone(&asked);
-        let answering = tokio::spawn(async move {
-            let socket = Arc::new(socket);
-            let mut late = JoinSet::new();
-            let mut buffer = [0; 1500];
-            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                let query = &buffer[..length];
-                let Some((question, end)) = read_question(query) else {
-                    continue;
-                };
-                let before = {
-                    let mut log = log.lock().unwrap();
-                    let before = log.iter().filter(|other| **other == question).count();
-                    log.push(question.clone());
-                    before
-                };
-                let (delay, reply) = match script(&question, before) {
-                    Reply::Late(delay, reply) => (Some(delay), *reply),
-                    reply => (None, reply),
-                };
-                let Some(answer) = answer(query, end, &question, reply) else {
-                    continue;
-                };
-                let there = Arc::clone(&socket);
-                match delay {
-                    None => drop(socket.send_to(&answer, from).await),
-                    Some(delay) => drop(late.spawn(async move {
-                        sleep(delay).await;
-                        drop(there.send_to(&answer, from).await);
-                    })),
-                }
-            }
-        });
-        Self {
-            port,
-            asked,
-            answering,
-        }
-    }
-
-    /// One that knows these records and nothing else.
-    pub async fn knowing(records: Vec<Record>) -> Self {
-        Self::start(move |question, _| of(question, &records)).await
-    }
-
-    /// Its port.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// A resolver that asks it.
-    #[must_use]
-    pub fn resolver(&self) -> Resolver {
-        resolver(self.port, &[])
-    }
-
-    /// What it was asked so far.
-    ///
-    /// # Panics
-    /// When the script has panicked.
-    #[must_use]
-    pub fn asked(&self) -> Vec<Question> {
-        self.asked.lock().unwrap().clone()
-    }
-
-    /// How often it was asked for this kind of record of any name.
-    #[must_use]
-    pub fn asked_for(&self, kind: &str) -> usize {
-        self.asked()
-            .iter()
-            .filter(|question| question.kind == kind)
-            .count()
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        self.answering.abort();
-    }
-}
-
 /// What a server that knows only `records` says: all that leads from the name on, or that there is no such name.
 #[must_use]
 pub fn of(question: &Question, records: &[Record]) -> Reply {
@@ -273,7 +159,7 @@ impl Record {
 }
 
 /// The one question of a query, and where it ends.
-fn read_question(query: &[u8]) -> Option<(Question, usize)> {
+pub(super) fn read_question(query: &[u8]) -> Option<(Question, usize)> {
     let mut position = 12;
     let mut labels = Vec::new();
     loop {
@@ -296,7 +182,8 @@ fn read_question(query: &[u8]) -> Option<(Question, usize)> {
     Some((Question { name, kind }, position + 4))
 }
 
-fn answer(query: &[u8], end: usize, question: &Question, reply: Reply) -> Option<Vec<u8>> {
+/// The whole answer, if there is one.
+pub(super) fn answer(query: &[u8], end: usize, question: &Question, reply: Reply) -> Option<Vec<u8>> {
     let (code, mut records, authority) = match reply {
         Reply::Records(records) => (0, records, None),
         Reply::Code(code) => (code, Vec::new(), None),
@@ -323,6 +210,15 @@ fn answer(query: &[u8], end: usize, question: &Question, reply: Reply) -> Option
         write_start_of_authority(ttl_s, &mut message);
     }
     Some(message)
+}
+
+/// What is said over UDP where `answer` is too long for that: that it is, and nothing of it.
+pub(super) fn truncated(mut answer: Vec<u8>, question_end: usize) -> Vec<u8> {
+    answer.truncate(question_end);
+    answer[2] |= 0b10;
+    // No answers, no authority, nothing else.
+    answer[6..12].fill(0);
+    answer
 }
 
 /// The zone of all names, which wishes that what is not there be remembered for so long.

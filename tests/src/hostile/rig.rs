@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hookline_common::delivery::{Delivery, PassThrough, Unrouted};
 use hookline_common::endpoint::Format;
 use hookline_common::endpoints_file;
@@ -113,16 +113,16 @@ pub fn policy(allowed: &[&str]) -> Policy {
     }
 }
 
-/// A resolver that asks the name server at this UDP port of 127.0.0.1, as resolv.conf with this search list would.
+/// A resolver that asks the name server at this port of 127.0.0.1, as resolv.conf with this search list would.
 ///
 /// # Panics
 /// When it cannot be made.
 #[must_use]
 pub fn resolver(port: u16, search: &[&str]) -> Resolver {
-    let mut connection = ConnectionConfig::udp();
-    connection.port = port;
-    let mut server = NameServerConfig::udp([127, 0, 0, 1].into());
-    server.connections = vec![connection];
+    let mut server = NameServerConfig::udp_and_tcp([127, 0, 0, 1].into());
+    for connection in &mut server.connections {
+        connection.port = port;
+    }
     let search = search.iter().map(|name| name.parse().expect("a name")).collect();
     Resolver::with_config(ResolverConfig::from_parts(None, search, vec![server])).expect("a resolver")
 }

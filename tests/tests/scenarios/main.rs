@@ -25,6 +25,7 @@ mod seed_receivers; // what customers run behind an endpoint
 
 mod guard_connect; // where we connect, whatever name servers say
 mod names; // which names can be looked up, and for how long an answer counts
+mod many_addresses; // how many addresses of an answer are used
 mod egress_proxy; // where there is one way out, and whose fault it is that it is closed
 mod tls; // whom we believe
 mod responses; // what answers mean, and what they may cost
@@ -72,6 +73,7 @@ mod signs_of_trouble; // what metrics and log say of it
 mod json_log; // and that programs can read it
 mod topology_check; // what policies, replicas and leaders do to it
 mod topology_migrate; // queues of another shape, replaced under load
+mod topology_migrate_seams; // and of several at once, with whatever lies in them
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies

@@ -12,9 +12,11 @@ use hookline_tests::broker::Broker;
 use hookline_tests::cli::command;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
+use hookline_tests::message::HandMade;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::records::Records;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
+use lapin::BasicProperties;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, sleep};
@@ -88,6 +90,18 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Plays a scenario on a broker of its own, with one endpoint that takes everything.
+async fn staged(body: impl AsyncFnOnce(&Stage<'_>, &Receiver)) {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        body(&Stage::new(world, &private).await, &receiver).await;
+    })
+    .await;
+    private.stop().await;
+}
+
 /// Waits until each of these events has a record.
 async fn all_are_recorded(records: &Records, events: &BTreeSet<String>, within: Duration) {
     let what = format!("records of {} events", events.len());
@@ -129,20 +143,16 @@ async fn tail(stage: &Stage<'_>) -> (tokio::process::Child, Arc<Mutex<Vec<Value>
 #[tokio::test]
 async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_missing() {
     const EVENTS: usize = 1500;
-    let private = PrivateBroker::start().await;
-    scenario(async |world| {
-        let receiver = Receiver::answering(status(200)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let stage = Stage::new(world, &private).await;
+    staged(async |stage, receiver| {
         let dispatcher = stage.dispatcher().await;
         let mut events = stage.publish(20).await;
         let records = stage.records().await;
         all_are_recorded(&records, &events, SOON).await;
         assert_eq!(dispatcher.metric(SILENT).await, Some(0.0));
         assert_eq!(dispatcher.metric(SPILLED).await, None);
-        let (mut tail, printed) = tail(&stage).await;
+        let (mut tail, printed) = tail(stage).await;
 
-        private.hold_stream(&stage.stream).await;
+        stage.private.hold_stream(&stage.stream).await;
         let held = Instant::now();
         // More than a window is wide, so that all would stand still if a single record had to be in the stream.
         let meanwhile = stage.publish(EVENTS).await;
@@ -181,7 +191,7 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         .await;
         assert_eq!(found.records.len(), 1);
 
-        private.let_go_on(&stage.stream).await;
+        stage.private.let_go_on(&stage.stream).await;
         all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
         stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
         eventually(SOON, "the stream is well", async || {
@@ -228,17 +238,12 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         dispatcher.stop().await;
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
 async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent() {
     const ROUNDS: u64 = 6;
-    let private = PrivateBroker::start().await;
-    scenario(async |world| {
-        let receiver = Receiver::answering(status(200)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let stage = Stage::new(world, &private).await;
+    staged(async |stage, receiver| {
         let mut dispatchers = vec![stage.dispatcher().await, stage.dispatcher().await];
         let records = stage.records().await;
         let mut events = BTreeSet::new();
@@ -248,7 +253,7 @@ async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent()
         for round in 0..ROUNDS {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let pause = Duration::from_millis((seed >> 33) % 6000);
-            private.hold_stream(&stage.stream).await;
+            stage.private.hold_stream(&stage.stream).await;
             let kill = async {
                 sleep(pause).await;
                 dispatchers[usize::try_from(round).unwrap() % 2].kill().await;
@@ -269,7 +274,7 @@ async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent()
                 async || events.is_subset(&delivered()).then_some(()),
             )
             .await;
-            private.let_go_on(&stage.stream).await;
+            stage.private.let_go_on(&stage.stream).await;
         }
         all_are_recorded(&records, &events, 2 * WELL_AGAIN_WITHIN).await;
         stage.spill_is_empty_within(2 * WELL_AGAIN_WITHIN).await;
@@ -284,17 +289,12 @@ async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent()
         assert!(recorded.len() <= receiver.count(), "{} records", recorded.len());
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
 async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
     const EVENTS: usize = 1200;
-    let private = PrivateBroker::start().await;
-    scenario(async |world| {
-        let receiver = Receiver::answering(status(200)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let stage = Stage::new(world, &private).await;
+    staged(async |stage, receiver| {
         let dispatcher = stage.dispatcher().await;
         let pattern = format!("^{}$", stage.spill);
         let full = [
@@ -305,8 +305,8 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
             &pattern,
             "{\"max-length\":1}",
         ];
-        private.control(&full).await;
-        private.hold_stream(&stage.stream).await;
+        stage.private.control(&full).await;
+        stage.private.hold_stream(&stage.stream).await;
         let events = stage.publish(EVENTS).await;
         receiver.expect(EVENTS, SOON).await;
         dispatcher.has_let_go_within(SOON).await;
@@ -321,8 +321,8 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
         let errors = log.lines().filter(|line| line.contains("records are left out"));
         assert!(errors.count() <= 2, "{log}");
 
-        private.control(&["clear_policy", "full"]).await;
-        private.let_go_on(&stage.stream).await;
+        stage.private.control(&["clear_policy", "full"]).await;
+        stage.private.let_go_on(&stage.stream).await;
         stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
         let later = stage.publish(10).await;
         let records = stage.records().await;
@@ -333,23 +333,18 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
         assert!(missing as f64 <= count(LOST).await, "{missing} are missing");
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
 async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
-    let private = PrivateBroker::start().await;
-    scenario(async |world| {
-        let receiver = Receiver::answering(status(200)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let stage = Stage::new(world, &private).await;
+    staged(async |stage, receiver| {
         let dispatcher = stage.dispatcher().await;
-        private.hold_stream(&stage.stream).await;
+        stage.private.hold_stream(&stage.stream).await;
         let events = stage.publish(50).await;
         receiver.expect(50, SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.kill().await;
-        private.let_go_on(&stage.stream).await;
+        stage.private.let_go_on(&stage.stream).await;
         let next = stage.dispatcher().await;
         let records = stage.records().await;
         all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
@@ -357,7 +352,44 @@ async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
         assert_eq!(next.metric(SILENT).await, Some(0.0));
     })
     .await;
-    private.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_batch_in_the_spill_holds_up_nothing_behind_it() {
+    scenario(async |world| {
+        world.endpoints([]);
+        let dispatcher = world.dispatcher().start().await;
+        let spill = world.queue(Queue::AttemptsSpill);
+        let batch = BasicProperties::default()
+            .with_content_type("application/x-ndjson".into())
+            .with_content_encoding("zstd".into());
+        let compressed = |bytes: &[u8]| zstd::bulk::compress(bytes, 3).unwrap();
+        // Somebody's words, a delivery, what is compressed wrongly, and what would fill the memory.
+        let foreign = [
+            (BasicProperties::default(), b"hello".to_vec()),
+            (BasicProperties::default(), Vec::new()),
+            (batch.clone(), b"no zstd".to_vec()),
+            (batch.clone(), compressed(&vec![b'\n'; 64 << 20])),
+        ];
+        for (properties, body) in foreign {
+            world.broker().publish("", &spill, properties, &body).await;
+        }
+        HandMade::delivery("ep_crm")
+            .send(world, Queue::AttemptsSpill)
+            .await;
+        let line = b"{\"id\":\"att_1\",\"event\":\"evt_1\"}\n";
+        world.broker().publish("", &spill, batch, &compressed(line)).await;
+        let records = Records::of(world).await;
+        all_are_recorded(&records, &["evt_1".to_owned()].into(), WELL_AGAIN_WITHIN).await;
+        assert_eq!(records.distinct().len(), 1, "nothing else is in the stream");
+        dispatcher.says("no batch of records", SOON).await;
+        eventually(SOON, "the spill is empty", async || {
+            (world.broker().ready(&spill).await == Some(0)).then_some(())
+        })
+        .await;
+        assert_eq!(dispatcher.metric("hookline_reconnects_total").await, Some(0.0));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -22,11 +22,11 @@ use tokio::time::{sleep, timeout};
 use crate::SOON;
 
 /// What may be in hand of one run when it is killed: published and not confirmed, or confirmed and not acknowledged.
-const IN_HAND: usize = 150;
-const MIGRATE: [&str; 3] = ["topology", "apply", "--migrate"];
+pub(super) const IN_HAND: usize = 150;
+pub(super) const MIGRATE: [&str; 3] = ["topology", "apply", "--migrate"];
 
 /// Declares a queue as it was before it refused what it has no room for.
-async fn declare_old(world: &World, queue: Queue) -> String {
+pub(super) async fn declare_old(world: &World, queue: Queue) -> String {
     let name = world.queue(queue);
     let arguments = [
         ("x-queue-type", AMQPValue::LongString("quorum".into())),
@@ -70,7 +70,7 @@ async fn publish(channel: &Channel, exchange: &str, key: &str, number: usize) ->
 }
 
 /// Fills a queue with the messages 0 to `count`.
-async fn fill(world: &World, queue: &str, count: usize) {
+pub(super) async fn fill(world: &World, queue: &str, count: usize) {
     let channel = confirming(world.broker()).await;
     let mut answers = Vec::new();
     for number in 0..count {
@@ -161,7 +161,7 @@ fn is_all_there(found: &[usize], expected: impl IntoIterator<Item = usize>) {
     assert!(lost.is_empty(), "{} lost: {lost:?}", lost.len());
 }
 
-async fn is_whole(world: &World) {
+pub(super) async fn is_whole(world: &World) {
     succeed(world, &["topology", "check"]).await;
     let prefix = format!("{}.", world.namespace());
     for queue in services().queues(&prefix).await {
@@ -321,7 +321,7 @@ async fn says(lines: &mut Lines<BufReader<ChildStderr>>, word: &str) {
 }
 
 /// Starts a migration and kills it after it has said `word` on stderr.
-async fn kill_after(world: &World, word: &str) {
+pub(super) async fn kill_after(world: &World, word: &str) {
     let mut command = command(world, &MIGRATE);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

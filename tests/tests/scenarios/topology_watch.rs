@@ -12,7 +12,7 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
-use hookline_tests::{Receiver, eventually, scenario, status};
+use hookline_tests::{Receiver, World, eventually, scenario, status};
 use lapin::types::FieldTable;
 use tokio::time::timeout;
 
@@ -20,6 +20,22 @@ use crate::SOON;
 
 /// Everything is looked at every ten seconds; a round may be lost.
 const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Ends the way from the exchange to the queue of events.
+async fn unbind(world: &World) {
+    let channel = world.broker().channel().await;
+    let (queue, exchange) = (world.queue(Queue::Events), world.namespace().events_exchange());
+    let unbound = channel.queue_unbind(queue.into(), exchange.into(), "#".into(), FieldTable::default());
+    unbound.await.unwrap();
+}
+
+async fn is_bound_within(world: &World, within: Duration) {
+    let exchange = world.namespace().events_exchange();
+    eventually(within, "it is bound again", async || {
+        services().is_bound(&exchange).await.then_some(())
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() {
@@ -51,10 +67,7 @@ async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() 
         for queue in &queues {
             assert_eq!(world.broker().ready(queue).await, Some(0));
         }
-        eventually(SOON, "it is bound again", async || {
-            services().is_bound(&exchange).await.then_some(())
-        })
-        .await;
+        is_bound_within(world, SOON).await;
         assert!(dispatcher.is_ready().await);
         world.publish("booking.created", "{}").await;
         receiver.expect(2, SOON).await;
@@ -68,19 +81,8 @@ async fn a_deleted_binding_is_made_again() {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         let _dispatcher = world.dispatcher().start().await;
-        let channel = world.broker().channel().await;
-        let (queue, exchange) = (world.queue(Queue::Events), world.namespace().events_exchange());
-        let unbound = channel.queue_unbind(
-            queue.as_str().into(),
-            exchange.as_str().into(),
-            "#".into(),
-            FieldTable::default(),
-        );
-        unbound.await.unwrap();
-        eventually(NOTICED_WITHIN, "it is bound again", async || {
-            services().is_bound(&exchange).await.then_some(())
-        })
-        .await;
+        unbind(world).await;
+        is_bound_within(world, NOTICED_WITHIN).await;
         world.publish("booking.created", "{}").await;
         receiver.expect(1, SOON).await;
     })
@@ -93,15 +95,7 @@ async fn an_event_that_finds_its_binding_gone_has_it_made_again() {
     scenario(async |world| {
         world.leaves(Queue::Events);
         world.publish("booking.created", "{}").await;
-        let channel = world.broker().channel().await;
-        let (queue, exchange) = (world.queue(Queue::Events), world.namespace().events_exchange());
-        let unbound = channel.queue_unbind(
-            queue.as_str().into(),
-            exchange.as_str().into(),
-            "#".into(),
-            FieldTable::default(),
-        );
-        unbound.await.unwrap();
+        unbind(world).await;
         let event = Event::new("acme", "booking.created", "{}").unwrap();
         let producer = world.producer().await;
         let error = producer.publish(&event).await.unwrap_err();

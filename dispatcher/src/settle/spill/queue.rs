@@ -1,10 +1,15 @@
 //! The queue beside the stream, as the place for batches that the stream does not take.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use hookline_common::broker::{Address, LinkSettings, PublishFault, Publisher};
 use hookline_common::message::Message;
 use hookline_common::topology::{Namespace, Queue};
+use tokio::time::sleep;
+
+/// How long to wait before a queue that refused, and holds nothing, is asked again: what hinders it lasts for seconds.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub(super) enum Spilled {
 
 /// The spill. Most processes never need it, so there is no connection before the first batch; then it is kept.
 pub(super) struct SpillQueue {
+    namespace: Namespace,
     to: Address,
     link: LinkSettings,
     publisher: OnceLock<Publisher>,
@@ -29,6 +35,7 @@ pub(super) struct SpillQueue {
 impl SpillQueue {
     pub(super) fn new(link: LinkSettings, namespace: &Namespace, deliveries: Publisher) -> Self {
         Self {
+            namespace: namespace.clone(),
             to: Address::queue(namespace, Queue::AttemptsSpill),
             link,
             publisher: OnceLock::new(),
@@ -42,17 +49,27 @@ impl SpillQueue {
         let publisher = self
             .publisher
             .get_or_init(|| Publisher::start_for_records(self.link.clone()));
-        match publisher.publish_unless_full(&self.to, batch).await {
-            Ok(Some(_)) => Spilled::Stored,
-            Ok(None) => Spilled::Refused("is full"),
-            Err(fault @ PublishFault::Refused { .. }) => Spilled::TooLarge(fault.to_string()),
-            Err(PublishFault::Unroutable { .. }) => {
-                self.deliveries.declare_again().await;
-                Spilled::Refused("is missing")
+        loop {
+            match publisher.publish_unless_full(&self.to, batch).await {
+                Ok(Some(_)) => return Spilled::Stored,
+                Ok(None) if self.holds_something(publisher).await => return Spilled::Refused("is full"),
+                Ok(None) => sleep(ASK_AGAIN_AFTER).await,
+                Err(fault @ PublishFault::Refused { .. }) => return Spilled::TooLarge(fault.to_string()),
+                Err(PublishFault::Unroutable { .. }) => {
+                    self.deliveries.declare_again().await;
+                    return Spilled::Refused("is missing");
+                }
+                // Nothing is taken from this broker any more, or the process ends: what it holds goes to the next.
+                Err(PublishFault::Late { .. } | PublishFault::Final { .. }) => std::future::pending().await,
             }
-            // Nothing is taken from this broker any more, or the process ends: what it holds goes to the next.
-            Err(PublishFault::Late { .. } | PublishFault::Final { .. }) => std::future::pending().await,
         }
+    }
+
+    /// Whether there are messages in it. One that has lost most of its nodes refuses as well, and counts as empty meanwhile:
+    /// that passes, and nothing of the log may be lost by it.
+    async fn holds_something(&self, publisher: &Publisher) -> bool {
+        let depths = publisher.depths(&self.namespace, &[Queue::AttemptsSpill]).await;
+        depths.iter().flatten().any(|depth| depth.ready > 0)
     }
 
     /// Closes its connection, if there is one.

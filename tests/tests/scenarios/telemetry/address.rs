@@ -1,8 +1,8 @@
 //! Where traces and metrics go, and how they are spoken: addresses, protocols, headers, compression, TLS.
 
 use hookline_tests::hostile::certificates::Authority;
-use hookline_tests::otlp_sink::OtlpSink;
-use hookline_tests::scenario;
+use hookline_tests::otlp_sink::{Export, OtlpSink};
+use hookline_tests::{Receiver, World, scenario};
 use hyper::Version;
 
 use super::super::SOON;
@@ -10,6 +10,18 @@ use super::{receiver, sending, sending_to};
 
 const GRPC_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const GRPC_METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// Has one attempt made, and returns what the collectors got of it: its trace, and metrics.
+async fn told(
+    world: &World,
+    receiver: &Receiver,
+    of_traces: &OtlpSink,
+    of_metrics: &OtlpSink,
+) -> (Export, Export) {
+    world.publish("booking.created", "{}").await;
+    receiver.expect_one(SOON).await;
+    (of_traces.traces(SOON).await, of_metrics.metrics(SOON).await)
+}
 
 #[tokio::test]
 async fn both_protocols_are_spoken_with_headers_and_gzip_where_they_are_asked_for() {
@@ -42,9 +54,7 @@ async fn both_protocols_are_spoken_with_headers_and_gzip_where_they_are_asked_fo
                 setup = setup.set("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
             }
             setup.start().await;
-            world.publish("booking.created", "{}").await;
-            receiver.expect_one(SOON).await;
-            let (of_traces, of_metrics) = (sink.traces(SOON).await, sink.metrics(SOON).await);
+            let (of_traces, of_metrics) = told(world, &receiver, &sink, &sink).await;
             assert_eq!((of_traces.version, of_metrics.version), (version, version));
             assert_eq!(
                 (of_traces.path.as_str(), of_metrics.path.as_str()),
@@ -73,10 +83,11 @@ async fn a_signals_own_address_is_taken_as_it_is_and_its_protocol_is_its_own() {
             .set("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
             .start()
             .await;
-        world.publish("booking.created", "{}").await;
-        receiver.expect_one(SOON).await;
-        assert_eq!(of_traces.traces(SOON).await.path, "/custom/spans/");
-        assert_eq!(of_all.metrics(SOON).await.path, GRPC_METRICS);
+        let (traces, metrics) = told(world, &receiver, &of_traces, &of_all).await;
+        assert_eq!(
+            (traces.path.as_str(), metrics.path.as_str()),
+            ("/custom/spans/", GRPC_METRICS)
+        );
         assert!(of_traces.exports().iter().all(|export| export.metrics.is_empty()));
         assert!(of_all.exports().iter().all(|export| export.spans.is_empty()));
     })
@@ -92,10 +103,7 @@ async fn the_flag_gives_the_address_and_wins_over_its_variable() {
             .flag("--otel-exporter-otlp-endpoint", sink.http_url())
             .start()
             .await;
-        world.publish("booking.created", "{}").await;
-        receiver.expect_one(SOON).await;
-        sink.traces(SOON).await;
-        sink.metrics(SOON).await;
+        told(world, &receiver, &sink, &sink).await;
         assert!(other.exports().is_empty());
     })
     .await;
@@ -126,10 +134,7 @@ async fn a_collector_behind_tls_is_trusted_by_the_file_of_its_authority_alone() 
                 )
                 .start()
                 .await;
-            world.publish("booking.created", "{}").await;
-            receiver.expect_one(SOON).await;
-            sink.traces(SOON).await;
-            sink.metrics(SOON).await;
+            told(world, &receiver, &sink, &sink).await;
         })
         .await;
     }
@@ -157,9 +162,8 @@ async fn an_address_without_a_scheme_is_grpc_by_tls_unless_it_is_said_to_be_inse
                 )
                 .start()
                 .await;
-            world.publish("booking.created", "{}").await;
-            receiver.expect_one(SOON).await;
-            assert_eq!(sink.traces(SOON).await.path, GRPC_TRACES);
+            let (traces, _) = told(world, &receiver, &sink, &sink).await;
+            assert_eq!(traces.path, GRPC_TRACES);
             let refused = sending(world)
                 .set("OTEL_EXPORTER_OTLP_ENDPOINT", sink.address())
                 .set("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
