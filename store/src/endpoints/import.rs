@@ -1,0 +1,192 @@
+//! Many endpoints at once, as a file says: what is missing is created, what differs is changed, the rest stays.
+
+use hookline_common::ids::CompanyId;
+use hookline_common::secret::Secret;
+use sqlx::PgConnection;
+
+use super::change::update;
+use super::create::{lock_registrations, need_room};
+use super::model::{NewEndpoint, Registered};
+use super::row::{SealedRow, endpoints, sealed_row};
+use super::sealed::{PREVIOUS_SECRET, SECRET};
+use super::secrets::Overlap;
+use crate::audit::{self, Actor, Deed};
+use crate::connect::{Store, within};
+use crate::error::StoreError;
+
+/// An endpoint of a file.
+#[derive(Debug, Clone)]
+pub struct ImportedEndpoint {
+    /// What it is.
+    pub endpoint: NewEndpoint,
+    /// The secret that counts as well, for as long as an overlap may last.
+    pub previous_secret: Option<Secret>,
+}
+
+/// What became of one of them, or would become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// It was not there.
+    Created,
+    /// It was there, and different.
+    Changed,
+    /// It was there as the file has it.
+    Unchanged,
+    /// The company has as many as it may have.
+    LimitReached,
+}
+
+impl Store {
+    /// Brings a company's endpoints in line with those of a file, all in one transaction; others that it has stay. A dry
+    /// run does the same and takes it back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is kept then.
+    pub async fn import_endpoints(
+        &self,
+        company: &CompanyId,
+        wanted: &[ImportedEndpoint],
+        limit: u32,
+        is_dry_run: bool,
+        actor: &Actor,
+    ) -> Result<Vec<ImportOutcome>, StoreError> {
+        within(async {
+            let mut transaction = self.begin().await?;
+            lock_registrations(&mut transaction, company).await?;
+            let mut outcomes = Vec::with_capacity(wanted.len());
+            for wanted in wanted {
+                let outcome = self
+                    .import_one(&mut transaction, company, wanted, limit, actor)
+                    .await?;
+                outcomes.push(outcome);
+            }
+            if is_dry_run {
+                transaction.rollback().await?;
+            } else {
+                transaction.commit().await?;
+            }
+            Ok(outcomes)
+        })
+        .await
+    }
+
+    async fn import_one(
+        &self,
+        transaction: &mut PgConnection,
+        company: &CompanyId,
+        wanted: &ImportedEndpoint,
+        limit: u32,
+        actor: &Actor,
+    ) -> Result<ImportOutcome, StoreError> {
+        let row = sqlx::query(endpoints!("WHERE company = $1 AND id = $2 FOR UPDATE"))
+            .bind(company.as_str())
+            .bind(wanted.endpoint.id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let found = row.as_ref().map(sealed_row).transpose()?;
+        let (outcome, before) = match &found {
+            Some(found) if self.is_the_same(found, wanted)? => return Ok(ImportOutcome::Unchanged),
+            Some(found) => (ImportOutcome::Changed, Some(found.endpoint.masked())),
+            None => match need_room(transaction, company, limit).await {
+                Err(StoreError::LimitReached { .. }) => return Ok(ImportOutcome::LimitReached),
+                room => {
+                    room?;
+                    (ImportOutcome::Created, None)
+                }
+            },
+        };
+        let after = match found {
+            None => self.insert(transaction, company, &wanted.endpoint).await?,
+            Some(found) => self.overwrite(transaction, &found, &wanted.endpoint).await?,
+        };
+        self.write_secrets(transaction, &after, wanted).await?;
+        let deed = Deed {
+            company,
+            actor,
+            action: "endpoint.imported",
+            object: after.id.as_str(),
+            before,
+            after: Some(after.masked()),
+        };
+        audit::record(transaction, deed).await?;
+        Ok(outcome)
+    }
+
+    /// Everything but the secrets.
+    async fn overwrite(
+        &self,
+        transaction: &mut PgConnection,
+        found: &SealedRow,
+        wanted: &NewEndpoint,
+    ) -> Result<Registered, StoreError> {
+        let endpoint = Registered {
+            url: wanted.url.clone(),
+            format: wanted.format,
+            events: wanted.events.clone(),
+            header_names: wanted.headers.iter().map(|header| header.name.clone()).collect(),
+            rate: wanted.rate,
+            disabled: wanted.disabled,
+            disabled_reason: None,
+            ..found.endpoint.clone()
+        };
+        let headers = found.sealer(&self.keyring).seal_headers(&wanted.headers)?;
+        update(transaction, &endpoint, headers).await
+    }
+
+    async fn write_secrets(
+        &self,
+        transaction: &mut PgConnection,
+        endpoint: &Registered,
+        wanted: &ImportedEndpoint,
+    ) -> Result<(), StoreError> {
+        let sealer = super::sealed::Sealer {
+            keyring: &self.keyring,
+            company: endpoint.company.as_str(),
+            endpoint: endpoint.id.as_str(),
+        };
+        let previous = wanted.previous_secret.as_ref();
+        let previous = previous.map(|previous| sealer.seal_secret(PREVIOUS_SECRET, previous));
+        sqlx::query(
+            "UPDATE endpoints SET secret = $3, previous_secret = $4, \
+             overlap_until = CASE WHEN $4::bytea IS NULL THEN NULL ELSE now() + $5::bigint * interval '1 second' END \
+             WHERE company = $1 AND id = $2",
+        )
+        .bind(endpoint.company.as_str())
+        .bind(endpoint.id.as_str())
+        .bind(sealer.seal_secret(SECRET, &wanted.endpoint.secret)?)
+        .bind(previous.transpose()?)
+        .bind(i64::try_from(Overlap::MAX.as_secs()).unwrap_or(i64::MAX))
+        .execute(transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Whether there is nothing to change. A file has no descriptions, so these are left alone.
+    fn is_the_same(&self, found: &SealedRow, wanted: &ImportedEndpoint) -> Result<bool, StoreError> {
+        let sealer = found.sealer(&self.keyring);
+        let (there, file) = (&found.endpoint, &wanted.endpoint);
+        let same_settings = there.url == file.url
+            && there.format == file.format
+            && there.events == file.events
+            && there.rate == file.rate
+            && there.disabled == file.disabled;
+        if !same_settings || sealer.open_headers(found.headers.as_deref())? != file.headers {
+            return Ok(false);
+        }
+        let secret = sealer.open_secret(SECRET, &found.secret)?;
+        let previous = found.previous_secret.as_deref();
+        let previous = previous.map(|blob| sealer.open_secret(PREVIOUS_SECRET, blob));
+        let same_previous = match (previous.transpose()?, &wanted.previous_secret) {
+            (None, None) => true,
+            (Some(there), Some(file)) => is_equal(&there, file),
+            _ => false,
+        };
+        Ok(same_previous && is_equal(&secret, &file.secret))
+    }
+}
+
+/// In the same time wherever they differ.
+fn is_equal(one: &Secret, other: &Secret) -> bool {
+    use subtle::ConstantTimeEq as _;
+    one.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
+}

@@ -1,0 +1,83 @@
+//! What can go wrong with the store, told apart by what the caller can do about it.
+
+use jiff::Timestamp;
+
+use crate::seal::SealError;
+
+/// Why an operation of the store did not succeed. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, or has no connection free. Asking again later may help.
+    #[error("the database does not answer ({0}); check HOOKLINE_DATABASE_URL and that PostgreSQL runs")]
+    Unavailable(String),
+    /// There is no such row of that company.
+    #[error("there is no such object")]
+    NotFound,
+    /// The company has as many endpoints as it may have.
+    #[error("the company has {limit} endpoints, which is as many as it may have")]
+    LimitReached {
+        /// How many that is.
+        limit: u32,
+    },
+    /// An endpoint with this id is there already.
+    #[error("the company has an endpoint with this id already")]
+    Exists,
+    /// A rotation still overlaps, so a second one would take a secret away that receivers may use.
+    #[error("the last rotation overlaps until {until}; complete it first")]
+    Rotating {
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// A change that cannot be made to what is there.
+    #[error(transparent)]
+    Change(#[from] crate::endpoints::InvalidChange),
+    /// Something sealed cannot be opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A row holds what no version of this program wrote.
+    #[error("the database holds a bad {0}; restore the row from a backup, or delete it")]
+    Corrupt(&'static str),
+    /// The database refused.
+    #[error("the database refused: {0}")]
+    Database(Problem),
+}
+
+/// What the database or its client said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Problem(sqlx::Error);
+
+impl StoreError {
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// What PostgreSQL answers while it starts, stops, recovers, or has no room: classes 08, 53, 57 (57014, a statement that
+/// took too long, too), 55P03 for a lock that was not had in time, and 40 for what must be repeated.
+fn is_passing(code: &str) -> bool {
+    ["08", "53", "57", "40"]
+        .iter()
+        .any(|class| code.starts_with(class))
+        || code == "55P03"
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_passing(&code)) => {
+                Self::Unavailable(refusal.message().to_owned())
+            }
+            error @ (sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed) => Self::Unavailable(error.to_string()),
+            error => Self::Database(Problem(error)),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Times as PostgreSQL has them: microseconds since 2000.
+
+use jiff::Timestamp;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
+
+/// From the epoch of Unix to that of PostgreSQL, in microseconds.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+/// A `timestamptz`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(pub(crate) Timestamp);
+
+impl Type<Postgres> for Moment {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("timestamptz")
+    }
+}
+
+impl Encode<'_, Postgres> for Moment {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(self.0.as_microsecond() - POSTGRES_EPOCH, buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Moment {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        // Queries with parameters are answered in binary, and ours have some.
+        let since_2000: i64 = Decode::<Postgres>::decode(value)?;
+        let micros = since_2000
+            .checked_add(POSTGRES_EPOCH)
+            .ok_or("a time beyond what can be told")?;
+        Ok(Self(Timestamp::from_microsecond(micros)?))
+    }
+}
