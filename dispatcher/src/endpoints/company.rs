@@ -6,6 +6,8 @@ use std::sync::Arc;
 use hookline_common::endpoint::Endpoint;
 use hookline_common::guard::Policy;
 use hookline_common::ids::{CompanyId, EndpointId, EventType};
+use hookline_common::signature::SigningKeys;
+use jiff::Timestamp;
 
 use crate::request::{self, Destination};
 
@@ -52,6 +54,8 @@ pub struct Registered {
     pub destination: Destination,
     /// Its URL as logs and records may show it.
     pub shown_url: String,
+    /// When other keys take the place of the endpoint's, and which: at the end of a rotation.
+    later_keys: Option<(Timestamp, SigningKeys)>,
 }
 
 impl Registered {
@@ -63,6 +67,22 @@ impl Registered {
             destination: Destination::new(&endpoint, policy),
             shown_url: request::shown_url(&endpoint.url),
             endpoint,
+            later_keys: None,
+        }
+    }
+
+    /// The same, signed for with other keys from a time on.
+    #[must_use]
+    pub fn with_later_keys(self, later_keys: Option<(Timestamp, SigningKeys)>) -> Self {
+        Self { later_keys, ..self }
+    }
+
+    /// What signs a request that is made at `now`.
+    #[must_use]
+    pub fn keys_at(&self, now: Timestamp) -> &SigningKeys {
+        match &self.later_keys {
+            Some((from, keys)) if *from <= now => keys,
+            _ => &self.endpoint.keys,
         }
     }
 }
