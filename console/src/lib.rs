@@ -1,1 +1,100 @@
-//! x
+//! The console: the API through which endpoints are registered and looked after. Read downwards, the modules follow a
+//! request: in through a bounded connection, past the limits and whoever may ask, to the resource and its answer.
+
+pub mod settings; // what an operator can set
+mod app; // what every handler needs
+mod server; // connections in, within bounds
+mod peer; // who is at the other end of one
+mod limits; // how much, how deep, how often
+mod problem; // what went wrong, as RFC 9457 has it
+mod auth; // who asks, and what they may
+mod extract; // what they ask: body, query, path
+mod meters; // what is counted
+pub mod api; // the resources, one a file
+mod schema; // the database's schema at the start
+
+use std::sync::Arc;
+
+use hookline_common::shutdown::Shutdown;
+use hookline_common::telemetry::Telemetry;
+use hookline_store::{Resealed, SchemaError, Store, StoreError, StoreSettings};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::app::App;
+use crate::settings::Settings;
+
+/// Why a console cannot run. A database that is away is no reason: it is waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The schema is not what this program needs, and it may not or cannot change it.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The database refuses, or holds what cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema is older, and is not to be brought up to date here.
+    #[error(
+        "the database has the schema {found}, and {needed} is needed; run `hookline-console migrate`, or set \
+         HOOKLINE_MIGRATE_ON_START=true"
+    )]
+    NotMigrated {
+        /// The schema's number, 0 for an empty database.
+        found: i64,
+        /// The one that is needed.
+        needed: i64,
+    },
+}
+
+/// Serves until shutdown, then lets requests in flight finish. The caller owns the port and decides when to stop.
+///
+/// # Errors
+/// [`RunError`] when only a person can mend what is wrong with the database.
+pub async fn run(
+    settings: Settings,
+    telemetry: Telemetry,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
+    if let Ok(address) = listener.local_addr() {
+        info!(%address, "serving the API");
+    }
+    let migrates = settings.migrate_on_start;
+    let app = App::new(settings, Arc::new(telemetry), shutdown.clone());
+    let serving = tokio::spawn(server::serve(
+        listener,
+        api::router(app.clone()),
+        shutdown.clone(),
+    ));
+    let ended = tokio::select! {
+        prepared = schema::prepare(&app, migrates) => prepared,
+        () = shutdown.requested() => Ok(()),
+    };
+    if ended.is_ok() {
+        shutdown.requested().await;
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the server ended badly");
+        }
+    } else {
+        serving.abort();
+    }
+    app.store().close().await;
+    app.telemetry().flush().await;
+    ended
+}
+
+/// Brings the schema up to date and ends.
+///
+/// # Errors
+/// [`SchemaError`].
+pub async fn migrate(settings: StoreSettings) -> Result<(), SchemaError> {
+    Store::new(settings).migrate().await
+}
+
+/// Seals everything under the newest key and ends.
+///
+/// # Errors
+/// [`StoreError`]; what was done before is kept.
+pub async fn reseal(settings: StoreSettings) -> Result<Resealed, StoreError> {
+    Store::new(settings).reseal().await
+}

@@ -78,12 +78,18 @@ impl Keyring {
         Ok(Self(keys))
     }
 
+    /// No key at all, for whoever has nothing to seal or open.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Vec::new())
+    }
+
     /// Seals `text` for its place under the newest key.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where the system has no random numbers to give.
     pub fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let key = self.0.first().ok_or(StoreError::Seal(SealError::Damaged))?;
+        let key = self.0.first().ok_or(SealError::NoKey)?;
         let nonce = random::bytes::<NONCE_BYTES>()?;
         let mut blob = Vec::with_capacity(HEAD_BYTES + text.len() + 16);
         blob.push(VERSION);
@@ -183,6 +189,9 @@ pub enum SealError {
         /// The key's id in hex; the key itself cannot be told from it.
         id: String,
     },
+    /// There is no key to seal with.
+    #[error("HOOKLINE_MASTER_KEY is not set, so nothing can be sealed")]
+    NoKey,
     /// It is not what was sealed here.
     #[error(
         "something sealed in the database was changed, cut short or moved; restore the row from a backup, or rotate the \

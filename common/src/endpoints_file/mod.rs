@@ -74,6 +74,30 @@ pub fn parse(
     default_format: Format,
     secrets: &dyn SecretSource,
 ) -> Result<Vec<Endpoint>, Vec<FileFault>> {
+    let entries = parse_with_secrets(text, default_format, secrets)?;
+    Ok(entries.into_iter().map(|entry| entry.endpoint).collect())
+}
+
+/// An endpoint of a file with the secrets that its keys were made of.
+#[derive(Debug, Clone)]
+pub struct WithSecrets {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// What its requests are signed with.
+    pub secret: Secret,
+    /// What they are signed with as well.
+    pub previous_secret: Option<Secret>,
+}
+
+/// As [`parse`], for whoever keeps the secrets themselves.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with_secrets(
+    text: &str,
+    default_format: Format,
+    secrets: &dyn SecretSource,
+) -> Result<Vec<WithSecrets>, Vec<FileFault>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut faults = Faults::new(text);
     if !errors.is_empty() {
@@ -124,7 +148,7 @@ fn read(
     default_format: Format,
     secrets: &dyn SecretSource,
     seen: &mut Seen,
-) -> Option<Endpoint> {
+) -> Option<WithSecrets> {
     entry.refuse_other_keys(&KEYS);
     let id = entry.required("id", EndpointId::parse);
     let company = entry.required("company", CompanyId::parse);
@@ -145,7 +169,8 @@ fn read(
 
     let (id, company) = (id?, company?);
     refuse_second(entry, &company, &id, seen);
-    Some(Endpoint {
+    let secret = current?;
+    let endpoint = Endpoint {
         id,
         company,
         url: url?,
@@ -154,7 +179,12 @@ fn read(
         headers,
         rate,
         disabled,
-        keys: SigningKeys::new(&current?, previous.as_ref()),
+        keys: SigningKeys::new(&secret, previous.as_ref()),
+    };
+    Some(WithSecrets {
+        endpoint,
+        secret,
+        previous_secret: previous,
     })
 }
 

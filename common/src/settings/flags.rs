@@ -17,6 +17,12 @@ impl CommandLine {
             flags: with_flags(command, variables).get_matches(),
         }
     }
+
+    /// The subcommand that was given, if any.
+    #[must_use]
+    pub fn subcommand(&self) -> Option<&str> {
+        self.flags.subcommand_name()
+    }
 }
 
 impl SettingSource for CommandLine {

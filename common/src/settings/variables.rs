@@ -45,6 +45,18 @@ variables! {
         "Requests in flight at most, for each endpoint and replica, where it bears as many: 1 to 10000";
     HTTP_ADDR = "HOOKLINE_HTTP_ADDR", Some("0.0.0.0:9464"), false,
         "Address and port of /healthz, /readyz and /metrics";
+    DATABASE_URL = "HOOKLINE_DATABASE_URL", None, true,
+        "PostgreSQL, where the console keeps endpoints: postgres://user:password@host:port/database";
+    MIGRATE_ON_START = "HOOKLINE_MIGRATE_ON_START", Some("true"), false,
+        "Whether the console brings the database's schema up to date when it starts: true or false";
+    MASTER_KEY = "HOOKLINE_MASTER_KEY", None, true,
+        "What seals endpoint secrets in the database: 32 random bytes in base64; several, comma-separated, the newest first";
+    ADMIN_TOKEN = "HOOKLINE_ADMIN_TOKEN", None, true,
+        "The operator's bearer token for the API: 16 to 256 printable ASCII characters without spaces";
+    ENDPOINTS_PER_COMPANY = "HOOKLINE_ENDPOINTS_PER_COMPANY", Some("6"), false,
+        "Endpoints that a company may have: 1 to 1000";
+    API_RATE = "HOOKLINE_API_RATE", Some("1000/s"), false,
+        "Requests that each company token may make to the API, and as many at once: like 100/s or 600/m";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,

@@ -1,0 +1,44 @@
+//! What probes and scrapers ask: `/healthz`, `/readyz`, `/metrics`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::app::App;
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "healthz", security(()),
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests can be answered: the database is there, with the schema that is needed.
+#[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
+    responses(
+        (status = 200, description = "They can", body = String, content_type = "text/plain"),
+        (status = 503, description = "They cannot, and why", body = String, content_type = "text/plain")))]
+pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    let obstacle = if app.shutdown().is_requested() {
+        Some("shutting down".to_owned())
+    } else if let Err(error) = app.store().ping().await {
+        Some(error.to_string())
+    } else if !app.is_migrated() {
+        Some("the database's schema is not up to date yet".to_owned())
+    } else {
+        None
+    };
+    match obstacle {
+        None => "ready\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+/// The metrics, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics", security(()),
+    responses((status = 200, description = "All samples", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(app): State<App>) -> Response {
+    let content_type = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (content_type, app.telemetry().metrics_text()).into_response()
+}

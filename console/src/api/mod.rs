@@ -1,0 +1,20 @@
+//! The resources, one a file; the table of their routes; and what is said of them all in OpenAPI.
+//!
+//! A new route is a handler with its `#[utoipa::path]`, and a row in `routes.rs` that says who may use it.
+
+mod health; // what probes and scrapers ask
+mod view; // an endpoint as it is shown
+mod input; // and as it is given
+mod endpoints; // register, list, show, change, remove
+mod secrets; // reveal, rotate, complete
+mod import; // a file's worth
+mod tokens; // a company's own tokens
+mod audit; // who did what
+mod routes; // every route, and who may use it
+mod openapi; // the description of all
+mod router; // all of it together
+
+pub use self::openapi::description;
+pub(crate) use self::router::router;
+pub use self::routes::{RouteInfo, routes};
+pub use crate::auth::Access;

@@ -1,0 +1,105 @@
+//! Every route, and who may use it. There is no other way in: the router is made of this table, and so is the description,
+//! and the test of who may reach whose data.
+
+use utoipa::openapi::path::{HttpMethod, Paths};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
+
+use super::{audit, endpoints, health, import, openapi, secrets, tokens};
+use crate::app::App;
+use crate::auth::Access;
+
+/// A row of the table.
+pub(crate) struct Row {
+    pub(crate) access: Access,
+    pub(crate) route: UtoipaMethodRouter<App>,
+}
+
+fn row(access: Access, route: UtoipaMethodRouter<App>) -> Row {
+    Row { access, route }
+}
+
+/// The table.
+pub(crate) fn table() -> Vec<Row> {
+    use Access::{Admin, Company, Public};
+    vec![
+        row(Company, routes!(endpoints::list)),
+        row(Company, routes!(endpoints::create)),
+        row(Company, routes!(endpoints::show)),
+        row(Company, routes!(endpoints::change)),
+        row(Company, routes!(endpoints::remove)),
+        row(Admin, routes!(import::import)),
+        row(Company, routes!(secrets::reveal)),
+        row(Company, routes!(secrets::rotate)),
+        row(Company, routes!(secrets::complete)),
+        row(Company, routes!(audit::list)),
+        row(Admin, routes!(tokens::list)),
+        row(Admin, routes!(tokens::create)),
+        row(Admin, routes!(tokens::revoke)),
+        row(Public, routes!(openapi::document)),
+        row(Public, routes!(health::healthz)),
+        row(Public, routes!(health::readyz)),
+        row(Public, routes!(health::metrics)),
+    ]
+}
+
+/// A route as a test or a page needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// `GET`, `POST` …
+    pub method: &'static str,
+    /// Its path, with `{company}` and the like for parameters.
+    pub path: String,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// All of them, in the table's order.
+#[must_use]
+pub fn routes() -> Vec<RouteInfo> {
+    let rows = table().into_iter();
+    rows.flat_map(|row| {
+        let (_, paths, _) = row.route;
+        methods(&paths).into_iter().map(move |(method, path)| RouteInfo {
+            method,
+            path,
+            access: row.access,
+        })
+    })
+    .collect()
+}
+
+fn methods(paths: &Paths) -> Vec<(&'static str, String)> {
+    let all = [
+        (HttpMethod::Get, "GET"),
+        (HttpMethod::Post, "POST"),
+        (HttpMethod::Put, "PUT"),
+        (HttpMethod::Patch, "PATCH"),
+        (HttpMethod::Delete, "DELETE"),
+    ];
+    let paths_of = |(method, name): &(HttpMethod, &'static str)| {
+        let found = paths
+            .paths
+            .keys()
+            .filter(|path| paths.get_path_operation(*path, method.clone()).is_some());
+        found.map(|path| (*name, path.clone())).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(paths_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_company_is_for_that_company_or_the_operator_and_each_row_is_one_route() {
+        let routes = routes();
+        assert_eq!(routes.len(), table().len());
+        for route in routes {
+            let has_company = route.path.contains("{company}");
+            let is_for_one = matches!(route.access, Access::Company | Access::Admin);
+            assert_eq!(has_company, is_for_one, "{route:?}");
+            assert_eq!(has_company, route.path.starts_with("/v1/companies/"), "{route:?}");
+        }
+    }
+}

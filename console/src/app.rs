@@ -1,0 +1,66 @@
+//! What every handler needs. Clones share it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hookline_common::shutdown::Shutdown;
+use hookline_common::telemetry::Telemetry;
+use hookline_store::Store;
+
+use crate::limits::Rates;
+use crate::settings::Settings;
+
+/// The parts that requests are answered with.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+struct Parts {
+    settings: Settings,
+    store: Store,
+    telemetry: Arc<Telemetry>,
+    shutdown: Shutdown,
+    rates: Rates,
+    is_migrated: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(settings: Settings, telemetry: Arc<Telemetry>, shutdown: Shutdown) -> Self {
+        Self(Arc::new(Parts {
+            store: Store::new(settings.store.clone()),
+            rates: Rates::new(settings.api_rate),
+            settings,
+            telemetry,
+            shutdown,
+            is_migrated: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    pub(crate) fn shutdown(&self) -> &Shutdown {
+        &self.0.shutdown
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
+    }
+
+    /// Whether the schema is known to be the one that is needed.
+    pub(crate) fn is_migrated(&self) -> bool {
+        self.0.is_migrated.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_migrated(&self) {
+        self.0.is_migrated.store(true, Ordering::Relaxed);
+    }
+}

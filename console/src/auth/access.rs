@@ -1,0 +1,83 @@
+//! What a row of the table asks for, and the check of it. Another company's path is answered like one that is not there,
+//! before anything else is said.
+
+use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use hookline_common::ids::CompanyId;
+use hookline_store::Actor;
+
+use super::bearer::{Principal, principal};
+use super::tenant::Tenant;
+use crate::app::App;
+use crate::peer::Peer;
+use crate::problem::Problem;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever has a good token.
+    SignedIn,
+    /// The operator, and the company of the path.
+    Company,
+    /// The operator alone.
+    Admin,
+}
+
+/// Lets a request through to its handler, or answers it.
+pub(crate) async fn authorize(
+    State((app, access)): State<(App, Access)>,
+    path: RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if access == Access::Public {
+        return Ok(next.run(request).await);
+    }
+    let Some(principal) = principal(&app, request.headers()).await? else {
+        let peer = request.extensions().get::<Peer>();
+        if let Some(Err(wait)) = peer.map(|peer| app.rates().stranger(peer.0)) {
+            return Err(Problem::too_many(wait));
+        }
+        return Err(Problem::unauthorized());
+    };
+    if let Principal::Company { token, .. } = &principal {
+        app.rates().token(token).map_err(Problem::too_many)?;
+    }
+    let of_path = path.iter().find(|(name, _)| *name == "company");
+    match of_path {
+        Some((_, text)) => {
+            let tenant = tenant(principal, text, access)?;
+            request.extensions_mut().insert(tenant);
+        }
+        None => allowed(&principal, access)?,
+    }
+    Ok(next.run(request).await)
+}
+
+fn tenant(principal: Principal, path: &str, access: Access) -> Result<Tenant, Problem> {
+    // What cannot be a company has nothing.
+    let company = CompanyId::parse(path).map_err(|_| Problem::not_found())?;
+    if let Principal::Company { company: own, .. } = &principal
+        && *own != company
+    {
+        return Err(Problem::not_found());
+    }
+    allowed(&principal, access)?;
+    let actor = match principal {
+        Principal::Admin => Actor::Admin,
+        Principal::Company { token, .. } => Actor::Token(token),
+    };
+    Ok(Tenant { company, actor })
+}
+
+fn allowed(principal: &Principal, access: Access) -> Result<(), Problem> {
+    match (access, principal) {
+        (Access::Admin, Principal::Company { .. }) => {
+            Err(Problem::forbidden("only the operator's token may do this"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The token of a request, and whose it is.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use hookline_common::ids::CompanyId;
+use hookline_store::PresentedToken;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Somebody with a good token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Principal {
+    /// The operator.
+    Admin,
+    /// A company, by one of its tokens.
+    Company {
+        /// Which.
+        company: CompanyId,
+        /// The token's id.
+        token: String,
+    },
+}
+
+/// Whose token it is that stands in the headers. A token that was revoked is nobody's from the next request on.
+pub(crate) async fn principal(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+    let Some(text) = bearer(headers) else {
+        return Ok(None);
+    };
+    if app.settings().admin_token.is(text) {
+        return Ok(Some(Principal::Admin));
+    }
+    let Some(presented) = PresentedToken::parse(text) else {
+        return Ok(None);
+    };
+    let found = app.store().find_token(presented).await?;
+    Ok(found.map(|(company, token)| Principal::Company { company, token }))
+}
+
+/// What follows `Bearer` (whatever its case, RFC 9110 §11.1), if there is one such header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (first, None) = (all.next()?, all.next()) else {
+        return None;
+    };
+    let (scheme, token) = first.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn a_token_stands_in_one_header_behind_its_scheme() {
+        for (value, found) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer  abc ", Some("abc")),
+            ("Basic abc", None),
+            ("Bearer", None),
+            ("abc", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            assert_eq!(bearer(&headers), found, "{value}");
+            headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer other"));
+            assert_eq!(bearer(&headers), None, "two of them");
+        }
+    }
+}

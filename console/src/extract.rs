@@ -1,0 +1,188 @@
+//! What is asked: bodies, queries and ids of paths, each checked, each fault a problem.
+
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hookline_common::ids::EndpointId;
+use hookline_store::Cursor;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use crate::limits::{MAX_BODY_BYTES, is_too_deep};
+use crate::problem::Problem;
+
+/// A JSON body, of a request or of an answer.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media_type = media_type(&request);
+        let is_json = media_type == "application/json"
+            || (media_type.starts_with("application/") && media_type.ends_with("+json"));
+        if !is_json {
+            return Err(Problem::media_type("application/json"));
+        }
+        parsed(&read(request, MAX_BODY_BYTES).await?).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written");
+                Problem::internal().into_response()
+            }
+        }
+    }
+}
+
+/// A JSON body, or none at all.
+pub(crate) struct OptionalJson<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let is_json = media_type(&request) == "application/json";
+        let body = read(request, MAX_BODY_BYTES).await?;
+        if body.is_empty() {
+            Ok(Self(None))
+        } else if is_json {
+            parsed(&body).map(Some).map(Self)
+        } else {
+            Err(Problem::media_type("application/json"))
+        }
+    }
+}
+
+/// A body of TOML.
+pub(crate) struct Toml(pub(crate) String);
+
+impl<S: Send + Sync> FromRequest<S> for Toml {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if media_type(&request) != "application/toml" {
+            return Err(Problem::media_type("application/toml"));
+        }
+        let body = read(request, MAX_BODY_BYTES).await?;
+        let text = String::from_utf8(body.into());
+        text.map(Self)
+            .map_err(|_| Problem::invalid("the body is not UTF-8 text"))
+    }
+}
+
+/// The media type of a body, without its parameters.
+pub(crate) fn media_type(request: &Request) -> String {
+    let value = request.headers().get(CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let without_parameters = text.split(';').next().unwrap_or_default();
+    without_parameters.trim().to_ascii_lowercase()
+}
+
+/// A whole body, if it is not longer than allowed.
+pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+    #[expect(clippy::disallowed_methods, reason = "the limit is the route's")]
+    let body = axum::body::to_bytes(request.into_body(), max_bytes).await;
+    body.map_err(|error| {
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(error) = cause {
+            if error.is::<http_body_util::LengthLimitError>() {
+                return Problem::too_large(max_bytes);
+            }
+            cause = error.source();
+        }
+        Problem::invalid("the body ended before it was whole")
+    })
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if is_too_deep(body) {
+        let detail = "the body is nested deeper than 64 levels";
+        return Err(Problem::invalid(detail));
+    }
+    serde_json::from_slice(body).map_err(|error| Problem::invalid(format!("the body: {error}")))
+}
+
+/// The endpoint of the path. What cannot be an id is the id of nothing.
+pub(crate) struct EndpointOf(pub(crate) EndpointId);
+
+impl<S: Send + Sync> FromRequestParts<S> for EndpointOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = path_param(parts, state, "id").await?;
+        EndpointId::parse(&text)
+            .map(Self)
+            .map_err(|_| Problem::not_found())
+    }
+}
+
+/// A parameter of the path, decoded.
+pub(crate) async fn path_param<S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+    name: &str,
+) -> Result<String, Problem> {
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let params = params.map_err(|_| Problem::not_found())?;
+    let found = params.iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, text)| text.to_owned())
+        .ok_or_else(Problem::not_found)
+}
+
+/// The part of a query that routes have in common: where a list goes on, and how long a page is.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// What the page before gave as `next`.
+    #[param(min_length = 2, max_length = 17, pattern = "^c[0-9a-f]{1,16}$")]
+    cursor: Option<String>,
+    /// Rows at most: 1 to 200, 50 by default.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// A checked [`PageQuery`].
+pub(crate) struct PageOf {
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) limit: u32,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let PageQuery { cursor, limit } = query(parts, state).await?;
+        let cursor = cursor.map(|text| {
+            Cursor::parse(&text).ok_or_else(|| Problem::invalid("cursor: give what `next` said, unchanged"))
+        });
+        let limit = limit.map_or(Ok(50), |text| {
+            let number = text.parse().ok().filter(|limit| (1..=200).contains(limit));
+            number.ok_or_else(|| Problem::invalid("limit: must be a whole number from 1 to 200"))
+        });
+        Ok(Self {
+            cursor: cursor.transpose()?,
+            limit: limit?,
+        })
+    }
+}
+
+/// A query as `T` has it.
+pub(crate) async fn query<T: DeserializeOwned, S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+) -> Result<T, Problem> {
+    let query = Query::<T>::from_request_parts(parts, state).await;
+    let Query(query) =
+        query.map_err(|error| Problem::invalid(format!("the query: {}", error.body_text())))?;
+    Ok(query)
+}

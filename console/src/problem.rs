@@ -1,0 +1,239 @@
+//! What went wrong, as RFC 9457 has it: `application/problem+json` with a stable `code` besides. The only place that
+//! decides which error becomes which status.
+
+use std::time::Duration;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hookline_common::guard::Refusal;
+use hookline_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The body of a problem.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// A URI that names the kind of problem: `urn:hookline:problem:<code>`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong with this request, and what to do.
+    detail: String,
+    /// The kind for programs. It does not change.
+    code: String,
+    /// Which rule refused a URL or a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// All that is wrong with a file, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+/// A request that was not carried out, and why.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    reason: Option<&'static str>,
+    errors: Vec<String>,
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            reason: None,
+            errors: Vec::new(),
+            retry_after_s: None,
+        }
+    }
+
+    /// The same for what is not there and for what somebody may not see, so that nobody learns what others have.
+    pub(crate) fn not_found() -> Self {
+        let detail =
+            "there is nothing here, or this token may not see it; check the path, the company and the id";
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        let detail = "this path exists, but not with this method; GET /openapi.json lists all";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            detail,
+        )
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "give a valid token as `Authorization: Bearer …`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in", detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "Invalid request",
+            detail,
+        )
+    }
+
+    pub(crate) fn too_large(max_bytes: usize) -> Self {
+        let detail = format!("the body is longer than {max_bytes} bytes");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "Body too large",
+            detail,
+        )
+    }
+
+    pub(crate) fn media_type(wanted: &str) -> Self {
+        let detail = format!("send the body with `Content-Type: {wanted}`");
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Unsupported media type",
+            detail,
+        )
+    }
+
+    pub(crate) fn request_timeout() -> Self {
+        let detail = "the request took too long; send it again, in one go";
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "Request timed out",
+            detail,
+        )
+    }
+
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        let detail = "too many requests; wait as long as Retry-After says";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many requests",
+            detail,
+        )
+        .retry_after(wait)
+    }
+
+    pub(crate) fn internal() -> Self {
+        let detail = "the request failed on our side; the log says why";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+            detail,
+        )
+    }
+
+    pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not available now", detail)
+            .retry_after(Duration::from_secs(1))
+    }
+
+    /// Whole seconds, and one at least.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
+        self
+    }
+
+    pub(crate) fn errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
+        self
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let mut problem = if refusal.reason().starts_with("header") {
+            Self::new(
+                StatusCode::BAD_REQUEST,
+                "header_refused",
+                "Header refused",
+                refusal.to_string(),
+            )
+        } else {
+            Self::new(
+                StatusCode::BAD_REQUEST,
+                "url_refused",
+                "URL refused",
+                refusal.to_string(),
+            )
+        };
+        problem.reason = Some(refusal.reason());
+        problem
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        let conflict = |code, title| Self::new(StatusCode::CONFLICT, code, title, detail.clone());
+        match &error {
+            StoreError::NotFound => Self::not_found(),
+            StoreError::LimitReached { .. } => conflict("endpoint_limit", "Too many endpoints"),
+            StoreError::Exists => conflict("endpoint_exists", "Endpoint exists"),
+            StoreError::Rotating { .. } => conflict("rotation_running", "Rotation is running"),
+            StoreError::Change(_) => Self::invalid(detail),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "a request could not be answered");
+                Self::unavailable(
+                    "database_unavailable",
+                    "the database does not answer; try again in a moment",
+                )
+            }
+            StoreError::Seal(_) | StoreError::Corrupt(_) | StoreError::Database(_) => {
+                tracing::error!(%error, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            kind: format!("urn:hookline:problem:{}", self.code),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            code: self.code.to_owned(),
+            reason: self.reason.map(str::to_owned),
+            errors: self.errors,
+        };
+        let mut response = (self.status, serde_json::to_string(&body).unwrap_or_default()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

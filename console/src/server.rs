@@ -1,0 +1,172 @@
+//! Connections in, within bounds: how many, how long a head may take, and how long a whole request. Whoever drips bytes
+//! holds one of many places, and gives it up when there are none left.
+
+use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::{IntoResponse as _, Response};
+use hookline_common::shutdown::Shutdown;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+use tower_service::Service as _;
+use tracing::warn;
+
+use crate::peer::Peer;
+use crate::problem::Problem;
+
+/// How long the head of a request may take, and how long a connection may be without one.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// How long a request may take in all, with its body. The longest wait that a route offers is shorter.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// The largest head, with room for a proxy's headers.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+/// Connections at most: far more than clients keep, far fewer than files may be open.
+const MAX_CONNECTIONS: usize = 512;
+/// How long requests in flight may take after a stop was asked for.
+const DRAINED_WITHIN: Duration = Duration::from_secs(15);
+/// How long to wait before accepting again when the process or the machine has run short.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+/// How often a lasting shortage is told.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Serves until shutdown, and then until the requests in flight are answered.
+pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
+    let mut tasks = JoinSet::new();
+    let mut open: Vec<Open> = Vec::new();
+    let mut complained: Option<Instant> = None;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.requested() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            // The other side has gone before we looked.
+            Err(error) if is_of_one_connection(error.kind()) => continue,
+            Err(error) => {
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+                    complained = Some(Instant::now());
+                    warn!(%error, "connections cannot be accepted; raise the limit of open files if this lasts");
+                }
+                give_way(&mut open);
+                sleep(SHORTAGE_PAUSE).await;
+                continue;
+            }
+        };
+        while tasks.try_join_next().is_some() {}
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() >= MAX_CONNECTIONS {
+            give_way(&mut open);
+        }
+        let in_hand = Arc::new(AtomicUsize::new(0));
+        let connection = one(
+            stream,
+            address,
+            router.clone(),
+            Arc::clone(&in_hand),
+            shutdown.clone(),
+        );
+        let task = tasks.spawn(connection);
+        open.push(Open { task, in_hand });
+    }
+    let drained = timeout(DRAINED_WITHIN, async {
+        while tasks.join_next().await.is_some() {}
+    })
+    .await;
+    if drained.is_err() {
+        warn!("requests that were in flight when the stop was asked for are not answered");
+    }
+}
+
+struct Open {
+    task: AbortHandle,
+    /// Requests that are being answered.
+    in_hand: Arc<AtomicUsize>,
+}
+
+/// Closes the oldest connection that has no request in hand, or, where all have, the oldest.
+fn give_way(open: &mut Vec<Open>) {
+    let idle = |connection: &Open| connection.in_hand.load(Ordering::Relaxed) == 0;
+    let first = open.iter().position(idle).unwrap_or(0);
+    if first < open.len() {
+        open.remove(first).task.abort();
+    }
+}
+
+fn is_of_one_connection(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
+}
+
+async fn one(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    in_hand: Arc<AtomicUsize>,
+    shutdown: Shutdown,
+) {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let mut router = router.clone();
+        let in_hand = Arc::clone(&in_hand);
+        async move {
+            in_hand.fetch_add(1, Ordering::Relaxed);
+            request.extensions_mut().insert(Peer(address.ip()));
+            let answered = timeout(ANSWERED_WITHIN, router.call(request.map(Body::new))).await;
+            in_hand.fetch_sub(1, Ordering::Relaxed);
+            let response = match answered {
+                Ok(Ok(response)) => response,
+                Err(_) => Problem::request_timeout().into_response(),
+            };
+            Ok::<_, Infallible>(with_safe_headers(response))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // Whoever is too slow, or speaks another protocol, is hung up on, and nobody here needs to know.
+    let is_stopping = tokio::select! {
+        ended = connection.as_mut() => { drop(ended); false }
+        () = shutdown.requested() => true,
+    };
+    if is_stopping {
+        connection.as_mut().graceful_shutdown();
+        drop(connection.await);
+    }
+}
+
+/// Nothing of an answer is for caches, frames or guesses at its type, unless its route says so.
+fn with_safe_headers(mut response: Response) -> Response {
+    const SAFE: [(HeaderName, &str); 4] = [
+        (CACHE_CONTROL, "no-store"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in SAFE {
+        let headers = response.headers_mut();
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,252 @@
+//! What an operator can set, read whole before anything starts.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use hookline_common::endpoint::{Format, Rate};
+use hookline_common::guard::Policy;
+use hookline_common::settings::variables as var;
+use hookline_common::settings::{Faults, Reader, SettingSource, Variable, parse, read_policy};
+use hookline_common::telemetry::TelemetrySettings;
+use hookline_store::seal::Keyring;
+use hookline_store::{Database, StoreSettings};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+const HTTP_ADDR: Variable = Variable {
+    help: "Address and port of the API, and of /healthz, /readyz and /metrics",
+    default: Some("0.0.0.0:8080"),
+    ..var::HTTP_ADDR
+};
+
+/// Every variable that the console reads, in the order of `--help`.
+pub const VARIABLES: &[Variable] = &[
+    var::DATABASE_URL,
+    var::MIGRATE_ON_START,
+    var::MASTER_KEY,
+    var::ADMIN_TOKEN,
+    HTTP_ADDR,
+    var::ENDPOINTS_PER_COMPANY,
+    var::API_RATE,
+    var::DEFAULT_FORMAT,
+    var::ALLOW_HTTP,
+    var::ALLOW_CIDRS,
+    var::DENY_CIDRS,
+    var::ALLOW_HOSTS,
+    var::OTLP_ENDPOINT,
+    var::RUST_LOG,
+    var::LOG_FORMAT,
+];
+
+/// Connections to the database at most: requests take a few milliseconds each there, and PostgreSQL's default of 100 is
+/// shared with dispatchers and other consoles.
+const DATABASE_CONNECTIONS: u32 = 10;
+
+/// The console's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The database and its keys.
+    pub store: StoreSettings,
+    /// Whether the schema is brought up to date at the start.
+    pub migrate_on_start: bool,
+    /// The operator's token.
+    pub admin_token: AdminToken,
+    /// Where the API is served.
+    pub http_addr: SocketAddr,
+    /// Endpoints that a company may have.
+    pub endpoints_per_company: u32,
+    /// Requests that a company's token may make.
+    pub api_rate: Rate,
+    /// Format of endpoints that name none.
+    pub default_format: Format,
+    /// Where endpoints may be.
+    pub policy: Policy,
+    /// Logs, metrics, traces.
+    pub telemetry: TelemetrySettings,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`Faults`] names every wrong one at once.
+    pub fn read(source: &dyn SettingSource) -> Result<Self, Faults> {
+        let mut reader = Reader::new(source);
+        let r = &mut reader;
+        let store = store(r, true);
+        let migrate_on_start = r.read(&var::MIGRATE_ON_START, parse::boolean);
+        let admin_token = required(r, &var::ADMIN_TOKEN, AdminToken::parse, ADMIN_TOKEN_ALLOWED);
+        let http_addr = r.read(&HTTP_ADDR, |text| {
+            text.parse()
+                .map_err(|_| "must be an address and a port, like 0.0.0.0:8080 or [::]:8080")
+        });
+        let endpoints_per_company = r.read(&var::ENDPOINTS_PER_COMPANY, |text| {
+            parse::number_within(text, 1, 1000)
+        });
+        let api_rate = r.read(&var::API_RATE, Rate::parse);
+        let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
+        let policy = read_policy(r);
+        let telemetry = TelemetrySettings::read(r);
+        reader.finish(|| {
+            Some(Self {
+                store: store?,
+                migrate_on_start: migrate_on_start?,
+                admin_token: admin_token?,
+                http_addr: http_addr?,
+                endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
+                api_rate: api_rate?,
+                default_format: default_format?,
+                policy: policy?,
+                telemetry: telemetry?,
+            })
+        })
+    }
+}
+
+/// The settings of the database alone, for commands that need no more.
+///
+/// # Errors
+/// [`Faults`] names every wrong one at once.
+pub fn read_store(source: &dyn SettingSource, with_keys: bool) -> Result<StoreSettings, Faults> {
+    let mut reader = Reader::new(source);
+    let store = store(&mut reader, with_keys);
+    reader.finish(|| store)
+}
+
+fn store(reader: &mut Reader<'_>, with_keys: bool) -> Option<StoreSettings> {
+    let database = required(
+        reader,
+        &var::DATABASE_URL,
+        Database::parse,
+        "must be set: postgres://user:password@host:5432/hookline",
+    );
+    let keyring = if with_keys {
+        required(
+            reader,
+            &var::MASTER_KEY,
+            Keyring::parse,
+            "must be set: 32 random bytes in base64, as `openssl rand -base64 32` prints them",
+        )
+    } else {
+        Some(Keyring::empty())
+    };
+    Some(StoreSettings {
+        database: database?,
+        keyring: keyring?,
+        application: "hookline-console",
+        max_connections: DATABASE_CONNECTIONS,
+    })
+}
+
+/// A setting without a default that must be there.
+fn required<T, E: fmt::Display>(
+    reader: &mut Reader<'_>,
+    variable: &Variable,
+    parse: impl Fn(&str) -> Result<T, E>,
+    allowed: &str,
+) -> Option<T> {
+    if !reader.is_set(variable) {
+        reader.fault(variable, None, allowed);
+        return None;
+    }
+    reader.read(variable, parse)
+}
+
+const ADMIN_TOKEN_ALLOWED: &str = "must be set: 16 to 256 printable ASCII characters without spaces, drawn at random, as \
+                                   `openssl rand -hex 32` prints them";
+
+/// The operator's bearer token.
+#[derive(Clone)]
+pub struct AdminToken(SecretString);
+
+impl AdminToken {
+    /// Checks a text and takes it.
+    ///
+    /// # Errors
+    /// What is allowed.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_allowed = (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_allowed {
+            Ok(Self(text.into()))
+        } else {
+            Err(ADMIN_TOKEN_ALLOWED)
+        }
+    }
+
+    /// Whether it is this one. Hashes are compared, and in the same time wherever they differ.
+    #[must_use]
+    pub fn is(&self, presented: &str) -> bool {
+        let ours = Sha256::digest(self.0.expose_secret());
+        ours.ct_eq(&Sha256::digest(presented)).into()
+    }
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookline_common::settings::NotText;
+
+    struct Given(&'static [(&'static str, &'static str)]);
+
+    impl SettingSource for Given {
+        fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        }
+    }
+
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    #[test]
+    fn what_is_missing_is_told_all_at_once() {
+        let told = Settings::read(&Given(&[])).unwrap_err().to_string();
+        for name in [
+            "HOOKLINE_DATABASE_URL",
+            "HOOKLINE_MASTER_KEY",
+            "HOOKLINE_ADMIN_TOKEN",
+        ] {
+            assert!(told.contains(name), "{told}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_told_in_a_fault_or_printed() {
+        let wrong = Given(&[
+            ("HOOKLINE_DATABASE_URL", "mysql://u:s3cret@h/d"),
+            ("HOOKLINE_MASTER_KEY", "s3cret"),
+            ("HOOKLINE_ADMIN_TOKEN", "s3cret"),
+        ]);
+        let told = Settings::read(&wrong).unwrap_err().to_string();
+        assert!(
+            !told.contains("s3cret") && told.matches('\n').count() == 3,
+            "{told}"
+        );
+        let right = Given(&[
+            ("HOOKLINE_DATABASE_URL", "postgres://u:s3cret@h/d"),
+            ("HOOKLINE_MASTER_KEY", KEY),
+            ("HOOKLINE_ADMIN_TOKEN", "s3cret-s3cret-s3cret"),
+        ]);
+        let settings = Settings::read(&right).unwrap();
+        let printed = format!("{settings:?}");
+        assert!(
+            !printed.contains("s3cret") && !printed.contains("AAECAwQ"),
+            "{printed}"
+        );
+        assert!(settings.admin_token.is("s3cret-s3cret-s3cret"));
+        assert!(!settings.admin_token.is("s3cret-s3cret-s3creT"));
+    }
+
+    #[test]
+    fn a_migration_needs_the_database_alone() {
+        let given = Given(&[("HOOKLINE_DATABASE_URL", "postgres://u@h/d")]);
+        assert!(read_store(&given, false).is_ok());
+        assert!(read_store(&given, true).is_err());
+    }
+}
