@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hookline_common::ids::CompanyId;
 
-pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered};
+pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered, Unopened};
 
 /// Where endpoints are looked up.
 pub trait Endpoints: Send + Sync + 'static {
@@ -24,6 +24,11 @@ pub trait Endpoints: Send + Sync + 'static {
     /// nothing to wait for.
     fn look_again(&self, company: &CompanyId) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let _nothing_newer_of = company;
+        None
+    }
+
+    /// Why no message should be taken now.
+    fn obstacle(&self) -> Option<&'static str> {
         None
     }
 }

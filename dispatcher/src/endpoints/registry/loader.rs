@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::ids::CompanyId;
-use hookline_store::{CompanyEndpoint, StoreError, Unopened};
+use hookline_store::{CompanyEndpoint, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 use super::cache::Known;
 use super::{REFRESH_EVERY, Registry};
-use crate::endpoints::{CompanyEndpoints, Registered};
+use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
 
 /// How long to wait before a database that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub(super) async fn load(registry: &Registry) {
 fn take(
     registry: &Registry,
     companies: Vec<CompanyId>,
-    found: Vec<Result<CompanyEndpoint, Unopened>>,
+    found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
     asked_at: Instant,
 ) {
     let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> =
@@ -64,9 +64,17 @@ fn take(
                 let registered = Registered::new(endpoint, &registry.policy).with_later_keys(after_overlap);
                 by_company.entry(company).or_default().0.push(Arc::new(registered));
             }
-            Err(Unopened { company, endpoint, events, error }) => {
-                error!(%company, %endpoint, %error, "what is for this endpoint has to wait: it cannot be opened");
-                by_company.entry(company).or_default().1.push((endpoint, events));
+            Err(unopened) => {
+                let hookline_store::Unopened {
+                    company,
+                    endpoint: id,
+                    format,
+                    events,
+                    error,
+                } = unopened;
+                error!(%company, endpoint = %id, %error, "what is for this endpoint has to wait: it cannot be opened");
+                let unopened = Unopened { id, format, events };
+                by_company.entry(company).or_default().1.push(unopened);
             }
         }
     }
