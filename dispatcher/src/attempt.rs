@@ -78,7 +78,8 @@ async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -
     let answer = match &endpoint.destination {
         Destination::Refused(refusal) => Err(RequestError::blocked(refusal.clone())),
         Destination::Allowed { uri, headers } => {
-            let request = request::build(uri, headers, &endpoint.endpoint, delivery, started_at.as_second());
+            let (format, keys) = (endpoint.endpoint.format, endpoint.keys_at(started_at));
+            let request = request::build(uri, headers, format, keys, delivery, started_at.as_second());
             match client.send(request).await {
                 Ok(answer) => Ok(answer),
                 Err(SendError::Failed(error)) => Err(error),

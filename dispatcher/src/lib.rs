@@ -29,6 +29,7 @@ use std::sync::Arc;
 use hookline_common::broker::BrokerError;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
+use hookline_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tracing::info;
@@ -36,8 +37,9 @@ use tracing::info;
 use crate::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use crate::endpoints::Endpoints;
 use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
+use crate::endpoints::registry::Registry;
 use crate::health::Health;
-use crate::settings::Settings;
+use crate::settings::{EndpointsSource, Settings};
 use crate::work::Work;
 
 /// Why a dispatcher cannot run. A broker that is away is no reason: it is waited for.
@@ -70,8 +72,38 @@ pub struct Dispatcher {
     settings: Settings,
     telemetry: Arc<Telemetry>,
     endpoints: Arc<dyn Endpoints>,
-    endpoints_file: EndpointsFile,
+    followed: Followed,
     client: Client,
+}
+
+/// Where the endpoints come from, followed while the dispatcher runs.
+enum Followed {
+    File(EndpointsFile),
+    Registry(Arc<Registry>),
+}
+
+impl Followed {
+    fn new(settings: &Settings) -> Result<Self, UnusableFile> {
+        let policy = settings.policy.clone();
+        match settings.endpoints.clone() {
+            EndpointsSource::File(path) => EndpointsFile::load(FileSettings {
+                path,
+                default_format: settings.default_format,
+                policy,
+                allow_none: settings.allow_no_endpoints,
+                grace: settings.unknown_grace,
+            })
+            .map(Self::File),
+            EndpointsSource::Registry(store) => Ok(Self::Registry(Registry::new(Store::new(store), policy))),
+        }
+    }
+
+    fn endpoints(&self) -> Arc<dyn Endpoints> {
+        match self {
+            Self::File(file) => file.endpoints(),
+            Self::Registry(registry) => Arc::clone(registry) as Arc<dyn Endpoints>,
+        }
+    }
 }
 
 impl Dispatcher {
@@ -80,26 +112,19 @@ impl Dispatcher {
     /// # Errors
     /// [`RunError`] when something is missing.
     pub fn prepare(settings: Settings, telemetry: Telemetry) -> Result<Self, RunError> {
-        let policy = settings.policy.clone();
-        let endpoints_file = EndpointsFile::load(FileSettings {
-            path: settings.endpoints_file.clone(),
-            default_format: settings.default_format,
-            policy: policy.clone(),
-            allow_none: settings.allow_no_endpoints,
-            grace: settings.unknown_grace,
-        })?;
+        let followed = Followed::new(&settings)?;
         let resolver = Resolver::from_system().map_err(|error| RunError::Resolver(error.to_string()))?;
         let max_connections = client::max_connections(descriptors::limit());
         let client = Client::new(ClientSettings {
             ca_pem: settings.ca_pem.clone(),
             proxy: settings.egress_proxy.clone(),
-            ..ClientSettings::new(policy, resolver, settings.request_timeout, max_connections)
+            ..ClientSettings::new(settings.policy.clone(), resolver, settings.request_timeout, max_connections)
         })?;
         Ok(Self {
             settings,
             telemetry: Arc::new(telemetry),
-            endpoints: endpoints_file.endpoints(),
-            endpoints_file,
+            endpoints: followed.endpoints(),
+            followed,
             client,
         })
     }
@@ -126,7 +151,7 @@ impl Dispatcher {
             settings,
             telemetry,
             endpoints,
-            endpoints_file,
+            followed,
             client,
         } = self;
         if let Ok(address) = listener.local_addr() {
@@ -135,18 +160,30 @@ impl Dispatcher {
         let longest_stop_s = stop::longest(settings.request_timeout).as_secs_f64();
         info!(longest_stop_s, "a stop takes at most {longest_stop_s} s");
 
-        let work = Work::new(&settings, endpoints, client, shutdown.clone());
+        let work = Work::new(&settings, Arc::clone(&endpoints), client, shutdown.clone());
         let health = Health {
             publisher: work.publisher().clone(),
+            endpoints,
             ledgers: work.pushed_ledgers(),
             shutdown: shutdown.clone(),
             telemetry: Arc::clone(&telemetry),
         };
         let serving = tokio::spawn(health::serve(listener, health));
-        let watching = tokio::spawn(endpoints_file.watch(shutdown.clone(), reload));
+        let following = match followed {
+            Followed::File(file) => tokio::spawn(file.watch(shutdown.clone(), reload)),
+            Followed::Registry(registry) => {
+                let following = tokio::spawn(Arc::clone(&registry).follow(shutdown.clone(), reload));
+                // A message that is taken before anything is known could only be set aside.
+                tokio::select! {
+                    () = registry.reached() => {}
+                    () = shutdown.requested() => {}
+                }
+                following
+            }
+        };
         let ended = work.run(&shutdown).await;
         serving.abort();
-        watching.abort();
+        following.abort();
         telemetry.flush().await;
         ended.map_err(RunError::Broker)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::Publisher;
-use hookline_common::delivery::Unrouted;
+use hookline_common::delivery::{Unrouted, Work};
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::Delay;
@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use crate::attempt::Report;
 use crate::attempts::{Attempts, Job};
-use crate::endpoints::{Endpoints, Registered};
+use crate::endpoints::{Endpoints, Lookup, Registered};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
 use crate::queues::Working;
@@ -167,7 +167,28 @@ impl Pipeline {
         drop(message);
         work.pass_through_mut().crashes = crashes;
         let endpoints = self.endpoints.lookup(&work.event().company);
-        match route::step(work, &endpoints, self.unknown_grace, Timestamp::now()) {
+        if route::needs_a_fresh_look(&work, &endpoints)
+            && let Some(looked) = self.endpoints.look_again(&work.event().company)
+        {
+            // Nothing is begun meanwhile, so others may.
+            let passage = Passage {
+                permit: None,
+                ..passage
+            };
+            let this = Arc::clone(self);
+            self.tasks.spawn(async move {
+                looked.await;
+                let endpoints = this.endpoints.lookup(&work.event().company);
+                this.pass_on(passage, work, &endpoints).await;
+            });
+            return;
+        }
+        self.pass_on(passage, work, &endpoints).await;
+    }
+
+    /// Steps 4 to 8, as `route` says.
+    async fn pass_on(self: &Arc<Self>, passage: Passage, work: Work, endpoints: &Lookup) {
+        match route::step(work, endpoints, self.unknown_grace, Timestamp::now()) {
             Step::Attempt(delivery, endpoint) => {
                 let Passage {
                     queue,

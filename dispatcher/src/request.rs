@@ -8,6 +8,7 @@ use hookline_common::endpoint::{Endpoint, Format};
 use hookline_common::envelope;
 use hookline_common::guard::{Policy, Refusal};
 use hookline_common::record::HeaderList;
+use hookline_common::signature::SigningKeys;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
@@ -88,27 +89,28 @@ impl Destination {
     }
 }
 
-/// The request of one attempt at `timestamp` (seconds since the epoch).
+/// The request of one attempt at `timestamp` (seconds since the epoch), signed with the keys that count then.
 #[must_use]
 pub fn build(
     uri: &Uri,
     headers: &HeaderMap,
-    endpoint: &Endpoint,
+    format: Format,
+    keys: &SigningKeys,
     delivery: &Delivery,
     timestamp: i64,
 ) -> Request<Full<Bytes>> {
     let event = &delivery.event;
-    let body = envelope::body(endpoint.format, event);
+    let body = envelope::body(format, event);
     let mut headers = headers.clone();
     headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
     headers.insert(WEBHOOK_ATTEMPT, HeaderValue::from(delivery.attempt.get()));
     insert_text(&mut headers, WEBHOOK_ID, event.id.as_str());
-    match endpoint.keys.standard(&event.id, timestamp, &body) {
+    match keys.standard(&event.id, timestamp, &body) {
         Some(signatures) => insert_text(&mut headers, WEBHOOK_SIGNATURE, &signatures),
         None => drop(headers.remove(WEBHOOK_SIGNATURE)),
     }
-    if endpoint.format == Format::Meeva {
-        insert_text(&mut headers, MEEVA_SIGNATURE, &endpoint.keys.meeva(&body));
+    if format == Format::Meeva {
+        insert_text(&mut headers, MEEVA_SIGNATURE, &keys.meeva(&body));
     }
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
@@ -223,7 +225,7 @@ mod tests {
             pass_through: PassThrough::default(),
         };
         let delivery = Delivery::first(unrouted, endpoint.id.clone());
-        let request = build(&uri, &headers, &endpoint, &delivery, 1_700_000_001);
+        let request = build(&uri, &headers, endpoint.format, &endpoint.keys, &delivery, 1_700_000_001);
         let mut recorded = recorded_headers(&headers, &delivery, 1_700_000_001).0;
         recorded.sort();
         let mut sent: Vec<(&str, Cow<'_, str>)> = request

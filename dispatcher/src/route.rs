@@ -50,6 +50,16 @@ pub fn step(work: Work, endpoints: &Lookup, unknown_grace: Duration, now: Timest
     }
 }
 
+/// Whether a fresh look at the company could change what [`step`] says: it is not known, or has no endpoint of that id.
+#[must_use]
+pub fn needs_a_fresh_look(work: &Work, endpoints: &Lookup) -> bool {
+    match (endpoints, work) {
+        (Lookup::NotYet, _) => true,
+        (Lookup::Known(_), Work::Route(_)) => false,
+        (Lookup::Known(endpoints), Work::Deliver(delivery)) => endpoints.find(&delivery.endpoint).is_none(),
+    }
+}
+
 /// One endpoint is served without a further hop; several get a message each, so that each goes its own way.
 fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
     let Lookup::Known(endpoints) = endpoints else {
@@ -58,6 +68,10 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
     };
     match endpoints.matching(&unrouted.event.event_type) {
         Matching::None => Step::Nobody(unrouted),
+        Matching::NotYet => {
+            let delay = unknown_delay(unrouted.pass_through.parked);
+            Step::Park(Work::Route(unrouted), delay)
+        }
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
             attempt_or_fail(delivery, endpoint, now)
@@ -67,9 +81,12 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
 }
 
 fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
-    let found = match endpoints {
-        Lookup::Known(endpoints) => endpoints.find(&delivery.endpoint),
-        Lookup::NotYet => None,
+    let (found, is_certain) = match endpoints {
+        Lookup::Known(endpoints) => (
+            endpoints.find(&delivery.endpoint),
+            !endpoints.is_unopened(&delivery.endpoint),
+        ),
+        Lookup::NotYet => (None, false),
     };
     if let Some(endpoint) = found {
         delivery.pass_through.unknown_since = None;
@@ -83,7 +100,7 @@ fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, 
         .map_or(now, |since| since.min(now));
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if waited >= unknown_grace && matches!(endpoints, Lookup::Known(_)) {
+    if waited >= unknown_grace && is_certain {
         return Step::Discard(delivery);
     }
     let delay = unknown_delay(delivery.pass_through.parked);

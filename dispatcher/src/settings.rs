@@ -13,7 +13,12 @@ use hookline_common::settings::{
 };
 use hookline_common::telemetry::TelemetrySettings;
 
+use hookline_store::StoreSettings;
+
 use crate::client::{EgressProxy, InvalidProxy, ProxyCredentials};
+
+/// Connections to the database: one loads, one hears of changes, and one is there when another is being replaced.
+const DATABASE_CONNECTIONS: u32 = 3;
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
 pub const VARIABLES: &[Variable] = &[
@@ -22,6 +27,8 @@ pub const VARIABLES: &[Variable] = &[
     var::NAMESPACE,
     var::ENDPOINTS_FILE,
     var::ALLOW_NO_ENDPOINTS,
+    var::DATABASE_URL,
+    var::MASTER_KEY,
     var::RETRY_SCHEDULE,
     var::REQUEST_TIMEOUT,
     var::ALLOW_HTTP,
@@ -48,8 +55,8 @@ pub const VARIABLES: &[Variable] = &[
 pub struct Settings {
     /// The broker and the namespace there.
     pub broker: BrokerSettings,
-    /// The endpoints file.
-    pub endpoints_file: PathBuf,
+    /// Where the endpoints are.
+    pub endpoints: EndpointsSource,
     /// Whether the file may be without endpoints at start.
     pub allow_no_endpoints: bool,
     /// Format of endpoints that name none.
@@ -82,6 +89,15 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
 }
 
+/// Where endpoints are read from.
+#[derive(Debug, Clone)]
+pub enum EndpointsSource {
+    /// A TOML file.
+    File(PathBuf),
+    /// The console's database.
+    Registry(StoreSettings),
+}
+
 /// Which events' data goes into the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepPayloads {
@@ -102,14 +118,7 @@ impl Settings {
         let mut reader = Reader::new(source);
         let r = &mut reader;
         let broker = BrokerSettings::read(r);
-        let endpoints_file = r.read(&var::ENDPOINTS_FILE, |path| Ok::<_, String>(PathBuf::from(path)));
-        if endpoints_file.is_none() {
-            r.fault(
-                &var::ENDPOINTS_FILE,
-                None,
-                "must be the path of a TOML file with the endpoints",
-            );
-        }
+        let endpoints = read_endpoints_source(r);
         let allow_no_endpoints = r.read(&var::ALLOW_NO_ENDPOINTS, parse::boolean);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let policy = read_policy(r);
@@ -137,7 +146,7 @@ impl Settings {
         reader.finish(|| {
             Some(Self {
                 broker: broker?,
-                endpoints_file: endpoints_file?,
+                endpoints: endpoints?,
                 allow_no_endpoints: allow_no_endpoints?,
                 default_format: default_format?,
                 policy: policy?,
@@ -156,6 +165,23 @@ impl Settings {
             })
         })
     }
+}
+
+/// The file where there is one, else the database.
+fn read_endpoints_source(reader: &mut Reader<'_>) -> Option<EndpointsSource> {
+    if let Some(path) = reader.read(&var::ENDPOINTS_FILE, |path| Ok::<_, String>(PathBuf::from(path))) {
+        return Some(EndpointsSource::File(path));
+    }
+    if !reader.is_set(&var::DATABASE_URL) {
+        reader.fault(
+            &var::ENDPOINTS_FILE,
+            None,
+            "must be the path of a TOML file with the endpoints, or HOOKLINE_DATABASE_URL must be set to read them \
+             from the console's database",
+        );
+        return None;
+    }
+    StoreSettings::read(reader, "hookline-dispatcher", DATABASE_CONNECTIONS).map(EndpointsSource::Registry)
 }
 
 /// The proxy, where one is set. No value is repeated that may hold a password.

@@ -1,5 +1,5 @@
 //! What Hookline keeps in PostgreSQL: the only crate with SQL. The console reads and writes through it; dispatchers
-//! only read, through [`Store::company`] and [`Store::changes`].
+//! only read, through [`Store::companies`] and [`Store::changes`].
 //!
 //! One resource a file, and in each the methods of [`Store`] for it. Every key begins with the company, so that no query
 //! can reach another's rows.
@@ -9,6 +9,7 @@ mod moment; // times as the database has them
 mod random; // secrets, tokens and ids
 pub mod seal; // what is kept encrypted, and under which keys
 mod connect; // the pool, and how long anything may take
+mod settings; // what an operator sets of it
 mod migrate; // the schema, forward only
 mod page; // lists, a page at a time
 mod audit; // who did what, in the same transaction
@@ -27,6 +28,6 @@ pub use self::error::{Problem, StoreError};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
 pub use self::random::{new_endpoint_id, new_secret};
-pub use self::registry::{Changes, CompanyEndpoint};
+pub use self::registry::{Changes, CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

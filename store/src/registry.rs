@@ -1,13 +1,13 @@
-//! What dispatchers read of the registry: a company's endpoints with their keys, and which companies have changed.
+//! What dispatchers read of the registry: companies' endpoints with their keys, and which companies have changed.
 
-use hookline_common::endpoint::Endpoint;
+use hookline_common::endpoint::{Endpoint, EventFilter, Format};
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::signature::SigningKeys;
 use jiff::Timestamp;
 use sqlx::postgres::PgListener;
 
 use crate::connect::{Store, within};
-use crate::endpoints::{ENDPOINTS_OF_COMPANY, SealedRow, sealed_row};
+use crate::endpoints::{ENDPOINTS_OF_COMPANIES, Registered, SealedRow, sealed_row};
 use crate::error::StoreError;
 
 /// What the database calls when endpoints have changed, with the company.
@@ -22,22 +22,50 @@ pub struct CompanyEndpoint {
     pub after_overlap: Option<(Timestamp, SigningKeys)>,
 }
 
+/// An endpoint that cannot be sent to now, as what is sealed of it cannot be opened.
+#[derive(Debug)]
+pub struct Unopened {
+    /// Whose it is.
+    pub company: CompanyId,
+    /// Which one.
+    pub endpoint: EndpointId,
+    /// How its requests are written.
+    pub format: Format,
+    /// What it wants.
+    pub events: EventFilter,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
 impl Store {
-    /// A company's endpoints, in the order in which they were registered. One that cannot be opened does not keep the
-    /// others from their events: it stands in its place with the reason.
+    /// All endpoints of these companies. One that cannot be opened does not keep the others from their events: it stands
+    /// in its place with the reason.
     ///
     /// # Errors
-    /// [`StoreError`] where nothing can be said about the company.
-    pub async fn company(
+    /// [`StoreError`] where nothing can be said about any of them.
+    pub async fn companies(
         &self,
-        company: &CompanyId,
-    ) -> Result<Vec<Result<CompanyEndpoint, (EndpointId, StoreError)>>, StoreError> {
-        let query = sqlx::query(ENDPOINTS_OF_COMPANY).bind(company.as_str());
+        companies: &[CompanyId],
+    ) -> Result<Vec<Result<CompanyEndpoint, Unopened>>, StoreError> {
+        let companies: Vec<&str> = companies.iter().map(CompanyId::as_str).collect();
+        let query = sqlx::query(ENDPOINTS_OF_COMPANIES).bind(companies);
         let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
         let rows = rows.iter().map(sealed_row).collect::<Result<Vec<_>, _>>()?;
         let opened = rows.into_iter().map(|row| {
-            let id = row.endpoint.id.clone();
-            self.open(row).map_err(|error| (id, error))
+            let Registered {
+                company,
+                id,
+                format,
+                events,
+                ..
+            } = row.endpoint.clone();
+            self.open(row).map_err(|error| Unopened {
+                company,
+                endpoint: id,
+                format,
+                events,
+                error,
+            })
         });
         Ok(opened.collect())
     }

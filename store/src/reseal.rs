@@ -4,7 +4,7 @@ use hookline_common::ids::CompanyId;
 use sqlx::Row as _;
 
 use crate::connect::{Store, within};
-use crate::endpoints::{ENDPOINTS_OF_COMPANY, SealedRow, sealed_row};
+use crate::endpoints::{ENDPOINTS_OF_COMPANIES, SealedRow, sealed_row};
 use crate::error::StoreError;
 
 /// What a run has done.
@@ -40,8 +40,8 @@ impl Store {
 
     async fn reseal_company(&self, company: &CompanyId) -> Result<Resealed, StoreError> {
         let mut done = Resealed::default();
-        let rows = sqlx::query(ENDPOINTS_OF_COMPANY)
-            .bind(company.as_str())
+        let rows = sqlx::query(ENDPOINTS_OF_COMPANIES)
+            .bind([company.as_str()])
             .fetch_all(&self.pool)
             .await?;
         for row in &rows {

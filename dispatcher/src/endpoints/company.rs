@@ -3,9 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use hookline_common::endpoint::Endpoint;
+use hookline_common::endpoint::{Endpoint, EventFilter, Format};
 use hookline_common::guard::Policy;
 use hookline_common::ids::{CompanyId, EndpointId, EventType};
+use hookline_common::signature::SigningKeys;
+use jiff::Timestamp;
 
 use crate::request::{self, Destination};
 
@@ -52,6 +54,8 @@ pub struct Registered {
     pub destination: Destination,
     /// Its URL as logs and records may show it.
     pub shown_url: String,
+    /// When other keys take the place of the endpoint's, and which: at the end of a rotation.
+    later_keys: Option<(Timestamp, SigningKeys)>,
 }
 
 impl Registered {
@@ -63,8 +67,34 @@ impl Registered {
             destination: Destination::new(&endpoint, policy),
             shown_url: request::shown_url(&endpoint.url),
             endpoint,
+            later_keys: None,
         }
     }
+
+    /// The same, signed for with other keys from a time on.
+    #[must_use]
+    pub fn with_later_keys(self, later_keys: Option<(Timestamp, SigningKeys)>) -> Self {
+        Self { later_keys, ..self }
+    }
+
+    /// What signs a request that is made at `now`.
+    #[must_use]
+    pub fn keys_at(&self, now: Timestamp) -> &SigningKeys {
+        match &self.later_keys {
+            Some((from, keys)) if *from <= now => keys,
+            _ => &self.endpoint.keys,
+        }
+    }
+}
+
+/// An endpoint whose secrets cannot be opened.
+pub struct Unopened {
+    /// Which one.
+    pub id: EndpointId,
+    /// How its requests would be written.
+    pub format: Format,
+    /// What it wants.
+    pub events: EventFilter,
 }
 
 /// All endpoints of one company.
@@ -72,6 +102,8 @@ impl Registered {
 pub struct CompanyEndpoints {
     /// Ascending by id: a company may have thousands, and each delivery looks for its own.
     by_id: Vec<Arc<Registered>>,
+    /// Those that cannot be sent to yet.
+    unopened: Vec<Unopened>,
 }
 
 /// Which endpoints want an event.
@@ -80,6 +112,8 @@ pub enum Matching {
     None,
     /// One: it can be sent without another hop.
     One(Arc<Registered>),
+    /// Somebody who cannot be sent to yet.
+    NotYet,
     /// Several.
     Many(Vec<Arc<Registered>>),
 }
@@ -89,12 +123,31 @@ impl CompanyEndpoints {
     #[must_use]
     pub fn new(mut endpoints: Vec<Arc<Registered>>) -> Self {
         endpoints.sort_unstable_by(|a, b| id_of(a).cmp(id_of(b)));
-        Self { by_id: endpoints }
+        Self {
+            by_id: endpoints,
+            unopened: Vec::new(),
+        }
+    }
+
+    /// With endpoints that are there, and cannot be sent to until somebody has mended what is wrong with them.
+    #[must_use]
+    pub fn with_unopened(self, unopened: Vec<Unopened>) -> Self {
+        Self { unopened, ..self }
+    }
+
+    /// Whether there is such an endpoint that cannot be sent to yet.
+    #[must_use]
+    pub fn is_unopened(&self, id: &EndpointId) -> bool {
+        self.unopened.iter().any(|unopened| unopened.id == *id)
     }
 
     /// The endpoints that want events of this type, disabled ones included, in the order of their ids.
     #[must_use]
     pub fn matching(&self, event_type: &EventType) -> Matching {
+        let wants = |endpoint: &Unopened| endpoint.events.matches(endpoint.format, event_type);
+        if self.unopened.iter().any(wants) {
+            return Matching::NotYet;
+        }
         let mut wanting = self
             .by_id
             .iter()

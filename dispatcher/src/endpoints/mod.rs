@@ -1,21 +1,36 @@
 //! Step 3: which endpoints a company has, and which of them want an event.
 //!
-//! Whoever routes asks [`Endpoints`] and need not know where the answer comes from. Today that is a file (`file`), read
-//! at start and whenever it changes; a database with a cache gives the same two answers.
+//! Whoever routes asks [`Endpoints`] and need not know where the answer comes from: a file (`file`), read at start and
+//! whenever it changes, or the console's database (`registry`), of which each company's part is kept in memory.
 
 pub mod company; // one company's endpoints, ready to be sent to
 pub mod file; // all of them, from a file that is followed
+pub mod registry; // those of the companies that get events, from PostgreSQL
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hookline_common::ids::CompanyId;
 
-pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered};
+pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered, Unopened};
 
 /// Where endpoints are looked up.
 pub trait Endpoints: Send + Sync + 'static {
     /// The endpoints of `company`, from memory: it is asked once for each message, and must not wait.
     fn lookup(&self, company: &CompanyId) -> Lookup;
+
+    /// Has the company looked up afresh, where that may tell more than [`Self::lookup`] just did. What it returns is over
+    /// as soon as the answer is there, and after a moment at the latest: a message waits for it. `None` where there is
+    /// nothing to wait for.
+    fn look_again(&self, company: &CompanyId) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let _nothing_newer_of = company;
+        None
+    }
+
+    /// Why no message should be taken now.
+    fn obstacle(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What is known of a company's endpoints.

@@ -15,10 +15,14 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
 
+use crate::endpoints::Endpoints;
+
 /// What readiness depends on.
 pub struct Health {
     /// The publishing connection.
     pub publisher: Publisher,
+    /// Where endpoints are looked up.
+    pub endpoints: Arc<dyn Endpoints>,
     /// The queues that must be consumed.
     pub ledgers: Vec<Arc<AckLedger>>,
     /// Whether the process is on its way out.
@@ -41,6 +45,7 @@ impl Health {
                 self.ledgers.iter().all(|ledger| ledger.is_consuming()),
                 "not consuming from the broker",
             ),
+            self.endpoints.obstacle().map(str::to_owned),
             self.publisher.trouble(),
         ];
         all.into_iter().flatten().collect()

@@ -13,5 +13,5 @@ mod import; // many at once, as a file says
 pub use self::change::{Change, HeaderChange, InvalidChange};
 pub use self::import::{ImportOutcome, ImportedEndpoint};
 pub use self::model::{NewEndpoint, Registered};
-pub(crate) use self::row::{ENDPOINTS_OF_COMPANY, SealedRow, sealed_row};
+pub(crate) use self::row::{ENDPOINTS_OF_COMPANIES, SealedRow, sealed_row};
 pub use self::secrets::{Overlap, Rotated};

@@ -24,8 +24,9 @@ macro_rules! endpoints {
 }
 pub(super) use endpoints;
 
-/// All endpoints of a company, in the order in which they were registered.
-pub(crate) const ENDPOINTS_OF_COMPANY: &str = endpoints!("WHERE company = $1 ORDER BY position");
+/// All endpoints of some companies, each company's in the order in which they were registered.
+pub(crate) const ENDPOINTS_OF_COMPANIES: &str =
+    endpoints!("WHERE company = ANY($1) ORDER BY company, position");
 
 /// An endpoint with what is sealed of it.
 pub(crate) struct SealedRow {

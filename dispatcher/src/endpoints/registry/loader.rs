@@ -1,0 +1,118 @@
+//! Loads what is wanted, one query at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_common::ids::CompanyId;
+use hookline_store::{CompanyEndpoint, StoreError};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{error, info, warn};
+
+use super::cache::Known;
+use super::{REFRESH_EVERY, Registry};
+use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
+
+/// How long to wait before a database that did not answer is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How often a database that stays away is told of.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Loads for ever.
+pub(super) async fn load(registry: &Registry) {
+    let mut refresh = interval(REFRESH_EVERY);
+    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut trouble = Trouble::default();
+    loop {
+        let batch = tokio::select! {
+            batch = registry.orders.next() => batch,
+            _ = refresh.tick() => {
+                registry.load_all_again();
+                continue;
+            }
+        };
+        let companies: Vec<CompanyId> = batch.companies().cloned().collect();
+        let asked_at = Instant::now();
+        match registry.store.companies(&companies).await {
+            Ok(found) => {
+                trouble.is_over();
+                take(registry, companies, found, asked_at);
+                registry.orders.loaded(batch);
+            }
+            Err(error) => {
+                trouble.tell(&error);
+                registry.orders.failed(batch);
+                sleep(ASK_AGAIN_AFTER).await;
+            }
+        }
+    }
+}
+
+/// What was found of each company, those of which nothing was found too.
+fn take(
+    registry: &Registry,
+    companies: Vec<CompanyId>,
+    found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
+    asked_at: Instant,
+) {
+    let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> =
+        companies.into_iter().map(|company| (company, Default::default())).collect();
+    for one in found {
+        match one {
+            Ok(CompanyEndpoint { endpoint, after_overlap }) => {
+                let company = endpoint.company.clone();
+                let registered = Registered::new(endpoint, &registry.policy).with_later_keys(after_overlap);
+                by_company.entry(company).or_default().0.push(Arc::new(registered));
+            }
+            Err(unopened) => {
+                let hookline_store::Unopened {
+                    company,
+                    endpoint: id,
+                    format,
+                    events,
+                    error,
+                } = unopened;
+                error!(%company, endpoint = %id, %error, "what is for this endpoint has to wait: it cannot be opened");
+                let unopened = Unopened { id, format, events };
+                by_company.entry(company).or_default().1.push(unopened);
+            }
+        }
+    }
+    for (company, (opened, unopened)) in by_company {
+        let known = Known {
+            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened)),
+            loaded_at: asked_at,
+        };
+        registry.cache.put(company, known);
+    }
+}
+
+/// What is said of a database that does not answer: at first, then once a minute, and when it is over.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+    told_at: Option<Instant>,
+}
+
+impl Trouble {
+    fn tell(&mut self, error: &StoreError) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if self.told_at.is_some_and(|told_at| told_at.elapsed() < TELL_EVERY) {
+            return;
+        }
+        self.told_at = Some(Instant::now());
+        let seconds = since.elapsed().as_secs();
+        warn!(
+            %error,
+            seconds,
+            "the registry cannot be read: companies that are known go on, what comes for others is set aside"
+        );
+    }
+
+    fn is_over(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.told_at = None;
+            info!(seconds = since.elapsed().as_secs(), "the registry can be read again");
+        }
+    }
+}

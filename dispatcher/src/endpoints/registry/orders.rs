@@ -1,0 +1,213 @@
+//! Which companies are to be loaded, and who waits for it. Those that somebody waits for come first.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hookline_common::ids::CompanyId;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// Companies in one query: enough that ten thousand are loaded in twenty, few enough that each takes milliseconds.
+const BATCH: usize = 500;
+/// Companies that may be waited for at once. Whatever is beyond is set aside, and asks again when it comes back.
+const MAX_AWAITED: usize = 10_000;
+/// How long a query may have been under way before nobody new waits for it: the database is slow or gone, and a message
+/// that waits holds a place of its queue's window.
+const SLOW: Duration = Duration::from_millis(300);
+
+/// What is to be loaded.
+#[derive(Default)]
+pub(super) struct Orders {
+    state: Mutex<State>,
+    something_is_wanted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Somebody waits for these.
+    awaited: HashMap<CompanyId, Vec<oneshot::Sender<()>>>,
+    /// These may have changed.
+    stale: HashSet<CompanyId>,
+    /// Since when a query is under way.
+    asked_at: Option<Instant>,
+    /// Whether the last query failed.
+    is_away: bool,
+}
+
+/// Resolves when a company was loaded, or could not be.
+pub(super) type Loaded = oneshot::Receiver<()>;
+
+impl Orders {
+    /// Has a company loaded. `None` where waiting for it would be in vain: it is loaded when the database is back.
+    pub(super) fn want(&self, company: &CompanyId) -> Option<Loaded> {
+        let mut state = self.state();
+        let is_slow = state.asked_at.is_some_and(|since| since.elapsed() > SLOW);
+        if state.awaited.len() >= MAX_AWAITED && !state.awaited.contains_key(company) {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let is_worth_it = !is_slow && !state.is_away;
+        let waiting = state.awaited.entry(company.clone()).or_default();
+        waiting.extend(is_worth_it.then_some(sender));
+        drop(state);
+        self.something_is_wanted.notify_one();
+        is_worth_it.then_some(receiver)
+    }
+
+    /// Has a company loaded again, as it may have changed.
+    pub(super) fn want_again(&self, company: CompanyId) {
+        self.want_all([company]);
+    }
+
+    /// Has all of these loaded again.
+    pub(super) fn want_all(&self, companies: impl IntoIterator<Item = CompanyId>) {
+        self.state().stale.extend(companies);
+        self.something_is_wanted.notify_one();
+    }
+
+    /// The companies of the next query, as soon as there are some. One caller at a time.
+    pub(super) async fn next(&self) -> Batch {
+        loop {
+            let batch = self.take();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.something_is_wanted.notified().await;
+        }
+    }
+
+    fn take(&self) -> Batch {
+        let mut state = self.state();
+        let awaited: Vec<_> = state.awaited.keys().take(BATCH).cloned().collect();
+        let mut batch: HashMap<_, _> = awaited
+            .into_iter()
+            .filter_map(|company| state.awaited.remove_entry(&company))
+            .collect();
+        let room = BATCH.saturating_sub(batch.len());
+        let stale: Vec<_> = state.stale.iter().take(room).cloned().collect();
+        for company in stale {
+            state.stale.remove(&company);
+            batch.entry(company).or_default();
+        }
+        for company in batch.keys() {
+            state.stale.remove(company);
+        }
+        if !batch.is_empty() {
+            state.asked_at = Some(Instant::now());
+        }
+        Batch(batch)
+    }
+
+    /// The query was answered, and what it told is known.
+    pub(super) fn loaded(&self, batch: Batch) {
+        let mut state = self.state();
+        (state.asked_at, state.is_away) = (None, false);
+        drop(state);
+        for waiting in batch.0.into_values().flatten() {
+            // Who waits no longer needs no answer.
+            let _unless_gone = waiting.send(());
+        }
+    }
+
+    /// The query failed: nobody waits for it any longer, and what it asked for is asked for again.
+    pub(super) fn failed(&self, batch: Batch) {
+        let mut state = self.state();
+        (state.asked_at, state.is_away) = (None, true);
+        state.stale.extend(batch.0.into_keys());
+        state.awaited.values_mut().for_each(Vec::clear);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The companies of one query, and who waits for each.
+pub(super) struct Batch(HashMap<CompanyId, Vec<oneshot::Sender<()>>>);
+
+impl Batch {
+    pub(super) fn companies(&self) -> impl ExactSizeIterator<Item = &CompanyId> {
+        self.0.keys()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(name: &str) -> CompanyId {
+        CompanyId::parse(name).unwrap()
+    }
+
+    fn names(batch: &Batch) -> Vec<String> {
+        let mut names: Vec<_> = batch.companies().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[tokio::test]
+    async fn a_company_is_asked_for_once_whoever_waits_for_it() {
+        let orders = Orders::default();
+        let (first, second) = (orders.want(&company("a")).unwrap(), orders.want(&company("a")).unwrap());
+        orders.want_again(company("a"));
+        let batch = orders.next().await;
+        assert_eq!(names(&batch), ["a"]);
+        orders.loaded(batch);
+        first.await.unwrap();
+        second.await.unwrap();
+        assert!(orders.take().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_is_waited_for_comes_before_what_may_have_changed() {
+        let orders = Orders::default();
+        orders.want_all((0..BATCH * 2).map(|number| company(&format!("c{number}"))));
+        let _waiting = orders.want(&company("fresh")).unwrap();
+        let batch = orders.next().await;
+        assert!(names(&batch).contains(&"fresh".to_owned()));
+        assert_eq!(batch.companies().len(), BATCH);
+    }
+
+    #[tokio::test]
+    async fn what_changes_while_it_is_loaded_is_loaded_again() {
+        let orders = Orders::default();
+        orders.want_again(company("a"));
+        let batch = orders.next().await;
+        orders.want_again(company("a"));
+        orders.loaded(batch);
+        assert_eq!(names(&orders.next().await), ["a"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_database_that_is_slow_or_gone_and_nothing_wanted_is_forgotten() {
+        let orders = Orders::default();
+        let first = orders.want(&company("a")).unwrap();
+        let batch = orders.next().await;
+        let second = orders.want(&company("b")).unwrap();
+        tokio::time::advance(SLOW * 2).await;
+        assert!(orders.want(&company("c")).is_none(), "it is slow");
+        orders.failed(batch);
+        assert!(first.await.is_err() && second.await.is_err(), "both are told");
+        assert!(orders.want(&company("d")).is_none(), "it is gone");
+        let batch = orders.next().await;
+        assert_eq!(names(&batch), ["a", "b", "c", "d"]);
+        orders.loaded(batch);
+        assert!(orders.want(&company("e")).is_some(), "it is back");
+    }
+
+    #[test]
+    fn what_is_waited_for_is_bounded() {
+        let orders = Orders::default();
+        let waiting: Vec<_> = (0..MAX_AWAITED)
+            .filter_map(|number| orders.want(&company(&format!("c{number}"))))
+            .collect();
+        assert_eq!(waiting.len(), MAX_AWAITED);
+        assert!(orders.want(&company("another")).is_none());
+        assert!(orders.want(&company("c1")).is_some());
+    }
+}
