@@ -180,15 +180,15 @@ done
 
 step "After the last attempt it is a dead letter, kept until you decide"
 until_so "the dead letter" dead_letter "$event"
-run hookline dlq list --company globex
-run hookline dlq show "$event"
+run_until "$event" hookline dlq list --company globex
+run_until "$event" hookline dlq show "$event"
 
 step "The ERP is mended, and the delivery retried by hand"
 typed "kill $failing"
 kill "$failing"
 ended "$failing"
 listener mended --port "$erp_port" --secret "$GLOBEX_SECRET"
-run hookline dlq retry "$event"
+run_until "$event" hookline dlq retry "$event"
 until_so "the delivery" received mended "$event"
 remark "The ERP received:"
 request mended "$event" 4 | shown
