@@ -98,14 +98,14 @@ export HOOKLINE_NAMESPACE=demo HOOKLINE_LOG_FORMAT=text
 since=$SECONDS
 
 step "Acme wants its bookings in three places: CRM, calendar, website"
-remark "\`hookline listen\` is a receiver for development: it prints and verifies."
+remark "\`hookline listen\` is a receiver for development. One for each of them:"
 listener crm --port 0 --secret "$ACME_SECRET"
 register ep_crm acme "$port" "$ACME_SECRET" meeva
 listener calendar --port 0 --secret "$ACME_SECRET"
 register ep_calendar acme "$port" "$ACME_SECRET" standard
 listener website --port 0 --secret "$ACME_SECRET"
 register ep_website acme "$port" "$ACME_SECRET" meetergo
-remark "Globex has one, and so has Initech."
+remark "And one for Globex, and for Initech, which takes its time to answer:"
 listener erp --port 0 --secret "$GLOBEX_SECRET"
 register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
 erp_port=$port erp=$pid
@@ -180,15 +180,15 @@ done
 
 step "After the last attempt it is a dead letter, kept until you decide"
 until_so "the dead letter" dead_letter "$event"
-run hookline dlq list --company globex
-run hookline dlq show "$event"
+run_until "$event" hookline dlq list --company globex
+run_until "$event" hookline dlq show "$event"
 
 step "The ERP is mended, and the delivery retried by hand"
 typed "kill $failing"
 kill "$failing"
 ended "$failing"
 listener mended --port "$erp_port" --secret "$GLOBEX_SECRET"
-run hookline dlq retry "$event"
+run_until "$event" hookline dlq retry "$event"
 until_so "the delivery" received mended "$event"
 remark "The ERP received:"
 request mended "$event" 4 | shown

@@ -108,6 +108,26 @@ quietly() {
     ((status == 0)) || die "$* ended with status $status: $output"
 }
 
+# run_until TEXT COMMAND…: shows it and what it prints, once that holds this text. A message that another command has just looked
+# at may still be on its way back into its queue.
+run_until() {
+    local text=$1
+    shift
+    typed "$*"
+    until_so "$text from $*" prints "$text" "$@"
+    shown <<<"$output"
+}
+
+# prints TEXT COMMAND…: whether it succeeds and prints this; what it prints is in $output.
+prints() {
+    local text=$1 status=0
+    shift
+    background command "$@"
+    ended "$pid" || status=$?
+    output=$(<command.log)
+    ((status == 0)) && [[ $output == *"$text"* ]]
+}
+
 # leave: ends all that was started, politely first.
 leave() {
     local status=$? pid
