@@ -20,7 +20,7 @@ const SHORT_BEGINNING: usize = 4 * 1024;
 /// and only a frame that a read has cut is copied, until its rest is there.
 #[derive(Debug)]
 pub(in crate::broker) struct JudgedStream<S> {
-    inner: S,
+    pub(super) inner: S,
     frames: Frames,
     /// The beginning of a frame that must be whole before it is handed on. No longer than the broker's longest frame, of
     /// which the client library keeps room for dozens.

@@ -9,6 +9,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(600);
 
 /// A connection of the pool to whoever listens.
+#[expect(clippy::disallowed_methods, reason = "the test plays the connector")]
 async fn connection(pool: &Arc<Pool>, listener: &TcpListener) -> Connection {
     let address = listener.local_addr().expect("it listens").to_string();
     let target = Target {

@@ -1,5 +1,6 @@
 //! All kinds of frames in a row, read in pieces of any size: what is handed on is what would be if all came at once.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -108,6 +109,58 @@ fn pieces_of_any_size_are_handed_on_as_the_whole_would_be() {
             handed_on == whole,
             "seed {seed}: pieces up to {piece}, buffers up to {buffer}"
         );
+    }
+}
+
+/// Bytes that come in these pieces, and how often they were read.
+struct Cut {
+    pieces: VecDeque<Vec<u8>>,
+    reads: usize,
+}
+
+impl AsyncRead for Cut {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.reads += 1;
+        let Some(piece) = self.pieces.front_mut() else {
+            return Poll::Ready(Ok(0));
+        };
+        let count = piece.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&piece[..count]);
+        piece.drain(..count);
+        if piece.is_empty() {
+            self.pieces.pop_front();
+        }
+        Poll::Ready(Ok(count))
+    }
+}
+
+#[test]
+fn a_frame_that_a_read_has_cut_costs_no_read_of_its_own() {
+    let header = made::frame(2, 1, &[0; 14]);
+    let frames = [&header[..], &made::frame(3, 1, &[b'x'; 100])]
+        .concat()
+        .repeat(50);
+    // Cut in the head of a content header, behind it, and within a body.
+    for cut in [header.len() + 108 + 3, header.len() + 108 + 9, header.len() + 40] {
+        let pieces: VecDeque<Vec<u8>> = frames.chunks(cut).map(<[u8]>::to_vec).collect();
+        let count = pieces.len();
+        let mut stream = JudgedStream::new(Cut { pieces, reads: 0 });
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut buffer, mut all) = (vec![0_u8; 64 * 1024], Vec::<u8>::new());
+        loop {
+            let read = Pin::new(&mut stream).poll_read(&mut context, &mut buffer);
+            match read {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(count)) => all.extend(&buffer[..count]),
+                Poll::Ready(Err(_)) | Poll::Pending => panic!("there is more"),
+            }
+        }
+        assert!(all == frames);
+        assert_eq!(stream.inner.reads, count + 1, "each piece, and the end");
     }
 }
 
