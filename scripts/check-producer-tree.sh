@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The producer is linked into other people's services: it must not bring them an HTTP stack or a database.
+# The producer is linked into other people's services: it must not bring them an HTTP stack, a database or JSON Schema.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-UNWANTED='hyper|axum|reqwest|sqlx'
+UNWANTED='hyper|axum|reqwest|sqlx|boon'
 
 tree=$(cargo tree -p hookline-producer -e normal --locked --prefix none)
 if found=$(grep -E "^($UNWANTED)(-[a-z0-9-]+)? v" <<<"$tree" | sort -u); then

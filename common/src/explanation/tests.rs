@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 use std::collections::HashSet;
 use std::io::ErrorKind;
+use std::time::Duration;
 
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::*;
@@ -104,19 +106,23 @@ fn what_the_system_says_of_a_connection_is_recognised() {
 /// The dispatcher writes `TLS handshake failed: ` and the library's error.
 #[test]
 fn what_the_library_says_of_tls_is_recognised() {
+    let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let expired = CertificateError::ExpiredContext {
+        time: at(2),
+        not_after: at(1),
+    };
+    let not_yet = CertificateError::NotValidYetContext {
+        time: at(1),
+        not_before: at(2),
+    };
+    let other_name = CertificateError::NotValidForNameContext {
+        expected: ServerName::try_from("a.example").unwrap(),
+        presented: vec!["b.example".to_owned()],
+    };
     for (error, part) in [
-        (
-            Error::InvalidCertificate(CertificateError::Expired),
-            "has expired",
-        ),
-        (
-            Error::InvalidCertificate(CertificateError::NotValidYet),
-            "not valid yet",
-        ),
-        (
-            Error::InvalidCertificate(CertificateError::NotValidForName),
-            "another name",
-        ),
+        (Error::InvalidCertificate(expired), "has expired"),
+        (Error::InvalidCertificate(not_yet), "not valid yet"),
+        (Error::InvalidCertificate(other_name), "another name"),
         (
             Error::InvalidCertificate(CertificateError::UnknownIssuer),
             "nobody whom we know",
@@ -142,23 +148,7 @@ fn what_the_library_says_of_tls_is_recognised() {
         let sentence = explain(Outcome::TlsError, None, Some(&error)).sentence;
         assert!(sentence.contains(part), "{error}: {sentence}");
     }
-    // With their details, as they come from a real handshake.
     for (error, part) in [
-        (
-            "TLS handshake failed: invalid peer certificate: certificate not valid for name \"a.example\"; certificate is \
-             only valid for b.example",
-            "another name",
-        ),
-        (
-            "TLS handshake failed: invalid peer certificate: certificate expired: verification time 2 (UNIX), but \
-             certificate is not valid after 1 (1 seconds ago)",
-            "has expired",
-        ),
-        (
-            "TLS handshake failed: invalid peer certificate: certificate not valid yet: verification time 1 (UNIX), but \
-             certificate is not valid before 2 (1 seconds in future)",
-            "not valid yet",
-        ),
         ("TLS handshake did not finish within 30s", "hung"),
         (
             "TLS failed before a response: received fatal alert: CertificateRequired",
@@ -216,7 +206,7 @@ fn what_the_dispatcher_says_of_time_and_protocol_is_recognised() {
         ),
         (
             Outcome::ProtocolError,
-            "more than 10 interim responses (1xx), or more than 32 KiB of them, before a response",
+            "more than 8 interim responses (1xx), or more than 32 KiB of them, before a response",
             "1xx",
         ),
         (
