@@ -140,6 +140,7 @@ tell() {
                 printf '  # with the package manager of this machine, by the names that Debian has for it:\n  # %s\n' "${packages[*]}"
             fi
         fi
+        if ((${#packages[@]} && ${#commands[@]})) && ! is_root && [[ -z $sudo ]]; then echo "  # as yourself:"; fi
         if ((${#commands[@]})); then printf '  %s\n' "${commands[@]}"; fi
         echo
         echo "Nothing has been installed or started. Then call make again."

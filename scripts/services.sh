@@ -164,10 +164,13 @@ all_run() {
 
 port_of() { if [[ $1 == rabbitmq ]]; then echo "$BASE"; else echo "$((BASE + 10))"; fi; }
 
-# described NAME…: what and where, for people.
+# described NAME…: what and where, for people, in one line of a terminal.
 described() {
-    local name text=
-    for name in "$@"; do text+=", ${TITLES[$name]} on 127.0.0.1:$(port_of "$name")"; done
+    local name text='' host=127.0.0.1
+    for name in "$@"; do
+        text+=", ${TITLES[$name]} on $host:$(port_of "$name")"
+        host=
+    done
     echo "${text#, }"
 }
 

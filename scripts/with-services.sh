@@ -34,7 +34,7 @@ mkdir -p "$STATE"
 exec 8>>"$STATE/users.lock"
 flock -s -w 300 8 || die "another command has been stopping the services for five minutes"
 
-child=
+child="" start=""
 # Passed on to every process below the command, as its own children would not learn of it: a shell that waits for one
 # only notices a signal when that one has ended.
 forward() {
@@ -55,6 +55,11 @@ descendants() {
 leave() {
     local status=$?
     trap '' INT TERM HUP
+    # What is half started would go on starting after it was stopped.
+    if [[ -n $start ]] && alive "$start"; then
+        say "waiting until the services have started, to stop them"
+        wait "$start" || true
+    fi
     if flock -n -x 8; then setsid -w "$services" down --for-command 8>&- || status=1; fi
     exit "$status"
 }
@@ -96,6 +101,7 @@ if ((${#beside[@]})); then
     status=0
     wait "$start" || status=$?
     cat "$STATE/start.log" >&2
+    start=
     ((status == 0)) || exit "$status"
 else
     "$services" up --for-command "${needs[@]}" 8>&-
