@@ -78,6 +78,9 @@ check() {
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
+    only_in '^dispatcher/' '\bhookline_dispatcher::' \
+        "only the dispatcher knows what is inside of it: others meet it on the broker and in the registry"
+    only_in '^console/' '\bhookline_console::' "only the console knows what is inside of it: others ask its API"
 
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
@@ -95,6 +98,9 @@ check() {
         fault "$found" "^ the producer must not show or name lapin, not even in its documentation: callers depend on our types alone"
     fi
     for crate in "${PRODUCT[@]}"; do
+        if [[ $crate != store ]] && found=$(grep -Hn '^sqlx\b' "$crate/Cargo.toml" 2>/dev/null); then
+            fault "$found" "^ only hookline-store may depend on sqlx"
+        fi
         if [[ $crate != common ]] && found=$(grep -Hn '^lapin\b' "$crate/Cargo.toml" 2>/dev/null); then
             fault "$found" "^ only hookline-common may depend on lapin"
         fi
@@ -138,6 +144,10 @@ self_test() {
     crossed cli/src/planted.rs 'use reqwest::Client;' 'asks over HTTP'
     crossed cli/src/planted.rs 'std::env::var("HOME")' 'read the environment'
     crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'
+    crossed console/src/planted.rs 'sqlx::query("SELECT 1")' 'may use sqlx'
+    crossed console/Cargo.toml 'sqlx.workspace = true' 'may depend on sqlx'
+    crossed console/src/planted.rs 'use hookline_dispatcher::client::Client;' 'what is inside of it'
+    crossed cli/src/planted.rs 'use hookline_console::api;' 'others ask its API'
     crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'
     crossed common/src/guard/planted.rs 'use crate::settings::Reader;' 'no rule reads settings'
     crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'

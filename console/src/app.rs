@@ -21,10 +21,16 @@ struct Parts {
     shutdown: Shutdown,
     rates: Rates,
     is_migrated: AtomicBool,
+    description: String,
 }
 
 impl App {
-    pub(crate) fn new(settings: Settings, telemetry: Arc<Telemetry>, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        telemetry: Arc<Telemetry>,
+        shutdown: Shutdown,
+        description: String,
+    ) -> Self {
         Self(Arc::new(Parts {
             store: Store::new(settings.store.clone()),
             rates: Rates::new(settings.api_rate),
@@ -32,6 +38,7 @@ impl App {
             telemetry,
             shutdown,
             is_migrated: AtomicBool::new(false),
+            description,
         }))
     }
 
@@ -53,6 +60,11 @@ impl App {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// The API in OpenAPI.
+    pub(crate) fn description(&self) -> &str {
+        &self.0.description
     }
 
     /// Whether the schema is known to be the one that is needed.

@@ -147,7 +147,7 @@ pub(crate) struct PageQuery {
     #[param(min_length = 2, max_length = 17, pattern = "^c[0-9a-f]{1,16}$")]
     cursor: Option<String>,
     /// Rows at most: 1 to 200, 50 by default.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
 

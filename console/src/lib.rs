@@ -11,6 +11,7 @@ mod auth; // who asks, and what they may
 mod extract; // what they ask: body, query, path
 mod meters; // what is counted
 pub mod api; // the resources, one a file
+mod error; // why it cannot run
 mod schema; // the database's schema at the start
 
 use std::sync::Arc;
@@ -22,29 +23,8 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::app::App;
+pub use crate::error::RunError;
 use crate::settings::Settings;
-
-/// Why a console cannot run. A database that is away is no reason: it is waited for.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The schema is not what this program needs, and it may not or cannot change it.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The database refuses, or holds what cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The schema is older, and is not to be brought up to date here.
-    #[error(
-        "the database has the schema {found}, and {needed} is needed; run `hookline-console migrate`, or set \
-         HOOKLINE_MIGRATE_ON_START=true"
-    )]
-    NotMigrated {
-        /// The schema's number, 0 for an empty database.
-        found: i64,
-        /// The one that is needed.
-        needed: i64,
-    },
-}
 
 /// Serves until shutdown, then lets requests in flight finish. The caller owns the port and decides when to stop.
 ///
@@ -60,7 +40,12 @@ pub async fn run(
         info!(%address, "serving the API");
     }
     let migrates = settings.migrate_on_start;
-    let app = App::new(settings, Arc::new(telemetry), shutdown.clone());
+    let app = App::new(
+        settings,
+        Arc::new(telemetry),
+        shutdown.clone(),
+        api::description(),
+    );
     let serving = tokio::spawn(server::serve(
         listener,
         api::router(app.clone()),

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         .about(ABOUT)
         .subcommand(clap::Command::new("migrate").about("Bring the database's schema up to date, and end"))
         .subcommand(
+            clap::Command::new("openapi").about("Print the description of the API in OpenAPI, and end"),
+        )
+        .subcommand(
             clap::Command::new("reseal").about(
                 "Seal everything in the database under the newest key of HOOKLINE_MASTER_KEY, and end",
             ),
@@ -57,6 +60,11 @@ fn failed(error: impl ToString) -> Failure {
 async fn run(flags: CommandLine) -> Result<(), Failure> {
     let shutdown = Shutdown::on_signals().map_err(failed)?;
     match flags.subcommand() {
+        Some("openapi") => {
+            use std::io::Write as _;
+            let text = hookline_console::api::description();
+            std::io::stdout().write_all(text.as_bytes()).map_err(failed)
+        }
         Some("migrate") => {
             let settings = read_store(&flags, false).map_err(|faults| wrong(faults, &flags))?;
             until_stopped(&shutdown, hookline_console::migrate(settings)).await

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookline_common::guard::Refusal;
-use hookline_store::StoreError;
+use hookline_store::{NoRandomness, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -186,6 +186,12 @@ impl From<Refusal> for Problem {
         };
         problem.reason = Some(refusal.reason());
         problem
+    }
+}
+
+impl From<NoRandomness> for Problem {
+    fn from(error: NoRandomness) -> Self {
+        StoreError::from(error).into()
     }
 }
 

@@ -6,8 +6,8 @@ use hookline_store::{SchemaError, SchemaState};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::RunError;
 use crate::app::App;
+use crate::error::RunError;
 
 /// The waits between two tries: short at first, as databases and consoles are often started together.
 const FIRST_WAIT: Duration = Duration::from_millis(250);

@@ -1,7 +1,9 @@
 //! What can go wrong with the store, told apart by what the caller can do about it.
 
+use hookline_common::endpoint::StaticHeader;
 use jiff::Timestamp;
 
+use crate::random::NoRandomness;
 use crate::seal::SealError;
 
 /// Why an operation of the store did not succeed. Nothing was changed then.
@@ -30,7 +32,7 @@ pub enum StoreError {
     },
     /// A change that cannot be made to what is there.
     #[error(transparent)]
-    Change(#[from] crate::endpoints::InvalidChange),
+    Change(#[from] InvalidChange),
     /// Something sealed cannot be opened.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -40,6 +42,17 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database refused: {0}")]
     Database(Problem),
+}
+
+/// Why a change cannot be made to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidChange {
+    /// A header that should stay is not there.
+    #[error("the endpoint has no header {0} whose value could be kept; give its value")]
+    NoSuchHeader(String),
+    /// More headers than a request may carry.
+    #[error("an endpoint may have {} headers at most", StaticHeader::MAX_PER_ENDPOINT)]
+    TooManyHeaders,
 }
 
 /// What the database or its client said.
@@ -62,6 +75,12 @@ fn is_passing(code: &str) -> bool {
         .iter()
         .any(|class| code.starts_with(class))
         || code == "55P03"
+}
+
+impl From<NoRandomness> for StoreError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Unavailable(error.to_string())
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -21,13 +21,12 @@ mod reseal; // everything sealed, under the newest key
 pub use self::audit::{Actor, AuditEntry};
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::endpoints::{
-    Change, HeaderChange, ImportOutcome, ImportedEndpoint, InvalidChange, NewEndpoint, Overlap, Registered,
-    Rotated,
+    Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
 };
-pub use self::error::{Problem, StoreError};
+pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
-pub use self::random::{new_endpoint_id, new_secret};
+pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{Changes, CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

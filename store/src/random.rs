@@ -6,31 +6,33 @@ use hookline_common::ids::EndpointId;
 use hookline_common::secret::Secret;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+/// The system gives no random numbers, without which nothing secret can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers: {0}")]
+pub struct NoRandomness(String);
 
 /// So many random bytes.
-pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], StoreError> {
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StoreError::Unavailable(format!("the system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
     Ok(bytes)
 }
 
 /// A new secret: `whsec_` and 32 random bytes in base64, which is a Standard Webhooks key.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] where the system has no random numbers to give.
-pub fn new_secret() -> Result<Secret, StoreError> {
+/// [`NoRandomness`].
+pub fn new_secret() -> Result<Secret, NoRandomness> {
     let text = format!("whsec_{}", STANDARD.encode(bytes::<32>()?));
-    Secret::parse(&text).map_err(|_| StoreError::Corrupt("new secret"))
+    Secret::parse(&text).map_err(|error| NoRandomness(error.to_string()))
 }
 
 /// A new id: `ep_` and the 32 hex digits of a `UUIDv7`.
 ///
 /// # Errors
 /// None that can happen.
-pub fn new_endpoint_id() -> Result<EndpointId, StoreError> {
-    EndpointId::parse(&new_id("ep")).map_err(|_| StoreError::Corrupt("new id"))
+pub fn new_endpoint_id() -> Result<EndpointId, NoRandomness> {
+    EndpointId::parse(&new_id("ep")).map_err(|error| NoRandomness(error.to_string()))
 }
 
 /// `prefix`, `_` and the 32 hex digits of a `UUIDv7`.

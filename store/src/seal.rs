@@ -12,8 +12,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::StoreError;
-use crate::random;
+use crate::random::{self, NoRandomness};
 
 const VERSION: u8 = 1;
 const KEY_BYTES: usize = 32;
@@ -87,8 +86,8 @@ impl Keyring {
     /// Seals `text` for its place under the newest key.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where the system has no random numbers to give.
-    pub fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// [`SealError`] where there is no key, or the system has no random numbers to give.
+    pub fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<Vec<u8>, SealError> {
         let key = self.0.first().ok_or(SealError::NoKey)?;
         let nonce = random::bytes::<NONCE_BYTES>()?;
         let mut blob = Vec::with_capacity(HEAD_BYTES + text.len() + 16);
@@ -189,6 +188,9 @@ pub enum SealError {
         /// The key's id in hex; the key itself cannot be told from it.
         id: String,
     },
+    /// Nothing can be sealed without random numbers.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     /// There is no key to seal with.
     #[error("HOOKLINE_MASTER_KEY is not set, so nothing can be sealed")]
     NoKey,

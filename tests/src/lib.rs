@@ -24,6 +24,9 @@ pub mod world; // a namespace for one scenario, and the look at what it leaves b
 pub mod cli; // the operator's command
 pub mod dispatcher; // the real program as a child process
 pub mod in_process; // the same as a library, where a test turns a knob that operators have not
+pub mod database; // a PostgreSQL database for one scenario
+pub mod api; // the console's API as a client speaks to it
+pub mod console; // the console as a child process
 pub mod ports; // ports that nobody else takes
 
 pub mod answer; // what a receiver does with a request

@@ -10,6 +10,7 @@ mod secrets; // reveal, rotate, complete
 mod import; // a file's worth
 mod tokens; // a company's own tokens
 mod audit; // who did what
+mod document; // the description, handed out
 mod routes; // every route, and who may use it
 mod openapi; // the description of all
 mod router; // all of it together

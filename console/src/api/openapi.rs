@@ -1,9 +1,5 @@
 //! The description of all routes, made of the same rows as the router.
 
-use std::sync::LazyLock;
-
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -31,8 +27,6 @@ use crate::app::App;
 )]
 struct Description;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(description);
-
 /// The description as JSON.
 #[must_use]
 pub fn description() -> String {
@@ -51,11 +45,4 @@ pub fn description() -> String {
         .fold(router, |router, row| router.routes(row.route))
         .split_for_parts();
     api.to_pretty_json().unwrap_or_default()
-}
-
-/// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "meta", operation_id = "getOpenapi", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn document() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }

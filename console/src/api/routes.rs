@@ -5,7 +5,7 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use super::{audit, endpoints, health, import, openapi, secrets, tokens};
+use super::{audit, document, endpoints, health, import, secrets, tokens};
 use crate::app::App;
 use crate::auth::Access;
 
@@ -36,7 +36,7 @@ pub(crate) fn table() -> Vec<Row> {
         row(Admin, routes!(tokens::list)),
         row(Admin, routes!(tokens::create)),
         row(Admin, routes!(tokens::revoke)),
-        row(Public, routes!(openapi::document)),
+        row(Public, routes!(document::document)),
         row(Public, routes!(health::healthz)),
         row(Public, routes!(health::readyz)),
         row(Public, routes!(health::metrics)),

@@ -9,7 +9,7 @@ use super::read::locked;
 use super::row::registered;
 use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
-use crate::error::StoreError;
+use crate::error::{InvalidChange, StoreError};
 
 /// What is to be changed; what is `None` stays. The caller has passed URL and headers through the guard.
 #[derive(Debug, Clone, Default)]
@@ -39,17 +39,6 @@ pub enum HeaderChange {
     Remove(String),
     /// It stays, and must be there.
     Keep(String),
-}
-
-/// Why a change cannot be made to an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidChange {
-    /// A header that should stay is not there.
-    #[error("the endpoint has no header {0} whose value could be kept; give its value")]
-    NoSuchHeader(String),
-    /// More headers than a request may carry.
-    #[error("an endpoint may have {} headers at most", StaticHeader::MAX_PER_ENDPOINT)]
-    TooManyHeaders,
 }
 
 impl Store {

@@ -10,7 +10,7 @@ mod remove; // none any more
 mod secrets; // reveal, rotate, complete
 mod import; // many at once, as a file says
 
-pub use self::change::{Change, HeaderChange, InvalidChange};
+pub use self::change::{Change, HeaderChange};
 pub use self::import::{ImportOutcome, ImportedEndpoint};
 pub use self::model::{NewEndpoint, Registered};
 pub(crate) use self::row::{ENDPOINTS_OF_COMPANIES, SealedRow, sealed_row};

@@ -30,7 +30,9 @@ impl<'a> Sealer<'a> {
     }
 
     pub(crate) fn seal_secret(self, purpose: &'static str, secret: &Secret) -> Result<Vec<u8>, StoreError> {
-        self.keyring.seal(self.place(purpose), secret.expose().as_bytes())
+        Ok(self
+            .keyring
+            .seal(self.place(purpose), secret.expose().as_bytes())?)
     }
 
     pub(crate) fn open_secret(self, purpose: &'static str, blob: &[u8]) -> Result<Secret, StoreError> {
@@ -50,7 +52,7 @@ impl<'a> Sealer<'a> {
             .collect();
         let text = serde_json::to_vec(&pairs).map_err(|_| StoreError::Corrupt("header"))?;
         let text = Zeroizing::new(text);
-        self.keyring.seal(self.place(HEADERS), &text).map(Some)
+        Ok(Some(self.keyring.seal(self.place(HEADERS), &text)?))
     }
 
     pub(crate) fn open_headers(self, blob: Option<&[u8]>) -> Result<Vec<StaticHeader>, StoreError> {
@@ -70,6 +72,6 @@ impl<'a> Sealer<'a> {
             return Ok(None);
         }
         let opened = self.keyring.open(self.place(purpose), blob)?;
-        self.keyring.seal(self.place(purpose), &opened).map(Some)
+        Ok(Some(self.keyring.seal(self.place(purpose), &opened)?))
     }
 }

@@ -54,6 +54,13 @@ mod listen; // what passes it on to a developer's program
 mod status; // how all stands
 mod secrets; // what must not be seen anywhere
 
+mod console_endpoints; // where companies register endpoints
+mod console_isolation; // whose they are
+mod console_secrets; // what is kept sealed
+mod console_schema; // what it is kept in
+mod console_import; // a file of them
+mod console_limits; // and what is not taken
+
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
 mod sign_and_verify; // signatures made and judged at a desk
