@@ -140,6 +140,16 @@ impl Cluster {
         self.control(node, &["eval", expression]).await
     }
 
+    /// Has others lead the quorum queues that a node leads.
+    pub async fn leads_nothing(&self, node: usize) {
+        let other = node % Self::NODES + 1;
+        let expression = format!(
+            "[rabbit_quorum_queue:transfer_leadership(Q, 'hookline-{other}@localhost') || Q <- rabbit_amqqueue:list(), \
+             amqqueue:get_type(Q) =:= rabbit_quorum_queue, element(2, amqqueue:get_pid(Q)) =:= 'hookline-{node}@localhost']."
+        );
+        self.evaluate(other, &expression).await;
+    }
+
     /// Ends all of it.
     pub async fn stop(self) {
         self.nodes.run("stop", &[]).await;

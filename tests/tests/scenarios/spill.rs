@@ -27,7 +27,7 @@ const SPILLED: &str = "hookline_records_spilled_total";
 const LOST: &str = "hookline_records_lost_total";
 const SILENT: &str = "hookline_attempts_stream_silent";
 /// A silent stream is tried every five seconds, and trusted after three.
-const WELL_AGAIN_WITHIN: Duration = Duration::from_secs(40);
+const WELL_AGAIN_WITHIN: Duration = Duration::from_secs(120);
 
 /// A broker of the scenario's own, and who publishes there.
 struct Stage<'a> {

@@ -313,7 +313,7 @@ async fn a_run_that_is_killed_at_any_point_is_gone_on_with() {
 /// Waits until a command says `word` on stderr.
 async fn says(lines: &mut Lines<BufReader<ChildStderr>>, word: &str) {
     loop {
-        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap();
+        let line = timeout(8 * SOON, lines.next_line()).await.unwrap().unwrap();
         if line.expect("it says so before it ends").contains(word) {
             return;
         }

@@ -47,6 +47,8 @@ pub(super) async fn deliveries_go_on_while_the_streams_only_node_is_away(cluster
         let mut all = vec![stage.publish_many(20).await];
         stage.all_arrive(&all[0]).await;
         for is_frozen in [false, true] {
+            // The stream alone is to be away: what a node leads besides comes back within net_ticktime, and is another part's.
+            cluster.leads_nothing(AWAY).await;
             let spilled = sum(&dispatchers, SPILLED).await;
             let before: Vec<_> = dispatchers.iter().map(|it| it.log().lines().count()).collect();
             if is_frozen {
