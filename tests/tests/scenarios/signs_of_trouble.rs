@@ -1,7 +1,5 @@
 //! What the metrics and the log say when something is wrong, in time for a person to act.
 
-use std::time::Duration;
-
 use hookline_common::schedule::Delay;
 use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
@@ -92,7 +90,7 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
         receiver.answer_now(status(200));
         // Not deleted: the broker tells nobody that has been refused of a limit that is gone.
         max_length(100_000).await;
-        eventually(Duration::from_secs(60), "each is delivered once", async || {
+        eventually(SOON, "each is delivered once", async || {
             (receiver.accepted().len() == EVENTS).then_some(())
         })
         .await;
@@ -219,7 +217,7 @@ async fn a_broker_that_refuses_batches_of_records_gets_smaller_ones_and_no_attem
             .start()
             .await;
         receiver.expect(COUNT, SOON).await;
-        dispatcher.has_let_go_within(Duration::from_secs(60)).await;
+        dispatcher.has_let_go_within(SOON).await;
         let records = Records::at(&private.url(), world).await;
         records.expect(COUNT, SOON).await;
         dispatcher.stop().await;

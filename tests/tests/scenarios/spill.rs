@@ -24,8 +24,6 @@ use crate::SOON;
 const SPILLED: &str = "hookline_records_spilled_total";
 const LOST: &str = "hookline_records_lost_total";
 const SILENT: &str = "hookline_attempts_stream_silent";
-/// A silent stream is tried every five seconds, and trusted after three.
-const WELL_AGAIN_WITHIN: Duration = Duration::from_secs(40);
 
 /// A broker of the scenario's own, and who publishes there.
 struct Stage<'a> {
@@ -182,8 +180,8 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         assert_eq!(found.records.len(), 1);
 
         private.let_go_on(&stage.stream).await;
-        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, SOON).await;
+        stage.spill_is_empty_within(SOON).await;
         eventually(SOON, "the stream is well", async || {
             (dispatcher.metric(SILENT).await == Some(0.0)).then_some(())
         })
@@ -271,8 +269,8 @@ async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent()
             .await;
             private.let_go_on(&stage.stream).await;
         }
-        all_are_recorded(&records, &events, 2 * WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(2 * WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, 2 * SOON).await;
+        stage.spill_is_empty_within(2 * SOON).await;
         for dispatcher in dispatchers {
             dispatcher.has_let_go_within(SOON).await;
             assert_eq!(dispatcher.metric(LOST).await, None);
@@ -323,10 +321,10 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
 
         private.control(&["clear_policy", "full"]).await;
         private.let_go_on(&stage.stream).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        stage.spill_is_empty_within(SOON).await;
         let later = stage.publish(10).await;
         let records = stage.records().await;
-        all_are_recorded(&records, &later, WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &later, SOON).await;
         // What was lost is what was counted, and no more: batches that the stream had in hand when it stood still were stored.
         let recorded = events_of(&records.distinct());
         let missing = events.difference(&recorded).count();
@@ -352,8 +350,8 @@ async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
         private.let_go_on(&stage.stream).await;
         let next = stage.dispatcher().await;
         let records = stage.records().await;
-        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, SOON).await;
+        stage.spill_is_empty_within(SOON).await;
         assert_eq!(next.metric(SILENT).await, Some(0.0));
     })
     .await;

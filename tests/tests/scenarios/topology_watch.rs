@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::SOON;
 
 /// Everything is looked at every ten seconds; a round may be lost.
-const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+const NOTICED_WITHIN: Duration = SOON;
 
 #[tokio::test]
 async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() {
