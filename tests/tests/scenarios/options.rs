@@ -225,8 +225,13 @@ async fn listen(world: &World, words: &[&str]) -> Seen {
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // One that waits for an hour has answered nothing by then; every other does at once.
-    let read = timeout(Duration::from_secs(5), stream.read_to_string(&mut answer)).await;
+    // One that waits for an hour has answered nothing in a moment; every other answers, if only when the machine lets it.
+    let patience = if words.contains(&"--delay") {
+        Duration::from_secs(1)
+    } else {
+        SOON
+    };
+    let read = timeout(patience, stream.read_to_string(&mut answer)).await;
     let status = read.map_or("none".to_owned(), |_| {
         answer.lines().next().unwrap_or_default().to_owned()
     });

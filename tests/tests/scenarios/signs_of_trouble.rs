@@ -9,6 +9,7 @@ use hookline_tests::records::Records;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -68,6 +69,7 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
             private.evaluate(&policy).await;
         };
         max_length(1).await;
+        let begun = Instant::now();
         let producer = producer(&private, world).await;
         for number in 0..EVENTS {
             let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
@@ -84,7 +86,8 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
             .lines()
             .filter(|line| line.contains("the broker refused it"))
             .collect();
-        assert_eq!(told.len(), 1, "{told:?}");
+        let minutes = usize::try_from(begun.elapsed().as_secs() / 60).unwrap();
+        assert!((1..=1 + minutes).contains(&told.len()), "once a minute: {told:?}");
         assert!(told[0].contains(&retry) && told[0].contains("full"), "{told:?}");
 
         receiver.answer_now(status(200));

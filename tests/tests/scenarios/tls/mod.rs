@@ -191,7 +191,7 @@ async fn c26_tls_1_0_and_1_1_are_not_spoken() {
         return;
     }
     let authority = Authority::new("ours");
-    let sender = Sender::trusting(&authority, SHORT).await;
+    let sender = Sender::trusting(&authority, 4 * SHORT).await;
     let folder = tempfile::TempDir::new().unwrap();
     let identity = authority.vouch_for(&[NAME]);
     let path = |name: &str| folder.path().join(name).display().to_string();
