@@ -58,7 +58,9 @@ impl PrivateBroker {
             return self.run(&["ctl", &self.port, "eval", expression]).await;
         };
         let mut stdin = call.stdin.take().expect("a pipe");
-        stdin.write_all(expression.as_bytes()).await.expect("it reads");
+        // A full stop ends an expression only where something stands behind it.
+        let line = format!("{expression}\n");
+        stdin.write_all(line.as_bytes()).await.expect("it reads");
         drop(stdin);
         let output = call.wait_with_output().await.expect("erl_call ends");
         let said = String::from_utf8_lossy(&output.stdout);

@@ -30,6 +30,8 @@ async fn what_has_not_begun_is_not_withheld_by_a_request_that_hangs() {
         let first = world
             .dispatcher()
             .set("HOOKLINE_ENDPOINT_CONCURRENCY", "1")
+            // It hangs until the gate opens, and is not given up and tried again before.
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
             .start()
             .await;
         let stuck = Event::new("hung", "booking.created", "{}").unwrap();

@@ -71,12 +71,12 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>) {
         let dispatcher = world.dispatcher().start().await;
         let mut judge = Judge::default();
         for (number, (receiver, events)) in receivers.iter().zip(&events).enumerate() {
-            receiver.expect(events.len(), 2 * SOON).await;
+            receiver.expect(events.len(), 5 * SOON).await;
             let id = format!("ep_{number}");
             judge.accepted(events, &[&id]);
             judge.saw(&id, receiver);
         }
-        dispatcher.has_let_go_within(2 * SOON).await;
+        dispatcher.has_let_go_within(5 * SOON).await;
         let (_, peak) = dispatcher.resident_kb();
         assert_eq!(judge.verdict(), Verdict::default());
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");
