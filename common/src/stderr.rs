@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     /// Long enough for a thread to run on a machine that is busy.
-    const SOON: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_secs(60);
 
     /// A reader that takes one write for each permit, and tells what it read.
     struct Reader {

@@ -1,7 +1,6 @@
 //! AMQP as a stranger speaks it: any message in, every queue looked at. Independent of the product's own broker code.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
@@ -12,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
-use crate::eventually::eventually;
+use crate::eventually::{SOON, eventually};
 
 /// A connection of the test's own.
 pub struct Broker {
@@ -137,7 +136,7 @@ impl Broker {
         let mut consumer = consumer.await.expect("a consumer");
         let mut messages = Vec::new();
         while messages.len() < ready as usize {
-            let next = timeout(Duration::from_secs(5), consumer.next()).await;
+            let next = timeout(SOON, consumer.next()).await;
             let delivery = next.ok().flatten().expect("a message").expect("a message");
             let headers = delivery.properties.headers().clone().unwrap_or_default();
             messages.push(Stored {
@@ -165,7 +164,7 @@ impl Broker {
                 .await
                 .is_some_and(|ready| ready as usize >= count)
         };
-        eventually(Duration::from_secs(10), "they lie in the queue", async || {
+        eventually(SOON, "they lie in the queue", async || {
             ready().await.then_some(())
         })
         .await;
@@ -177,7 +176,7 @@ impl Broker {
         let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
         let mut consumer = consumer.await.expect("a consumer");
         for _ in 0..count {
-            let next = timeout(Duration::from_secs(5), consumer.next()).await;
+            let next = timeout(SOON, consumer.next()).await;
             next.ok().flatten().expect("a message").expect("a message");
         }
         drop(channel.close(200, "done".into()).await);

@@ -9,11 +9,12 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::dispatcher::program;
+use crate::eventually::SOON;
 use crate::services::services;
 use crate::world::World;
 
 /// How long a command may take.
-const ENDS_WITHIN: Duration = Duration::from_secs(60);
+const ENDS_WITHIN: Duration = SOON.saturating_mul(2);
 
 /// A command about to be started, for what needs more than a run to its end: another environment, or pipes.
 #[must_use]

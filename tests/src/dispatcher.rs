@@ -11,16 +11,14 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::eventually::eventually;
+use crate::eventually::{SOON, eventually};
 use crate::http;
 use crate::ports::free_port;
 use crate::services::services;
 use crate::world::World;
 
-/// How long a dispatcher may take to become ready on a busy machine.
-pub const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// The longest drain: the longest request that a test makes, and a margin.
-const STOPS_WITHIN: Duration = Duration::from_secs(40);
+/// How long a dispatcher may take to become ready.
+pub const STARTS_WITHIN: Duration = SOON;
 
 /// A dispatcher that is about to be started.
 pub struct Setup<'a> {
@@ -394,7 +392,7 @@ impl Dispatcher {
             return;
         }
         self.terminate().await;
-        let status = self.ends_within(STOPS_WITHIN).await;
+        let status = self.ends_within(SOON).await;
         assert_eq!(
             status.code(),
             Some(0),

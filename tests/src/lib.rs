@@ -41,11 +41,12 @@ pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut
 
 pub mod eventually; // waiting for something, never for time to pass
+pub mod pace; // a clock that a busy machine slows down
 pub mod judge; // lost, unexpected, duplicated
 pub mod records; // the attempts stream
 pub mod signature; // both signatures, computed anew
 
 pub use answer::{Answer, Gate, status};
-pub use eventually::eventually;
+pub use eventually::{SOON, eventually};
 pub use receiver::Receiver;
 pub use world::{World, scenario};

@@ -124,6 +124,23 @@ impl Drop for Records {
     }
 }
 
+/// How long after the end of its attempt a record says that the next one is due, if there is to be one.
+///
+/// # Panics
+/// When it is no record.
+#[must_use]
+pub fn delay_of(record: &Value) -> Option<Duration> {
+    let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+    let due = time(record["next_attempt_at"].as_str()?);
+    let began = time(record["started_at"].as_str().expect("a time"));
+    let took = record["duration_ms"].as_i64().expect("milliseconds");
+    let delay_ms = due.duration_since(began).as_millis() - i128::from(took);
+    // All three are cut off to milliseconds, delays are whole seconds.
+    let seconds = u64::try_from((delay_ms + 2).div_euclid(1000)).expect("not before its end");
+    assert!((delay_ms + 2).rem_euclid(1000) <= 4, "{record}");
+    Some(Duration::from_secs(seconds))
+}
+
 /// Not by the product's own reader, so that both could not be wrong alike.
 fn decode(batch: &[u8]) -> Vec<Value> {
     let text = zstd::bulk::decompress(batch, 2 * 1024 * 1024).expect("zstd");

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use hyper::Method;
 use serde_json::Value;
 use url::Url;
 
-use crate::eventually::eventually;
+use crate::eventually::{SOON, eventually};
 use crate::http;
 
 /// Where the services are.
@@ -104,14 +103,10 @@ impl Services {
         url.set_path(&format!("/api/{what}/%2F"));
         url.set_query(Some("disable_stats=true"));
         // It fails now and then while queues come and go beside it.
-        let page = eventually(
-            Duration::from_secs(20),
-            "the management API answers",
-            async || {
-                let page = http::get(&url).await.ok();
-                page.filter(|page| page.status == 200)
-            },
-        )
+        let page = eventually(SOON, "the management API answers", async || {
+            let page = http::get(&url).await.ok();
+            page.filter(|page| page.status == 200)
+        })
         .await;
         let mut all: Vec<Value> = serde_json::from_str(&page.body).expect("a JSON list");
         all.retain(|object| name(object).starts_with(prefix));

@@ -16,15 +16,15 @@ use tokio::sync::OnceCell;
 use crate::broker::{Broker, Stored};
 use crate::dispatcher::{Dispatcher, Setup};
 use crate::endpoint::{Endpoint, file};
-use crate::eventually::eventually;
+use crate::eventually::{SOON, eventually};
 use crate::services::{name, services};
 
 /// What the names of all our namespaces start with.
 const OURS: &str = "scenario-";
 /// Namespaces of runs that were killed are older than this.
 const STALE_S: i64 = 1800;
-/// How long queues may take to become empty once a scenario is over.
-const COMES_TO_REST: Duration = Duration::from_secs(20);
+/// How often it is looked whether the queues are empty, which asks the broker about each.
+const REST_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a scenario plays in.
 pub struct World {
@@ -221,15 +221,15 @@ impl World {
     /// When that does not come to pass.
     pub async fn is_empty_within(&self, within: Duration) {
         let mut left = Vec::new();
-        let deadline = tokio::time::Instant::now() + within;
-        while tokio::time::Instant::now() < deadline {
+        // Looks are counted, not the time: see `eventually`.
+        for _ in 0..=within.as_millis() / REST_LOOK_EVERY.as_millis() {
             left = self.leftovers().await;
             if left.is_empty() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(REST_LOOK_EVERY).await;
         }
-        panic!("messages are left behind after {within:?}: {left:?}");
+        panic!("messages are left behind: {left:?}");
     }
 
     /// What lies ready in queues where nothing should.
@@ -251,7 +251,7 @@ impl World {
 
     /// Twice, because what a dispatcher holds is only seen when it has let go of it.
     async fn come_to_rest(&self) {
-        self.is_empty_within(COMES_TO_REST).await;
+        self.is_empty_within(SOON).await;
         for dispatcher in self.dispatchers() {
             dispatcher.stop().await;
         }

@@ -29,8 +29,7 @@ async fn a_killed_dispatcher_repeats_at_most_what_it_had_in_flight() {
         world.dispatcher().start().await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
-        let all = Duration::from_secs(30);
-        eventually(all, "everything is delivered", async || {
+        eventually(SOON, "everything is delivered", async || {
             let accepted = receiver.accepted();
             events
                 .iter()
@@ -97,10 +96,7 @@ async fn five_thousand_events_survive_a_killed_dispatcher_and_a_killed_broker() 
                 let receiver = &receiver;
                 async move {
                     let what = format!("{count} requests");
-                    eventually(Duration::from_secs(60), &what, async || {
-                        (receiver.count() >= count).then_some(())
-                    })
-                    .await;
+                    eventually(SOON, &what, async || (receiver.count() >= count).then_some(())).await;
                 }
             };
             many(EVENTS / 5).await;

@@ -1,7 +1,6 @@
 //! A queue whose leader is down is not an empty queue, and nobody is told that it is.
 
 use std::process::Output;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use hookline_common::topology::Queue;
@@ -25,7 +24,7 @@ fn leader(queue: &str) -> String {
 async fn hookline(world: &World, broker: &PrivateBroker, arguments: &[&str]) -> Output {
     let mut command = command(world, arguments);
     command.env("HOOKLINE_AMQP_URL", broker.url());
-    let output = timeout(Duration::from_secs(120), command.output()).await;
+    let output = timeout(2 * SOON, command.output()).await;
     output.expect("it ends").expect("it starts")
 }
 

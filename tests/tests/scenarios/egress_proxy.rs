@@ -158,7 +158,7 @@ async fn what_the_proxy_says_of_a_receiver_is_told_as_what_it_is() {
         assert_eq!(tried.end(), ("connect_error", None), "{words}: {tried:?}");
         assert!(tried.error().contains("egress proxy"), "{tried:?}");
         assert!(tried.error().contains(words), "{words}: {tried:?}");
-        assert!(tried.took < AT_ONCE, "{tried:?}");
+        assert!(tried.paced < AT_ONCE, "{tried:?}");
         assert_eq!(proxy.asked().len(), 1, "{words}");
     }
     let silent = WebProxy::start(|_, _| Tunnel::Hang).await;

@@ -121,7 +121,7 @@ async fn a_file_that_is_empty_or_half_written_for_two_seconds_loses_no_event() {
         })
         .await;
         overwrite(world, &whole);
-        let requests = receiver.expect(60, Duration::from_secs(30)).await;
+        let requests = receiver.expect(60, SOON).await;
         assert!(requests.iter().all(|request| request.attempt() == 1));
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);

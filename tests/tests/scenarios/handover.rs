@@ -9,7 +9,7 @@ use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, eventually, scenario, status};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::SOON;
 
@@ -30,6 +30,8 @@ async fn what_has_not_begun_is_not_withheld_by_a_request_that_hangs() {
         let first = world
             .dispatcher()
             .set("HOOKLINE_ENDPOINT_CONCURRENCY", "1")
+            // It hangs until the gate opens, and is not given up and tried again before.
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
             .start()
             .await;
         let stuck = Event::new("hung", "booking.created", "{}").unwrap();
@@ -117,17 +119,16 @@ async fn a_silent_broker_does_not_hold_up_the_end() {
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
             .start()
             .await;
         world.publish("booking.created", "{}").await;
         receiver.expect(1, SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         wire.fall_silent();
-        let asked = Instant::now();
+        // Whoever waited for the broker for as long as for a request would not end in time.
         dispatcher.terminate().await;
         assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(0));
-        let took = asked.elapsed();
-        assert!(took < Duration::from_secs(10), "{took:?}");
         world.expect_in(Queue::Events, 0, SOON).await;
     })
     .await;

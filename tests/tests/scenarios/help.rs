@@ -1,11 +1,11 @@
 //! What teaches the commands: their help, and what a shell completes of them.
 
-use std::time::Duration;
-
 use hookline_tests::cli::{command, out, run, succeed, why};
 use hookline_tests::scenario;
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::SOON;
 
 #[tokio::test]
 async fn completions_are_scripts_of_their_shells() {
@@ -48,10 +48,7 @@ async fn each_command_teaches_with_examples_and_prints_no_secret() {
         ] {
             let mut help = command(world, &[words, &["--help"]].concat());
             help.env("HOOKLINE_AMQP_URL", "amqp://guest:s3cret@127.0.0.1:1");
-            let output = timeout(Duration::from_secs(10), help.output())
-                .await
-                .unwrap()
-                .unwrap();
+            let output = timeout(SOON, help.output()).await.unwrap().unwrap();
             let help = out(&output);
             let words = words.join(" ");
             assert!(output.status.success(), "{words}");

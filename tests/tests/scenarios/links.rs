@@ -57,7 +57,7 @@ async fn link_fault(world: &World, fault: impl AsyncFnOnce(&Wire)) -> String {
         judge.saw("ep_crm", &receiver);
         judge
     };
-    eventually(Duration::from_secs(30), "everything is delivered", async || {
+    eventually(SOON, "everything is delivered", async || {
         judge().verdict().lost.is_empty().then_some(())
     })
     .await;
@@ -99,15 +99,11 @@ async fn a_link_that_falls_silent_under_load_is_noticed_and_loses_nothing() {
         let log = link_fault(world, async |wire| {
             let connections = wire.accepted();
             wire.fall_silent();
-            eventually(
-                Duration::from_secs(20),
-                "both sides notice the silence",
-                async || {
-                    let is_noticed =
-                        wire.accepted() > connections && wire.given_up_by_the_broker() == connections;
-                    is_noticed.then_some(())
-                },
-            )
+            eventually(SOON, "both sides notice the silence", async || {
+                let is_noticed =
+                    wire.accepted() > connections && wire.given_up_by_the_broker() == connections;
+                is_noticed.then_some(())
+            })
             .await;
         })
         .await;
@@ -245,7 +241,7 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
             .await;
             wire.restore();
         }
-        eventually(Duration::from_secs(30), "every event is delivered", async || {
+        eventually(SOON, "every event is delivered", async || {
             let bodies: HashSet<Vec<u8>> = receiver
                 .accepted()
                 .into_iter()
@@ -254,18 +250,14 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
             (bodies.len() == EACH).then_some(())
         })
         .await;
-        eventually(
-            Duration::from_secs(30),
-            "every message without an id is rejected",
-            async || {
-                let rejected = world.read(Queue::Rejected).await;
-                let cases: HashSet<String> = rejected
-                    .iter()
-                    .map(|message| message.text("case").to_owned())
-                    .collect();
-                (cases.len() == EACH).then_some(())
-            },
-        )
+        eventually(SOON, "every message without an id is rejected", async || {
+            let rejected = world.read(Queue::Rejected).await;
+            let cases: HashSet<String> = rejected
+                .iter()
+                .map(|message| message.text("case").to_owned())
+                .collect();
+            (cases.len() == EACH).then_some(())
+        })
         .await;
         // What was rejected and not acknowledged when the link went is rejected once more.
         world.is_empty_within(SOON).await;

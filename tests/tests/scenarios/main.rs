@@ -87,10 +87,7 @@ mod crashes; // a program, or the broker, that dies
 mod cluster; // one of three nodes that goes, and the next
 mod suspects; // a program that dies again and again
 
-use std::time::Duration;
-
-/// Long enough for anything that should happen at once, on a machine that is busy with other scenarios.
-const SOON: Duration = Duration::from_secs(15);
+use hookline_tests::SOON;
 
 /// What one dispatcher may have in flight for one endpoint, by default.
 const IN_FLIGHT: usize = 32;

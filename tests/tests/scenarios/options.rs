@@ -9,6 +9,7 @@ use hookline_common::topology::Queue;
 use hookline_tests::cli::{command, run, succeed};
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::{World, scenario};
+use lapin::options::QueuePurgeOptions;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -184,8 +185,11 @@ async fn listed(world: &World, name: &str) -> BTreeSet<String> {
 
 /// Two dead letters and nothing else.
 async fn prepare(world: &World) {
-    for queue in ["failed", "rejected"] {
-        succeed(world, &["dlq", "purge", "--yes", "--queue", queue]).await;
+    for queue in [Queue::Failed, Queue::Rejected] {
+        let channel = world.broker().channel().await;
+        let name = world.queue(queue);
+        let purged = channel.queue_purge(name.as_str().into(), QueuePurgeOptions::default());
+        purged.await.unwrap();
     }
     for (id, event_type) in [("evt_1", "booking.created"), ("evt_2", "booking.cancelled")] {
         HandMade::delivery("ep_crm")
@@ -236,8 +240,13 @@ async fn listen(world: &World, words: &[&str]) -> Seen {
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // One that waits for an hour has answered nothing by then; every other does at once.
-    let read = timeout(Duration::from_secs(5), stream.read_to_string(&mut answer)).await;
+    // One that waits for an hour has answered nothing in a moment; every other answers, if only when the machine lets it.
+    let patience = if words.contains(&"--delay") {
+        Duration::from_secs(1)
+    } else {
+        SOON
+    };
+    let read = timeout(patience, stream.read_to_string(&mut answer)).await;
     let status = read.map_or("none".to_owned(), |_| {
         answer.lines().next().unwrap_or_default().to_owned()
     });
@@ -277,15 +286,16 @@ async fn each_option_of_each_command_changes_something_or_is_refused() {
                 .collect();
             assert_eq!(listed(world, name).await, tried, "the options of {name}");
         }
-        let is_about_messages = |row: &Row| row.command.starts_with("dlq") || row.command == "status";
+        prepare(world).await;
         for row in ROWS {
+            let takes_messages_away = ["dlq retry", "dlq purge"].contains(&row.command);
             let line = [row.command, row.rest].join(" ").replace("FILE", file);
             let without: Vec<&str> = line.split_whitespace().collect();
             let option = row.option.replace("FILE", file);
             let with: Vec<&str> = without.iter().copied().chain(option.split(' ')).collect();
             let mut outcomes = Vec::new();
             for words in [without, with] {
-                if is_about_messages(row) {
+                if takes_messages_away {
                     prepare(world).await;
                 }
                 outcomes.push(run_row(world, &words).await);

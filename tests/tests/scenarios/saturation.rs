@@ -8,12 +8,13 @@ use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
-use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use hookline_tests::receiver::Received;
+use hookline_tests::{Answer, Gate, Receiver, World, eventually, scenario, status};
 use tokio::time::Instant;
 
 use crate::SOON;
 
-/// What sharing the machine with other scenarios may add to any one delivery.
+/// What is no hold-up yet, however quick deliveries are alone: the shortest that a hung endpoint could cause lasts a second.
 const NOISE: Duration = Duration::from_millis(250);
 
 /// Publishes fifty events one after the other and returns median and longest time from publish to arrival.
@@ -47,7 +48,7 @@ async fn a_hung_endpoint_delays_no_other_and_gets_everything_when_it_recovers() 
         ]);
         world.dispatcher().set("HOOKLINE_PREFETCH", "100").start().await;
         let mut judge = Judge::default();
-        let (median_alone, _) = latencies(world, &healthy, &mut judge).await;
+        let before = latencies(world, &healthy, &mut judge).await;
 
         let pending = world.publish_many(200, "booking.created").await;
         judge.accepted(&pending, &["ep_hung"]);
@@ -65,14 +66,18 @@ async fn a_hung_endpoint_delays_no_other_and_gets_everything_when_it_recovers() 
             (waiting == Some(0)).then_some(())
         })
         .await;
-        let (median, longest) = latencies(world, &healthy, &mut judge).await;
-        assert!(
-            median <= median_alone * 2 + NOISE / 5 && longest <= median_alone * 2 + NOISE * 2,
-            "median {median:?}, longest {longest:?}; alone {median_alone:?}"
-        );
+        let beside = latencies(world, &healthy, &mut judge).await;
 
         gate.open();
-        hung.expect(200, Duration::from_secs(30)).await;
+        hung.expect(200, SOON).await;
+        world.is_empty_within(SOON).await;
+        // The same before and after: what the machine does else it does to all three, or to one of them by chance.
+        let after = latencies(world, &healthy, &mut judge).await;
+        let alone = (before.0.max(after.0), before.1.max(after.1));
+        assert!(
+            beside.0 <= alone.0 * 3 + NOISE && beside.1 <= alone.1 * 3 + NOISE * 2,
+            "median and longest {beside:?}; alone {before:?} and {after:?}"
+        );
         assert!(
             hung.requests().iter().all(|request| request.attempt() == 1),
             "being set aside spends no attempt"
@@ -99,11 +104,14 @@ async fn an_endpoint_that_is_only_busy_is_never_set_aside() {
             })
             .await;
         receiver.expect(201, SOON).await;
-        let metrics = dispatcher.get("/metrics").await.unwrap().body;
-        let parked = metrics
-            .lines()
-            .find(|line| line.starts_with("hookline_deliveries_parked"));
-        assert!(parked.is_none_or(|line| line.ends_with(" 0")), "{parked:?}");
+        // Unless it hung indeed, with the whole machine.
+        let took = |request: &Received| request.ended.unwrap() - request.arrived;
+        let slowest = receiver.requests().iter().map(took).max().unwrap();
+        let parked = dispatcher.metric("hookline_deliveries_parked").await;
+        assert!(
+            parked.is_none_or(|parked| parked == 0.0) || slowest > Duration::from_secs(1),
+            "{parked:?} although no answer took longer than {slowest:?}"
+        );
     })
     .await;
 }
@@ -111,60 +119,67 @@ async fn an_endpoint_that_is_only_busy_is_never_set_aside() {
 #[tokio::test]
 async fn an_owners_rate_is_kept_to_the_end_of_a_burst() {
     const RATE: usize = 50;
-    const EVENTS: usize = 900;
+    const EVENTS: usize = 700;
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver).text("rate", &format!("{RATE}/s"))]);
         world.dispatcher().start().await;
         world.publish_many(EVENTS, "booking.created").await;
-        let requests = receiver.expect(EVENTS, Duration::from_secs(120)).await;
-        let first = requests.first().map(|request| request.arrived).unwrap();
-        let seconds: Vec<u64> = requests
+        let requests = receiver.expect(EVENTS, 2 * SOON).await;
+        // In which second each was signed: requests that come late to a busy receiver were not sent too fast.
+        let seconds: Vec<i64> = requests
             .iter()
-            .map(|request| (request.arrived - first).as_secs())
+            .map(|request| request.header("webhook-timestamp").parse().unwrap())
             .collect();
-        let last = seconds.iter().max().copied().unwrap_or_default();
-        let each: Vec<usize> = (0..=last)
+        let (first, last) = (seconds.iter().min().unwrap(), seconds.iter().max().unwrap());
+        let each: Vec<usize> = (*first..=*last)
             .map(|second| seconds.iter().filter(|at| **at == second).count())
             .collect();
-        // Never much more than it says, and not so much less that the burst takes three times as long.
-        let within = |from: usize| each[from..each.len().min(from + 10)].iter().sum::<usize>();
-        assert!((0..each.len()).all(|from| within(from) <= RATE * 12), "{each:?}");
-        assert!(each.len() <= EVENTS / RATE * 3, "{each:?}");
+        // Never much more than it says. That it is hardly less shows where no other program has a part in it: in the simulation.
+        let within = |from: usize| each[from..each.len().min(from + 5)].iter().sum::<usize>();
+        assert!((0..each.len()).all(|from| within(from) <= RATE * 6), "{each:?}");
+    })
+    .await;
+}
+
+/// A receiver takes fifty requests a second and refuses the others with `refusal`: how much of what it gets is in vain.
+async fn a_receiver_that_limits_its_rate(refusal: Answer, events: usize) {
+    scenario(async |world| {
+        let window = std::sync::Mutex::new((Instant::now(), 0));
+        let receiver = Receiver::scripted(move |_| {
+            let mut window = window.lock().unwrap();
+            if window.0.elapsed() >= Duration::from_secs(1) {
+                *window = (Instant::now(), 0);
+            }
+            window.1 += 1;
+            if window.1 <= 50 {
+                status(200)
+            } else {
+                refusal.clone()
+            }
+        })
+        .await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world.dispatcher().start().await;
+        let since = Instant::now();
+        world.publish_many(events, "booking.created").await;
+        eventually(5 * SOON, "all are delivered", async || {
+            (receiver.accepted().len() >= events).then_some(())
+        })
+        .await;
+        let (took, refused) = (since.elapsed(), receiver.count() - events);
+        assert!(refused <= events / 2, "{refused} refusals in {took:?}");
+        world.is_empty_within(SOON).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
-    for (retry_after, events) in [(Some("1"), 400), (None, 1_000)] {
-        scenario(async |world| {
-            let window = std::sync::Mutex::new((Instant::now(), 0));
-            let receiver = Receiver::scripted(move |_| {
-                let mut window = window.lock().unwrap();
-                if window.0.elapsed() >= Duration::from_secs(1) {
-                    *window = (Instant::now(), 0);
-                }
-                window.1 += 1;
-                match (window.1 <= 50, retry_after) {
-                    (true, _) => status(200),
-                    (false, Some(seconds)) => status(429).header("retry-after", seconds),
-                    (false, None) => status(503),
-                }
-            })
-            .await;
-            world.endpoints([endpoint("ep_crm", &receiver)]);
-            world.dispatcher().start().await;
-            let since = Instant::now();
-            world.publish_many(events, "booking.created").await;
-            eventually(Duration::from_secs(300), "all are delivered", async || {
-                (receiver.accepted().len() >= events).then_some(())
-            })
-            .await;
-            let (took, refused) = (since.elapsed(), receiver.count() - events);
-            assert!(refused <= events / 2, "{refused} refusals in {took:?}");
-            world.is_empty_within(Duration::from_secs(60)).await;
-        })
-        .await;
-    }
+async fn a_receiver_that_says_when_to_come_again_gets_what_it_can_take() {
+    a_receiver_that_limits_its_rate(status(429).header("retry-after", "1"), 400).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_only_refuses_gets_what_it_can_take() {
+    a_receiver_that_limits_its_rate(status(503), 700).await;
 }

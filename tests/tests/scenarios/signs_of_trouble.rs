@@ -1,7 +1,5 @@
 //! What the metrics and the log say when something is wrong, in time for a person to act.
 
-use std::time::Duration;
-
 use hookline_common::schedule::Delay;
 use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
@@ -11,6 +9,7 @@ use hookline_tests::records::Records;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -70,6 +69,7 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
             private.evaluate(&policy).await;
         };
         max_length(1).await;
+        let begun = Instant::now();
         let producer = producer(&private, world).await;
         for number in 0..EVENTS {
             let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
@@ -86,13 +86,14 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
             .lines()
             .filter(|line| line.contains("the broker refused it"))
             .collect();
-        assert_eq!(told.len(), 1, "{told:?}");
+        let minutes = usize::try_from(begun.elapsed().as_secs() / 60).unwrap();
+        assert!((1..=1 + minutes).contains(&told.len()), "once a minute: {told:?}");
         assert!(told[0].contains(&retry) && told[0].contains("full"), "{told:?}");
 
         receiver.answer_now(status(200));
         // Not deleted: the broker tells nobody that has been refused of a limit that is gone.
         max_length(100_000).await;
-        eventually(Duration::from_secs(60), "each is delivered once", async || {
+        eventually(SOON, "each is delivered once", async || {
             (receiver.accepted().len() == EVENTS).then_some(())
         })
         .await;
@@ -219,7 +220,7 @@ async fn a_broker_that_refuses_batches_of_records_gets_smaller_ones_and_no_attem
             .start()
             .await;
         receiver.expect(COUNT, SOON).await;
-        dispatcher.has_let_go_within(Duration::from_secs(60)).await;
+        dispatcher.has_let_go_within(SOON).await;
         let records = Records::at(&private.url(), world).await;
         records.expect(COUNT, SOON).await;
         dispatcher.stop().await;

@@ -9,6 +9,8 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::{Receiver, World, scenario, status};
 
+use crate::SOON;
+
 /// An event's data may have so many bytes.
 const LARGE: usize = 100_000;
 const SMALL: usize = 100;
@@ -18,7 +20,6 @@ const ENDPOINTS: usize = 20;
 /// bytes it is several times as much. A release build was seen to take 125 MiB, and 163 MiB where small ones are suddenly
 /// followed by large ones.
 const MAX_RESIDENT_KB: u64 = 260 * 1024;
-const DELIVERED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Data of about so many bytes that does not compress to nothing.
 fn data(bytes: usize, number: usize) -> String {
@@ -70,12 +71,12 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>) {
         let dispatcher = world.dispatcher().start().await;
         let mut judge = Judge::default();
         for (number, (receiver, events)) in receivers.iter().zip(&events).enumerate() {
-            receiver.expect(events.len(), DELIVERED_WITHIN).await;
+            receiver.expect(events.len(), 5 * SOON).await;
             let id = format!("ep_{number}");
             judge.accepted(events, &[&id]);
             judge.saw(&id, receiver);
         }
-        dispatcher.has_let_go_within(DELIVERED_WITHIN).await;
+        dispatcher.has_let_go_within(5 * SOON).await;
         let (_, peak) = dispatcher.resident_kb();
         assert_eq!(judge.verdict(), Verdict::default());
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");

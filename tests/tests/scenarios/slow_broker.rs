@@ -11,6 +11,7 @@ use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_tests::broker::Broker;
 use hookline_tests::endpoint::Endpoint;
+use hookline_tests::pace::paced;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
@@ -279,7 +280,7 @@ async fn a_link_that_is_still_connecting_closes_at_once() {
     let publisher = Publisher::start_for_records(link(&url));
     let _connection = silent.accept().await.unwrap();
     // Each call of the handshake has a deadline of ten seconds.
-    timeout(Duration::from_secs(8), publisher.close())
+    paced(CONFIRM_TIMEOUT / 2, publisher.close())
         .await
         .expect("nobody waits for a silent broker");
 }

@@ -26,8 +26,6 @@ use crate::SOON;
 const SPILLED: &str = "hookline_records_spilled_total";
 const LOST: &str = "hookline_records_lost_total";
 const SILENT: &str = "hookline_attempts_stream_silent";
-/// A silent stream is tried every five seconds, and trusted after three.
-const WELL_AGAIN_WITHIN: Duration = Duration::from_secs(120);
 
 /// A broker of the scenario's own, and who publishes there.
 struct Stage<'a> {
@@ -192,8 +190,8 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         assert_eq!(found.records.len(), 1);
 
         stage.private.let_go_on(&stage.stream).await;
-        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, SOON).await;
+        stage.spill_is_empty_within(SOON).await;
         eventually(SOON, "the stream is well", async || {
             (dispatcher.metric(SILENT).await == Some(0.0)).then_some(())
         })
@@ -276,8 +274,8 @@ async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent()
             .await;
             stage.private.let_go_on(&stage.stream).await;
         }
-        all_are_recorded(&records, &events, 2 * WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(2 * WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, 2 * SOON).await;
+        stage.spill_is_empty_within(2 * SOON).await;
         for dispatcher in dispatchers {
             dispatcher.has_let_go_within(SOON).await;
             assert_eq!(dispatcher.metric(LOST).await, None);
@@ -323,10 +321,10 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
 
         stage.private.control(&["clear_policy", "full"]).await;
         stage.private.let_go_on(&stage.stream).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        stage.spill_is_empty_within(SOON).await;
         let later = stage.publish(10).await;
         let records = stage.records().await;
-        all_are_recorded(&records, &later, WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &later, SOON).await;
         // What was lost is what was counted, and no more: batches that the stream had in hand when it stood still were stored.
         let recorded = events_of(&records.distinct());
         let missing = events.difference(&recorded).count();
@@ -347,8 +345,8 @@ async fn what_a_dead_dispatcher_spilled_is_moved_by_the_next() {
         stage.private.let_go_on(&stage.stream).await;
         let next = stage.dispatcher().await;
         let records = stage.records().await;
-        all_are_recorded(&records, &events, WELL_AGAIN_WITHIN).await;
-        stage.spill_is_empty_within(WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &events, SOON).await;
+        stage.spill_is_empty_within(SOON).await;
         assert_eq!(next.metric(SILENT).await, Some(0.0));
     })
     .await;
@@ -380,7 +378,7 @@ async fn what_is_no_batch_in_the_spill_holds_up_nothing_behind_it() {
         let line = b"{\"id\":\"att_1\",\"event\":\"evt_1\"}\n";
         world.broker().publish("", &spill, batch, &compressed(line)).await;
         let records = Records::of(world).await;
-        all_are_recorded(&records, &["evt_1".to_owned()].into(), WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &["evt_1".to_owned()].into(), SOON).await;
         assert_eq!(records.distinct().len(), 1, "nothing else is in the stream");
         dispatcher.says("no batch of records", SOON).await;
         eventually(SOON, "the spill is empty", async || {
@@ -417,8 +415,8 @@ async fn a_stream_and_a_spill_that_somebody_deleted_are_made_again_and_records_a
         let records = Records::of(world).await;
         let last = world.publish("booking.created", "{}").await;
         let last = BTreeSet::from([last.id.as_str().to_owned()]);
-        all_are_recorded(&records, &last, WELL_AGAIN_WITHIN).await;
-        world.is_empty_within(WELL_AGAIN_WITHIN).await;
+        all_are_recorded(&records, &last, SOON).await;
+        world.is_empty_within(SOON).await;
         dispatcher.stop().await;
     })
     .await;

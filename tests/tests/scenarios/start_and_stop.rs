@@ -185,7 +185,7 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
         .await;
 
         world.dispatcher().start().await;
-        receiver.expect(300, Duration::from_secs(30)).await;
+        receiver.expect(300, SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);

@@ -1,7 +1,6 @@
 //! The stream of attempts is bounded in bytes; one that was made without that bound is used as it stands.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use hookline_common::broker::{AttemptsLog, BrokerUrl, LinkSettings};
 use hookline_common::topology::Queue;
@@ -163,7 +162,7 @@ async fn a_reader_that_falls_behind_the_cut_is_told_how_much_it_misses() {
             let mut buffer = vec![0; BYTES];
             while stdout.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
         });
-        let told = tokio::time::timeout(Duration::from_secs(60), stderr.next_line()).await;
+        let told = tokio::time::timeout(SOON, stderr.next_line()).await;
         let told = told.expect("it tells").unwrap().unwrap();
         assert!(told.contains("batches") && told.contains("missing"), "{told}");
         child.kill().await.unwrap();

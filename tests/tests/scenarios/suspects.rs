@@ -9,6 +9,7 @@ use hookline_producer::Event;
 use hookline_tests::dispatcher::{Dispatcher, Setup};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
+use hookline_tests::pace::paced;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 use tokio::time::{Instant, sleep};
 
@@ -49,7 +50,7 @@ async fn time_for(world: &World, company: &str, receiver: &Receiver, events: usi
     let before = receiver.count();
     let begun = Instant::now();
     publish_for(world, &[company], events).await;
-    receiver.expect(before + events, Duration::from_secs(60)).await;
+    receiver.expect(before + events, SOON).await;
     begun.elapsed()
 }
 
@@ -57,7 +58,7 @@ async fn time_for(world: &World, company: &str, receiver: &Receiver, events: usi
 async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
     const EACH: usize = 150;
     const KILLS: u64 = 16;
-    const MEASURED: usize = 1500;
+    const MEASURED: usize = 1000;
     scenario(async |world| {
         let quick = Receiver::answering(status(200)).await;
         let slow = Receiver::answering(status(200).after(Duration::from_millis(200))).await;
@@ -68,7 +69,7 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
             endpoint("ep_fresh", &fresh).text("company", "fresh"),
         ]);
         let first = world.dispatcher().start().await;
-        time_for(world, "fresh", &fresh, MEASURED).await;
+        time_for(world, "fresh", &fresh, MEASURED / 5).await;
         let before = time_for(world, "fresh", &fresh, MEASURED).await;
         first.stop().await;
 
@@ -80,7 +81,11 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
             sleep(Duration::from_millis(lives)).await;
             dispatcher.kill().await;
         }
-        world.dispatcher().start().await;
+        // What came back is not all delivered before the next event is there, however long that takes to be published.
+        let gate = Gate::closed();
+        slow.answer_now(status(200).behind(&gate));
+        let last = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "600s");
+        last.start().await;
         let seen = fresh.count();
         publish_for(world, &["fresh"], 1).await;
         fresh.expect(seen + 1, SOON).await;
@@ -94,6 +99,8 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         };
         let missing = judge().verdict().lost.len();
         assert!(missing > 0, "what is fresh does not wait for what came back");
+        slow.answer_now(status(200).after(Duration::from_millis(200)));
+        gate.open();
         let after = time_for(world, "fresh", &fresh, MEASURED).await;
         eventually(ENDS_WITHIN, "everything is delivered", async || {
             judge().verdict().lost.is_empty().then_some(())
@@ -102,9 +109,11 @@ async fn no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         world.is_empty_within(SOON).await;
         // A kill repeats what was on its way to either endpoint.
         judge().nothing_is_lost(2 * IN_FLIGHT * usize::try_from(KILLS).unwrap());
+        // Before and after, so that it does not matter when the machine is busy with something else.
+        let without = before.max(time_for(world, "fresh", &fresh, MEASURED).await);
         assert!(
-            after < 3 * before,
-            "{after:?} for what took {before:?} before the kills"
+            after < 3 * without,
+            "{after:?} for what takes {without:?} without suspects"
         );
     })
     .await;
@@ -257,8 +266,13 @@ async fn a_suspect_whose_receiver_hangs_holds_the_others_up_for_a_moment_only() 
         publish_for(world, &["hung"], HUNG).await;
         world.publish_many(OTHERS, "booking.created").await;
         make_suspects(world, HUNG + OTHERS).await;
-        world.dispatcher().start().await;
-        receiver.expect(OTHERS, Duration::from_secs(25)).await;
+        // Whoever waited for the end of a request would wait for longer than anybody looks.
+        world
+            .dispatcher()
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
+            .start()
+            .await;
+        receiver.expect(OTHERS, SOON).await;
         let open = hung.requests();
         assert!(!open.is_empty(), "some were before the others");
         assert!(
@@ -287,15 +301,20 @@ async fn a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kills() 
         make_suspects(world, SUSPECTS).await;
         let start = async || {
             let setup = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "8s");
+            // More attempts than can run out of time until the gate opens, however long the starts take.
+            let setup = setup.set("HOOKLINE_RETRY_SCHEDULE", ["1s"; 20].join(","));
             setup.start().await
         };
         let mut in_hand = 0;
         for _ in 0..KILLS {
             let (dispatcher, seen) = (start().await, hung.count());
-            let deadline = Instant::now() + Duration::from_secs(4);
-            while hung.count() == seen && Instant::now() < deadline {
-                sleep(Duration::from_millis(10)).await;
-            }
+            // A moment only: what is in hand when the program is killed differs from round to round.
+            let in_time = async {
+                while hung.count() == seen {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            paced(Duration::from_secs(4), in_time).await;
             in_hand += usize::from(hung.count() > seen);
             dispatcher.kill().await;
         }

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::SOON;
 
 /// Everything is looked at every ten seconds; a round may be lost.
-const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+const NOTICED_WITHIN: Duration = SOON;
 
 /// Ends the way from the exchange to the queue of events.
 async fn unbind(world: &World) {

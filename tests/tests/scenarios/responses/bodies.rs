@@ -33,7 +33,7 @@ async fn assert_delivered_although(
     .await;
     assert_eq!(tried.record.outcome.as_str(), "delivered", "{head}");
     assert!(
-        tried.is_body_incomplete() && tried.took < AT_ONCE,
+        tried.is_body_incomplete() && tried.paced < AT_ONCE,
         "{head}: {:?}",
         tried.took
     );
@@ -124,7 +124,7 @@ async fn c14_a_body_that_breaks_off_does_not_undo_the_status() {
             })
             .await;
             assert_eq!(tried.end(), (outcome, Some(status)), "{tried:?}");
-            assert!(tried.is_body_incomplete() && tried.took < AT_ONCE, "{tried:?}");
+            assert!(tried.is_body_incomplete() && tried.paced < AT_ONCE, "{tried:?}");
             assert_eq!((peer.posts(), peer.connections()), (1, 1));
         }
     }
@@ -160,7 +160,7 @@ async fn c21_chunks_that_are_none_do_not_undo_the_status() {
         .await;
         assert_eq!(tried.end(), ("delivered", Some(200)), "{begun:?}");
         assert!(
-            tried.is_body_incomplete() && tried.took < AT_ONCE,
+            tried.is_body_incomplete() && tried.paced < AT_ONCE,
             "{begun:?} {tried:?}"
         );
         peer.is_left(1, AT_ONCE).await;

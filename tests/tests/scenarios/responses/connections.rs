@@ -24,7 +24,7 @@ async fn c13_a_connection_that_ends_before_a_status_is_a_protocol_error_and_one_
             })
             .await;
             assert_eq!(tried.end(), ("protocol_error", None), "{half:?} {tried:?}");
-            assert!(tried.took < AT_ONCE && !tried.error().is_empty(), "{tried:?}");
+            assert!(tried.paced < AT_ONCE && !tried.error().is_empty(), "{tried:?}");
             assert_eq!((peer.posts(), peer.connections()), (1, 1), "{half:?}");
         }
         // Before the request was read.
@@ -190,6 +190,6 @@ async fn c27_an_answer_before_the_request_is_read_is_the_answer() {
             ("protocol_error", None) if number % 2 == 1 => {}
             other => panic!("{other:?}: {tried:?}"),
         }
-        assert!(tried.took < AT_ONCE && peer.connections() == 1, "{tried:?}");
+        assert!(tried.paced < AT_ONCE && peer.connections() == 1, "{tried:?}");
     }
 }

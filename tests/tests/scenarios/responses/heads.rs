@@ -109,7 +109,7 @@ async fn c06_a_head_that_is_too_large_is_a_protocol_error() {
         .await;
         assert_eq!(tried.end(), ("protocol_error", None), "{tried:?}");
         assert_eq!(tried.error(), "the response's head is too large");
-        assert!(tried.took < AT_ONCE, "{tried:?}");
+        assert!(tried.paced < AT_ONCE, "{tried:?}");
         peer.is_left(1, AT_ONCE).await;
         assert_eq!((peer.posts(), peer.connections()), (1, 1));
     }
@@ -170,7 +170,7 @@ async fn c18_what_is_no_http_is_a_protocol_error_at_once() {
         })
         .await;
         assert_eq!(tried.end(), ("protocol_error", None), "{greeting:?} {tried:?}");
-        assert!(tried.took < AT_ONCE, "{greeting:?} {tried:?}");
+        assert!(tried.paced < AT_ONCE, "{greeting:?} {tried:?}");
         peer.is_left(1, AT_ONCE).await;
         assert_eq!(peer.connections(), 1, "{greeting:?}");
     }

@@ -78,7 +78,7 @@ async fn an_endless_flood_is_a_protocol_error_at_once_and_nobody_listens_to_it_a
     let rig = Rig::new(LONG);
     let (tried, peer) = tried(&rig, flood).await;
     assert_eq!(tried.end(), ("protocol_error", None), "{tried:?}");
-    assert!(tried.took < AT_ONCE, "{tried:?}");
+    assert!(tried.paced < AT_ONCE, "{tried:?}");
     peer.is_left(1, AT_ONCE).await;
     assert_eq!((peer.posts(), peer.connections()), (1, 1));
 }
@@ -101,7 +101,7 @@ async fn healthy(rig: &Rig) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_floods_do_not_slow_healthy_endpoints() {
     let rig = Rig::new(LONG);
-    let alone = healthy(&rig).await;
+    let before = healthy(&rig).await;
     let floods = join_all((0..20).map(|_| Peer::start(flood))).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let flooded: Vec<_> = floods
@@ -124,6 +124,8 @@ async fn twenty_floods_do_not_slow_healthy_endpoints() {
     is_over.store(true, Ordering::Relaxed);
     let attempts: usize = join_all(flooded).await.into_iter().map(Result::unwrap).sum();
     assert!(attempts >= 20, "{attempts}");
+    // Before and after, so that it does not matter when the machine is busy with something else.
+    let alone = before.max(healthy(&rig).await);
     assert!(
         beside < alone * 20 + Duration::from_secs(1),
         "alone {alone:?}, beside {attempts} attempts at 20 floods {beside:?}"

@@ -23,7 +23,10 @@ async fn c10_switching_protocols_is_a_protocol_error_and_ends_the_connection() {
         })
         .await;
         assert_eq!(tried.end(), ("protocol_error", None), "{tried:?}");
-        assert!(tried.error().contains("101") && tried.took < AT_ONCE, "{tried:?}");
+        assert!(
+            tried.error().contains("101") && tried.paced < AT_ONCE,
+            "{tried:?}"
+        );
         peer.is_left(1, AT_ONCE).await;
         assert_eq!((peer.posts(), peer.connections()), (1, 1));
     }
