@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services bench lint clean
+.PHONY: help demo services services-down env test test-services bench test-readme dist test-dist lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ test-services: ## test the scripts that run the services
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
 	@scripts/bench.sh
+
+test-readme: ## run every command of the README in a fresh clone, and compare what it prints
+	@scripts/test-readme.sh
+
+dist: ## a tarball and a .deb with the programs, their manual, completions and units, in target/dist/
+	@scripts/dist.sh
+
+test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root)
+	@scripts/test-dist.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
 	@scripts/lint.sh

@@ -48,6 +48,7 @@ fn commands_without_a_broker_refuse_what_says_which() {
         "listen --port 0",
         "verify --secret s --meeva-signature v --data {}",
         "completions zsh",
+        "man dlq list",
     ] {
         let before = parse(format!("hookline --namespace n {words}").split(' ')).unwrap();
         let error = before.into_command().unwrap_err().to_string();

@@ -48,7 +48,7 @@ variables! {
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
-        "Where traces and metrics go over OTLP, a collector's URL; the README lists the OTEL_ variables that are honoured";
+        "Where traces and metrics go over OTLP, a collector's URL; docs/SETTINGS.md lists the OTEL_ variables that are honoured";
     RUST_LOG = "RUST_LOG", Some("info"), false,
         "What is logged: error, warn, info, debug, trace, or directives for single modules";
     LOG_FORMAT = "HOOKLINE_LOG_FORMAT", None, false,

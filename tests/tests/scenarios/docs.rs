@@ -30,16 +30,39 @@ fn documents_name_nothing_that_is_not_there() {
 }
 
 #[test]
-fn every_setting_stands_in_the_readme() {
+fn every_setting_stands_in_the_table_of_settings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let table = fs::read_to_string(root.join("docs/SETTINGS.md")).unwrap();
     let missing: Vec<&str> = variables::ALL
         .iter()
         .chain(otel::ALL)
         .map(|variable| variable.name)
-        .filter(|name| !readme.contains(&format!("`{name}`")))
+        .filter(|name| !table.contains(&format!("`{name}`")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_table_of_settings_has_the_defaults_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let table = fs::read_to_string(root.join("docs/SETTINGS.md")).unwrap();
+    // Those with a default have a row of their own, or one whose names all stand in its first column.
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    for variable in variables::ALL {
+        let Some(default) = variable.default else {
+            continue;
+        };
+        let name = format!("`{}`", variable.name);
+        let row = rows.iter().find(|row| row[0].contains(&name));
+        let told = row.map(|row| row[1]).unwrap_or_default();
+        assert!(
+            told.contains(&format!("`{default}`")),
+            "{name}: {told:?}, not {default:?}"
+        );
+    }
 }
 
 #[test]
