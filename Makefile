@@ -34,7 +34,7 @@ test-readme: ## run every command of the README in a fresh clone, and compare wh
 dist: ## a tarball and a .deb with the programs, their manual, completions and units, in target/dist/
 	@scripts/dist.sh
 
-test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root)
+test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root; QUICK=1: of the debug build)
 	@scripts/test-dist.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts

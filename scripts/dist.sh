@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # dist.sh: makes in target/dist/ what is handed out: a tarball, a .deb, the debug information apart, and their checksums.
 #
+# QUICK=1 packs the debug build instead, into target/dist-quick/: for tests of the packing, not to be handed out.
 # Two runs on the same commit with the same compiler make the same bytes: nothing in them tells when, where or by whom.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -12,9 +13,13 @@ cd "$ROOT"
 COMMANDS=(hookline)
 SERVICES=(hookline-dispatcher)
 
-OUT=$ROOT/target/dist
 BUILD=$ROOT/target/dist-build
-STAGE=$BUILD/stage
+if [[ -n ${QUICK:-} ]]; then
+    OUT=$ROOT/target/dist-quick BUILT=${CARGO_TARGET_DIR:-$ROOT/target}/debug
+else
+    OUT=$ROOT/target/dist BUILT=$BUILD/release
+fi
+STAGE=$OUT.new
 VERSION=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 MACHINE=$(uname -m)
 NAME=hookline-$VERSION-$MACHINE-linux
@@ -42,6 +47,10 @@ build() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo} sysroot program bins=()
     sysroot=$(rustc --print sysroot)
     for program in "${COMMANDS[@]}" "${SERVICES[@]}"; do bins+=(--bin "$program"); done
+    if [[ -n ${QUICK:-} ]]; then
+        cargo build --workspace --bins --locked
+        return
+    fi
     # A folder of its own: other flags would have every other release build compiled anew, and that of this one.
     RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/hookline --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust" \
         CFLAGS="${CFLAGS:-} -ffile-prefix-map=$ROOT=/hookline -ffile-prefix-map=$cargo_home=/cargo" \
@@ -52,8 +61,8 @@ build() {
 strip_program() {
     local debug=$STAGE/$NAME-debug
     mkdir -p "$debug" "$TREE/bin"
-    objcopy --only-keep-debug "$BUILD/release/$1" "$debug/$1.debug"
-    strip --strip-all -o "$TREE/bin/$1" "$BUILD/release/$1"
+    objcopy --only-keep-debug "$BUILT/$1" "$debug/$1.debug"
+    strip --strip-all -o "$TREE/bin/$1" "$BUILT/$1"
     objcopy --add-gnu-debuglink="$debug/$1.debug" "$TREE/bin/$1"
     chmod 755 "$TREE/bin/$1"
     chmod 644 "$debug/$1.debug"

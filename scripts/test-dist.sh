@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test-dist.sh: installs the .deb of `make dist` in a bare Debian and proves that it works there. `make dist` first, or it makes it.
 #
+# QUICK=1 takes the debug build, packed the same way.
 # The bare root is debootstrap's smallest, kept in .local/ for the next time. In it: `hookline --version`, the manual, the
 # completions, who owns what; a dispatcher as its unit has it, as far as that goes without systemd as the first process
 # (its user, no capability, no new privileges, a read-only root, its environment file, its limit of files), to which an event is
@@ -16,7 +17,7 @@ MIRROR=${MIRROR:-http://deb.debian.org/debian}
 BARE=$STATE/bare-$SUITE.tar
 WORK=$STATE/test-dist
 INSIDE=$WORK/root
-DIST=$ROOT/target/dist
+DIST=$ROOT/target/dist${QUICK:+-quick}
 SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
 UNIT=hookline-dispatcher.service
 passed=0 not_run=0 trace=()
@@ -188,8 +189,12 @@ check_installed() {
     ok 'completions are there for bash, zsh and fish' inside sh -ec '
         test -s /usr/share/bash-completion/completions/hookline -a -s /usr/share/zsh/vendor-completions/_hookline \
             -a -s /usr/share/fish/vendor_completions.d/hookline.fish'
-    ok 'the programs tell nothing of who built them' not grep -qaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}/registry" \
-        "$INSIDE/usr/bin/hookline" "$INSIDE/usr/bin/hookline-dispatcher"
+    if [[ -n ${QUICK:-} ]]; then
+        not_run 'the programs tell nothing of who built them' 'a debug build does'
+    else
+        ok 'the programs tell nothing of who built them' not grep -qaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}/registry" \
+            "$INSIDE/usr/bin/hookline" "$INSIDE/usr/bin/hookline-dispatcher"
+    fi
     ok 'a dispatcher without endpoints ends with 2 and says so' without_endpoints
 }
 
@@ -306,7 +311,7 @@ if ! is_root; then
     exit 0
 fi
 if [[ ${1:-} != --services-are-up ]]; then
-    if ! compgen -G "$DIST/*.deb" >/dev/null; then scripts/dist.sh; fi
+    if [[ -n ${QUICK:-} ]] || ! compgen -G "$DIST/*.deb" >/dev/null; then scripts/dist.sh; fi
     compgen -G "$DIST/*.deb" >/dev/null || { not_run 'everything' 'there is no dpkg-deb to make a .deb' && exit 0; }
     exec scripts/with-services.sh "$0" --services-are-up
 fi
