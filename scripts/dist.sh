@@ -27,7 +27,6 @@ TREE=$STAGE/$NAME
 
 # Of the last commit, as no file's time survives a clone. Where there is no history, one that never changes.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-export SOURCE_DATE_EPOCH
 
 # pack FOLDER NAME: a tarball whose bytes depend on nothing but the names, modes and contents of the files.
 pack() {
@@ -151,6 +150,8 @@ package() {
 shopt -s nullglob
 need_tools
 build
+# For dpkg-deb. Not before: the crates that hold C code would be compiled anew wherever it changes.
+export SOURCE_DATE_EPOCH
 rm -rf "$OUT"
 mkdir -p "$OUT"
 fill_tree

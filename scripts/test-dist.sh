@@ -124,7 +124,7 @@ as_the_unit() {
 expand() {
     local group line
     for group in "$@"; do
-        systemd-analyze syscall-filter "$group" | sed -n 's/^    \([@a-z0-9_]*\)$/\1/p' | while read -r line; do
+        systemd-analyze syscall-filter "$group" </dev/null | sed -n 's/^    \([@a-z0-9_-]*\)$/\1/p' | while read -r line; do
             if [[ $line == @* ]]; then expand "$line"; else echo "$line"; fi
         done
     done

@@ -18,7 +18,7 @@ source "$(dirname "$0")/lib.sh"
 README=$ROOT/README.md
 # The ports in the README: of a receiver, and the dispatcher's own.
 PORTS_NAMED=(9000 9464)
-LOOKING='^(cat|tail|grep|curl|hookline (status|tail|dlq list|dlq show|topology check)) '
+LOOKING='^(cat|tail|grep|curl|hookline (status|tail|dlq list|dlq show|topology check))( |$)'
 # For the slowest machine; one that is idle needs a second or two.
 PATIENCE=90
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/hookline-readme.XXXXXX")

@@ -1,6 +1,6 @@
 //! A booking service that tells Hookline what happened.
 //!
-//! `cargo run -p hookline-producer --example booking` publishes one `booking.created` for company `acme`, to
+//! `cargo run --example booking` publishes one `booking.created` for company `acme`, to
 //! the broker of `HOOKLINE_AMQP_URL` in the namespace `HOOKLINE_NAMESPACE`.
 #![allow(
     clippy::print_stdout,
