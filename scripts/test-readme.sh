@@ -21,7 +21,8 @@ PORTS_NAMED=(9000 9464)
 LOOKING='^(cat|tail|grep|curl|hookline (status|tail|dlq list|dlq show|topology check))( |$)'
 # For the slowest machine; one that is idle needs a second or two.
 PATIENCE=90
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/hookline-readme.XXXXXX")
+# The same folder each time: what is compiled in it replaces what was.
+WORK=$STATE/readme
 clone='' commands=0 compared=0 line_number=0
 
 leave() {
@@ -35,6 +36,11 @@ leave() {
     rm -rf "$WORK"
     exit "$status"
 }
+mkdir -p "$STATE"
+exec 5>>"$STATE/readme.lock"
+flock -n 5 || die "another run is at it in this checkout"
+rm -rf "$WORK"
+mkdir -p "$WORK"
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
