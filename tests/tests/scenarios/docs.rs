@@ -76,7 +76,7 @@ fn what_is_not_there_is_found() {
         "`make test`, and make sure of it",
         "```sh\nQUICK=1 make bench && ls no/such/file.rs\n```",
         "`HOOKLINE_PREFETCH`, `HOOKLINE_AMQP_URL_FILE` and HOOKLINE_*",
-        "[a](../README.md#settings) [b](https://example.com/x.md) [c](#here)\n\n## Here",
+        "[a](../README.md#see-it) [b](https://example.com/x.md) [c](#here)\n\n## Here",
     ] {
         assert_eq!(faults(good), Vec::<String>::new(), "{good}");
     }
