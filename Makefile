@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services test-demo test-newcomer bench lint clean
+.PHONY: help demo services services-down env test test-services test-demo test-readme test-newcomer bench dist test-dist lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,15 @@ test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
 	@scripts/preflight.sh build rabbitmq
 	@scripts/bench.sh
+
+test-readme: ## run every command of the README in a fresh clone, and compare what it prints
+	@scripts/test-readme.sh
+
+dist: ## a tarball and a .deb with the programs, their manual, completions and units, in target/dist/
+	@scripts/dist.sh
+
+test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root; QUICK=1: of the debug build)
+	@scripts/test-dist.sh
 
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
 	@scripts/preflight.sh build

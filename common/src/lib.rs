@@ -29,6 +29,9 @@ pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
 
 #[cfg(feature = "service")]
+pub mod manual; // what explains programs
+
+#[cfg(feature = "service")]
 pub mod stderr; // lines that wait for no reader
 
 #[cfg(feature = "service")]

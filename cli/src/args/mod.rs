@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dlq, endpoints, event_types, listen, publish, sign, status, tail, topology, verify,
+    completions, dlq, endpoints, event_types, listen, man, publish, sign, status, tail, topology, verify,
 };
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
@@ -74,6 +74,7 @@ pub(crate) enum Command {
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 // No comments for rustdoc on these two: clap would take them for the commands' own help.
@@ -113,6 +114,7 @@ impl Cli {
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",
             Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         };
         match self.flags.first_given() {
             None => Ok(self.command),

@@ -49,6 +49,7 @@ fn commands_without_a_broker_refuse_what_says_which() {
         "verify --secret s --meeva-signature v --data {}",
         "event-types list",
         "completions zsh",
+        "man dlq list",
     ] {
         let before = parse(format!("hookline --namespace n {words}").split(' ')).unwrap();
         let error = before.into_command().unwrap_err().to_string();

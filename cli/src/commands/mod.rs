@@ -11,6 +11,7 @@ pub(crate) mod endpoints; // where they end
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
 pub(crate) mod completions; // what the shell knows of all this
+pub(crate) mod man; // what `man` shows of it
 mod signals; // how a command that runs on is ended
 mod times; // when, and how long ago
 
@@ -33,5 +34,6 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => completions::run(&args, command()),
+        Command::Man(args) => man::run(&args, command()),
     }
 }

@@ -1,8 +1,15 @@
 //! The command line of a service: one flag for each setting that is no secret.
 
-use clap::{Arg, ArgMatches, Command};
+use std::io::Write as _;
+use std::process;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Environment, NotText, SettingSource, Variable};
+use crate::manual;
+
+/// Prints the manual page; for packages, so it is not in `--help`.
+const MAN: &str = "man";
 
 /// The command line and the environment; a flag wins over its variable.
 pub struct CommandLine {
@@ -13,9 +20,14 @@ impl CommandLine {
     /// Reads this process's arguments. `--help` and `--version` print and end it; an unknown flag ends it with 2.
     #[must_use]
     pub fn read(command: Command, variables: &[Variable]) -> Self {
-        Self {
-            flags: with_flags(command, variables).get_matches(),
+        let command = with_flags(command, variables);
+        let man = Arg::new(MAN).long(MAN).action(ArgAction::SetTrue).hide(true);
+        let flags = command.clone().arg(man).get_matches();
+        if flags.get_flag(MAN) {
+            let printed = manual::page(&command, "8").and_then(|page| std::io::stdout().write_all(&page));
+            process::exit(i32::from(printed.is_err()));
         }
+        Self { flags }
     }
 
     /// The subcommand that was given, if any.

@@ -62,7 +62,7 @@ variables! {
     EVENT_TYPES_FILE = "HOOKLINE_EVENT_TYPES_FILE", None, false,
         "TOML file with a platform's own event types, besides the built-in ones or in their place; at most 4 MiB";
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", None, false,
-        "Where traces and metrics go over OTLP, a collector's URL; the README lists the OTEL_ variables that are honoured";
+        "Where traces and metrics go over OTLP, a collector's URL; docs/SETTINGS.md lists the OTEL_ variables that are honoured";
     RUST_LOG = "RUST_LOG", Some("info"), false,
         "What is logged: error, warn, info, debug, trace, or directives for single modules";
     LOG_FORMAT = "HOOKLINE_LOG_FORMAT", None, false,

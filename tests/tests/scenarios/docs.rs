@@ -30,14 +30,14 @@ fn documents_name_nothing_that_is_not_there() {
 }
 
 #[test]
-fn every_setting_stands_in_the_readme() {
+fn every_setting_stands_in_the_table_of_settings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let table = fs::read_to_string(root.join("docs/SETTINGS.md")).unwrap();
     let missing: Vec<&str> = variables::ALL
         .iter()
         .chain(otel::ALL)
         .map(|variable| variable.name)
-        .filter(|name| !readme.contains(&format!("`{name}`")))
+        .filter(|name| !table.contains(&format!("`{name}`")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -65,6 +65,29 @@ fn the_booking_service_in_the_readme_is_the_one_that_is_compiled() {
 }
 
 #[test]
+fn the_table_of_settings_has_the_defaults_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let table = fs::read_to_string(root.join("docs/SETTINGS.md")).unwrap();
+    // Those with a default have a row of their own, or one whose names all stand in its first column.
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    for variable in variables::ALL {
+        let Some(default) = variable.default else {
+            continue;
+        };
+        let name = format!("`{}`", variable.name);
+        let row = rows.iter().find(|row| row[0].contains(&name));
+        let told = row.map(|row| row[1]).unwrap_or_default();
+        assert!(
+            told.contains(&format!("`{default}`")),
+            "{name}: {told:?}, not {default:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_there_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let faults = |text: &str| Document::new(root, Path::new("docs/x.md"), text).faults();
@@ -75,7 +98,7 @@ fn what_is_not_there_is_found() {
         "`make test`, and make sure of it",
         "```sh\nQUICK=1 make bench && ls no/such/file.rs\n```",
         "`HOOKLINE_PREFETCH`, `HOOKLINE_AMQP_URL_FILE` and HOOKLINE_*",
-        "[a](../README.md#settings) [b](https://example.com/x.md) [c](#here)\n\n## Here",
+        "[a](../README.md#see-it) [b](https://example.com/x.md) [c](#here)\n\n## Here",
     ] {
         assert_eq!(faults(good), Vec::<String>::new(), "{good}");
     }

@@ -45,6 +45,7 @@ async fn each_command_teaches_with_examples_and_prints_no_secret() {
             &["sign"],
             &["verify"],
             &["completions"],
+            &["man"],
         ] {
             let mut help = command(world, &[words, &["--help"]].concat());
             help.env("HOOKLINE_AMQP_URL", "amqp://guest:s3cret@127.0.0.1:1");

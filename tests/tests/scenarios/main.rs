@@ -67,6 +67,7 @@ mod sign_and_verify; // signatures made and judged at a desk
 mod help; // what teaches the commands
 mod options; // and that each of their options does something
 mod docs; // what the documents name
+mod packaging; // what the packages bring along
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on

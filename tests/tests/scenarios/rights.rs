@@ -1,4 +1,4 @@
-//! What an account on the broker must be allowed: as little as the README's table says, and nothing of it can be left out.
+//! What an account on the broker must be allowed: as little as the documentation's table says, and nothing of it can be left out.
 
 use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
@@ -10,14 +10,14 @@ use hookline_tests::{Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
 
-/// Makes the account `name` with the rights that the README gives it, for this world's namespace: its URL.
+/// Makes the account `name` with the rights that the documentation gives it, for this world's namespace: its URL.
 async fn account(name: &str, private: &PrivateBroker, world: &World) -> String {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATING.md")).unwrap();
     let start = format!("rabbitmqctl set_permissions {name} ");
-    let patterns = readme
+    let patterns = document
         .lines()
         .find_map(|line| line.strip_prefix(&start))
-        .unwrap_or_else(|| panic!("the README does not say what {name} needs"));
+        .unwrap_or_else(|| panic!("docs/OPERATING.md does not say what {name} needs"));
     let patterns: Vec<String> = patterns
         .split('\'')
         .skip(1)
@@ -44,7 +44,7 @@ async fn run_as(url: &str, world: &World, arguments: &[&str]) -> std::process::O
 }
 
 #[tokio::test]
-async fn each_account_needs_what_the_readme_says_and_no_more() {
+async fn each_account_needs_what_the_document_says_and_no_more() {
     let private = PrivateBroker::start().await;
     scenario(async |world| {
         let broken = Receiver::answering(status(500)).await;

@@ -131,6 +131,7 @@ fn every_variable_that_is_read_or_documented_is_known() {
         "bench/src",
         "tests/src",
         "scripts",
+        "deploy",
         "docs",
         "examples",
     ] {

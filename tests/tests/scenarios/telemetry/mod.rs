@@ -1,4 +1,4 @@
-//! What a collector gets, by OpenTelemetry's variables: each row of the README's table against a collector that speaks both
+//! What a collector gets, by OpenTelemetry's variables: each row of the table in docs/SETTINGS.md against a collector that speaks both
 //! protocols.
 
 mod address; // where it goes, and how it is spoken

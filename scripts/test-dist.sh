@@ -1,0 +1,339 @@
+#!/usr/bin/env bash
+# test-dist.sh: installs the .deb of `make dist` in a bare Debian and proves that it works there. `make dist` first, or it makes it.
+#
+# QUICK=1 takes the debug build, packed the same way.
+# The bare root is debootstrap's smallest, kept in .local/ for the next time. In it: `hookline --version`, the manual, the
+# completions, who owns what; a dispatcher as its unit has it, as far as that goes without systemd as the first process
+# (its user, no capability, no new privileges, a read-only root, its environment file, its limit of files), to which an event is
+# published that a receiver gets; an upgrade, a removal, a purge. The unit itself is judged by systemd-analyze.
+# As root only: elsewhere, and for what this machine lacks, it says NOT RUN and why.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+SUITE=${SUITE:-bookworm}
+MIRROR=${MIRROR:-http://deb.debian.org/debian}
+BARE=$STATE/bare-$SUITE.tar
+WORK=$STATE/test-dist
+INSIDE=$WORK/root
+DIST=$ROOT/target/dist${QUICK:+-quick}
+SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+UNIT=hookline-dispatcher.service
+passed=0 not_run=0 trace=()
+
+ok() {
+    local name=$1
+    shift
+    "$@" >"$WORK/log" 2>&1 || { tail -n 30 "$WORK/log" >&2 && die "FAILED: $name"; }
+    passed=$((passed + 1))
+    printf 'ok       %s\n' "$name"
+}
+not() { ! "$@"; }
+not_run() {
+    not_run=$((not_run + 1))
+    printf 'NOT RUN  %s: %s\n' "$1" "$2"
+}
+
+# until_true SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || { echo "waited too long for: $*" && tail -n 20 "$WORK"/*.out && return 1; }
+        sleep 0.2
+    done
+}
+
+children=()
+leave() {
+    local status=$? pid
+    trap '' INT TERM HUP
+    for pid in "${children[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${children[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf --one-file-system "$WORK"
+    exit "$status"
+}
+
+# --- the root -----------------------------------------------------------------------------------------
+
+bare_root() {
+    if [[ ! -e $BARE ]]; then
+        command -v debootstrap >/dev/null || scripts/install-packages.sh debootstrap
+        say "debootstrap makes a bare $SUITE (some minutes, once)"
+        rm -rf --one-file-system "$WORK/bare"
+        debootstrap --variant=minbase "$SUITE" "$WORK/bare" "$MIRROR" >"$WORK/debootstrap.log" 2>&1 ||
+            { tail -n 5 "$WORK/debootstrap.log" >&2 && return 1; }
+        tar -C "$WORK/bare" --one-file-system -cf "$BARE.new" .
+        mv "$BARE.new" "$BARE"
+        rm -rf --one-file-system "$WORK/bare"
+    fi
+    mkdir -p "$INSIDE"
+    tar -C "$INSIDE" -xpf "$BARE"
+}
+
+# In a mount namespace of its own, so that nothing stays mounted whatever happens.
+inside() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 unshare --mount --propagation private bash -c '
+        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$INSIDE" "$@"
+}
+
+# --- the unit -----------------------------------------------------------------------------------------
+
+# values KEY: what the unit as installed says, word by word.
+values() { sed -n "s/^$1=//p" "$INSIDE/usr/lib/systemd/system/$UNIT" | tr ' ' '\n'; }
+
+# As many as the unit says, or as this machine lets anybody have.
+open_files() {
+    local wanted hard
+    wanted=$(values LimitNOFILE) hard=$(ulimit -Hn)
+    if [[ $hard != unlimited ]] && ((hard < wanted)); then echo "$hard"; else echo "$wanted"; fi
+}
+
+# as_the_unit COMMAND…: in the root, with the user, the rights and the environment of the unit. System calls are not filtered, as
+# that takes systemd; which ones are used is looked at below.
+as_the_unit() {
+    local environment=() line
+    while IFS= read -r line; do environment+=("$line"); done < <(values Environment)
+    while IFS= read -r line; do
+        if [[ $line =~ ^[A-Z_]+= ]]; then environment+=("$line"); fi
+    done <"$INSIDE$(values EnvironmentFile | sed 's/^-//')"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    exec "${trace[@]}" unshare --mount --ipc --propagation private bash -euc '
+        root=$0 limit=$1 user=$2 group=$3
+        shift 3
+        mount --bind "$root" "$root"
+        mount -t proc -o hidepid=2 proc "$root/proc"
+        mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+        for node in null zero full random urandom; do
+            touch "$root/dev/$node"
+            mount --bind "/dev/$node" "$root/dev/$node"
+        done
+        mount -t tmpfs tmpfs "$root/tmp"
+        mount -t tmpfs tmpfs "$root/var/tmp"
+        mount -t tmpfs -o mode=000 tmpfs "$root/home"
+        mount -o remount,bind,ro "$root"
+        exec prlimit --nofile="$limit" --core=0 chroot "$root" \
+            setpriv --reuid "$user" --regid "$group" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+            env -i PATH=/usr/bin:/bin "$@"
+    ' "$INSIDE" "$(open_files)" "$(values User)" "$(values Group)" "${environment[@]}" "$@"
+}
+
+# expand GROUP…: the system calls of a filter, one a line.
+expand() {
+    local group line
+    for group in "$@"; do
+        systemd-analyze syscall-filter "$group" </dev/null | sed -n 's/^    \([@a-z0-9_-]*\)$/\1/p' | while read -r line; do
+            if [[ $line == @* ]]; then expand "$line"; else echo "$line"; fi
+        done
+    done
+}
+
+# The system calls that a trace has, and the filter of the unit lacks.
+refused_calls() {
+    local words allowed=() denied=()
+    mapfile -t words < <(sed -n 's/^SystemCallFilter=//p' "$INSIDE/usr/lib/systemd/system/$UNIT" | tr ' ' '\n')
+    local is_denied=no word
+    for word in "${words[@]}"; do
+        case $word in
+            '~'*) denied+=("${word#'~'}") is_denied=yes ;;
+            *) if [[ $is_denied == yes ]]; then denied+=("$word"); else allowed+=("$word"); fi ;;
+        esac
+    done
+    # What was called before it was the dispatcher set the rights up.
+    comm -23 <(sed '1,/execve("[^"]*hookline-dispatcher"/d' "$1" | sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u) \
+        <(comm -23 <(expand "${allowed[@]}" | sort -u) <(expand "${denied[@]}" | sort -u))
+}
+
+judge_unit() {
+    if ! command -v systemd-analyze >/dev/null; then
+        not_run 'the unit, judged by systemd' 'there is no systemd-analyze here'
+        return
+    fi
+    # The bare root has no systemd: what its units are checked against is this machine's.
+    mkdir -p "$WORK/units"
+    sed "s,^ExecStart=/,ExecStart=$INSIDE/,; /^Documentation=/d" "$INSIDE/usr/lib/systemd/system/$UNIT" >"$WORK/units/$UNIT"
+    ok 'systemd-analyze verify has nothing to say of the unit' quiet systemd-analyze verify "$WORK/units/$UNIT"
+    ok 'systemd-analyze security: exposed by 2.0 of 10 at most' \
+        systemd-analyze security --offline=true --threshold=20 "$WORK/units/$UNIT"
+    systemd-analyze security --offline=true "$WORK/units/$UNIT" 2>/dev/null | sed -n 's/^→ */         /p'
+}
+
+# Succeeds if the command does, and prints nothing.
+quiet() {
+    local printed
+    printed=$("$@" 2>&1) && [[ -z $printed ]] || { printf '%s\n' "$printed" && return 1; }
+}
+
+# --- what is installed --------------------------------------------------------------------------------
+
+install_package() {
+    local deb
+    deb=$(compgen -G "$DIST/*.deb")
+    cp "$deb" "$INSIDE/tmp/hookline.deb"
+    # apt brings what it depends on; the lists are this day's.
+    inside apt-get -q update
+    inside apt-get -q install -y --no-install-recommends /tmp/hookline.deb
+}
+
+owned() { [[ $(inside stat -c '%U:%G %a' "$2") == "$1" ]]; }
+
+check_installed() {
+    ok 'hookline --version, and that of the dispatcher' inside sh -ec 'hookline --version; hookline-dispatcher --version'
+    ok 'the configuration is for root and the group alone' owned 'root:hookline 750' /etc/hookline
+    ok 'so are its files' owned 'root:hookline 640' /etc/hookline/dispatcher.env
+    ok 'a page for each command, and for the service' inside sh -ec '
+        cd /usr/share/man/; test -s man1/hookline.1.gz -a -s man1/hookline-dlq-retry.1.gz -a -s man8/hookline-dispatcher.8.gz'
+    if command -v man >/dev/null; then
+        # shellcheck disable=SC2016 # expanded by the inner shell
+        ok 'man reads every page without a warning' quiet env LC_ALL=C.UTF-8 MANROFFSEQ= bash -c '
+            for page; do man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null; done' - "$INSIDE"/usr/share/man/man?/hookline*
+    else
+        not_run 'the manual' 'there is no man here'
+    fi
+    ok 'completions are there for bash, zsh and fish' inside sh -ec '
+        test -s /usr/share/bash-completion/completions/hookline -a -s /usr/share/zsh/vendor-completions/_hookline \
+            -a -s /usr/share/fish/vendor_completions.d/hookline.fish'
+    if [[ -n ${QUICK:-} ]]; then
+        not_run 'the programs tell nothing of who built them' 'a debug build does'
+    else
+        ok 'the programs tell nothing of who built them' not grep -qaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}/registry" \
+            "$INSIDE/usr/bin/hookline" "$INSIDE/usr/bin/hookline-dispatcher"
+    fi
+    ok 'a dispatcher without endpoints ends with 2 and says so' without_endpoints
+}
+
+without_endpoints() {
+    local status=0
+    (as_the_unit hookline-dispatcher) >"$WORK/refused.out" 2>&1 || status=$?
+    cat "$WORK/refused.out"
+    ((status == 2)) && grep -q 'endpoints' "$WORK/refused.out"
+}
+
+# --- an event -----------------------------------------------------------------------------------------
+
+deliver() {
+    local port http event
+    inside hookline listen --port 0 --secret "$SECRET" >"$WORK/receiver.out" 2>&1 &
+    children+=($!)
+    until_true 30 grep -q '^listening on' "$WORK/receiver.out"
+    port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$WORK/receiver.out")
+    lock_ports
+    http=$(pick_ports "$WORK" 27000 28999 1)
+    unlock_ports
+    cat >>"$INSIDE/etc/hookline/endpoints.toml" <<END
+[[endpoint]]
+id = "ep_crm"
+company = "acme"
+url = "http://127.0.0.1:$port/hooks"
+secret = "$SECRET"
+END
+    cat >>"$INSIDE/etc/hookline/dispatcher.env" <<END
+HOOKLINE_AMQP_URL=$HOOKLINE_AMQP_URL
+HOOKLINE_NAMESPACE=dist
+HOOKLINE_ALLOW_HTTP=true
+HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
+HOOKLINE_HTTP_ADDR=127.0.0.1:$http
+END
+    # As a grandchild, so that the pid is the dispatcher's.
+    if command -v strace >/dev/null; then trace=(strace -D -f -qq -e signal=none -o "$WORK/trace"); fi
+    (as_the_unit hookline-dispatcher) >"$WORK/dispatcher.out" 2>&1 &
+    children+=($!)
+    dispatcher=$!
+    until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out"
+    event=$(inside env HOOKLINE_AMQP_URL="$HOOKLINE_AMQP_URL" HOOKLINE_NAMESPACE=dist \
+        hookline publish --company acme --type booking.created --data '{"booking":{"id":"b_1"}}')
+    until_true 60 grep -q "$event" "$WORK/receiver.out"
+    until_true 30 grep -q 'webhook-signature .*valid' "$WORK/receiver.out"
+    not grep -q INVALID "$WORK/receiver.out"
+}
+
+# uid, capabilities, no new privileges, files: as the kernel has them for the running process.
+confined() {
+    local status uid
+    status=$(cat "/proc/$dispatcher/status")
+    uid=$(inside id -u hookline)
+    printf '%s\n' "$status"
+    grep -q "^Uid:.*$uid.*$uid" <<<"$status" && not grep -qE '^Cap(Inh|Prm|Eff|Bnd|Amb):.*[1-9a-f]' <<<"$status" &&
+        grep -q '^NoNewPrivs:.*1' <<<"$status" && grep -qE "^Max open files +$(open_files) " "/proc/$dispatcher/limits" &&
+        not touch "/proc/$dispatcher/root/etc/x"
+}
+
+reloads() {
+    sed -i 's/^events = .*//; $a events = ["booking.*"]' "$INSIDE/etc/hookline/endpoints.toml"
+    kill -HUP "$dispatcher"
+    until_true 30 loaded_twice
+}
+
+loaded_twice() { (($(grep -c 'endpoints loaded' "$WORK/dispatcher.out") == 2)); }
+
+stops() {
+    local status=0
+    kill -TERM "$dispatcher"
+    wait "$dispatcher" || status=$?
+    ((status == 0))
+}
+
+no_call_refused() {
+    local refused
+    until_true 20 grep -q 'exit_group(' "$WORK/trace"
+    grep -q 'execve("[^"]*hookline-dispatcher"' "$WORK/trace"
+    refused=$(refused_calls "$WORK/trace")
+    [[ -z $refused ]] || { printf 'not in the filter: %s\n' "$refused" && return 1; }
+}
+
+with_broker() {
+    ok 'an event is delivered, signed, by a dispatcher confined like its unit' deliver
+    ok 'and the kernel says that it is' confined
+    ok 'SIGHUP reads its files' reloads
+    ok 'SIGTERM ends it with 0' stops
+    if ! command -v strace >/dev/null; then
+        not_run 'the system calls, against the filter' 'there is no strace here'
+    elif ! command -v systemd-analyze >/dev/null; then
+        not_run 'the system calls, against the filter' 'there is no systemd-analyze here'
+    else
+        ok 'its system calls are those that the unit lets through' no_call_refused
+    fi
+}
+
+# --- its end ------------------------------------------------------------------------------------------
+
+check_removal() {
+    ok 'what was configured survives an installation over it' inside sh -ec '
+        dpkg -i /tmp/hookline.deb && grep -q "^HOOKLINE_NAMESPACE=dist" /etc/hookline/dispatcher.env'
+    ok 'still for the group alone' owned 'root:hookline 640' /etc/hookline/dispatcher.env
+    ok 'a removal keeps the configuration' inside sh -ec 'dpkg -r hookline && test -e /etc/hookline/endpoints.toml -a ! -e /usr/bin/hookline'
+    ok 'a purge leaves nothing' inside sh -ec '
+        dpkg -P hookline
+        test ! -e /etc/hookline -a ! -e /usr/share/doc/hookline
+        ! getent passwd hookline && ! getent group hookline && ! find / -xdev -name "*hookline*" ! -path "/tmp/*" ! -path "/var/log/*" | grep .'
+}
+
+# --- the order ----------------------------------------------------------------------------------------
+
+if ! is_root; then
+    not_run 'the installation in a bare root' 'that takes root'
+    exit 0
+fi
+if [[ ${1:-} != --services-are-up ]]; then
+    if [[ -n ${QUICK:-} ]] || ! compgen -G "$DIST/*.deb" >/dev/null; then scripts/dist.sh; fi
+    compgen -G "$DIST/*.deb" >/dev/null || { not_run 'everything' 'there is no dpkg-deb to make a .deb' && exit 0; }
+    exec scripts/with-services.sh "$0" --services-are-up
+fi
+rm -rf --one-file-system "$WORK"
+mkdir -p "$WORK"
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if ! bare_root; then
+    not_run 'everything' "debootstrap could not make a root from $MIRROR"
+    exit 0
+fi
+ok 'the checksums hold' bash -ec "cd '$DIST' && sha256sum -c SHA256SUMS"
+ok 'the package is installed by apt' install_package
+check_installed
+judge_unit
+with_broker
+check_removal
+echo "$passed passed, 0 failed, $not_run not run, in $SECONDS s"
