@@ -237,7 +237,7 @@ step "That was all of it, in $((SECONDS - since)) seconds. What next?"
 shown <<'NEXT'
 make test               runs all tests, against the real broker
 make services           leaves a broker running, to try these commands on
-README.md               says how: "Run a dispatcher", "Publish"
+README.md               says how, for each of its three readers
 hookline COMMAND --help has examples for each (in target/debug)
 docs/TOUR.md            follows one event through the code
 NEXT
