@@ -113,7 +113,7 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn may_write(&self, name: &str, write: &str) {
-        let texts = ["/", name, ".*", write, ".*", "tests"].map(|text| format!("<<{text:?}>>"));
+        let texts = [name, "/", ".*", write, ".*", "tests"].map(|text| format!("<<{text:?}>>"));
         let set = format!(
             "rabbit_auth_backend_internal:set_permissions({}).",
             texts.join(", ")
