@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_store::{SchemaError, SchemaState};
+use hookline_store::SchemaState;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -37,7 +37,7 @@ async fn once(app: &App, migrates: bool) -> Result<(), RunError> {
     if migrates {
         return app.store().migrate().await.map_err(RunError::Schema);
     }
-    match app.store().schema().await.map_err(SchemaError::from)? {
+    match app.store().schema().await? {
         SchemaState::Current => Ok(()),
         SchemaState::Older { found, needed } => Err(RunError::NotMigrated { found, needed }),
     }

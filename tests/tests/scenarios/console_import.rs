@@ -84,7 +84,7 @@ async fn a_file_is_looked_at_first_then_imported_and_then_there_is_nothing_left_
             told,
             [all(&["ep_a"], "unchanged"), all(&["ep_b"], "changed")].concat()
         );
-        let _ = import(console, "", &changed).await.expect(200);
+        import(console, "", &changed).await.expect(200);
         assert_eq!(listed(console).await[1]["format"], json!("standard"));
         let other_secret = changed.replace("secret-of-ep_b", "newer-one-ep_b");
         assert_eq!(results(import(console, "", &other_secret).await)[1].1, "changed");

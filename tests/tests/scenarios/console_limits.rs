@@ -105,15 +105,15 @@ async fn a_token_that_asks_too_often_waits_and_others_do_not() {
     database_scenario(async |world, database| {
         let console = start(setup(world, database).set("HOOKLINE_API_RATE", "1/m")).await;
         let (acme, globex) = (console.company("acme").await, console.company("globex").await);
-        let _ = acme.get(OF_ACME).await.expect(200);
+        acme.get(OF_ACME).await.expect(200);
         let refused = acme.get(OF_ACME).await;
         assert_eq!(refused.problem(429), "rate_limited");
         let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
-        let _ = globex.get("/v1/companies/globex/endpoints").await.expect(200);
+        globex.get("/v1/companies/globex/endpoints").await.expect(200);
         // The operator is not counted.
         for _ in 0..5 {
-            let _ = console.admin().get(OF_ACME).await.expect(200);
+            console.admin().get(OF_ACME).await.expect(200);
         }
         // Strangers share their address, until they are told to wait as well.
         let stranger = console.stranger();

@@ -28,7 +28,7 @@ async fn a_dump_holds_nothing_that_could_be_used() {
         let made = console.register("acme", &json!({"url": "https://example.com/"})).await;
         let path = format!("/v1/companies/acme/endpoints/{}", brought["id"].as_str().unwrap());
         let rotated = console.admin().post(&format!("{path}/rotate-secret"), &json!({})).await.expect(200).json();
-        let _ = console.admin().delete(&path).await.expect(204);
+        console.admin().delete(&path).await.expect(204);
         let again = console.register("acme", &wanted).await;
         let token = console.admin().post("/v1/companies/acme/tokens", &json!({})).await.expect(201).json();
         let dump = database.dump().await;
@@ -115,8 +115,7 @@ async fn a_secret_is_rotated_with_an_overlap_and_once_at_a_time() {
         assert_eq!(keys().await, (1, false));
 
         // By time as well, and at once.
-        let _ = acme
-            .send_bytes(hyper::Method::POST, &rotate, None, "")
+        acme.send_bytes(hyper::Method::POST, &rotate, None, "")
             .await
             .expect(200);
         database
@@ -124,9 +123,9 @@ async fn a_secret_is_rotated_with_an_overlap_and_once_at_a_time() {
             .await
             .unwrap();
         assert_eq!(keys().await, (1, false));
-        let _ = acme.post(&rotate, &json!({"overlap": "0s"})).await.expect(200);
+        acme.post(&rotate, &json!({"overlap": "0s"})).await.expect(200);
         assert_eq!(keys().await, (1, false));
-        let _ = acme.post(&rotate, &json!({"overlap": "1h"})).await.expect(200);
+        acme.post(&rotate, &json!({"overlap": "1h"})).await.expect(200);
         assert_eq!(keys().await, (2, true));
     })
     .await;
@@ -181,10 +180,10 @@ async fn a_new_master_key_takes_over_and_the_old_one_can_go() {
 #[tokio::test]
 async fn a_row_that_was_moved_to_another_company_is_not_opened_and_does_not_stop_its_neighbours() {
     console_scenario(async |console, database| {
-        let _ = console
+        console
             .register("acme", &json!({"url": "https://example.com/", "id": "ep_a"}))
             .await;
-        let _ = console
+        console
             .register("globex", &json!({"url": "https://example.com/", "id": "ep_b"}))
             .await;
         let moved = "UPDATE endpoints SET company = 'globex' WHERE id = 'ep_a'";
