@@ -11,7 +11,7 @@ cd "$ROOT"
 # The programs that are handed out: commands (manual section 1), which print completions and pages for all they can do, and
 # services (section 8), which print their own page and have a unit in deploy/systemd/.
 COMMANDS=(hookline)
-SERVICES=(hookline-dispatcher)
+SERVICES=(hookline-dispatcher hookline-console)
 
 BUILD=$ROOT/target/dist-build
 if [[ -n ${QUICK:-} ]]; then
@@ -53,7 +53,7 @@ build() {
     # A folder of its own: other flags would have every other release build compiled anew, and that of this one.
     RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/hookline --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust" \
         CFLAGS="${CFLAGS:-} -ffile-prefix-map=$ROOT=/hookline -ffile-prefix-map=$cargo_home=/cargo" \
-        cargo build --release --locked --target-dir "$BUILD" "${bins[@]}"
+        cargo build --release --locked --target-dir "$BUILD" -p hookline-cli -p hookline-dispatcher -p hookline-console "${bins[@]}"
 }
 
 # Without what only a debugger needs, which goes into a file beside it.

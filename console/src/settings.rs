@@ -8,8 +8,7 @@ use hookline_common::guard::Policy;
 use hookline_common::settings::variables as var;
 use hookline_common::settings::{Faults, Reader, SettingSource, Variable, parse, read_policy};
 use hookline_common::telemetry::TelemetrySettings;
-use hookline_store::seal::Keyring;
-use hookline_store::{Database, StoreSettings};
+use hookline_store::StoreSettings;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -39,6 +38,8 @@ pub const VARIABLES: &[Variable] = &[
     var::LOG_FORMAT,
 ];
 
+/// Who asks, as the database's administrator sees it.
+const APPLICATION: &str = "hookline-console";
 /// Connections to the database at most: requests take a few milliseconds each there, and PostgreSQL's default of 100 is
 /// shared with dispatchers and other consoles.
 const DATABASE_CONNECTIONS: u32 = 10;
@@ -74,9 +75,9 @@ impl Settings {
     pub fn read(source: &dyn SettingSource) -> Result<Self, Faults> {
         let mut reader = Reader::new(source);
         let r = &mut reader;
-        let store = store(r, true);
+        let store = StoreSettings::read(r, APPLICATION, DATABASE_CONNECTIONS);
         let migrate_on_start = r.read(&var::MIGRATE_ON_START, parse::boolean);
-        let admin_token = required(r, &var::ADMIN_TOKEN, AdminToken::parse, ADMIN_TOKEN_ALLOWED);
+        let admin_token = r.required(&var::ADMIN_TOKEN, AdminToken::parse, ADMIN_TOKEN_ALLOWED);
         let http_addr = r.read(&HTTP_ADDR, |text| {
             text.parse()
                 .map_err(|_| "must be an address and a port, like 0.0.0.0:8080 or [::]:8080")
@@ -110,47 +111,13 @@ impl Settings {
 /// [`Faults`] names every wrong one at once.
 pub fn read_store(source: &dyn SettingSource, with_keys: bool) -> Result<StoreSettings, Faults> {
     let mut reader = Reader::new(source);
-    let store = store(&mut reader, with_keys);
-    reader.finish(|| store)
-}
-
-fn store(reader: &mut Reader<'_>, with_keys: bool) -> Option<StoreSettings> {
-    let database = required(
-        reader,
-        &var::DATABASE_URL,
-        Database::parse,
-        "must be set: postgres://user:password@host:5432/hookline",
-    );
-    let keyring = if with_keys {
-        required(
-            reader,
-            &var::MASTER_KEY,
-            Keyring::parse,
-            "must be set: 32 random bytes in base64, as `openssl rand -base64 32` prints them",
-        )
+    let r = &mut reader;
+    let store = if with_keys {
+        StoreSettings::read(r, APPLICATION, DATABASE_CONNECTIONS)
     } else {
-        Some(Keyring::empty())
+        StoreSettings::read_without_keys(r, APPLICATION, DATABASE_CONNECTIONS)
     };
-    Some(StoreSettings {
-        database: database?,
-        keyring: keyring?,
-        application: "hookline-console",
-        max_connections: DATABASE_CONNECTIONS,
-    })
-}
-
-/// A setting without a default that must be there.
-fn required<T, E: fmt::Display>(
-    reader: &mut Reader<'_>,
-    variable: &Variable,
-    parse: impl Fn(&str) -> Result<T, E>,
-    allowed: &str,
-) -> Option<T> {
-    if !reader.is_set(variable) {
-        reader.fault(variable, None, allowed);
-        return None;
-    }
-    reader.read(variable, parse)
+    reader.finish(|| store)
 }
 
 const ADMIN_TOKEN_ALLOWED: &str = "must be set: 16 to 256 printable ASCII characters without spaces, drawn at random, as \

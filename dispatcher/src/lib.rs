@@ -118,7 +118,12 @@ impl Dispatcher {
         let client = Client::new(ClientSettings {
             ca_pem: settings.ca_pem.clone(),
             proxy: settings.egress_proxy.clone(),
-            ..ClientSettings::new(settings.policy.clone(), resolver, settings.request_timeout, max_connections)
+            ..ClientSettings::new(
+                settings.policy.clone(),
+                resolver,
+                settings.request_timeout,
+                max_connections,
+            )
         })?;
         Ok(Self {
             settings,

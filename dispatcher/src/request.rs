@@ -225,7 +225,14 @@ mod tests {
             pass_through: PassThrough::default(),
         };
         let delivery = Delivery::first(unrouted, endpoint.id.clone());
-        let request = build(&uri, &headers, endpoint.format, &endpoint.keys, &delivery, 1_700_000_001);
+        let request = build(
+            &uri,
+            &headers,
+            endpoint.format,
+            &endpoint.keys,
+            &delivery,
+            1_700_000_001,
+        );
         let mut recorded = recorded_headers(&headers, &delivery, 1_700_000_001).0;
         recorded.sort();
         let mut sent: Vec<(&str, Cow<'_, str>)> = request

@@ -1,9 +1,7 @@
 //! The database as operators set it, for every program that uses it.
 
-use std::fmt;
-
+use hookline_common::settings::Reader;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{Reader, Variable};
 
 use crate::connect::{Database, StoreSettings};
 use crate::seal::Keyring;
@@ -39,24 +37,10 @@ impl StoreSettings {
 
 fn database(reader: &mut Reader<'_>) -> Option<Database> {
     let allowed = "must be set: postgres://user:password@host:5432/hookline";
-    required(reader, &var::DATABASE_URL, Database::parse, allowed)
+    reader.required(&var::DATABASE_URL, Database::parse, allowed)
 }
 
 fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
     let allowed = "must be set: 32 random bytes in base64, as `openssl rand -base64 32` prints them";
-    required(reader, &var::MASTER_KEY, Keyring::parse, allowed)
-}
-
-/// A setting without a default that must be there.
-fn required<T, E: fmt::Display>(
-    reader: &mut Reader<'_>,
-    variable: &Variable,
-    parse: impl Fn(&str) -> Result<T, E>,
-    allowed: &str,
-) -> Option<T> {
-    if !reader.is_set(variable) {
-        reader.fault(variable, None, allowed);
-        return None;
-    }
-    reader.read(variable, parse)
+    reader.required(&var::MASTER_KEY, Keyring::parse, allowed)
 }

@@ -116,6 +116,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Self::read`], of a setting without a default that must be there; `missing` says so, and what is allowed.
+    pub fn required<T, E: fmt::Display>(
+        &mut self,
+        variable: &Variable,
+        parse: impl Fn(&str) -> Result<T, E>,
+        missing: &str,
+    ) -> Option<T> {
+        if !self.is_set(variable) {
+            self.fault(variable, None, missing);
+            return None;
+        }
+        self.read(variable, parse)
+    }
+
     /// Whether the variable, its flag or its file is set.
     #[must_use]
     pub fn is_set(&mut self, variable: &Variable) -> bool {

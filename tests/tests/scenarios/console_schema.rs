@@ -111,7 +111,7 @@ async fn dispatchers_hear_of_every_change() {
         heard("removed").await;
         assert!(
             store
-                .company(&CompanyId::parse("acme").unwrap())
+                .companies(&[CompanyId::parse("acme").unwrap()])
                 .await
                 .unwrap()
                 .is_empty()

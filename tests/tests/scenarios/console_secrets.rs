@@ -96,7 +96,7 @@ async fn a_secret_is_rotated_with_an_overlap_and_once_at_a_time() {
         let keys = async || {
             let company = CompanyId::parse("acme").unwrap();
             let found = store(database, MASTER_KEY)
-                .company(&company)
+                .companies(std::slice::from_ref(&company))
                 .await
                 .unwrap()
                 .remove(0)
@@ -144,12 +144,16 @@ async fn a_new_master_key_takes_over_and_the_old_one_can_go() {
 
         let company = CompanyId::parse("acme").unwrap();
         let unusable = store(database, NEWER_KEY)
-            .company(&company)
+            .companies(std::slice::from_ref(&company))
             .await
             .unwrap()
             .remove(0)
             .unwrap_err();
-        assert!(unusable.1.to_string().contains("under the key"), "{}", unusable.1);
+        assert!(
+            unusable.error.to_string().contains("under the key"),
+            "{}",
+            unusable.error
+        );
 
         let refused = run(database, NEWER_KEY, &["reseal"]).await;
         assert_eq!(refused.status.code(), Some(1));
@@ -160,7 +164,7 @@ async fn a_new_master_key_takes_over_and_the_old_one_can_go() {
             assert!(done.status.success() && printed.contains(told), "{printed}");
         }
         let found = store(database, NEWER_KEY)
-            .company(&company)
+            .companies(std::slice::from_ref(&company))
             .await
             .unwrap()
             .remove(0)
@@ -189,7 +193,10 @@ async fn a_row_that_was_moved_to_another_company_is_not_opened_and_does_not_stop
         let moved = "UPDATE endpoints SET company = 'globex' WHERE id = 'ep_a'";
         database.execute(moved).await.unwrap();
         let company = CompanyId::parse("globex").unwrap();
-        let found = store(database, MASTER_KEY).company(&company).await.unwrap();
+        let found = store(database, MASTER_KEY)
+            .companies(std::slice::from_ref(&company))
+            .await
+            .unwrap();
         let mut usable: Vec<bool> = found.iter().map(Result::is_ok).collect();
         usable.sort_unstable();
         assert_eq!(usable, [false, true]);

@@ -12,7 +12,8 @@ use crate::SOON;
 
 /// Makes the account `name` with the rights that the documentation gives it, for this world's namespace: its URL.
 async fn account(name: &str, private: &PrivateBroker, world: &World) -> String {
-    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATING.md")).unwrap();
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATING.md")).unwrap();
     let start = format!("rabbitmqctl set_permissions {name} ");
     let patterns = document
         .lines()

@@ -39,6 +39,9 @@ impl Cache {
     }
 
     pub(super) fn companies(&self) -> Vec<CompanyId> {
-        self.0.iter().map(|(company, _)| CompanyId::clone(&company)).collect()
+        self.0
+            .iter()
+            .map(|(company, _)| CompanyId::clone(&company))
+            .collect()
     }
 }

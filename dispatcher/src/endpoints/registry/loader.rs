@@ -55,14 +55,23 @@ fn take(
     found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
     asked_at: Instant,
 ) {
-    let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> =
-        companies.into_iter().map(|company| (company, Default::default())).collect();
+    let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> = companies
+        .into_iter()
+        .map(|company| (company, Default::default()))
+        .collect();
     for one in found {
         match one {
-            Ok(CompanyEndpoint { endpoint, after_overlap }) => {
+            Ok(CompanyEndpoint {
+                endpoint,
+                after_overlap,
+            }) => {
                 let company = endpoint.company.clone();
                 let registered = Registered::new(endpoint, &registry.policy).with_later_keys(after_overlap);
-                by_company.entry(company).or_default().0.push(Arc::new(registered));
+                by_company
+                    .entry(company)
+                    .or_default()
+                    .0
+                    .push(Arc::new(registered));
             }
             Err(unopened) => {
                 let hookline_store::Unopened {
@@ -112,7 +121,10 @@ impl Trouble {
     fn is_over(&mut self) {
         if let Some(since) = self.since.take() {
             self.told_at = None;
-            info!(seconds = since.elapsed().as_secs(), "the registry can be read again");
+            info!(
+                seconds = since.elapsed().as_secs(),
+                "the registry can be read again"
+            );
         }
     }
 }

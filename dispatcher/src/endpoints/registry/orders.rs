@@ -153,7 +153,10 @@ mod tests {
     #[tokio::test]
     async fn a_company_is_asked_for_once_whoever_waits_for_it() {
         let orders = Orders::default();
-        let (first, second) = (orders.want(&company("a")).unwrap(), orders.want(&company("a")).unwrap());
+        let (first, second) = (
+            orders.want(&company("a")).unwrap(),
+            orders.want(&company("a")).unwrap(),
+        );
         orders.want_again(company("a"));
         let batch = orders.next().await;
         assert_eq!(names(&batch), ["a"]);
