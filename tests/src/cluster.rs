@@ -12,6 +12,7 @@ use url::Url;
 use crate::broker::Broker;
 use crate::scripts::{self, Started};
 use crate::services::services;
+use crate::{SOON, eventually};
 
 /// Three RabbitMQ nodes, joined.
 pub struct Cluster {
@@ -148,6 +149,22 @@ impl Cluster {
              amqqueue:get_type(Q) =:= rabbit_quorum_queue, element(2, amqqueue:get_pid(Q)) =:= 'hookline-{node}@localhost']."
         );
         self.evaluate(other, &expression).await;
+    }
+
+    /// Waits until all quorum queues of a namespace have a majority without this node, as people do before they stop it: one
+    /// that has just come back has to catch up first.
+    ///
+    /// # Panics
+    /// When they do not get it.
+    pub async fn can_spare(&self, node: usize, namespace: &Namespace) {
+        let expression = format!(
+            "length([Q || Q <- rabbit_quorum_queue:list_with_minimum_quorum(), \
+             string:prefix(binary_to_list(element(4, amqqueue:get_name(Q))), \"{namespace}.\") =/= nomatch])."
+        );
+        eventually(SOON, "each queue has a majority without the node", async || {
+            (self.evaluate(node, &expression).await.trim() == "0").then_some(())
+        })
+        .await;
     }
 
     /// Ends all of it.

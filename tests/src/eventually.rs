@@ -12,13 +12,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Looks until `check` yields something, and returns it.
 ///
-/// The limit counts looks and not the time: a machine that keeps the programs from running keeps this from looking, too.
+/// The limit counts looks and not the time: a machine that keeps the programs from running keeps this from looking, too. Where
+/// each look takes long, it ends after ten times the limit all the same.
 ///
 /// # Panics
 /// When it did not in as many looks as `within` has room for: the test fails with `what`.
 pub async fn eventually<T>(within: Duration, what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let looks = within.as_millis() / LOOK_EVERY.as_millis();
+    let end = Instant::now() + 10 * within;
     for _ in 0..looks {
+        if Instant::now() > end {
+            break;
+        }
         if let Some(found) = check().await {
             return found;
         }
@@ -26,7 +31,7 @@ pub async fn eventually<T>(within: Duration, what: &str, mut check: impl AsyncFn
     }
     match check().await {
         Some(found) => found,
-        None => panic!("not in {looks} looks: {what}"),
+        None => panic!("not in {looks} looks, nor within {:?}: {what}", 10 * within),
     }
 }
 

@@ -25,6 +25,9 @@ const OF_OTHERS: &[&str] = &[
     "HOOKLINE_PROMETHEUS_PORT",
     "HOOKLINE_RABBITMQ",
     "HOOKLINE_RABBITMQ_SBIN",
+    "HOOKLINE_RABBITMQ_SUITE",
+    "HOOKLINE_NEWCOMER_DIR",
+    "HOOKLINE_NEWCOMER_TOOLCHAIN",
     "HOOKLINE_SERVICES",
 ];
 /// How many letters may be wrong, missing, too many or swapped in a name that is still taken for another: these at most,

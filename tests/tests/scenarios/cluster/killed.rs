@@ -12,6 +12,7 @@ pub(super) async fn confirmed_events_are_delivered_although_each_node_is_killed_
         let dispatcher = stage.dispatcher(&[1, 2, 3]).start().await;
         let mut all = Vec::new();
         for node in 1..=Cluster::NODES {
+            cluster.can_spare(node, world.namespace()).await;
             let (published, ()) = tokio::join!(stage.publish(EACH), cluster.kill(node));
             all.push(published);
             cluster.start_again(node).await;
