@@ -95,7 +95,7 @@ pub enum EndpointsSource {
     /// A TOML file.
     File(PathBuf),
     /// The console's database.
-    Registry(StoreSettings),
+    Registry(Box<StoreSettings>),
 }
 
 /// Which events' data goes into the records.
@@ -181,7 +181,7 @@ fn read_endpoints_source(reader: &mut Reader<'_>) -> Option<EndpointsSource> {
         );
         return None;
     }
-    StoreSettings::read(reader, "hookline-dispatcher", DATABASE_CONNECTIONS).map(EndpointsSource::Registry)
+    StoreSettings::read(reader, "hookline-dispatcher", DATABASE_CONNECTIONS).map(|store| EndpointsSource::Registry(Box::new(store)))
 }
 
 /// The proxy, where one is set. No value is repeated that may hold a password.
