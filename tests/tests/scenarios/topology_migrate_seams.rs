@@ -121,10 +121,13 @@ async fn queues_and_a_stream_of_before_keep_all_they_hold_although_each_run_is_k
         let letters = first_of_each(&world.read(Queue::Failed).await, kills.len());
         assert_eq!(in_order(&letters), (0..LETTERS).collect::<Vec<_>>());
         let found = first_of_each(&world.read(Queue::Rejected).await, kills.len());
-        let (odd_ones, numbered) = found.split_at(odd().len());
-        assert_eq!(in_order(numbered), (0..LETTERS).collect::<Vec<_>>());
-        for (found, (properties, body)) in odd_ones.iter().zip(odd()) {
-            assert_eq!(found.body, body);
+        // RabbitMQ 4 lets one of high priority overtake the others, so that order is that of the numbered ones.
+        let is_odd = |stored: &Stored| odd().iter().any(|(_, body)| *body == stored.body);
+        let (odd_ones, numbered): (Vec<Stored>, Vec<Stored>) = found.into_iter().partition(is_odd);
+        assert_eq!(in_order(&numbered), (0..LETTERS).collect::<Vec<_>>());
+        assert_eq!(odd_ones.len(), odd().len());
+        for (properties, body) in odd() {
+            let found = odd_ones.iter().find(|found| found.body == body).unwrap();
             let headers = properties.headers().clone().unwrap_or_default();
             let found_headers = found.properties.headers().clone().unwrap_or_default();
             for (name, value) in headers.inner() {
