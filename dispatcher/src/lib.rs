@@ -94,7 +94,7 @@ impl Followed {
                 grace: settings.unknown_grace,
             })
             .map(Self::File),
-            EndpointsSource::Registry(store) => Ok(Self::Registry(Registry::new(Store::new(store), policy))),
+            EndpointsSource::Registry(store) => Ok(Self::Registry(Registry::new(Store::new(*store), policy))),
         }
     }
 

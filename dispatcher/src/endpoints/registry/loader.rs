@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookline_common::ids::CompanyId;
 use hookline_store::{CompanyEndpoint, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::cache::Known;
 use super::{REFRESH_EVERY, Registry};
@@ -36,11 +36,13 @@ pub(super) async fn load(registry: &Registry) {
         match registry.store.companies(&companies).await {
             Ok(found) => {
                 trouble.is_over();
+                registry.loads.loaded();
                 take(registry, companies, found, asked_at);
                 registry.orders.loaded(batch);
             }
             Err(error) => {
                 trouble.tell(&error);
+                registry.loads.failed();
                 registry.orders.failed(batch);
                 sleep(ASK_AGAIN_AFTER).await;
             }
@@ -74,22 +76,20 @@ fn take(
                     .push(Arc::new(registered));
             }
             Err(unopened) => {
-                let hookline_store::Unopened {
-                    company,
-                    endpoint: id,
-                    format,
-                    events,
-                    error,
-                } = unopened;
-                error!(%company, endpoint = %id, %error, "what is for this endpoint has to wait: it cannot be opened");
-                let unopened = Unopened { id, format, events };
+                let company = unopened.company.clone();
                 by_company.entry(company).or_default().1.push(unopened);
             }
         }
     }
     for (company, (opened, unopened)) in by_company {
+        registry.unopened.found(&company, &unopened);
+        let unopened = unopened.into_iter().map(|one| Unopened {
+            id: one.endpoint,
+            format: one.format,
+            events: one.events,
+        });
         let known = Known {
-            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened)),
+            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened.collect())),
             loaded_at: asked_at,
         };
         registry.cache.put(company, known);
