@@ -7,6 +7,9 @@ use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::Unopened;
 use tracing::error;
 
+/// So many are named at most: a wrong key opens none of tens of thousands.
+const NAMED: usize = 20;
+
 /// Those that were found, by company: no company without one.
 #[derive(Default)]
 pub(super) struct AllUnopened(Mutex<HashMap<CompanyId, Vec<EndpointId>>>);
@@ -14,23 +17,31 @@ pub(super) struct AllUnopened(Mutex<HashMap<CompanyId, Vec<EndpointId>>>);
 impl AllUnopened {
     /// These are all that were found of `company` now.
     pub(super) fn found(&self, company: &CompanyId, unopened: &[Unopened]) {
-        let ids = unopened.iter().map(|one| one.endpoint.clone()).collect();
-        let before = if unopened.is_empty() {
-            self.state().remove(company)
-        } else {
-            self.state().insert(company.clone(), ids)
-        };
-        let before = before.unwrap_or_default();
-        for one in unopened.iter().filter(|one| !before.contains(&one.endpoint)) {
-            let (endpoint, error) = (&one.endpoint, &one.error);
-            error!(%company, %endpoint, "what is for this endpoint has to wait until it can be read: {error}");
+        if unopened.is_empty() {
+            self.state().remove(company);
+            return;
         }
+        let before = self.state().get(company).cloned().unwrap_or_default();
+        let new = unopened.iter().filter(|one| !before.contains(&one.endpoint));
+        for (one, number) in new.zip(self.number()..) {
+            let (endpoint, error) = (&one.endpoint, &one.error);
+            if number < NAMED {
+                error!(%company, %endpoint, "what is for this endpoint has to wait until it can be read: {error}");
+            } else if number == NAMED {
+                error!("there are more of them, which are not named; hookline_registry_unopened counts them");
+            }
+        }
+        let ids = unopened.iter().map(|one| one.endpoint.clone()).collect();
+        self.state().insert(company.clone(), ids);
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
-        let count: usize = self.state().values().map(Vec::len).sum();
-        u64::try_from(count).unwrap_or(u64::MAX)
+        u64::try_from(self.number()).unwrap_or(u64::MAX)
+    }
+
+    fn number(&self) -> usize {
+        self.state().values().map(Vec::len).sum()
     }
 
     fn state(&self) -> MutexGuard<'_, HashMap<CompanyId, Vec<EndpointId>>> {

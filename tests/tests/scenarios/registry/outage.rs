@@ -40,6 +40,10 @@ async fn a_stopped_database_stops_no_known_company_and_loses_no_unknown_ones_eve
         dispatcher
             .says("nothing is consumed until the registry was reached", SOON)
             .await;
+        let other = super::dispatcher(world, postgres.url().as_str()).launch();
+        other.says("nothing is consumed", SOON).await;
+        // It ends as well as one that works.
+        other.stop().await;
         let early = publish(world, "known").await;
         let received = count(&dispatcher, "hookline_messages_received_total").await;
         assert_eq!((received, receivers.known.count()), (0.0, 0), "it takes nothing");
