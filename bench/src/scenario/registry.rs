@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::measure::{Case, Mode, SCHEDULE, alternate};
 use crate::registry::Filled;
-use crate::report::Report;
+use crate::report::{Report, progress};
 use crate::stage::Stage;
 use crate::subject::{Registry, Setup, Subject, Tenants};
 
@@ -91,6 +91,11 @@ async fn memory(stage: &mut Stage<'_>, report: &mut Report, many: Setup, registr
         awaited.first().copied().unwrap_or_default(),
         awaited.last().copied().unwrap_or_default(),
     );
+    progress(&format!(
+        "{companies} companies known: {:.0} MB above idle; {first:.0} messages waited for a query, then {:.0}",
+        loaded_mb - idle_mb,
+        second - first
+    ));
     let variant = format!("{companies} companies with {ENDPOINTS} endpoints each");
     let mut entry = report.entry(NAME, variant, Subject::Hookline.name());
     entry.put("idle_rss", idle_mb, "MB");

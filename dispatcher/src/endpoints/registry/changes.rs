@@ -6,7 +6,7 @@ use hookline_store::StoreError;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::Registry;
+use super::state::State;
 
 /// How long to wait before a database that did not answer is asked again: changes count 2 s after they were made.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const REPLACE_AFTER: Duration = Duration::from_millis(100);
 
 /// Hears for ever. What was changed while nobody heard is loaded again with everything else.
-pub(super) async fn hear(registry: &Registry) {
+pub(super) async fn hear(registry: &State) {
     let mut told = String::new();
     loop {
         let mut was_heard = false;
@@ -34,7 +34,7 @@ pub(super) async fn hear(registry: &Registry) {
 }
 
 async fn hear_until_lost(
-    registry: &Registry,
+    registry: &State,
     was_heard: &mut bool,
     told: &mut String,
 ) -> Result<std::convert::Infallible, StoreError> {

@@ -10,16 +10,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use super::cache::Known;
-use super::{REFRESH_EVERY, Registry};
+use super::state::State;
 use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
 
+/// How often everything that is known is loaded again, should the database not have told of a change.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait before a database that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a database that stays away is told of.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Loads for ever.
-pub(super) async fn load(registry: &Registry) {
+pub(super) async fn load(registry: &State) {
     let mut refresh = interval(REFRESH_EVERY);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Trouble::default();
@@ -36,13 +38,13 @@ pub(super) async fn load(registry: &Registry) {
         match registry.store.companies(&companies).await {
             Ok(found) => {
                 trouble.is_over();
-                registry.loads.loaded();
+                registry.counts.loaded();
                 take(registry, companies, found, asked_at);
                 registry.orders.loaded(batch);
             }
             Err(error) => {
                 trouble.tell(&error);
-                registry.loads.failed();
+                registry.counts.failed();
                 registry.orders.failed(batch);
                 sleep(ASK_AGAIN_AFTER).await;
             }
@@ -52,7 +54,7 @@ pub(super) async fn load(registry: &Registry) {
 
 /// What was found of each company, those of which nothing was found too.
 fn take(
-    registry: &Registry,
+    registry: &State,
     companies: Vec<CompanyId>,
     found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
     asked_at: Instant,

@@ -1,39 +1,18 @@
-//! What is counted of the registry. It is told by [`Registry`] itself whenever somebody asks.
+//! What is counted of the registry. It is told by the registry itself whenever somebody asks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use opentelemetry::metrics::AsyncInstrument;
 use opentelemetry::{KeyValue, global};
 
-use super::Registry;
-
-/// Queries by how they ended, and the messages that waited for one.
-#[derive(Default)]
-pub(super) struct Loads {
-    awaited: AtomicU64,
-    loaded: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl Loads {
-    pub(super) fn awaited(&self) {
-        self.awaited.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn loaded(&self) {
-        self.loaded.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn failed(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use super::counts::Counts;
+use super::state::State;
 
 /// Registers the metrics with the process's meter provider.
-pub(super) fn observe(registry: &Arc<Registry>) {
+pub(super) fn observe(registry: &Arc<State>) {
     let meter = global::meter("hookline");
-    let gauge = |name, help, value: fn(&Registry) -> u64| {
+    let gauge = |name, help, value: fn(&State) -> u64| {
         let registry = Arc::downgrade(registry);
         let callback = move |observer: &dyn AsyncInstrument<u64>| {
             if let Some(registry) = Weak::upgrade(&registry) {
@@ -68,7 +47,7 @@ pub(super) fn observe(registry: &Arc<Registry>) {
         .with_description("Queries to the registry for companies' endpoints, by how they ended")
         .with_callback(move |observer| {
             if let Some(registry) = Weak::upgrade(&registry) {
-                let Loads { loaded, failed, .. } = &registry.loads;
+                let Counts { loaded, failed, .. } = &registry.counts;
                 for (outcome, count) in [("loaded", loaded), ("failed", failed)] {
                     let outcome = KeyValue::new("outcome", outcome);
                     observer.observe(count.load(Ordering::Relaxed), &[outcome]);
@@ -81,7 +60,7 @@ pub(super) fn observe(registry: &Arc<Registry>) {
         .with_description("Messages that waited for a query, as their company or endpoint was not known")
         .with_callback(move |observer| {
             if let Some(registry) = Weak::upgrade(&weak) {
-                observer.observe(registry.loads.awaited.load(Ordering::Relaxed), &[]);
+                observer.observe(registry.counts.awaited.load(Ordering::Relaxed), &[]);
             }
         })
         .build();
