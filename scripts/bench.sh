@@ -12,4 +12,7 @@ cd "$ROOT"
 [[ $(uname -s) == Linux ]] || die "the benchmark reads CPU times and memory from /proc, which only Linux has"
 # Before the services, so that a compiler is not what they are measured beside.
 cargo build --release --locked -p hookline-dispatcher -p hookline-bench
-exec scripts/with-services.sh --need rabbitmq "${CARGO_TARGET_DIR:-target}/release/hookline-bench"
+needs=(--need rabbitmq)
+# One scenario reads endpoints from a database.
+if [[ ${SCENARIO:-registry} == registry ]]; then needs+=(--need postgresql); fi
+exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/release/hookline-bench"

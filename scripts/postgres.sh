@@ -4,6 +4,8 @@
 #   postgres.sh start  DIR PORT   start it, or do nothing if it runs; returns when the role can log in
 #   postgres.sh stop   DIR        fast shutdown, and wait until it is gone
 #   postgres.sh kill   DIR        SIGKILL, as a crash would
+#   postgres.sh freeze DIR        SIGSTOP to all its processes: it accepts connections, and answers nobody
+#   postgres.sh thaw   DIR        lets them go on
 #   postgres.sh status DIR        exit 0 if it answers
 #   postgres.sh port   DIR        prints the port it was last started on
 #   postgres.sh init   DIR        only create the data folder, where there is none
@@ -190,10 +192,19 @@ cmd_start() {
     wait_until_answers
 }
 
+# signal_all SIGNAL PID: to the server and then to its children, of which there are no new ones by then.
+signal_all() {
+    local child
+    kill -s "$1" "$2"
+    # shellcheck disable=SC2013 # words: the pids stand in one line
+    for child in $(cat "/proc/$2/task/"*/children 2>/dev/null); do kill -s "$1" "$child" 2>/dev/null || true; done
+}
+
 stop_server() {
     local pid signal
     pid=$(server_pid)
     [[ -n $pid ]] || return 0
+    signal_all CONT "$pid" 2>/dev/null || true
     # Fast, then immediate shutdown, and at last the way that leaves children to notice by themselves.
     for signal in INT QUIT KILL; do
         if [[ $signal != INT ]]; then say "PostgreSQL (pid $pid) has not stopped: sending SIG$signal"; fi
@@ -216,6 +227,15 @@ cmd_kill() {
     [[ -n $pid ]] || die "no PostgreSQL runs in $DIR"
     kill -KILL "$pid"
     wait_gone 10 "$pid" || die "pid $pid survived SIGKILL"
+}
+
+# cmd_signal SIGNAL
+cmd_signal() {
+    lock_server
+    local pid
+    pid=$(server_pid)
+    [[ -n $pid ]] || die "no PostgreSQL runs in $DIR"
+    signal_all "$1" "$pid"
 }
 
 cmd_status() {
@@ -241,6 +261,8 @@ main() {
     case $command in
         start) [[ $PORT =~ ^[0-9]+$ ]] || usage; cmd_start ;;
         init | stop | kill | status | wipe) "cmd_$command" ;;
+        freeze) cmd_signal STOP ;;
+        thaw) cmd_signal CONT ;;
         port) recorded_port; echo "$PORT" ;;
         *) usage ;;
     esac

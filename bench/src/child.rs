@@ -69,6 +69,14 @@ impl Child {
         machine::peak_rss_mb(self.pid).context(&self.name)
     }
 
+    /// The memory that it holds now, in MB.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(crate) fn rss_mb(&self) -> Result<f64> {
+        machine::rss_mb(self.pid).context(&self.name)
+    }
+
     /// Fails where the process has ended by itself.
     ///
     /// # Errors

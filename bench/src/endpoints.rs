@@ -1,38 +1,67 @@
-//! The endpoints file that a dispatcher is started with. Pure.
+//! The endpoints that a dispatcher is started with, and the file that says them. Pure.
 
 use crate::names;
 use crate::sink::Ports;
 use crate::subject::Setup;
 
-/// The text of a file with all endpoints of `setup`, which are at the sink.
-pub(crate) fn endpoints_file(setup: &Setup, ports: Ports) -> String {
+/// An endpoint, as it is registered.
+pub(crate) struct Registration {
+    pub(crate) company: String,
+    pub(crate) id: String,
+    pub(crate) url: String,
+    pub(crate) secret: String,
+    pub(crate) per_second: Option<u32>,
+}
+
+/// All endpoints of `setup`, which are at the sink, company after company.
+pub(crate) fn registrations(setup: &Setup, ports: Ports) -> Vec<Registration> {
     let (scheme, port) = if setup.tls {
         ("https", ports.https)
     } else {
         ("http", ports.http)
     };
-    let mut file = String::new();
+    let mut all = Vec::new();
     for tenants in &setup.tenants {
         for company in tenants.companies.clone() {
             for nth in 0..tenants.endpoints {
                 let id = names::endpoint(company, nth);
-                let company_id = names::company(company);
                 let host = if tenants.share_host {
                     names::shared_host()
                 } else {
                     names::host(company)
                 };
-                let (behaviour, secret) = (tenants.behaviour, names::secret(&id));
-                file.push_str(&format!(
-                    "[[endpoint]]\nid = {id:?}\ncompany = {company_id:?}\n\
-                     url = \"{scheme}://{host}:{port}/{behaviour}/{id}\"\nsecret = {secret:?}\n"
-                ));
-                if let Some(rate) = tenants.per_second {
-                    file.push_str(&format!("rate = \"{rate}/s\"\n"));
-                }
-                file.push('\n');
+                let behaviour = tenants.behaviour;
+                all.push(Registration {
+                    company: names::company(company),
+                    url: format!("{scheme}://{host}:{port}/{behaviour}/{id}"),
+                    secret: names::secret(&id),
+                    id,
+                    per_second: tenants.per_second,
+                });
             }
         }
+    }
+    all
+}
+
+/// The text of a file with all endpoints of `setup`.
+pub(crate) fn endpoints_file(setup: &Setup, ports: Ports) -> String {
+    let mut file = String::new();
+    for one in registrations(setup, ports) {
+        let Registration {
+            company,
+            id,
+            url,
+            secret,
+            per_second,
+        } = one;
+        file.push_str(&format!(
+            "[[endpoint]]\nid = {id:?}\ncompany = {company:?}\nurl = {url:?}\nsecret = {secret:?}\n"
+        ));
+        if let Some(rate) = per_second {
+            file.push_str(&format!("rate = \"{rate}/s\"\n"));
+        }
+        file.push('\n');
     }
     file
 }

@@ -25,9 +25,21 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
 /// # Errors
 /// The process is gone.
 pub(crate) fn peak_rss_mb(pid: u32) -> Result<f64> {
+    memory_mb(pid, "VmHWM:")
+}
+
+/// The memory that a process holds now, in MB.
+///
+/// # Errors
+/// The process is gone.
+pub(crate) fn rss_mb(pid: u32) -> Result<f64> {
+    memory_mb(pid, "VmRSS:")
+}
+
+fn memory_mb(pid: u32, name: &str) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let text = read_to_string(&path).context(&path)?;
-    let kib = high_water_kib(&text).ok_or_else(|| Fault::new(format!("{path} cannot be read")))?;
+    let kib = memory_kib(&text, name).ok_or_else(|| Fault::new(format!("{path} cannot be read")))?;
     Ok(kib as f64 * 1024.0 / 1e6)
 }
 
@@ -113,8 +125,8 @@ fn field(text: &str, name: &str) -> Option<u64> {
     value.trim().parse().ok()
 }
 
-fn high_water_kib(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn memory_kib(status: &str, name: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
     value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -132,8 +144,8 @@ mod tests {
     #[test]
     fn peak_memory_is_the_high_water_mark() {
         let status = "Name:\tx\nVmPeak:\t  999 kB\nVmHWM:\t   52340 kB\nVmRSS:\t 100 kB\n";
-        assert_eq!(high_water_kib(status), Some(52_340));
-        assert_eq!(high_water_kib("Name:\tx\n"), None);
+        assert_eq!(memory_kib(status, "VmHWM:"), Some(52_340));
+        assert_eq!(memory_kib("Name:\tx\n", "VmHWM:"), None);
     }
 
     #[test]

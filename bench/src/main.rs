@@ -7,7 +7,8 @@ mod broker; // the broker, looked at and cleaned up from outside
 mod child; // processes, and questions to them
 mod clock; // one clock for all of them
 mod counts; // system calls and wake-ups of processes
-mod endpoints; // the file that a dispatcher reads
+mod endpoints; // what a dispatcher reads in a file
+mod registry; // or in a database
 mod error; // what stops a run
 mod floor; // the smallest programs that could do the work
 mod helpers; // those who help to measure

@@ -12,7 +12,7 @@ use crate::measured::{Compared, Measured};
 use crate::report::progress;
 use crate::sink::{Behaviour, Summary, Traffic};
 use crate::stage::{Cpu, Stage};
-use crate::subject::{Running, Setup, Subject, Tenants};
+use crate::subject::{Registry, Running, Setup, Subject, Tenants};
 
 /// Requests to a hung endpoint that are under way while the rest for it is parked: the dispatcher's default bound.
 const MOST_IN_FLIGHT: u32 = 32;
@@ -44,6 +44,8 @@ pub(crate) struct Case {
     /// Deliveries that wait for one more company's endpoint, which hangs, before the time begins.
     pub(crate) parked: u32,
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Where the endpoints are read, instead of a file.
+    pub(crate) registry: Option<Registry>,
     pub(crate) replicas: usize,
     pub(crate) tls: bool,
     /// Whether all endpoints are on one host.
@@ -66,6 +68,7 @@ impl Case {
             endpoints: 1,
             parked: 0,
             variables: Vec::new(),
+            registry: None,
             replicas: 1,
             tls: false,
             share_host: false,
@@ -86,6 +89,7 @@ impl Case {
                 Tenants::new(self.companies..self.companies + 1, Behaviour::Hang),
             ],
             variables: self.variables.clone(),
+            registry: self.registry.clone(),
             replicas: self.replicas,
             tls: self.tls,
             is_counted: self.is_counted,

@@ -11,6 +11,8 @@ pub(crate) struct Settings {
     pub(crate) amqp_url: String,
     /// Its management API, by which queues are deleted and the broker's process is found.
     pub(crate) management_url: String,
+    /// A PostgreSQL server where databases can be made, for the scenario that needs one.
+    pub(crate) database_url: Option<String>,
     /// One scenario; all of them where none is named.
     pub(crate) scenario: Option<String>,
     /// Whether to run everything in small and judge no times.
@@ -40,6 +42,7 @@ impl Settings {
         Ok(Self {
             amqp_url: amqp_url()?,
             management_url: needed("HOOKLINE_TEST_MANAGEMENT_URL")?,
+            database_url: variable("HOOKLINE_DATABASE_URL"),
             scenario: variable("SCENARIO"),
             is_quick: variable("QUICK").is_some_and(|value| value != "0"),
             folder: PathBuf::from("target/bench"),

@@ -76,6 +76,15 @@ impl Tenants {
     }
 }
 
+/// A database with endpoints.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    /// Where it is.
+    pub(crate) database_url: String,
+    /// What opens the secrets in it.
+    pub(crate) master_key: String,
+}
+
 /// How a subject is started.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
@@ -83,6 +92,8 @@ pub(crate) struct Setup {
     pub(crate) tenants: Vec<Tenants>,
     /// Settings of the dispatcher beside those that it needs.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Where the dispatcher reads them, instead of a file.
+    pub(crate) registry: Option<Registry>,
     /// How many processes; one where it says 0.
     pub(crate) replicas: usize,
     /// Whether endpoints are reached by HTTPS.
@@ -175,12 +186,17 @@ impl Running {
                 .env_clear()
                 .env("HOOKLINE_AMQP_URL", &settings.amqp_url)
                 .env("HOOKLINE_NAMESPACE", namespace)
-                .env("HOOKLINE_ENDPOINTS_FILE", &endpoints)
                 .env("HOOKLINE_HTTP_ADDR", &address)
                 .env("HOOKLINE_ALLOW_HTTP", "true")
                 .env("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8")
                 .envs(setup.variables.iter().map(|(name, value)| (name, value)))
                 .stdout(Stdio::null());
+            match &setup.registry {
+                None => command.env("HOOKLINE_ENDPOINTS_FILE", &endpoints),
+                Some(registry) => command
+                    .env("HOOKLINE_DATABASE_URL", &registry.database_url)
+                    .env("HOOKLINE_MASTER_KEY", &registry.master_key),
+            };
             if setup.tls {
                 command.env("HOOKLINE_CA_FILE", ca_file(settings));
             }
@@ -239,6 +255,14 @@ impl Running {
         Ok(peaks?.into_iter().fold(0.0, f64::max))
     }
 
+    /// The memory that all its processes hold now, in MB.
+    ///
+    /// # Errors
+    /// One is gone.
+    pub(crate) fn rss_mb(&self) -> Result<f64> {
+        self.children.iter().map(Child::rss_mb).sum()
+    }
+
     /// What it has asked of the kernel since its start, where that is counted. It counts no further.
     ///
     /// # Errors
@@ -255,14 +279,22 @@ impl Running {
     /// # Errors
     /// They tell nothing of it.
     pub(crate) async fn parked(&self) -> Result<f64> {
+        self.metric(PARKED).await
+    }
+
+    /// The sum of a metric of its dispatchers.
+    ///
+    /// # Errors
+    /// They do not answer.
+    pub(crate) async fn metric(&self, name: &str) -> Result<f64> {
         let client = http_client()?;
-        let mut parked = 0.0;
+        let mut sum = 0.0;
         for address in &self.addresses {
             let answer = client.get(format!("http://{address}/metrics")).send().await;
             let text = answer.context("asking for metrics")?.text().await;
-            parked += metric_sum(&text.context("asking for metrics")?, PARKED);
+            sum += metric_sum(&text.context("asking for metrics")?, name);
         }
-        Ok(parked)
+        Ok(sum)
     }
 
     /// Ends all its processes.

@@ -16,7 +16,7 @@ use tracing::error;
 
 use crate::attempt::{Report, attempt};
 use crate::client::Client;
-use crate::endpoints::{EndpointKey, Registered};
+use crate::endpoints::{EndpointKey, Endpoints, Lookup, Registered};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;
 use crate::queues::Working;
@@ -29,6 +29,8 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// For how long a delivery is set aside that could not be attempted for want of files, ports or memory: what hinders us
 /// then lasts for as long as the requests that hold them, which is seconds.
 const SHORTAGE_DELAY: Delay = PARK_DELAYS[1];
+/// The same of a delivery whose endpoint has changed while it waited, so that it is judged anew.
+const CHANGED_DELAY: Delay = PARK_DELAYS[0];
 
 /// A delivery that is about to be attempted.
 pub struct Job {
@@ -37,6 +39,8 @@ pub struct Job {
     delivery: Delivery,
     endpoint: Arc<Registered>,
     permit: Option<Permit>,
+    /// Whether it had to wait for its turn, perhaps while its endpoint was changed.
+    has_waited: bool,
 }
 
 impl Job {
@@ -49,6 +53,7 @@ impl Job {
             delivery,
             endpoint,
             permit: None,
+            has_waited: true,
         })
     }
 
@@ -61,13 +66,21 @@ impl Job {
     }
 }
 
+/// What holds for all attempts.
+pub struct Terms {
+    /// The delays between them.
+    pub schedule: RetrySchedule,
+    /// Whose data goes into the log.
+    pub keep_payloads: KeepPayloads,
+}
+
 /// Makes attempts, each in its turn.
 pub struct Attempts {
+    endpoints: Arc<dyn Endpoints>,
     fairness: Fairness<EndpointKey, Box<Job>>,
     client: Client,
     settler: Settler,
-    schedule: RetrySchedule,
-    keep_payloads: KeepPayloads,
+    terms: Terms,
     meters: Meters,
     tasks: TaskTracker,
 }
@@ -76,20 +89,20 @@ impl Attempts {
     /// Puts the parts together.
     #[must_use]
     pub fn new(
+        endpoints: Arc<dyn Endpoints>,
         fairness: Fairness<EndpointKey, Box<Job>>,
         client: Client,
         settler: Settler,
-        schedule: RetrySchedule,
-        keep_payloads: KeepPayloads,
+        terms: Terms,
         meters: Meters,
         tasks: TaskTracker,
     ) -> Arc<Self> {
         Arc::new(Self {
+            endpoints,
             fairness,
             client,
             settler,
-            schedule,
-            keep_payloads,
+            terms,
             meters,
             tasks,
         })
@@ -104,18 +117,19 @@ impl Attempts {
     /// Starts a delivery, lets it wait or sets it aside. Where its queue must not be read any further, this takes until it
     /// may.
     pub async fn admit(self: &Arc<Self>, mut job: Box<Job>, mut permit: Option<Permit>) {
+        let mut has_waited = false;
         loop {
             let (endpoint, info) = (Arc::clone(&job.endpoint), job.info());
             match self.fairness.admit(&endpoint.key, info, job, Instant::now()) {
                 Admission::Start(mut started) => {
-                    started.permit = permit;
+                    (started.permit, started.has_waited) = (permit, has_waited);
                     return self.start(started);
                 }
                 Admission::Wait => return,
                 Admission::Park(parked, delay) => return self.park(parked, delay),
                 Admission::Hold(held) => {
                     job = held;
-                    permit = None;
+                    (permit, has_waited) = (None, true);
                     tokio::select! {
                         () = self.fairness.changed() => {}
                         () = sleep(ASK_AGAIN_AFTER) => {}
@@ -166,14 +180,37 @@ impl Attempts {
         });
     }
 
+    /// The endpoint as it is known now. None where it is gone, or was switched off.
+    fn as_it_is_now(&self, job: &Job) -> Option<Arc<Registered>> {
+        if !job.has_waited {
+            return Some(Arc::clone(&job.endpoint));
+        }
+        match self.endpoints.lookup(&job.delivery.event.company) {
+            Lookup::Known(company) => company
+                .find(&job.delivery.endpoint)
+                .filter(|now| !now.endpoint.disabled || job.endpoint.endpoint.disabled),
+            // Whatever has pushed it out of memory has not changed it.
+            Lookup::NotYet => Some(Arc::clone(&job.endpoint)),
+        }
+    }
+
     /// Makes one attempt, passes the slot on, and settles.
-    async fn run(self: Arc<Self>, job: Box<Job>) {
+    async fn run(self: Arc<Self>, mut job: Box<Job>) {
+        match self.as_it_is_now(&job) {
+            Some(endpoint) => job.endpoint = endpoint,
+            None => {
+                let (endpoint, queue) = (Arc::clone(&job.endpoint), job.queue);
+                self.park(job, CHANGED_DELAY);
+                return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
+            }
+        }
         let Job {
             queue,
             in_hand,
             mut delivery,
             endpoint,
             permit,
+            ..
         } = *job;
         let Some(in_hand) = in_hand.begin() else {
             return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
@@ -213,7 +250,7 @@ impl Attempts {
             Feedback::Refused {
                 retry_after: Some(asked),
             } => Feedback::Refused {
-                retry_after: Some(asked.min(self.schedule.longest().as_duration())),
+                retry_after: Some(asked.min(self.terms.schedule.longest().as_duration())),
             },
             other => other,
         }
@@ -229,7 +266,7 @@ impl Attempts {
     ) {
         let (verdict, subject) = (&report.verdict, Subject::delivery(delivery));
         self.meters.attempted(verdict.outcome, report.duration);
-        let next = self.schedule.next_step(
+        let next = self.terms.schedule.next_step(
             delivery.origin,
             delivery.attempt,
             verdict.outcome,
@@ -259,7 +296,7 @@ impl Attempts {
     /// The data goes into the log once: with the first attempt, or the first that failed.
     fn keeps_data(&self, delivery: &Delivery, outcome: Outcome) -> bool {
         let is_first = delivery.attempt == AttemptNo::FIRST;
-        match self.keep_payloads {
+        match self.terms.keep_payloads {
             KeepPayloads::All => is_first,
             KeepPayloads::Failed => is_first && outcome != Outcome::Delivered,
             KeepPayloads::None => false,

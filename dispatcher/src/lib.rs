@@ -178,10 +178,13 @@ impl Dispatcher {
             Followed::File(file) => tokio::spawn(file.watch(shutdown.clone(), reload)),
             Followed::Registry(registry) => {
                 let following = tokio::spawn(Arc::clone(&registry).follow(shutdown.clone(), reload));
+                let publisher = work.publisher().clone();
                 // A message that is taken before anything is known could only be set aside.
                 tokio::select! {
                     () = registry.reached() => {}
                     () = shutdown.requested() => {}
+                    // Told below.
+                    _error = publisher.broken() => {}
                 }
                 following
             }

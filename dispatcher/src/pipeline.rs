@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hookline_common::broker::Publisher;
 use hookline_common::delivery::{Unrouted, Work};
+use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::Delay;
@@ -18,7 +19,7 @@ use tracing::{debug, warn};
 
 use crate::attempt::Report;
 use crate::attempts::{Attempts, Job};
-use crate::endpoints::{Endpoints, Lookup, Registered};
+use crate::endpoints::{Endpoints, Lookup};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
 use crate::queues::Working;
@@ -167,9 +168,10 @@ impl Pipeline {
         drop(message);
         work.pass_through_mut().crashes = crashes;
         let endpoints = self.endpoints.lookup(&work.event().company);
-        if route::needs_a_fresh_look(&work, &endpoints)
-            && let Some(looked) = self.endpoints.look_again(&work.event().company)
-        {
+        if !route::needs_a_fresh_look(&work, &endpoints) {
+            return self.pass_on(passage, work, &endpoints, self.unknown_grace).await;
+        }
+        if let Some(looked) = self.endpoints.look_again(&work.event().company) {
             // Nothing is begun meanwhile, so others may.
             let passage = Passage {
                 permit: None,
@@ -179,16 +181,33 @@ impl Pipeline {
             self.tasks.spawn(async move {
                 looked.await;
                 let endpoints = this.endpoints.lookup(&work.event().company);
-                this.pass_on(passage, work, &endpoints).await;
+                let unknown_grace = this.unknown_grace(&work.event().company);
+                this.pass_on(passage, work, &endpoints, unknown_grace).await;
             });
             return;
         }
-        self.pass_on(passage, work, &endpoints).await;
+        let unknown_grace = self.unknown_grace(&work.event().company);
+        self.pass_on(passage, work, &endpoints, unknown_grace).await;
+    }
+
+    /// How long an endpoint of this company may be unknown before it counts as gone: for ever, while nobody can look.
+    fn unknown_grace(&self, company: &CompanyId) -> Duration {
+        if self.endpoints.is_current(company) {
+            self.unknown_grace
+        } else {
+            Duration::MAX
+        }
     }
 
     /// Steps 4 to 8, as `route` says.
-    async fn pass_on(self: &Arc<Self>, passage: Passage, work: Work, endpoints: &Lookup) {
-        match route::step(work, endpoints, self.unknown_grace, Timestamp::now()) {
+    async fn pass_on(
+        self: &Arc<Self>,
+        passage: Passage,
+        work: Work,
+        endpoints: &Lookup,
+        unknown_grace: Duration,
+    ) {
+        match route::step(work, endpoints, unknown_grace, Timestamp::now()) {
             Step::Attempt(delivery, endpoint) => {
                 let Passage {
                     queue,
@@ -215,12 +234,7 @@ impl Pipeline {
         }
     }
 
-    async fn fan_out(
-        self: &Arc<Self>,
-        passage: Passage,
-        unrouted: Unrouted,
-        endpoints: Vec<Arc<Registered>>,
-    ) {
+    async fn fan_out(self: &Arc<Self>, passage: Passage, unrouted: Unrouted, endpoints: Vec<EndpointId>) {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&self.fan_outs).acquire_owned().await else {
             return;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, Unrouted, Work};
+use hookline_common::ids::EndpointId;
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
@@ -17,7 +18,7 @@ pub enum Step {
     /// Nobody wants the event: it is over.
     Nobody(Unrouted),
     /// Several endpoints want the event: a delivery to each.
-    FanOut(Unrouted, Vec<Arc<Registered>>),
+    FanOut(Unrouted, Vec<EndpointId>),
     /// Make an attempt.
     Attempt(Delivery, Arc<Registered>),
     /// Its endpoints, or its endpoint, cannot be found yet: set it aside.
@@ -68,10 +69,6 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
     };
     match endpoints.matching(&unrouted.event.event_type) {
         Matching::None => Step::Nobody(unrouted),
-        Matching::NotYet => {
-            let delay = unknown_delay(unrouted.pass_through.parked);
-            Step::Park(Work::Route(unrouted), delay)
-        }
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
             attempt_or_fail(delivery, endpoint, now)
@@ -134,8 +131,8 @@ fn unknown_delay(parked: u32) -> Delay {
 
 /// A first attempt for one of an event's endpoints, as it goes to its own queue.
 #[must_use]
-pub fn fanned_out(unrouted: &Unrouted, endpoint: &Registered) -> (Queue, Message) {
-    let delivery = Delivery::first(unrouted.clone(), endpoint.endpoint.id.clone());
+pub fn fanned_out(unrouted: &Unrouted, endpoint: &EndpointId) -> (Queue, Message) {
+    let delivery = Delivery::first(unrouted.clone(), endpoint.clone());
     (Queue::Deliveries, message::write_delivery(&delivery))
 }
 

@@ -17,8 +17,8 @@ use hookline_store::StoreSettings;
 
 use crate::client::{EgressProxy, InvalidProxy, ProxyCredentials};
 
-/// Connections to the database: one loads, one hears of changes, and one is there when another is being replaced.
-const DATABASE_CONNECTIONS: u32 = 3;
+/// Connections to the database beside the one that hears of changes: one loads, and one is there while that is replaced.
+const DATABASE_CONNECTIONS: u32 = 2;
 
 /// Every variable that the dispatcher reads, in the order of `--help`.
 pub const VARIABLES: &[Variable] = &[
@@ -181,7 +181,8 @@ fn read_endpoints_source(reader: &mut Reader<'_>) -> Option<EndpointsSource> {
         );
         return None;
     }
-    StoreSettings::read(reader, "hookline-dispatcher", DATABASE_CONNECTIONS).map(|store| EndpointsSource::Registry(Box::new(store)))
+    let settings = StoreSettings::read(reader, "hookline-dispatcher", DATABASE_CONNECTIONS);
+    settings.map(|settings| EndpointsSource::Registry(Box::new(settings)))
 }
 
 /// The proxy, where one is set. No value is repeated that may hold a password.

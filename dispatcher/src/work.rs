@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Terms};
 use crate::client::Client;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
@@ -82,11 +82,14 @@ impl Work {
         let settler = Settler::new(publisher.clone(), broker.namespace.clone(), recorder, shutdown);
         let fairness = Fairness::new(bounds(settings, &client));
         let attempts = Attempts::new(
+            Arc::clone(&endpoints),
             fairness,
             client,
             settler.clone(),
-            settings.schedule.clone(),
-            settings.keep_payloads,
+            Terms {
+                schedule: settings.schedule.clone(),
+                keep_payloads: settings.keep_payloads,
+            },
             meters.clone(),
             tasks.clone(),
         );

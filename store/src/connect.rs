@@ -5,8 +5,9 @@ use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::time::timeout;
 
 use crate::error::StoreError;
@@ -118,6 +119,11 @@ impl Store {
         .await
     }
 
+    /// A connection of the pool, for one read.
+    pub(crate) async fn lend(&self) -> Result<Lent, StoreError> {
+        Ok(Lent(Some(self.pool.acquire().await?)))
+    }
+
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         Ok(self.pool.begin().await?)
     }
@@ -126,6 +132,30 @@ impl Store {
     pub async fn close(&self) {
         // A server that hangs does not take part in it.
         drop(timeout(CONNECT_WITHIN, self.pool.close()).await);
+    }
+}
+
+/// A connection that is closed at once unless it is given back: given up in the middle of a query, it would wait for the
+/// query's end in its place in the pool, and where the other end is gone, nobody else would get that for a quarter of an
+/// hour.
+pub(crate) struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Lent {
+    /// The connection. There is one until it is given back.
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        let connection = self.0.as_deref_mut();
+        connection.ok_or_else(|| StoreError::Unavailable("the connection was given back".to_owned()))
+    }
+
+    /// It can be used again.
+    pub(crate) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        drop(self.0.take().map(PoolConnection::detach));
     }
 }
 

@@ -66,6 +66,15 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
+
+    /// Whether the database lacks tables or columns that this version wants: classes 42P01 and 42703.
+    #[must_use]
+    pub fn lacks_schema(&self) -> bool {
+        let Self::Database(Problem(sqlx::Error::Database(refusal))) = self else {
+            return false;
+        };
+        matches!(refusal.code().as_deref(), Some("42P01" | "42703"))
+    }
 }
 
 /// What PostgreSQL answers while it starts, stops, recovers, or has no room: classes 08, 53, 57 (57014, a statement that

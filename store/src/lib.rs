@@ -16,9 +16,11 @@ mod audit; // who did what, in the same transaction
 mod endpoints; // the registry
 mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
+mod changes; // and what has changed there
 mod reseal; // everything sealed, under the newest key
 
 pub use self::audit::{Actor, AuditEntry};
+pub use self::changes::Changes;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
@@ -27,6 +29,6 @@ pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
-pub use self::registry::{Changes, CompanyEndpoint, Unopened};
+pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

@@ -1,17 +1,16 @@
-//! What dispatchers read of the registry: companies' endpoints with their keys, and which companies have changed.
+//! What dispatchers read of the registry: companies' endpoints with their keys.
 
-use hookline_common::endpoint::{Endpoint, EventFilter, Format};
+use hookline_common::endpoint::{Endpoint, EventFilter, EventPattern, Format};
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::signature::SigningKeys;
 use jiff::Timestamp;
-use sqlx::postgres::PgListener;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use tracing::error;
 
 use crate::connect::{Store, within};
 use crate::endpoints::{ENDPOINTS_OF_COMPANIES, Registered, SealedRow, sealed_row};
 use crate::error::StoreError;
-
-/// What the database calls when endpoints have changed, with the company.
-const CHANNEL: &str = "hookline_endpoints";
 
 /// An endpoint, ready to be sent to.
 #[derive(Debug, Clone)]
@@ -22,16 +21,17 @@ pub struct CompanyEndpoint {
     pub after_overlap: Option<(Timestamp, SigningKeys)>,
 }
 
-/// An endpoint that cannot be sent to now, as what is sealed of it cannot be opened.
+/// An endpoint that cannot be sent to now: what is sealed of it cannot be opened, or its row holds what this version does
+/// not know.
 #[derive(Debug)]
 pub struct Unopened {
     /// Whose it is.
     pub company: CompanyId,
     /// Which one.
     pub endpoint: EndpointId,
-    /// How its requests are written.
+    /// How its requests are written, as far as that can be read.
     pub format: Format,
-    /// What it wants.
+    /// What it wants; everything, where that cannot be read.
     pub events: EventFilter,
     /// What is wrong.
     pub error: StoreError,
@@ -48,45 +48,55 @@ impl Store {
         companies: &[CompanyId],
     ) -> Result<Vec<Result<CompanyEndpoint, Unopened>>, StoreError> {
         let companies: Vec<&str> = companies.iter().map(CompanyId::as_str).collect();
-        let query = sqlx::query(ENDPOINTS_OF_COMPANIES).bind(companies);
-        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
-        let rows = rows.iter().map(sealed_row).collect::<Result<Vec<_>, _>>()?;
-        let opened = rows.into_iter().map(|row| {
-            let Registered {
-                company,
-                id,
-                format,
-                events,
-                ..
-            } = row.endpoint.clone();
-            self.open(row).map_err(|error| Unopened {
-                company,
-                endpoint: id,
-                format,
-                events,
-                error,
-            })
+        let rows = within(async {
+            let mut lent = self.lend().await?;
+            let query = sqlx::query(ENDPOINTS_OF_COMPANIES).bind(companies);
+            let rows = query.fetch_all(lent.connection()?).await?;
+            lent.give_back();
+            Ok(rows)
+        })
+        .await?;
+        let opened = rows.iter().filter_map(|row| match sealed_row(row) {
+            Ok(row) => Some(self.open_or_tell(row)),
+            Err(error) => unreadable(row, error).map(Err),
         });
         Ok(opened.collect())
+    }
+
+    fn open_or_tell(&self, row: SealedRow) -> Result<CompanyEndpoint, Unopened> {
+        let Registered {
+            company,
+            id,
+            format,
+            events,
+            ..
+        } = row.endpoint.clone();
+        self.open(row).map_err(|error| Unopened {
+            company,
+            endpoint: id,
+            format,
+            events,
+            error,
+        })
     }
 
     fn open(&self, row: SealedRow) -> Result<CompanyEndpoint, StoreError> {
         let sealer = row.sealer(&self.keyring);
         let secret = sealer.open_secret("secret", &row.secret)?;
-        let previous = row.previous_secret.as_deref();
-        let previous = previous.map(|blob| sealer.open_secret("previous_secret", blob));
-        let previous = previous.transpose()?;
         let headers = sealer.open_headers(row.headers.as_deref())?;
         let only_new = SigningKeys::new(&secret, None);
         let until = row
             .endpoint
             .overlap_until
             .filter(|until| *until > Timestamp::now());
-        let (keys, after_overlap) = match (previous, until) {
-            (Some(previous), Some(until)) => (
-                SigningKeys::new(&secret, Some(&previous)),
-                Some((until, only_new)),
-            ),
+        let (keys, after_overlap) = match (row.previous_secret.as_deref(), until) {
+            (Some(previous), Some(until)) => {
+                let previous = sealer.open_secret("previous_secret", previous)?;
+                (
+                    SigningKeys::new(&secret, Some(&previous)),
+                    Some((until, only_new)),
+                )
+            }
             _ => (only_new, None),
         };
         let endpoint = row.endpoint;
@@ -105,38 +115,29 @@ impl Store {
             after_overlap,
         })
     }
-
-    /// Hears from now on which companies' endpoints have changed, on a connection of its own.
-    ///
-    /// # Errors
-    /// [`StoreError`] where that connection cannot be made.
-    pub async fn changes(&self) -> Result<Changes, StoreError> {
-        within(async {
-            let mut listener = PgListener::connect_with(&self.pool).await?;
-            listener.listen(CHANNEL).await?;
-            Ok(Changes(listener))
-        })
-        .await
-    }
 }
 
-/// Companies whose endpoints have changed, as they change.
-pub struct Changes(PgListener);
-
-impl Changes {
-    /// The next company; `None` where the connection was lost: whatever changed meanwhile was not heard, so everything has
-    /// to be looked at again.
-    ///
-    /// # Errors
-    /// [`StoreError`] while the database is away. The next call tries to connect again.
-    pub async fn next(&mut self) -> Result<Option<CompanyId>, StoreError> {
-        loop {
-            let Some(told) = self.0.try_recv().await? else {
-                return Ok(None);
-            };
-            if let Ok(company) = CompanyId::parse(told.payload()) {
-                return Ok(Some(company));
-            }
-        }
-    }
+/// What can be told of a row that this version cannot read, perhaps as a newer one wrote it. One that does not even say
+/// whose it is belongs to nobody's events.
+fn unreadable(row: &PgRow, error: StoreError) -> Option<Unopened> {
+    let text = |column: &str| row.try_get::<String, _>(column).ok();
+    let company = text("company").and_then(|text| CompanyId::parse(&text).ok());
+    let endpoint = text("id").and_then(|text| EndpointId::parse(&text).ok());
+    let (Some(company), Some(endpoint)) = (company, endpoint) else {
+        error!(%error, "a row of the registry is left out");
+        return None;
+    };
+    let format = text("format").and_then(|text| text.parse().ok());
+    let patterns = row.try_get::<Vec<String>, _>("events").ok();
+    let patterns = patterns.and_then(|patterns| {
+        let patterns = patterns.iter().map(|pattern| EventPattern::parse(pattern).ok());
+        patterns.collect::<Option<_>>()
+    });
+    Some(Unopened {
+        company,
+        endpoint,
+        format: format.unwrap_or_default(),
+        events: patterns.map(EventFilter::new).unwrap_or_default(),
+        error,
+    })
 }

@@ -10,6 +10,7 @@ use tokio::process::Command;
 pub(crate) struct Started {
     folder: TempDir,
     script: PathBuf,
+    end: &'static str,
 }
 
 impl Started {
@@ -19,7 +20,14 @@ impl Started {
         Self {
             folder: TempDir::new().expect("a folder"),
             script,
+            end: "stop",
         }
+    }
+
+    /// The same, ended by another command.
+    pub(crate) fn ended_by(mut self, end: &'static str) -> Self {
+        self.end = end;
+        self
     }
 
     /// The folder.
@@ -37,7 +45,7 @@ impl Drop for Started {
     /// For a test that failed before it could stop it. A second stop does nothing.
     fn drop(&mut self) {
         let mut stop = std::process::Command::new(&self.script);
-        stop.arg("stop").arg(self.folder()).stdin(Stdio::null());
+        stop.arg(self.end).arg(self.folder()).stdin(Stdio::null());
         if let Err(error) = stop.status() {
             eprintln!("something may be left in {}: {error}", self.folder().display());
         }

@@ -10,6 +10,7 @@ mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
 mod parkedcost; // what parked deliveries cost the others
+mod registry; // endpoints from a database
 mod samples; // latencies of a stretch of time
 mod scaleout; // several dispatchers
 mod sharedhost; // many customers on one host
@@ -33,7 +34,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 13] = [
+const ALL: [(&str, &[&str]); 14] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -46,6 +47,7 @@ const ALL: [(&str, &[&str]); 13] = [
     ("lateness", &["p50", "p99"]),
     ("tenants", &["rate", "cpu_dispatcher"]),
     ("parkedcost", &["rate", "cpu_dispatcher"]),
+    ("registry", &["rate", "cpu_dispatcher"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -150,6 +152,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "storm" => storm::run(stage, report).await,
         "lateness" => lateness::run(stage, report).await,
         "tenants" => tenants::run(stage, report).await,
+        "registry" => registry::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

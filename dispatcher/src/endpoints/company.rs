@@ -112,10 +112,8 @@ pub enum Matching {
     None,
     /// One: it can be sent without another hop.
     One(Arc<Registered>),
-    /// Somebody who cannot be sent to yet.
-    NotYet,
-    /// Several.
-    Many(Vec<Arc<Registered>>),
+    /// Several, or some that cannot be sent to yet: each gets a message of its own, so that nobody waits for another.
+    Many(Vec<EndpointId>),
 }
 
 impl CompanyEndpoints {
@@ -141,27 +139,24 @@ impl CompanyEndpoints {
         self.unopened.iter().any(|unopened| unopened.id == *id)
     }
 
-    /// The endpoints that want events of this type, disabled ones included, in the order of their ids.
+    /// The endpoints that want events of this type, disabled ones included, in the order of their ids; those that cannot be
+    /// sent to yet come last.
     #[must_use]
     pub fn matching(&self, event_type: &EventType) -> Matching {
-        let wants = |endpoint: &Unopened| endpoint.events.matches(endpoint.format, event_type);
-        if self.unopened.iter().any(wants) {
-            return Matching::NotYet;
-        }
         let mut wanting = self
             .by_id
             .iter()
             .filter(|registered| registered.endpoint.wants(event_type));
+        let wants = |endpoint: &&Unopened| endpoint.events.matches(endpoint.format, event_type);
+        let mut unopened = self.unopened.iter().filter(wants).peekable();
         match (wanting.next(), wanting.next()) {
-            (None, _) => Matching::None,
-            (Some(only), None) => Matching::One(Arc::clone(only)),
-            (Some(first), Some(second)) => Matching::Many(
-                [first, second]
-                    .into_iter()
-                    .chain(wanting)
-                    .map(Arc::clone)
-                    .collect(),
-            ),
+            (None, _) if unopened.peek().is_none() => Matching::None,
+            (Some(only), None) if unopened.peek().is_none() => Matching::One(Arc::clone(only)),
+            (first, second) => {
+                let wanting = first.into_iter().chain(second).chain(wanting);
+                let ids = wanting.map(|registered| registered.endpoint.id.clone());
+                Matching::Many(ids.chain(unopened.map(|unopened| unopened.id.clone())).collect())
+            }
         }
     }
 
@@ -174,7 +169,13 @@ impl CompanyEndpoints {
         self.by_id.get(found.ok()?).map(Arc::clone)
     }
 
-    /// All of them, in the order of their ids.
+    /// How many there are, those that cannot be sent to included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.by_id.len() + self.unopened.len()
+    }
+
+    /// Those that can be sent to, in the order of their ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Registered>> {
         self.by_id.iter()
     }
@@ -182,4 +183,63 @@ impl CompanyEndpoints {
 
 fn id_of(registered: &Registered) -> &str {
     registered.endpoint.id.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(id: &str, events: &str) -> Arc<Registered> {
+        let secret = hookline_common::secret::Secret::parse("a-secret-of-sixteen").unwrap();
+        let endpoint = Endpoint {
+            id: EndpointId::parse(id).unwrap(),
+            company: CompanyId::parse("acme").unwrap(),
+            url: "https://example.com/".to_owned(),
+            format: Format::default(),
+            events: filter(events),
+            headers: Vec::new(),
+            rate: None,
+            disabled: false,
+            keys: SigningKeys::new(&secret, None),
+        };
+        Arc::new(Registered::new(endpoint, &Policy::default()))
+    }
+
+    fn filter(events: &str) -> EventFilter {
+        EventFilter::new(vec![
+            hookline_common::endpoint::EventPattern::parse(events).unwrap(),
+        ])
+    }
+
+    fn unopened(id: &str, events: &str) -> Unopened {
+        Unopened {
+            id: EndpointId::parse(id).unwrap(),
+            format: Format::default(),
+            events: filter(events),
+        }
+    }
+
+    fn names(matching: Matching) -> Vec<String> {
+        match matching {
+            Matching::None => Vec::new(),
+            Matching::One(only) => vec![only.endpoint.id.to_string()],
+            Matching::Many(ids) => ids.iter().map(|id| format!("{id} by a message")).collect(),
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_an_endpoint_that_cannot_be_opened_and_it_misses_nothing() {
+        let company = CompanyEndpoints::new(vec![endpoint("b", "booking.created"), endpoint("a", "form.*")])
+            .with_unopened(vec![unopened("c", "booking.*"), unopened("d", "form.*")]);
+        let matching = |name: &str| names(company.matching(&EventType::parse(name).unwrap()));
+        assert_eq!(matching("booking.created"), ["b by a message", "c by a message"]);
+        assert_eq!(matching("booking.cancelled"), ["c by a message"]);
+        assert!(matching("employee.created").is_empty());
+        let sound = CompanyEndpoints::new(vec![endpoint("b", "booking.created"), endpoint("a", "form.*")]);
+        assert_eq!(
+            names(sound.matching(&EventType::parse("form.submitted").unwrap())),
+            ["a"]
+        );
+        assert_eq!(company.count(), 4);
+    }
 }

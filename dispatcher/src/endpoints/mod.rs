@@ -27,8 +27,15 @@ pub trait Endpoints: Send + Sync + 'static {
         None
     }
 
+    /// Whether [`Self::lookup`] says how it is, and not only how it was when it could be read last: only then is an endpoint
+    /// that it does not know gone.
+    fn is_current(&self, company: &CompanyId) -> bool {
+        let _read_as_it_is = company;
+        true
+    }
+
     /// Why no message should be taken now.
-    fn obstacle(&self) -> Option<&'static str> {
+    fn obstacle(&self) -> Option<String> {
         None
     }
 }

@@ -45,7 +45,7 @@ impl Health {
                 self.ledgers.iter().all(|ledger| ledger.is_consuming()),
                 "not consuming from the broker",
             ),
-            self.endpoints.obstacle().map(str::to_owned),
+            self.endpoints.obstacle(),
             self.publisher.trouble(),
         ];
         all.into_iter().flatten().collect()

@@ -24,7 +24,6 @@ pub use self::after::replacement;
 pub use self::record::line;
 pub use self::recorder::Recorder;
 pub use self::spill::BatchLog;
-use crate::endpoints::Registered;
 use crate::route;
 
 /// Messages of one fan-out that are published at once: enough to keep the broker busy, and few enough that thousands of
@@ -129,7 +128,7 @@ impl Settler {
 
     /// Begins an event that several endpoints want, and settles it when each has a delivery of its own. The messages are
     /// made as they are sent, so that an event for thousands takes no more memory than one for a few.
-    pub async fn fan_out(&self, in_hand: InHand, unrouted: Unrouted, endpoints: Vec<Arc<Registered>>) {
+    pub async fn fan_out(&self, in_hand: InHand, unrouted: Unrouted, endpoints: Vec<EndpointId>) {
         let Some(in_hand) = self.begin_connected(in_hand).await else {
             return;
         };
@@ -148,7 +147,7 @@ impl Settler {
             Err((error, queue, endpoint)) => {
                 let subject = Subject {
                     event: unrouted.event.id.as_str(),
-                    endpoint: Some(&endpoint.endpoint.id),
+                    endpoint: Some(&endpoint),
                     attempt: None,
                 };
                 log_unsettled(&error, queue, subject);

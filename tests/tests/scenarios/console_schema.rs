@@ -77,11 +77,7 @@ async fn dispatchers_hear_of_every_change() {
         });
         let mut changes = store.changes().await.unwrap();
         let mut heard = async |what: &str| {
-            let company = timeout(SOON, changes.next())
-                .await
-                .expect(what)
-                .unwrap()
-                .expect(what);
+            let company = timeout(SOON, changes.next()).await.expect(what).expect(what);
             assert_eq!(company, CompanyId::parse("acme").unwrap(), "{what}");
         };
         let path = "/v1/companies/acme/endpoints/ep_crm";

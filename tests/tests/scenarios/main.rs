@@ -17,6 +17,7 @@ mod rights; // and what an account needs for it
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
+mod registry; // the console's database in its place
 
 mod formats; // what a receiver reads
 mod signatures; // how it knows that it is from us

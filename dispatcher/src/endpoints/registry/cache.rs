@@ -1,14 +1,16 @@
 //! What is known of companies. Bounded, so that a publisher that makes companies up costs no more memory than this.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hookline_common::ids::CompanyId;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Bounded;
 use tokio::time::Instant;
 
 use super::super::CompanyEndpoints;
 
-/// Companies and endpoints together at most: some 3 KB each with what is prepared for their requests.
+/// Companies and endpoints together at most: some 2 KB each with what is prepared for their requests.
 const CAPACITY: u64 = 200_000;
 
 /// What is known of one company.
@@ -19,23 +21,44 @@ pub(super) struct Known {
     pub(super) loaded_at: Instant,
 }
 
-/// By company; those that were asked for least go first when there are too many.
+impl Known {
+    pub(super) fn is_younger_than(&self, age: Duration) -> bool {
+        self.loaded_at.elapsed() < age
+    }
+}
+
+/// By company; those that were asked for least lately go first when there are too many. Whoever is new always gets in: a
+/// message waits for it.
 pub(super) struct Cache(Bounded<CompanyId, Known>);
 
 impl Cache {
     pub(super) fn new() -> Self {
         let weight = |_: &CompanyId, known: &Known| {
-            u32::try_from(known.endpoints.iter().len()).map_or(u32::MAX, |count| count.saturating_add(1))
+            u32::try_from(known.endpoints.count()).map_or(u32::MAX, |count| count.saturating_add(1))
         };
-        Self(Bounded::builder().max_capacity(CAPACITY).weigher(weight).build())
+        let bounded = Bounded::builder()
+            .max_capacity(CAPACITY)
+            .weigher(weight)
+            .eviction_policy(EvictionPolicy::lru());
+        Self(bounded.build())
     }
 
     pub(super) fn get(&self, company: &CompanyId) -> Option<Known> {
         self.0.get(company)
     }
 
+    pub(super) fn has(&self, company: &CompanyId) -> bool {
+        self.0.contains_key(company)
+    }
+
     pub(super) fn put(&self, company: CompanyId, known: Known) {
         self.0.insert(company, known);
+    }
+
+    /// How many companies are known, about.
+    pub(super) fn count(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.entry_count()
     }
 
     pub(super) fn companies(&self) -> Vec<CompanyId> {

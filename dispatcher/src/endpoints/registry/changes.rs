@@ -4,41 +4,54 @@ use std::time::Duration;
 
 use hookline_store::StoreError;
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::Registry;
+use super::state::State;
 
 /// How long to wait before a database that did not answer is asked again: changes count 2 s after they were made.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The same after a connection that had worked: most often the next one is to be had at once.
+const REPLACE_AFTER: Duration = Duration::from_millis(100);
 
 /// Hears for ever. What was changed while nobody heard is loaded again with everything else.
-pub(super) async fn hear(registry: &Registry) {
+pub(super) async fn hear(registry: &State) {
     let mut told = String::new();
     loop {
-        let Err(error) = hear_until_lost(registry).await;
-        let text = error.to_string();
-        if *registry.reached.borrow() {
-            debug!(%error, "changes of the registry are not heard at the moment");
-        } else if told != text {
-            warn!(%error, "nothing is consumed until the registry was reached");
+        let mut was_heard = false;
+        let Err(error) = hear_until_lost(registry, &mut was_heard, &mut told).await;
+        let text = registry.unheard(&error);
+        // Once for each outage, and again where the reason is another.
+        if told != text {
+            if registry.is_reached() {
+                warn!("changes of endpoints are not heard; what has changed counts once they are: {text}");
+            } else {
+                warn!("nothing is consumed until the registry was reached: {text}");
+            }
             told = text;
         }
-        sleep(ASK_AGAIN_AFTER).await;
+        sleep(if was_heard { REPLACE_AFTER } else { ASK_AGAIN_AFTER }).await;
     }
 }
 
-async fn hear_until_lost(registry: &Registry) -> Result<std::convert::Infallible, StoreError> {
+async fn hear_until_lost(
+    registry: &State,
+    was_heard: &mut bool,
+    told: &mut String,
+) -> Result<std::convert::Infallible, StoreError> {
     let mut changes = registry.store.changes().await?;
-    // Nothing of nobody, but only where there is a table that we may read.
-    registry.store.companies(&[]).await?;
-    if !registry.reached.send_replace(true) {
-        info!("the registry was reached");
+    if !registry.is_reached() {
+        // Nothing of nobody, but only where there is a table that we may read.
+        registry.store.companies(&[]).await?;
     }
+    *was_heard = true;
+    if !registry.heard() {
+        info!("the registry was reached");
+    } else if !told.is_empty() {
+        info!("changes of endpoints are heard again");
+    }
+    told.clear();
     registry.load_all_again();
     loop {
-        match changes.next().await? {
-            Some(company) => registry.orders.want_again(company),
-            None => registry.load_all_again(),
-        }
+        registry.has_changed(changes.next().await?);
     }
 }

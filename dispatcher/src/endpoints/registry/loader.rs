@@ -7,19 +7,21 @@ use std::time::Duration;
 use hookline_common::ids::CompanyId;
 use hookline_store::{CompanyEndpoint, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::cache::Known;
-use super::{REFRESH_EVERY, Registry};
+use super::state::State;
 use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
 
+/// How often everything that is known is loaded again, should the database not have told of a change.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait before a database that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a database that stays away is told of.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Loads for ever.
-pub(super) async fn load(registry: &Registry) {
+pub(super) async fn load(registry: &State) {
     let mut refresh = interval(REFRESH_EVERY);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Trouble::default();
@@ -36,11 +38,13 @@ pub(super) async fn load(registry: &Registry) {
         match registry.store.companies(&companies).await {
             Ok(found) => {
                 trouble.is_over();
+                registry.counts.loaded();
                 take(registry, companies, found, asked_at);
                 registry.orders.loaded(batch);
             }
             Err(error) => {
                 trouble.tell(&error);
+                registry.counts.failed();
                 registry.orders.failed(batch);
                 sleep(ASK_AGAIN_AFTER).await;
             }
@@ -50,7 +54,7 @@ pub(super) async fn load(registry: &Registry) {
 
 /// What was found of each company, those of which nothing was found too.
 fn take(
-    registry: &Registry,
+    registry: &State,
     companies: Vec<CompanyId>,
     found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
     asked_at: Instant,
@@ -74,22 +78,20 @@ fn take(
                     .push(Arc::new(registered));
             }
             Err(unopened) => {
-                let hookline_store::Unopened {
-                    company,
-                    endpoint: id,
-                    format,
-                    events,
-                    error,
-                } = unopened;
-                error!(%company, endpoint = %id, %error, "what is for this endpoint has to wait: it cannot be opened");
-                let unopened = Unopened { id, format, events };
+                let company = unopened.company.clone();
                 by_company.entry(company).or_default().1.push(unopened);
             }
         }
     }
     for (company, (opened, unopened)) in by_company {
+        registry.unopened.found(&company, &unopened);
+        let unopened = unopened.into_iter().map(|one| Unopened {
+            id: one.endpoint,
+            format: one.format,
+            events: one.events,
+        });
         let known = Known {
-            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened)),
+            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened.collect())),
             loaded_at: asked_at,
         };
         registry.cache.put(company, known);

@@ -2,14 +2,18 @@
 //!
 //! A company's endpoints are loaded when its first message comes, and kept in memory (`cache`), also that it has none: no
 //! later message asks the database. What changes there is told by it, and loaded again at once (`changes`); what was not
-//! told is found within [`REFRESH_EVERY`]. One task loads (`loader`) whatever somebody waits for or what has changed
+//! told is found within a minute. One task loads (`loader`) whatever somebody waits for or what has changed
 //! (`orders`). While the database is away, companies that are known go on as they were, and what comes for others is set
 //! aside until it is back.
 
 mod cache; // what is known
 mod orders; // what is to be loaded
-mod loader; // loads it
+mod unopened; // what cannot be read of it
+mod counts; // how often it was asked
+mod state; // all of that together
+mod loader; // loads what is wanted
 mod changes; // hears what has changed
+mod meters; // what is told of it
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,11 +23,11 @@ use hookline_common::guard::Policy;
 use hookline_common::ids::CompanyId;
 use hookline_common::shutdown::Shutdown;
 use hookline_store::Store;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::timeout;
+use tracing::info;
 
-use self::cache::Cache;
-use self::orders::Orders;
+use self::state::State;
 use super::{Endpoints, Lookup};
 
 /// How long a message waits for its company to be loaded. A database in the same zone answers within a few milliseconds,
@@ -32,80 +36,73 @@ const WAIT: Duration = Duration::from_millis(500);
 /// How fresh an answer must be to count as having just looked: who sends to endpoints that are not there gets one query a
 /// second and company.
 const JUST_NOW: Duration = Duration::from_secs(1);
-/// How often everything that is known is loaded again, should the database not have told of a change.
-const REFRESH_EVERY: Duration = Duration::from_secs(60);
+/// How fresh an answer must be for an endpoint that it does not have to count as gone: what was looked up afresh, though
+/// this process had no processor for a while since. Far less than for how long it has to be unknown.
+const CURRENT: Duration = Duration::from_secs(3);
 
 /// The registry as one dispatcher knows it.
-pub struct Registry {
-    store: Store,
-    policy: Policy,
-    cache: Cache,
-    orders: Orders,
-    /// Whether the database was reached; until then nothing can be said about any company.
-    reached: watch::Sender<bool>,
-}
+pub struct Registry(Arc<State>);
 
 impl Registry {
     /// A registry of which nothing is known yet. Requests may go where `policy` lets them.
     #[must_use]
     pub fn new(store: Store, policy: Policy) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            policy,
-            cache: Cache::new(),
-            orders: Orders::default(),
-            reached: watch::Sender::new(false),
-        })
+        Arc::new(Self(Arc::new(State::new(store, policy))))
     }
 
     /// Loads and hears of changes until shutdown; `reload` has everything loaded again.
     pub async fn follow(self: Arc<Self>, shutdown: Shutdown, reload: Arc<Notify>) {
+        let state = &self.0;
+        meters::observe(state);
         let reloading = async {
             loop {
                 reload.notified().await;
-                self.load_all_again();
+                info!("all endpoints are loaded again");
+                state.load_all_again();
             }
         };
         tokio::select! {
             () = shutdown.requested() => {}
-            () = changes::hear(&self) => {}
-            () = loader::load(&self) => {}
+            () = changes::hear(state) => {}
+            () = loader::load(state) => {}
             () = reloading => {}
         }
-        self.store.close().await;
+        state.store.close().await;
     }
 
     /// Returns when the database was reached for the first time. Before, no message should be taken.
     pub async fn reached(&self) {
-        // The sender lives as long as this.
-        drop(self.reached.subscribe().wait_for(|reached| *reached).await);
-    }
-
-    fn load_all_again(&self) {
-        self.orders.want_all(self.cache.companies());
+        self.0.reached().await;
     }
 }
 
 impl Endpoints for Registry {
     fn lookup(&self, company: &CompanyId) -> Lookup {
-        self.cache
+        self.0
+            .cache
             .get(company)
             .map_or(Lookup::NotYet, |known| Lookup::Known(known.endpoints))
     }
 
     fn look_again(&self, company: &CompanyId) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
-        let known = self.cache.get(company);
-        if known.is_some_and(|known| known.loaded_at.elapsed() < JUST_NOW) {
+        let known = self.0.cache.get(company);
+        if known.is_some_and(|known| known.is_younger_than(JUST_NOW)) {
             return None;
         }
-        let loaded = self.orders.want(company)?;
+        let loaded = self.0.orders.want(company)?;
+        self.0.counts.awaited();
         Some(Box::pin(async move {
             // Whether it was loaded, or is not to be had now, is seen by looking.
             drop(timeout(WAIT, loaded).await);
         }))
     }
 
-    fn obstacle(&self) -> Option<&'static str> {
-        (!*self.reached.borrow()).then_some("the registry's database was not reached yet")
+    fn is_current(&self, company: &CompanyId) -> bool {
+        let known = self.0.cache.get(company);
+        known.is_some_and(|known| known.is_younger_than(CURRENT))
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.0.obstacle()
     }
 }

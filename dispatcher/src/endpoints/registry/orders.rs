@@ -8,9 +8,11 @@ use hookline_common::ids::CompanyId;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-/// Companies in one query: enough that ten thousand are loaded in twenty, few enough that each takes milliseconds.
-const BATCH: usize = 500;
-/// Companies that may be waited for at once. Whatever is beyond is set aside, and asks again when it comes back.
+/// Companies in one query: enough that ten thousand are loaded within a second, and few enough that what is found of them
+/// is opened in the time of a few deliveries, which wait for it.
+const BATCH: usize = 100;
+/// Companies that may be waited for at once. Whatever is beyond is set aside, and asks again when it comes back. As many may
+/// have changed that nobody has asked for yet: they are loaded when somebody does.
 const MAX_AWAITED: usize = 10_000;
 /// How long a query may have been under way before nobody new waits for it: the database is slow or gone, and a message
 /// that waits holds a place of its queue's window.
@@ -29,6 +31,8 @@ struct State {
     awaited: HashMap<CompanyId, Vec<oneshot::Sender<()>>>,
     /// These may have changed.
     stale: HashSet<CompanyId>,
+    /// These are loaded now, perhaps as they were before what is told of them.
+    under_way: Vec<CompanyId>,
     /// Since when a query is under way.
     asked_at: Option<Instant>,
     /// Whether the last query failed.
@@ -55,15 +59,29 @@ impl Orders {
         is_worth_it.then_some(receiver)
     }
 
-    /// Has a company loaded again, as it may have changed.
-    pub(super) fn want_again(&self, company: CompanyId) {
-        self.want_all([company]);
+    /// Has a company loaded again, as it has changed: where it is known, or is becoming so, or there is room for it.
+    pub(super) fn want_again(&self, company: CompanyId, is_known: bool) {
+        let mut state = self.state();
+        if is_known || state.stale.len() < MAX_AWAITED || state.under_way.contains(&company) {
+            state.stale.insert(company);
+        }
+        drop(state);
+        self.something_is_wanted.notify_one();
     }
 
-    /// Has all of these loaded again.
+    /// Has all of these loaded again, and what is loaded now.
     pub(super) fn want_all(&self, companies: impl IntoIterator<Item = CompanyId>) {
-        self.state().stale.extend(companies);
+        let mut state = self.state();
+        let under_way = state.under_way.clone();
+        state.stale.extend(under_way);
+        state.stale.extend(companies);
+        drop(state);
         self.something_is_wanted.notify_one();
+    }
+
+    /// Whether the last query failed.
+    pub(super) fn is_away(&self) -> bool {
+        self.state().is_away
     }
 
     /// The companies of the next query, as soon as there are some. One caller at a time.
@@ -80,21 +98,25 @@ impl Orders {
     fn take(&self) -> Batch {
         let mut state = self.state();
         let awaited: Vec<_> = state.awaited.keys().take(BATCH).cloned().collect();
-        let mut batch: HashMap<_, _> = awaited
-            .into_iter()
-            .filter_map(|company| state.awaited.remove_entry(&company))
-            .collect();
+        let mut batch = HashMap::new();
+        for company in awaited {
+            let waiting = state.awaited.remove(&company).unwrap_or_default();
+            let is_stale = state.stale.remove(&company);
+            batch.insert(company, Order { waiting, is_stale });
+        }
         let room = BATCH.saturating_sub(batch.len());
         let stale: Vec<_> = state.stale.iter().take(room).cloned().collect();
         for company in stale {
             state.stale.remove(&company);
-            batch.entry(company).or_default();
-        }
-        for company in batch.keys() {
-            state.stale.remove(company);
+            let order = Order {
+                waiting: Vec::new(),
+                is_stale: true,
+            };
+            batch.insert(company, order);
         }
         if !batch.is_empty() {
             state.asked_at = Some(Instant::now());
+            state.under_way = batch.keys().cloned().collect();
         }
         Batch(batch)
     }
@@ -103,18 +125,27 @@ impl Orders {
     pub(super) fn loaded(&self, batch: Batch) {
         let mut state = self.state();
         (state.asked_at, state.is_away) = (None, false);
+        state.under_way.clear();
         drop(state);
-        for waiting in batch.0.into_values().flatten() {
+        for waiting in batch.0.into_values().flat_map(|order| order.waiting) {
             // Who waits no longer needs no answer.
             let _unless_gone = waiting.send(());
         }
     }
 
-    /// The query failed: nobody waits for it any longer, and what it asked for is asked for again.
+    /// The query failed: nobody waits for it any longer, and what it asked for is asked for again, as far as that is
+    /// bounded. A company that nobody knows asks for itself with its next message.
     pub(super) fn failed(&self, batch: Batch) {
         let mut state = self.state();
         (state.asked_at, state.is_away) = (None, true);
-        state.stale.extend(batch.0.into_keys());
+        state.under_way.clear();
+        for (company, order) in batch.0 {
+            if order.is_stale {
+                state.stale.insert(company);
+            } else if state.awaited.len() < MAX_AWAITED {
+                state.awaited.entry(company).or_default();
+            }
+        }
         state.awaited.values_mut().for_each(Vec::clear);
     }
 
@@ -123,8 +154,16 @@ impl Orders {
     }
 }
 
-/// The companies of one query, and who waits for each.
-pub(super) struct Batch(HashMap<CompanyId, Vec<oneshot::Sender<()>>>);
+/// The companies of one query.
+pub(super) struct Batch(HashMap<CompanyId, Order>);
+
+/// Why a company is in it.
+struct Order {
+    /// Who waits for it.
+    waiting: Vec<oneshot::Sender<()>>,
+    /// Whether it may have changed.
+    is_stale: bool,
+}
 
 impl Batch {
     pub(super) fn companies(&self) -> impl ExactSizeIterator<Item = &CompanyId> {
@@ -157,7 +196,7 @@ mod tests {
             orders.want(&company("a")).unwrap(),
             orders.want(&company("a")).unwrap(),
         );
-        orders.want_again(company("a"));
+        orders.want_again(company("a"), true);
         let batch = orders.next().await;
         assert_eq!(names(&batch), ["a"]);
         orders.loaded(batch);
@@ -179,9 +218,9 @@ mod tests {
     #[tokio::test]
     async fn what_changes_while_it_is_loaded_is_loaded_again() {
         let orders = Orders::default();
-        orders.want_again(company("a"));
+        orders.want_again(company("a"), true);
         let batch = orders.next().await;
-        orders.want_again(company("a"));
+        orders.want_again(company("a"), true);
         orders.loaded(batch);
         assert_eq!(names(&orders.next().await), ["a"]);
     }
@@ -201,6 +240,38 @@ mod tests {
         assert_eq!(names(&batch), ["a", "b", "c", "d"]);
         orders.loaded(batch);
         assert!(orders.want(&company("e")).is_some(), "it is back");
+    }
+
+    #[tokio::test]
+    async fn what_was_loaded_while_nobody_heard_of_changes_is_loaded_again() {
+        let orders = Orders::default();
+        let _waiting = orders.want(&company("new")).unwrap();
+        let batch = orders.next().await;
+        orders.want_all([company("known")]);
+        orders.loaded(batch);
+        assert_eq!(names(&orders.next().await), ["known", "new"]);
+    }
+
+    #[tokio::test]
+    async fn an_outage_gathers_no_more_than_is_bounded() {
+        let orders = Orders::default();
+        orders.want_all([company("known")]);
+        for round in 0..2 * MAX_AWAITED / BATCH {
+            for number in 0..BATCH {
+                orders.want(&company(&format!("made-up-{round}-{number}")));
+            }
+            let batch = orders.next().await;
+            orders.failed(batch);
+        }
+        let state = orders.state();
+        assert!(state.awaited.len() <= MAX_AWAITED && state.stale.len() <= 1);
+        drop(state);
+        for number in 0..2 * MAX_AWAITED {
+            orders.want_again(company(&format!("changed-{number}")), false);
+        }
+        assert_eq!(orders.state().stale.len(), MAX_AWAITED);
+        orders.want_again(company("known"), true);
+        assert!(orders.state().stale.contains(&company("known")));
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! What the parts of the registry share: what is known, what is wanted, and whether the database is there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hookline_common::guard::Policy;
+use hookline_common::ids::CompanyId;
+use hookline_store::{Store, StoreError};
+use tokio::sync::watch;
+
+use super::cache::Cache;
+use super::counts::Counts;
+use super::orders::Orders;
+use super::unopened::AllUnopened;
+
+/// The state of one registry.
+pub(super) struct State {
+    pub(super) store: Store,
+    pub(super) policy: Policy,
+    pub(super) cache: Cache,
+    pub(super) orders: Orders,
+    pub(super) unopened: AllUnopened,
+    pub(super) counts: Counts,
+    /// Whether the database was reached; until then nothing can be said about any company.
+    reached: watch::Sender<bool>,
+    /// Whether it would tell of a change now.
+    is_heard: AtomicBool,
+    /// Why it was not reached yet.
+    obstacle: Mutex<String>,
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub(super) fn new(store: Store, policy: Policy) -> Self {
+        Self {
+            store,
+            policy,
+            cache: Cache::new(),
+            orders: Orders::default(),
+            unopened: AllUnopened::default(),
+            counts: Counts::default(),
+            reached: watch::Sender::new(false),
+            is_heard: AtomicBool::new(false),
+            obstacle: Mutex::new("it was not asked yet".to_owned()),
+        }
+    }
+
+    /// Returns when the database was reached for the first time.
+    pub(super) async fn reached(&self) {
+        // The sender lives as long as this.
+        drop(self.reached.subscribe().wait_for(|reached| *reached).await);
+    }
+
+    pub(super) fn is_reached(&self) -> bool {
+        *self.reached.borrow()
+    }
+
+    /// Whether the database answers and tells of changes.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_heard.load(Ordering::Relaxed) && !self.orders.is_away()
+    }
+
+    /// Changes are told from now on. Returns whether the database had been reached before.
+    pub(super) fn heard(&self) -> bool {
+        self.is_heard.store(true, Ordering::Relaxed);
+        self.reached.send_replace(true)
+    }
+
+    /// Changes are not told any more, or not yet. Returns why, in words.
+    pub(super) fn unheard(&self, error: &StoreError) -> String {
+        self.is_heard.store(false, Ordering::Relaxed);
+        let mut text = error.to_string();
+        if error.lacks_schema() {
+            text.push_str(
+                "; hookline-console makes the schema when it starts, or `hookline-console migrate`",
+            );
+        }
+        self.obstacle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&text);
+        text
+    }
+
+    pub(super) fn has_changed(&self, company: CompanyId) {
+        let is_known = self.cache.has(&company);
+        self.orders.want_again(company, is_known);
+    }
+
+    pub(super) fn load_all_again(&self) {
+        self.orders.want_all(self.cache.companies());
+    }
+
+    /// Why nothing can be said about any company yet.
+    pub(super) fn obstacle(&self) -> Option<String> {
+        let obstacle = self.obstacle.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.is_reached()).then(|| format!("the registry was not reached yet: {obstacle}"))
+    }
+}

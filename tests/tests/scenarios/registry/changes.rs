@@ -1,0 +1,221 @@
+//! What is changed in the registry counts within two seconds, and a delivery finds it even where nobody told of it.
+
+use std::time::Duration;
+
+use hookline_common::topology::Queue;
+use hookline_tests::console::{MASTER_KEY, database_scenario, setup, start};
+use hookline_tests::message::HandMade;
+use hookline_tests::pace::Pace;
+use hookline_tests::receiver::Received;
+use hookline_tests::signature::{meeva, standard};
+use hookline_tests::{Receiver, eventually, status};
+use serde_json::json;
+
+use super::{count, dispatcher, heard, parked, publish, register, store};
+use crate::SOON;
+
+/// From when on a change counts.
+const COUNTS_AFTER: Duration = Duration::from_secs(2);
+const UNMATCHED: &str = "hookline_events_unmatched_total";
+const PATH: &str = "/v1/companies/acme/endpoints/ep_crm";
+
+#[tokio::test]
+async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_after_it_is_gone() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let url = database.url().as_str();
+        let (first, second) = tokio::join!(dispatcher(world, url).start(), dispatcher(world, url).start());
+        let unmatched = async || count(&first, UNMATCHED).await + count(&second, UNMATCHED).await;
+        // Both know the company, as one that has no endpoints.
+        eventually(SOON, "both have seen the company", async || {
+            publish(world, "acme").await;
+            let (first, second) = (count(&first, UNMATCHED).await, count(&second, UNMATCHED).await);
+            (first > 0.0 && second > 0.0).then_some(())
+        })
+        .await;
+
+        let receiver = Receiver::answering(status(200)).await;
+        let wanted = json!({"url": receiver.url(), "id": "ep_crm"});
+        console.register("acme", &wanted).await;
+        let pace = Pace::start();
+        let mut must_come = Vec::new();
+        while must_come.len() < 20 {
+            let since = pace.elapsed();
+            let event = publish(world, "acme").await;
+            if since >= COUNTS_AFTER {
+                must_come.push(event);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        eventually(SOON, "the endpoint gets them", async || {
+            let got = receiver.requests();
+            let has_come = |id: &str| got.iter().any(|request| request.id() == id);
+            must_come
+                .iter()
+                .all(|event| has_come(event.id.as_str()))
+                .then_some(())
+        })
+        .await;
+        assert!(receiver.requests().iter().all(|request| request.attempt() == 1));
+        let set_aside = parked(&first).await + parked(&second).await;
+        assert!(
+            set_aside <= 1.0,
+            "{set_aside} events were parked, with everything known"
+        );
+
+        console.admin().delete(PATH).await.expect(204);
+        let pace = Pace::start();
+        while pace.elapsed() < COUNTS_AFTER {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (before, had) = (unmatched().await, receiver.count());
+        for _ in 0..20 {
+            publish(world, "acme").await;
+        }
+        eventually(SOON, "nobody wants them", async || {
+            (unmatched().await >= before + 20.0).then_some(())
+        })
+        .await;
+        assert_eq!(receiver.count(), had, "a removed endpoint gets nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_event_of_a_company_finds_the_endpoint_that_was_registered_just_before() {
+    database_scenario(async |world, database| {
+        let url = database.url().as_str();
+        let store = store(url, MASTER_KEY).await;
+        let dispatcher = dispatcher(world, url).start().await;
+        let receiver = Receiver::answering(status(200)).await;
+        // What is told of companies that nobody has asked for is not needed for it.
+        database
+            .execute("DROP TRIGGER endpoints_told ON endpoints")
+            .await
+            .unwrap();
+        for number in 0..10 {
+            let company = format!("new-{number}");
+            register(&store, &company, "ep_crm", &receiver).await;
+            publish(world, &company).await;
+            let requests = receiver.expect(number + 1, SOON).await;
+            assert_eq!(requests.len(), number + 1);
+        }
+        assert!(
+            parked(&dispatcher).await <= 1.0,
+            "a message waits for its company"
+        );
+        assert_eq!(count(&dispatcher, UNMATCHED).await, 0.0);
+
+        // A delivery to an endpoint that another replica has heard of: it is looked for, though nothing was told.
+        register(&store, "new-0", "ep_second", &receiver).await;
+        let before = parked(&dispatcher).await;
+        HandMade::delivery("ep_second")
+            .header("company", hookline_tests::message::text("new-0"))
+            .send(world, Queue::Deliveries)
+            .await;
+        let request = receiver.expect(11, SOON).await.remove(10);
+        assert_eq!(request.attempt(), 1);
+        assert!(parked(&dispatcher).await <= before + 1.0);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_disabled_gets_dead_letters_and_events_again_when_it_is_enabled() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let receiver = Receiver::answering(status(200)).await;
+        console
+            .register("acme", &json!({"url": receiver.url(), "id": "ep_crm"}))
+            .await;
+        let dispatcher = dispatcher(world, database.url().as_str()).start().await;
+        publish(world, "acme").await;
+        receiver.expect_one(SOON).await;
+        let disabled = async |disabled: bool| {
+            let change = json!({ "disabled": disabled });
+            heard(&dispatcher, console.admin().patch(PATH, &change))
+                .await
+                .expect(200);
+        };
+        disabled(true).await;
+        let event = publish(world, "acme").await;
+        let dead = world.expect_in(Queue::Failed, 1, SOON).await.remove(0);
+        assert_eq!(
+            (dead.id(), dead.text("reason")),
+            (event.id.as_str(), "endpoint_disabled")
+        );
+        world.leaves(Queue::Failed);
+        disabled(false).await;
+        publish(world, "acme").await;
+        receiver.expect(2, SOON).await;
+        assert_eq!(receiver.count(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rotation_signs_with_both_secrets_until_it_is_completed_by_hand_or_by_time() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let receiver = Receiver::answering(status(200)).await;
+        let made = console
+            .register("acme", &json!({"url": receiver.url(), "id": "ep_crm"}))
+            .await;
+        let dispatcher = dispatcher(world, database.url().as_str()).start().await;
+        let admin = console.admin();
+        let next = async || {
+            let before = receiver.count();
+            publish(world, "acme").await;
+            receiver.expect(before + 1, SOON).await.remove(before)
+        };
+        let rotate = async |overlap: &str| {
+            let (path, body) = (format!("{PATH}/rotate-secret"), json!({ "overlap": overlap }));
+            let rotated = heard(&dispatcher, admin.post(&path, &body)).await.expect(200);
+            secret_of(&rotated.json())
+        };
+        let old = secret_of(&made);
+        assert_eq!(signed_with(&next().await, &[&old]), (1, true));
+
+        let new = rotate("1h").await;
+        let request = next().await;
+        assert_eq!(signed_with(&request, &[&new, &old]), (2, true), "{request:?}");
+        assert_eq!(request.header("meeva-signature"), meeva(&old, &request.body));
+
+        let complete = format!("{PATH}/rotate-secret/complete");
+        heard(&dispatcher, admin.post(&complete, &json!({})))
+            .await
+            .expect(200);
+        let request = next().await;
+        assert_eq!(signed_with(&request, &[&new]), (1, true), "{request:?}");
+        assert_eq!(request.header("meeva-signature"), meeva(&new, &request.body));
+
+        let newest = rotate("5s").await;
+        // The end of an overlap is told by the clock alone.
+        let request = eventually(SOON, "the overlap ends", async || {
+            let request = next().await;
+            (signed_with(&request, &[&newest]) == (1, true)).then_some(request)
+        })
+        .await;
+        assert_eq!(request.header("meeva-signature"), meeva(&newest, &request.body));
+        let both = receiver.requests().into_iter();
+        let both = both.filter(|request| signed_with(request, &[&newest, &new]) == (2, true));
+        assert!(both.count() >= 1, "it overlapped before");
+    })
+    .await;
+}
+
+fn secret_of(answer: &serde_json::Value) -> String {
+    answer["secret"].as_str().unwrap().to_owned()
+}
+
+/// How many signatures a request has, and whether they are those of these secrets.
+fn signed_with(request: &Received, secrets: &[&str]) -> (usize, bool) {
+    let signatures: Vec<&str> = request.header("webhook-signature").split(' ').collect();
+    let timestamp = request.header("webhook-timestamp");
+    let is_of = |secret: &&str| {
+        let wanted = standard(secret, request.id(), timestamp, &request.body);
+        signatures.contains(&wanted.as_str())
+    };
+    (signatures.len(), secrets.iter().all(is_of))
+}
