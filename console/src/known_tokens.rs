@@ -18,9 +18,7 @@ pub(crate) struct KnownTokens(Cache<PresentedToken, (CompanyId, String)>);
 
 impl KnownTokens {
     pub(crate) fn new() -> Self {
-        let tokens = Cache::builder()
-            .max_capacity(MAX_TOKENS)
-            .time_to_live(COUNTS_FOR);
+        let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(COUNTS_FOR);
         Self(tokens.build())
     }
 

@@ -34,9 +34,9 @@ pub(crate) struct NotStored {
 }
 
 impl Publishing {
-    /// Starts to connect, and makes sure of what producers make sure of.
+    /// Starts to connect, and makes sure of what is published to.
     pub(crate) fn start(broker: &BrokerSettings) -> Self {
-        let topology = Topology::for_publishing(&broker.namespace);
+        let topology = Topology::for_console(&broker.namespace);
         Self {
             publisher: Publisher::start(broker.link("hookline-console"), topology),
             namespace: broker.namespace.clone(),

@@ -8,7 +8,9 @@ use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
 use hookline_common::guard::Policy;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy};
+use hookline_common::settings::{
+    BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
+};
 use hookline_common::telemetry::TelemetrySettings;
 use hookline_store::StoreSettings;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -132,7 +132,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn show(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let catalogue = &app.settings().catalogue;
-    let in_format = asked.format.and_then(|format| catalogue.find_in(format, &asked.name));
+    let in_format = asked
+        .format
+        .and_then(|format| catalogue.find_in(format, &asked.name));
     let found = in_format.or_else(|| catalogue.find(&asked.name));
     let info = found.ok_or_else(Problem::not_found)?;
     let format = asked.format.unwrap_or(app.settings().default_format);

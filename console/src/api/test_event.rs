@@ -148,7 +148,8 @@ pub(crate) async fn send(
     let catalogue = &app.settings().catalogue;
     let known = catalogue.find_in(endpoint.format, &body.event_type);
     let info = known.or_else(|| catalogue.find(&body.event_type));
-    let info = info.ok_or_else(|| Problem::invalid("type: there is no such type; GET /v1/event-types lists all"))?;
+    let info =
+        info.ok_or_else(|| Problem::invalid("type: there is no such type; GET /v1/event-types lists all"))?;
     let data = info.sample_data().map_err(|error| {
         tracing::error!(%error, "a sample of the catalogue is no event's data");
         Problem::internal()

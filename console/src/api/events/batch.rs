@@ -116,14 +116,17 @@ fn too_many() -> Problem {
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_many_events",
         "Too many events",
-        format!("the first {MAX_EVENTS} lines are answered above; send this one and what follows in another request"),
+        format!(
+            "the first {MAX_EVENTS} lines are answered above; send this one and what follows in another request"
+        ),
     )
 }
 
 fn untried() -> Problem {
     NotStored {
         maybe_stored: false,
-        why: "it was not tried, as the broker had not taken another one of the same request in time".to_owned(),
+        why: "it was not tried, as the broker had not taken another one of the same request in time"
+            .to_owned(),
     }
     .into()
 }

@@ -76,9 +76,8 @@ mod tests {
 
     #[test]
     fn id_and_time_are_taken_where_they_are_given() {
-        let event = read(
-            r#"{"type":"a.b","data":{},"id":"mine-1","createdAt":"2030-01-15T16:30:00.25+02:00"}"#,
-        );
+        let event =
+            read(r#"{"type":"a.b","data":{},"id":"mine-1","createdAt":"2030-01-15T16:30:00.25+02:00"}"#);
         let event = event.unwrap();
         assert_eq!(event.id.as_str(), "mine-1");
         assert_eq!(event.created_at.to_string(), "2030-01-15T14:30:00.250Z");
@@ -98,8 +97,14 @@ mod tests {
             (r#"{"type":"a","data":{},"data":{}}"#, "duplicate field"),
             (r#"{"type":"a","data":{},"id":"a.b"}"#, "an event id must be"),
             (r#"{"type":"a","data":{},"createdAt":"yesterday"}"#, "RFC 3339"),
-            (r#"{"type":"a","data":{},"createdat":""}"#, "unknown field `createdat`"),
-            (r#"{"type":"a","data":{},"company":"globex"}"#, "unknown field `company`"),
+            (
+                r#"{"type":"a","data":{},"createdat":""}"#,
+                "unknown field `createdat`",
+            ),
+            (
+                r#"{"type":"a","data":{},"company":"globex"}"#,
+                "unknown field `company`",
+            ),
             (r#"{"type":"a","data":{}} {}"#, "trailing characters"),
             (long.as_str(), "at most 101888 are allowed"),
         ] {

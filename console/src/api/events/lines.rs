@@ -76,7 +76,9 @@ impl Lines {
     }
 
     fn take_line(&mut self) -> Option<Bytes> {
-        let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+        let found = self.buffer[self.searched..]
+            .iter()
+            .position(|byte| *byte == b'\n');
         let Some(at) = found else {
             self.searched = self.buffer.len();
             return None;

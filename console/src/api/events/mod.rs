@@ -30,11 +30,18 @@ const LINES: &str = "application/x-ndjson";
 #[derive(ToSchema)]
 #[schema(as = NewEvent)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it describes what `input.rs` reads, which borrows its bytes")]
+#[expect(
+    dead_code,
+    reason = "it describes what `input.rs` reads, which borrows its bytes"
+)]
 struct DescribedEvent {
     /// What kind of thing happened: lower-case words joined by dots.
     #[serde(rename = "type")]
-    #[schema(example = "booking.created", max_length = 128, pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$")]
+    #[schema(
+        example = "booking.created",
+        max_length = 128,
+        pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$"
+    )]
     event_type: String,
     /// What receivers are told: an object of at most 101,888 bytes, passed on byte for byte.
     #[schema(value_type = Object)]
