@@ -11,5 +11,5 @@ cd "$ROOT"
 
 [[ $(uname -s) == Linux ]] || die "the benchmark reads CPU times and memory from /proc, which only Linux has"
 # Before the services, so that a compiler is not what they are measured beside.
-cargo build --release --locked -p hookline-dispatcher -p hookline-bench
+cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
 exec scripts/with-services.sh --need rabbitmq "${CARGO_TARGET_DIR:-target}/release/hookline-bench"

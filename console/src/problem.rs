@@ -52,8 +52,8 @@ pub(crate) struct Problem {
     detail: String,
     reason: Option<&'static str>,
     errors: Vec<String>,
-    event: Option<EventId>,
-    retry_after_s: Option<u64>,
+    event: Option<Box<EventId>>,
+    retry_after_s: Option<u32>,
 }
 
 impl Problem {
@@ -172,13 +172,13 @@ impl Problem {
 
     /// Whole seconds, and one at least.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
+        self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u32);
         self
     }
 
     /// Of this event.
     pub(crate) fn event(mut self, id: EventId) -> Self {
-        self.event = Some(id);
+        self.event = Some(Box::new(id));
         self
     }
 
