@@ -84,7 +84,9 @@ struct Types<'a> {
     next: Option<String>,
 }
 
-/// List the types of events that there are: the built-in ones and the platform's own.
+/// List the types of events.
+///
+/// They are the built-in ones and the platform's own.
 #[utoipa::path(get, path = "/v1/event-types", tag = "events", operation_id = "listEventTypes",
     responses(
         (status = 200, description = "All of them", body = DescribedTypes),
@@ -122,8 +124,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
-/// Show a type of events with an example of the request that an endpoint gets, in one format. The type may be called by its
-/// name in any format (`booking_created`).
+/// Show a type of events.
+///
+/// With it comes an example of the request that an endpoint gets, in one format. The type may be called by its name in any
+/// format (`booking_created`).
 #[utoipa::path(get, path = "/v1/event-types/{type}", tag = "events", operation_id = "getEventType",
     params(("type" = String, Path, description = "The type"), RenderQuery),
     responses(

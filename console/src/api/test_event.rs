@@ -123,9 +123,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Wait {
     }
 }
 
-/// Send a test event: the sample of a type, in one attempt without retries, whatever the endpoint's filter says and even where
-/// it is disabled. With `wait` the attempt is answered where it ends in time. Otherwise, and where dispatchers record no
-/// attempts, the answer is 202 as without, and the event is on its way.
+/// Send a test event.
+///
+/// It is the sample of a type, in one attempt without retries, whatever the endpoint's filter says and even where it is
+/// disabled. With `wait` the attempt is answered where it ends in time. Otherwise, and where dispatchers record no attempts,
+/// the answer is 202 as without, and the event is on its way.
 #[utoipa::path(post, path = "/v1/companies/{company}/endpoints/{id}/test", tag = "endpoints",
     operation_id = "sendTestEvent",
     params(("company" = String, Path, description = "The company"), ("id" = String, Path, description = "The endpoint"),

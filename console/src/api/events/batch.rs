@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::lines::{Lines, MAX_LINES_BYTES};
-use super::{AcceptedEvent, publish_one};
+use super::one::{self, AcceptedEvent};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::publishing::{NotStored, PUBLISH_WITHIN};
@@ -94,13 +94,13 @@ impl Batch {
             return Err(untried());
         }
         let deadline = self.deadline.min(Instant::now() + PUBLISH_WITHIN);
-        let published = publish_one(&self.app, &self.company, &self.trace, &line, deadline).await;
+        let published = one::publish(&self.app, &self.company, &self.trace, &line, deadline).await;
         if let Err(problem) = &published
             && problem.status() == StatusCode::SERVICE_UNAVAILABLE
         {
             self.has_failed.store(true, Ordering::Relaxed);
         }
-        published.map(|id| AcceptedEvent { id: id.to_string() })
+        published
     }
 }
 

@@ -1,6 +1,7 @@
 //! Events published over HTTP: one, or many a line each. Accepted means that the broker has confirmed it.
 
 mod input; // one as it is given
+mod one; // and published
 mod lines; // the lines of a body as they arrive
 mod batch; // many of them
 
@@ -8,14 +9,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
-use hookline_common::ids::{CompanyId, EventId};
-use hookline_common::trace_context::TraceContext;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use self::one::AcceptedEvent;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::{Json, Trace, media_type, read};
@@ -55,17 +53,11 @@ struct DescribedEvent {
     created_at: Option<String>,
 }
 
-/// An event that is on its way.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct AcceptedEvent {
-    /// Its id: the `webhook-id` that receivers see.
-    id: String,
-}
-
-/// Publish an event. The answer comes when the broker has confirmed it; the same id again is accepted as well, and may be
-/// delivered twice with the same `webhook-id`. As `application/x-ndjson` up to 1,000 events, one a line, in at most 16 MiB:
-/// each is accepted or refused by itself, and the answer has a line for each, in order, `{"id":…}` or a problem. Blank lines
-/// are skipped. A `traceparent` of the request goes on in the events.
+/// Publish an event, or many.
+///
+/// The answer comes when the broker has confirmed it. The same id again is accepted as well, and may be delivered twice with
+/// the same `webhook-id`. As `application/x-ndjson` up to 1,000 events, one a line, in at most 16 MiB: each is accepted or
+/// refused by itself, and the answer has a line for each, in order, `{"id":…}` or a problem. Blank lines are skipped.
 #[utoipa::path(post, path = "/v1/companies/{company}/events", tag = "events", operation_id = "publishEvent",
     params(("company" = String, Path, description = "The company"),
         ("traceparent" = Option<String>, Header, description = "The trace that the event belongs to (W3C)"),
@@ -95,22 +87,6 @@ pub(crate) async fn publish(
     }
     let body = read(request, MAX_BODY_BYTES).await?;
     let deadline = Instant::now() + PUBLISH_WITHIN;
-    let id = publish_one(&app, &tenant.company, &trace, &body, deadline).await?;
-    let accepted = AcceptedEvent { id: id.to_string() };
+    let accepted = one::publish(&app, &tenant.company, &trace, &body, deadline).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
-}
-
-/// Publishes the event that `json` is.
-async fn publish_one(
-    app: &App,
-    company: &CompanyId,
-    trace: &TraceContext,
-    json: &Bytes,
-    deadline: Instant,
-) -> Result<EventId, Problem> {
-    let event = input::event(company, trace, json)?;
-    match app.publishing().event(&event, deadline).await {
-        Ok(()) => Ok(event.id),
-        Err(fault) => Err(Problem::from(fault).event(event.id)),
-    }
 }
