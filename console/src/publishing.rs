@@ -1,6 +1,6 @@
 //! What the console publishes: events, and deliveries of test events. Each is confirmed before anybody is told so.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookline_common::broker::{Address, BrokerError, PublishFault, Publisher};
@@ -9,6 +9,7 @@ use hookline_common::event::Event;
 use hookline_common::message::{Message, write_delivery, write_event};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Queue, Topology};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -16,11 +17,14 @@ use tracing::warn;
 pub(crate) const PUBLISH_WITHIN: Duration = Duration::from_secs(5);
 /// How often a lasting fault is told.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// Kibibytes of events that may wait for the broker's answer, of all requests with many: twice what is sent at once.
+const ROOM_KIB: u32 = 16 << 10;
 
 /// Publishes over one connection, which comes back by itself.
 pub(crate) struct Publishing {
     publisher: Publisher,
     namespace: Namespace,
+    room: Arc<Semaphore>,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -40,6 +44,7 @@ impl Publishing {
         Self {
             publisher: Publisher::start(broker.link("hookline-console"), topology),
             namespace: broker.namespace.clone(),
+            room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
             complained: Mutex::default(),
         }
     }
@@ -54,6 +59,15 @@ impl Publishing {
     pub(crate) async fn delivery(&self, delivery: &Delivery, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
         self.publish(&to, &write_delivery(delivery), deadline).await
+    }
+
+    /// Waits until there is room in memory for one of many events; it is taken until what is returned is dropped. Who brings
+    /// more than the broker takes is not read any further meanwhile.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(ROOM_KIB);
+        let room = Arc::clone(&self.room).acquire_many_owned(kib.min(ROOM_KIB));
+        // It is never closed.
+        room.await.ok()
     }
 
     /// Why nothing can be published at this moment, for a health page.
@@ -126,8 +140,6 @@ fn of_error(error: Option<&BrokerError>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use hookline_common::topology::Queue;
 use hookline_tests::SOON;
 use hookline_tests::answer::status;
 use hookline_tests::api::{Api, Reply};
-use hookline_tests::console::{console_scenario, database_scenario, setup, start};
+use hookline_tests::console::{ADMIN_TOKEN, console_scenario, database_scenario, setup, start};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::eventually::eventually;
 use hookline_tests::receiver::Receiver;
@@ -13,6 +13,8 @@ use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const EVENTS: &str = "/v1/companies/acme/events";
 const JSON: Option<&str> = Some("application/json");
@@ -72,6 +74,34 @@ async fn the_message_is_the_one_that_producers_make_and_the_same_id_again_is_acc
         let kind = message.properties.kind().as_ref().map(ToString::to_string);
         assert_eq!(kind.as_deref(), Some("booking.created"));
         assert_eq!(message.properties.delivery_mode(), &Some(2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_goes_on_in_the_event() {
+    database_scenario(async |world, database| {
+        world.leaves(Queue::Events);
+        let console = start(setup(world, database)).await;
+        let (trace, body) = (
+            "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
+            r#"{"type":"a.b","data":{}}"#,
+        );
+        let request = format!(
+            "POST {EVENTS} HTTP/1.1\r\nhost: console\r\nconnection: close\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
+             content-type: application/json\r\ntraceparent: {trace}\r\ntracestate: shop=1\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", console.process().port()))
+            .await
+            .unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 202 "), "{reply}");
+        let messages = world.expect_in(Queue::Events, 1, SOON).await;
+        assert_eq!(messages[0].text("traceparent"), trace);
+        assert_eq!(messages[0].text("tracestate"), "shop=1");
     })
     .await;
 }

@@ -12,7 +12,8 @@ use futures_util::{StreamExt as _, stream};
 use hookline_common::ids::CompanyId;
 use hookline_common::trace_context::TraceContext;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
 use super::lines::{Lines, MAX_LINES_BYTES};
 use super::one::{self, AcceptedEvent};
@@ -22,8 +23,7 @@ use crate::publishing::{NotStored, PUBLISH_WITHIN};
 
 /// Events in one request at most.
 const MAX_EVENTS: usize = 1_000;
-/// Events that wait for the broker's answer at once: enough to keep it busy, and few enough to hold them in memory for every
-/// connection there is.
+/// Events that wait for the broker's answer at once, enough to keep it busy; fewer where there is no room.
 const AT_ONCE: usize = 64;
 /// How long the request may take before what is left of it is answered without being tried: well below what a request may
 /// take in all, after which nobody would learn what became of any.
@@ -39,6 +39,9 @@ struct Batch {
     /// Whether one could not be published: the rest is not tried then, as each would take as long.
     has_failed: Arc<AtomicBool>,
 }
+
+/// A line, or why it is none, and the room that it takes.
+type Read = (Result<Bytes, Problem>, Option<OwnedSemaphorePermit>);
 
 /// Publishes the events of the body, and returns a result a line.
 pub(super) async fn publish(
@@ -61,15 +64,11 @@ pub(super) async fn publish(
         has_failed: Arc::default(),
     };
     let lines = Lines::new(request.into_body(), batch.deadline);
-    let results = stream::unfold((lines, 0_usize), |(mut lines, count)| async move {
-        let line = lines.next().await?;
-        if count == MAX_EVENTS {
-            lines.skip_rest().await;
-            return Some((Err(too_many()), (lines, count + 1)));
-        }
-        Some((line, (lines, count + 1)))
+    let reading = batch.clone();
+    let results = stream::unfold((lines, 0_usize), move |(lines, count)| {
+        reading.clone().read(lines, count)
     })
-    .map(move |line| batch.clone().result(line))
+    .map(move |(line, room)| batch.clone().result(line, room))
     .buffered(AT_ONCE)
     .collect::<Vec<_>>()
     .await;
@@ -80,8 +79,25 @@ pub(super) async fn publish(
 }
 
 impl Batch {
-    /// What became of a line, as a line.
-    async fn result(self, line: Result<Bytes, Problem>) -> Vec<u8> {
+    /// The next line, with room for it, and what is behind it.
+    async fn read(self, mut lines: Lines, count: usize) -> Option<(Read, (Lines, usize))> {
+        let mut line = lines.next().await?;
+        if count == MAX_EVENTS {
+            lines.skip_rest().await;
+            line = Err(too_many());
+        }
+        let room = match &line {
+            Ok(line) => {
+                let room = self.app.publishing().room(line.len());
+                timeout_at(self.deadline, room).await.ok().flatten()
+            }
+            Err(_) => None,
+        };
+        Some(((line, room), (lines, count + 1)))
+    }
+
+    /// What became of a line, as a line. Its room is free then.
+    async fn result(self, line: Result<Bytes, Problem>, _room: Option<OwnedSemaphorePermit>) -> Vec<u8> {
         match self.published(line).await {
             Ok(accepted) => as_line(&accepted),
             Err(problem) => as_line(&problem.into_body()),
