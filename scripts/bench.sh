@@ -11,8 +11,8 @@ cd "$ROOT"
 
 [[ $(uname -s) == Linux ]] || die "the benchmark reads CPU times and memory from /proc, which only Linux has"
 # Before the services, so that a compiler is not what they are measured beside.
-cargo build --release --locked -p hookline-dispatcher -p hookline-bench
+cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
 needs=(--need rabbitmq)
-# One scenario reads endpoints from a database.
-if [[ ${SCENARIO:-registry} == registry ]]; then needs+=(--need postgresql); fi
+# Endpoints are read from a database there.
+case ${SCENARIO:-registry} in registry | http-publish) needs+=(--need postgresql) ;; esac
 exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/release/hookline-bench"

@@ -20,7 +20,7 @@ use crate::settings;
 /// Messages under way to the broker at most. More gains nothing.
 const WINDOW: usize = 100;
 /// The type of every event.
-const EVENT_TYPE: &str = "booking.created";
+pub(crate) const EVENT_TYPE: &str = "booking.created";
 /// Memory for the texts that fill events up.
 const FILLINGS_BYTES: usize = 4 << 20;
 
@@ -195,13 +195,13 @@ fn properties(order: &Order, number: u32, company: u32) -> BasicProperties {
 
 /// Texts that bring events to their length: words in no order, so that records of them compress about as well as
 /// bookings do, and made beforehand, so that the generator's time goes into publishing.
-struct Fillings {
+pub(crate) struct Fillings {
     payload: Payload,
     texts: Vec<String>,
 }
 
 impl Fillings {
-    fn new(payload: Payload) -> Self {
+    pub(crate) fn new(payload: Payload) -> Self {
         let length = payload.longest().max(1);
         let count = (FILLINGS_BYTES / length).clamp(8, 4096);
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -210,7 +210,7 @@ impl Fillings {
     }
 
     /// One JSON object, exactly as long as it should be unless that is too short for the numbers in it.
-    fn data(&self, published_ns: u64, number: u32) -> Vec<u8> {
+    pub(crate) fn data(&self, published_ns: u64, number: u32) -> Vec<u8> {
         let text = &self.texts[number as usize % self.texts.len()];
         let mut data = format!("{{\"t\":{published_ns},\"n\":{number},\"notes\":\"");
         let room = self.payload.of(number).saturating_sub(data.len() + 2);

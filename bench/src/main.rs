@@ -12,6 +12,7 @@ mod registry; // or in a database
 mod error; // what stops a run
 mod floor; // the smallest programs that could do the work
 mod helpers; // those who help to measure
+mod http_load; // publishes events over HTTP
 mod load; // publishes events
 mod machine; // CPU and memory of processes
 mod measure; // one throughput measurement
@@ -35,7 +36,8 @@ const USAGE: &str = "usage:
   hookline-bench floor bare|reqwest QUEUE URL SECRET
                                           consumes, signs, posts and acknowledges, and nothing else
   hookline-bench sink CA_FILE             receives deliveries; answers questions on its standard input
-  hookline-bench load                     publishes events; takes orders on its standard input";
+  hookline-bench load                     publishes events; takes orders on its standard input
+  hookline-bench http-load                the same over HTTP, to a console";
 
 fn main() -> ExitCode {
     // The workspace's HTTP client brings no TLS provider along, and wants one even where it speaks plain HTTP.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["floor", client, queue, url, secret] => on_threads(2, floor::run(client, queue, url, secret)),
         ["sink", ca_file] => on_threads(2, sink::run(ca_file.as_ref())),
         ["load"] => on_threads(1, load::run()),
+        ["http-load"] => on_threads(1, http_load::run()),
         _ => Err(Fault::new(USAGE)),
     };
     match done {

@@ -328,7 +328,10 @@ fn metric_sum(text: &str, name: &str) -> f64 {
 
 /// A port on which nothing listens now: outside the range from which the system gives ports to outgoing connections, of
 /// which there are many here.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// There is none.
+pub(crate) fn free_port() -> Result<u16> {
     const PORTS: Range<u16> = 12_000..16_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let count = PORTS.end - PORTS.start;

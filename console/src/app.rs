@@ -7,7 +7,10 @@ use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_store::Store;
 
+use crate::followed_attempts::FollowedAttempts;
+use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
+use crate::publishing::Publishing;
 use crate::settings::Settings;
 
 /// The parts that requests are answered with.
@@ -17,6 +20,9 @@ pub(crate) struct App(Arc<Parts>);
 struct Parts {
     settings: Settings,
     store: Store,
+    publishing: Publishing,
+    attempts: FollowedAttempts,
+    known_tokens: KnownTokens,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
     rates: Rates,
@@ -25,6 +31,7 @@ struct Parts {
 }
 
 impl App {
+    /// Connects to the broker, and to the database when it is asked.
     pub(crate) fn new(
         settings: Settings,
         telemetry: Arc<Telemetry>,
@@ -33,6 +40,9 @@ impl App {
     ) -> Self {
         Self(Arc::new(Parts {
             store: Store::new(settings.store.clone()),
+            publishing: Publishing::start(&settings.broker),
+            attempts: FollowedAttempts::new(&settings.broker),
+            known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
             settings,
             telemetry,
@@ -48,6 +58,21 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What events and test events are published with.
+    pub(crate) fn publishing(&self) -> &Publishing {
+        &self.0.publishing
+    }
+
+    /// What becomes of test events.
+    pub(crate) fn attempts(&self) -> &FollowedAttempts {
+        &self.0.attempts
+    }
+
+    /// Tokens that were good a moment ago.
+    pub(crate) fn known_tokens(&self) -> &KnownTokens {
+        &self.0.known_tokens
     }
 
     pub(crate) fn telemetry(&self) -> &Telemetry {

@@ -6,12 +6,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hookline_common::ids::EndpointId;
+use hookline_common::json_limits::{JsonFault, JsonLimits};
+use hookline_common::trace_context::TraceContext;
 use hookline_store::Cursor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::limits::{MAX_BODY_BYTES, is_too_deep};
+use crate::limits::MAX_BODY_BYTES;
 use crate::problem::Problem;
 
 /// A JSON body, of a request or of an answer.
@@ -104,8 +106,8 @@ pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Pr
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if is_too_deep(body) {
-        let detail = "the body is nested deeper than 64 levels";
+    if let Err(JsonFault::TooDeep { max_depth }) = JsonLimits::of_bytes(MAX_BODY_BYTES).check(body) {
+        let detail = format!("the body is nested deeper than {max_depth} levels");
         return Err(Problem::invalid(detail));
     }
     serde_json::from_slice(body).map_err(|error| Problem::invalid(format!("the body: {error}")))
@@ -173,6 +175,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PageOf {
             cursor: cursor.transpose()?,
             limit: limit?,
         })
+    }
+}
+
+/// The trace that a request belongs to, by its `traceparent` and `tracestate`; none where they are missing or broken.
+pub(crate) struct Trace(pub(crate) TraceContext);
+
+impl<S: Sync> FromRequestParts<S> for Trace {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Self(TraceContext::from_headers(
+            text("traceparent"),
+            text("tracestate"),
+        )))
     }
 }
 

@@ -1,7 +1,10 @@
-//! The console: the API through which endpoints are registered and looked after. Read downwards, the modules follow a
+//! The console: the API through which endpoints are registered and looked after, and events published. Read downwards, the modules follow a
 //! request: in through a bounded connection, past the limits and whoever may ask, to the resource and its answer.
 
 pub mod settings; // what an operator can set
+mod publishing; // events, to the broker
+mod followed_attempts; // and what becomes of test events
+mod known_tokens; // who asked a moment ago
 mod app; // what every handler needs
 mod server; // connections in, within bounds
 mod peer; // who is at the other end of one
@@ -63,6 +66,7 @@ pub async fn run(
     } else {
         serving.abort();
     }
+    app.publishing().close().await;
     app.store().close().await;
     app.telemetry().flush().await;
     ended

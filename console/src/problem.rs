@@ -7,9 +7,15 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookline_common::guard::Refusal;
+use hookline_common::ids::EventId;
 use hookline_store::{NoRandomness, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::publishing::NotStored;
+
+/// A broker that restarts is back in some seconds.
+const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 
 /// The body of a problem.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -32,6 +38,9 @@ pub(crate) struct ProblemBody {
     /// All that is wrong with a file, a line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<String>,
+    /// The id of the event that was not published: send it along when the event is sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
 }
 
 /// A request that was not carried out, and why.
@@ -43,7 +52,8 @@ pub(crate) struct Problem {
     detail: String,
     reason: Option<&'static str>,
     errors: Vec<String>,
-    retry_after_s: Option<u64>,
+    event: Option<Box<EventId>>,
+    retry_after_s: Option<u32>,
 }
 
 impl Problem {
@@ -60,6 +70,7 @@ impl Problem {
             detail: detail.into(),
             reason: None,
             errors: Vec::new(),
+            event: None,
             retry_after_s: None,
         }
     }
@@ -155,9 +166,19 @@ impl Problem {
             .retry_after(Duration::from_secs(1))
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Whole seconds, and one at least.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
+        self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u32);
+        self
+    }
+
+    /// Of this event.
+    pub(crate) fn event(mut self, id: EventId) -> Self {
+        self.event = Some(Box::new(id));
         self
     }
 
@@ -220,9 +241,25 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = ProblemBody {
+impl From<NotStored> for Problem {
+    fn from(fault: NotStored) -> Self {
+        let NotStored { maybe_stored, why } = fault;
+        let detail = if maybe_stored {
+            format!(
+                "the event may or may not be stored: {why}; send it again with the same id, by which receivers \
+                 recognise a duplicate"
+            )
+        } else {
+            format!("the event is not stored: {why}; send it again")
+        };
+        Self::unavailable("broker_unavailable", detail).retry_after(BROKER_AWAY_FOR)
+    }
+}
+
+impl Problem {
+    /// Its body alone, as it stands among the results of many.
+    pub(crate) fn into_body(self) -> ProblemBody {
+        ProblemBody {
             kind: format!("urn:hookline:problem:{}", self.code),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
@@ -230,14 +267,22 @@ impl IntoResponse for Problem {
             code: self.code.to_owned(),
             reason: self.reason.map(str::to_owned),
             errors: self.errors,
-        };
-        let mut response = (self.status, serde_json::to_string(&body).unwrap_or_default()).into_response();
+            event: self.event.map(|id| id.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after_s) = (self.status, self.retry_after_s);
+        let body = self.into_body();
+        let mut response = (status, serde_json::to_string(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

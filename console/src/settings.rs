@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
+use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
 use hookline_common::guard::Policy;
 use hookline_common::settings::variables as var;
-use hookline_common::settings::{Faults, Reader, SettingSource, Variable, parse, read_policy};
+use hookline_common::settings::{
+    BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
+};
 use hookline_common::telemetry::TelemetrySettings;
 use hookline_store::StoreSettings;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -21,6 +25,9 @@ const HTTP_ADDR: Variable = Variable {
 
 /// Every variable that the console reads, in the order of `--help`.
 pub const VARIABLES: &[Variable] = &[
+    var::AMQP_URL,
+    var::AMQP_CA_FILE,
+    var::NAMESPACE,
     var::DATABASE_URL,
     var::MIGRATE_ON_START,
     var::MASTER_KEY,
@@ -29,6 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
     var::DEFAULT_FORMAT,
+    var::EVENT_TYPES_FILE,
     var::ALLOW_HTTP,
     var::ALLOW_CIDRS,
     var::DENY_CIDRS,
@@ -47,6 +55,8 @@ const DATABASE_CONNECTIONS: u32 = 10;
 /// The console's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The broker, to which events go that come over HTTP.
+    pub broker: BrokerSettings,
     /// The database and its keys.
     pub store: StoreSettings,
     /// Whether the schema is brought up to date at the start.
@@ -61,6 +71,8 @@ pub struct Settings {
     pub api_rate: Rate,
     /// Format of endpoints that name none.
     pub default_format: Format,
+    /// The types of events that there are.
+    pub catalogue: Catalogue,
     /// Where endpoints may be.
     pub policy: Policy,
     /// Logs, metrics, traces.
@@ -75,6 +87,7 @@ impl Settings {
     pub fn read(source: &dyn SettingSource) -> Result<Self, Faults> {
         let mut reader = Reader::new(source);
         let r = &mut reader;
+        let broker = BrokerSettings::read(r);
         let store = StoreSettings::read(r, APPLICATION, DATABASE_CONNECTIONS);
         let migrate_on_start = r.read(&var::MIGRATE_ON_START, parse::boolean);
         let admin_token = r.required(&var::ADMIN_TOKEN, AdminToken::parse, ADMIN_TOKEN_ALLOWED);
@@ -87,10 +100,14 @@ impl Settings {
         });
         let api_rate = r.read(&var::API_RATE, Rate::parse);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
+        let own_types = r.read(&var::EVENT_TYPES_FILE, |path| {
+            Catalogue::built_in().with_file(Path::new(path))
+        });
         let policy = read_policy(r);
         let telemetry = TelemetrySettings::read(r);
         reader.finish(|| {
             Some(Self {
+                broker: broker?,
                 store: store?,
                 migrate_on_start: migrate_on_start?,
                 admin_token: admin_token?,
@@ -98,6 +115,7 @@ impl Settings {
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
                 default_format: default_format?,
+                catalogue: own_types.unwrap_or_else(Catalogue::built_in),
                 policy: policy?,
                 telemetry: telemetry?,
             })

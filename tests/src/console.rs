@@ -78,7 +78,6 @@ pub fn setup<'a>(world: &'a World, database: &Database) -> Setup<'a> {
     world
         .dispatcher()
         .program("hookline-console")
-        .unset("HOOKLINE_AMQP_URL")
         .unset("HOOKLINE_ENDPOINTS_FILE")
         .set("HOOKLINE_DATABASE_URL", database.url().as_str())
         .set("HOOKLINE_MASTER_KEY", MASTER_KEY)

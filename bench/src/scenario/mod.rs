@@ -4,6 +4,7 @@ mod backlog; // a mountain that waits at the start
 mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
 mod burst; // for few endpoints
+mod http_publish; // events over HTTP, to a console
 mod latency; // from publish to receiver, at a low rate
 mod lateness; // of retries
 mod limited; // receivers that limit their rate
@@ -34,7 +35,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 14] = [
+const ALL: [(&str, &[&str]); 15] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -48,6 +49,7 @@ const ALL: [(&str, &[&str]); 14] = [
     ("tenants", &["rate", "cpu_dispatcher"]),
     ("parkedcost", &["rate", "cpu_dispatcher"]),
     ("registry", &["rate", "cpu_dispatcher"]),
+    (http_publish::NAME, &["rate", "p99"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -153,6 +155,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "lateness" => lateness::run(stage, report).await,
         "tenants" => tenants::run(stage, report).await,
         "registry" => registry::run(stage, report).await,
+        http_publish::NAME => http_publish::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

@@ -14,7 +14,8 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests can be answered: the database is there, with the schema that is needed.
+/// Whether requests can be answered: the database is there, with the schema that is needed. A broker that is away is named
+/// in a second line and makes nothing unready: all but publishing goes on without it.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
     responses(
         (status = 200, description = "They can", body = String, content_type = "text/plain"),
@@ -30,7 +31,10 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
         None
     };
     match obstacle {
-        None => "ready\n".into_response(),
+        None => match app.publishing().trouble() {
+            None => "ready\n".into_response(),
+            Some(trouble) => format!("ready\nno event can be published: {trouble}\n").into_response(),
+        },
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
     }
 }

@@ -3,10 +3,13 @@
 //! A new route is a handler with its `#[utoipa::path]`, and a row in `routes.rs` that says who may use it.
 
 mod health; // what probes and scrapers ask
+mod events; // published
+mod event_types; // which there are
 mod view; // an endpoint as it is shown
 mod input; // and as it is given
 mod endpoints; // register, list, show, change, remove
 mod secrets; // reveal, rotate, complete
+mod test_event; // one for an endpoint
 mod import; // a file's worth
 mod tokens; // a company's own tokens
 mod audit; // who did what

@@ -17,6 +17,7 @@ use crate::app::App;
     servers((url = "/", description = "This console")),
     security(("bearer" = [])),
     tags(
+        (name = "events", description = "What happened, published for every endpoint that wants it; and which types there are"),
         (name = "endpoints", description = "Where a company wants which events"),
         (name = "secrets", description = "What an endpoint's requests are signed with"),
         (name = "tokens", description = "What a company's programs sign in with"),

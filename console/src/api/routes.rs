@@ -5,7 +5,7 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use super::{audit, document, endpoints, health, import, secrets, tokens};
+use super::{audit, document, endpoints, event_types, events, health, import, secrets, test_event, tokens};
 use crate::app::App;
 use crate::auth::Access;
 
@@ -21,8 +21,9 @@ fn row(access: Access, route: UtoipaMethodRouter<App>) -> Row {
 
 /// The table.
 pub(crate) fn table() -> Vec<Row> {
-    use Access::{Admin, Company, Public};
+    use Access::{Admin, Company, Public, SignedIn};
     vec![
+        row(Company, routes!(events::publish)),
         row(Company, routes!(endpoints::list)),
         row(Company, routes!(endpoints::create)),
         row(Company, routes!(endpoints::show)),
@@ -32,10 +33,13 @@ pub(crate) fn table() -> Vec<Row> {
         row(Company, routes!(secrets::reveal)),
         row(Company, routes!(secrets::rotate)),
         row(Company, routes!(secrets::complete)),
+        row(Company, routes!(test_event::send)),
         row(Company, routes!(audit::list)),
         row(Admin, routes!(tokens::list)),
         row(Admin, routes!(tokens::create)),
         row(Admin, routes!(tokens::revoke)),
+        row(SignedIn, routes!(event_types::list)),
+        row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),
         row(Public, routes!(health::healthz)),
         row(Public, routes!(health::readyz)),

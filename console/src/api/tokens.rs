@@ -157,7 +157,7 @@ impl<S: Send + Sync> FromRequestParts<S> for TokenOf {
     }
 }
 
-/// Revoke a token: the next request with it is refused.
+/// Revoke a token: this console refuses the next request with it, others within five seconds.
 #[utoipa::path(delete, path = "/v1/companies/{company}/tokens/{id}", tag = "tokens", operation_id = "revokeToken",
     params(("company" = String, Path, description = "The company"), ("id" = String, Path, description = "The token's id")),
     responses(
@@ -172,5 +172,6 @@ pub(crate) async fn revoke(
     app.store()
         .revoke_token(&tenant.company, &id, &tenant.actor)
         .await?;
+    app.known_tokens().forget_all();
     Ok(StatusCode::NO_CONTENT)
 }

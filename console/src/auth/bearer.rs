@@ -22,7 +22,8 @@ pub(crate) enum Principal {
     },
 }
 
-/// Whose token it is that stands in the headers. A token that was revoked is nobody's from the next request on.
+/// Whose token it is that stands in the headers. A token that was revoked or has expired is nobody's within five seconds; from
+/// the next request on where it was revoked here.
 pub(crate) async fn principal(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
     let Some(text) = bearer(headers) else {
         return Ok(None);
@@ -33,7 +34,17 @@ pub(crate) async fn principal(app: &App, headers: &HeaderMap) -> Result<Option<P
     let Some(presented) = PresentedToken::parse(text) else {
         return Ok(None);
     };
-    let found = app.store().find_token(presented).await?;
+    let known = app.known_tokens();
+    let found = match known.get(&presented) {
+        Some(found) => Some(found),
+        None => {
+            let found = app.store().find_token(presented).await?;
+            if let Some(found) = &found {
+                known.insert(presented, found.clone());
+            }
+            found
+        }
+    };
     Ok(found.map(|(company, token)| Principal::Company { company, token }))
 }
 

@@ -61,6 +61,10 @@ mod console_secrets; // what is kept sealed
 mod console_schema; // what it is kept in
 mod console_import; // a file of them
 mod console_limits; // and what is not taken
+mod console_tokens; // who is known for how long
+mod console_events; // what comes over HTTP
+mod console_event_types; // which types there are
+mod console_test_event; // and how one is tried
 
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
