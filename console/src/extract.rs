@@ -6,12 +6,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hookline_common::ids::EndpointId;
+use hookline_common::json_limits::JsonLimits;
 use hookline_store::Cursor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::limits::{MAX_BODY_BYTES, is_too_deep};
+use crate::limits::MAX_BODY_BYTES;
 use crate::problem::Problem;
 
 /// A JSON body, of a request or of an answer.
@@ -104,11 +105,13 @@ pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Pr
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if is_too_deep(body) {
-        let detail = "the body is nested deeper than 64 levels";
-        return Err(Problem::invalid(detail));
+    let text = JsonLimits::of_bytes(MAX_BODY_BYTES).check(body);
+    let text = text.map_err(|fault| Problem::invalid(format!("the body: {fault}")))?;
+    // Bodies are objects: a list of the members' values in their order would be read as one, too.
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::invalid("the body: must be one JSON object"));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(format!("the body: {error}")))
+    serde_json::from_str(text).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }
 
 /// The endpoint of the path. What cannot be an id is the id of nothing.
@@ -141,6 +144,7 @@ pub(crate) async fn path_param<S: Send + Sync>(
 
 /// The part of a query that routes have in common: where a list goes on, and how long a page is.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// What the page before gave as `next`.

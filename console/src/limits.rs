@@ -1,4 +1,4 @@
-//! How much, how deep and how often: what one request may hold, and how many may come.
+//! How much and how often: what one request may hold, and how many may come.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -10,8 +10,6 @@ use hookline_common::endpoint::Rate;
 
 /// The largest body, in bytes. An endpoint with all its headers takes less than half of it.
 pub(crate) const MAX_BODY_BYTES: usize = 256 << 10;
-/// How deep a body may be nested.
-pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Requests without a good token that one address may make a second, and at once: enough for a person who mistypes.
 const STRANGERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
@@ -80,40 +78,9 @@ fn quota(rate: Rate) -> Quota {
         .allow_burst(burst)
 }
 
-/// Whether JSON is nested deeper than allowed. It need not be valid: what is wrong with it is for the parser to say.
-pub(crate) fn is_too_deep(json: &[u8]) -> bool {
-    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
-                }
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn depth_counts_brackets_outside_of_texts() {
-        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(!is_too_deep(nested(MAX_DEPTH).as_bytes()));
-        assert!(is_too_deep(nested(MAX_DEPTH + 1).as_bytes()));
-        assert!(!is_too_deep(format!("\"{}\"", "[".repeat(100)).as_bytes()));
-        assert!(!is_too_deep(format!("\"\\\"{}\"", "[".repeat(100)).as_bytes()));
-        assert!(!is_too_deep("[],".repeat(100).as_bytes()));
-    }
 
     #[test]
     fn a_token_has_a_seconds_worth_at_once_and_others_have_their_own() {

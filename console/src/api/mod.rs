@@ -10,9 +10,11 @@ mod secrets; // reveal, rotate, complete
 mod import; // a file's worth
 mod tokens; // a company's own tokens
 mod audit; // who did what
-mod document; // the description, handed out
+mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it
+mod complete; // what they have in common
 mod openapi; // the description of all
+mod reference; // the same as a page
 mod router; // all of it together
 
 pub use self::openapi::description;

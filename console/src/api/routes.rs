@@ -37,6 +37,8 @@ pub(crate) fn table() -> Vec<Row> {
         row(Admin, routes!(tokens::create)),
         row(Admin, routes!(tokens::revoke)),
         row(Public, routes!(document::document)),
+        row(Public, routes!(document::docs)),
+        row(Public, routes!(document::style)),
         row(Public, routes!(health::healthz)),
         row(Public, routes!(health::readyz)),
         row(Public, routes!(health::metrics)),

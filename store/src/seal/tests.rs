@@ -107,7 +107,10 @@ fn a_blob_of_any_bytes_is_refused_and_never_a_panic() {
     assert_eq!(ring.open(HERE, &blob).unwrap().as_slice(), b"");
     for length in 0..=blob.len() {
         for byte in [0, 1, VERSION, 0xff] {
-            assert!(ring.open(HERE, &vec![byte; length]).is_err(), "{length} of {byte}");
+            assert!(
+                ring.open(HERE, &vec![byte; length]).is_err(),
+                "{length} of {byte}"
+            );
         }
     }
     // The ids of two blobs exchanged, and their nonces.

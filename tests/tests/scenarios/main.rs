@@ -60,6 +60,9 @@ mod console_secrets; // what is kept sealed
 mod console_schema; // what it is kept in
 mod console_import; // a file of them
 mod console_limits; // and what is not taken
+mod console_security; // whom that keeps out
+mod console_openapi; // how programs know all that
+mod console_fuzz; // and whether it is true
 
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
