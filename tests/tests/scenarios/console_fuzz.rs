@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hookline_tests::api::Api;
 use hookline_tests::console::{ADMIN_TOKEN, Console, console_scenario, database_scenario, setup, start};
+use hookline_tests::hostile::not_run;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -24,7 +25,7 @@ async fn a_published_fuzzer_finds_no_fault_and_nothing_that_is_not_described() {
     database_scenario(async |world, database| {
         let folder = "tests/openapi";
         let Some(packages) = packages("pip", folder).await else {
-            println!("NOT RUN: the fuzzer of APIs cannot be had here");
+            not_run("the fuzzer of APIs", "its packages cannot be had here");
             return;
         };
         // It registers more than a company may have, and that limit has a scenario of its own.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 /// The style of the page.
-pub(super) const STYLE: &str = include_str!("reference.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -277,38 +277,4 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn every_route_and_every_body_stands_on_the_page() {
-        let description = super::super::description();
-        let page = page(&description);
-        for route in super::super::routes() {
-            let told = format!("<code><b>{}</b> {}</code>", route.method, route.path);
-            assert!(page.contains(&told), "{told}");
-        }
-        let api: Value = serde_json::from_str(&description).unwrap();
-        for (name, _) in members(&api["components"]["schemas"]) {
-            assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name}");
-        }
-        // Each link within the page leads somewhere.
-        for link in page.split("href=\"#").skip(1) {
-            let target = link.split('"').next().unwrap();
-            assert!(page.contains(&format!("id=\"{target}\"")), "{target}");
-        }
-        assert!(
-            !page.contains("<script") && !page.contains("style=") && !page.contains("http"),
-            "{page}"
-        );
-    }
-
-    #[test]
-    fn texts_of_the_description_are_texts_of_the_page() {
-        let api = json!({"info": {"title": "<b>&\"'"}, "tags": []});
-        let page = page(&api.to_string());
-        assert!(page.contains("<h1>&lt;b&gt;&amp;&quot;&#39; API</h1>"), "{page}");
-    }
-}
+mod tests;
