@@ -12,6 +12,7 @@ mod tokens; // a company's own tokens
 mod audit; // who did what
 mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it
+mod examples; // what bodies look like
 mod complete; // what they have in common
 mod openapi; // the description of all
 mod reference; // the same as a page

@@ -62,6 +62,7 @@ mod console_import; // a file of them
 mod console_limits; // and what is not taken
 mod console_database; // what becomes of it while it runs, and what it lets whom do
 mod console_security; // whom all that keeps out
+mod console_redaction; // what of it is told nobody
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
 
