@@ -57,6 +57,17 @@ no_import() {
     if [[ -n $found ]]; then fault "$found" "^ $4"; fi
 }
 
+# Types that hold a secret and derive a comparison: the last derive before the type says so.
+compared_secrets() {
+    local files
+    mapfile -t files < <(sources)
+    awk -v secrets="^pub(\\([a-z]+\\))? (struct|enum) ($SECRETS)[^A-Za-z0-9_]|^(struct|enum) ($SECRETS)[^A-Za-z0-9_]" '
+        FNR == 1 { derive = "" }
+        /^#\[derive\(/ { derive = $0 }
+        $0 ~ secrets && derive ~ /PartialEq|PartialOrd|Hash/ { print FILENAME ":" FNR ": " derive " " $0 }
+        /^(pub(\([a-z]+\))? )?(struct|enum|fn|impl|mod|const|static|type)/ { derive = "" }' "${files[@]}"
+}
+
 check() {
     CODE=$(code)
     IMPORTS=$(scripts/check-cycles.sh --imports common)
@@ -82,10 +93,20 @@ check() {
         "only the dispatcher knows what is inside of it: others meet it on the broker and in the registry"
     only_in '^console/' '\bhookline_console::' "only the console knows what is inside of it: others ask its API"
 
+    # Secrets are compared in the same time wherever they differ (subtle), so no operator may see one.
+    only_in '$' '(expose|expose_secret)\(\)(\.[a-z_]+\(\))*[[:space:]]*[!=]=|[!=]=[[:space:]&*]*[a-z_.0-9]+\.(expose|expose_secret)\(\)' \
+        "a secret is compared with subtle's ct_eq, or by its hash: == stops at the first difference, which can be timed"
+    only_in '$' "impl (PartialEq|Eq|PartialOrd|Ord|Hash)\\b.* for ($SECRETS)\\b" \
+        "a type that holds a secret has no ==: whoever compares it does so on purpose, with ct_eq"
+
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
     no_import '^common/src/' '^common/src/(settings|telemetry)(/|\.rs)' '^common/src/settings(/|\.rs)' \
         "settings are read by means of the rules, and no rule reads settings"
+
+    local derived
+    derived=$(compared_secrets)
+    if [[ -n $derived ]]; then fault "$derived" "^ a type that holds a secret must not derive a comparison"; fi
 
     local crate folder found
     found=$({ find ./*/src ./tests/tests -type d 2>/dev/null || true; } | sort | while read -r folder; do
@@ -148,6 +169,11 @@ self_test() {
     crossed console/Cargo.toml 'sqlx.workspace = true' 'may depend on sqlx'
     crossed console/src/planted.rs 'use hookline_dispatcher::client::Client;' 'what is inside of it'
     crossed cli/src/planted.rs 'use hookline_console::api;' 'others ask its API'
+    crossed console/src/planted.rs 'if given.expose() == known.expose() {' 'which can be timed'
+    crossed common/src/planted.rs 'if self.0.expose_secret().as_bytes() != other {' 'which can be timed'
+    crossed store/src/planted.rs 'if text == *token.expose() {' 'which can be timed'
+    crossed common/src/planted.rs 'impl PartialEq for Secret {' 'with ct_eq'
+    crossed store/src/planted.rs $'#[derive(Clone, PartialEq)]\npub struct TokenText(SecretString);' 'derive a comparison'
     crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'
     crossed common/src/guard/planted.rs 'use crate::settings::Reader;' 'no rule reads settings'
     crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'
@@ -157,6 +183,9 @@ self_test() {
     crossed dispatcher/src/settle/planted.rs 'acker.give_back_each(tags).await' 'only one place may acknowledge'
     ((faults == 0)) || die "borders that nobody guards"
 }
+
+# Types that hold what nobody may guess. A presented token is a hash already.
+SECRETS='Secret|SigningKeys|Keyring|AdminToken|TokenText|SecretString|SecretSlice'
 
 # Where messages that a program consumes are acknowledged.
 ACKS='^consume/src/'

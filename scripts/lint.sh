@@ -33,6 +33,16 @@ advisories() {
     fi
 }
 
+# True if a crate below its floor in deny.toml is refused: tried with a floor that no version reaches.
+floors_are_held() {
+    local config=.local/deny-self-test.toml told
+    sed 's/"bytes:<[0-9.]*"/"bytes:<999.0.0"/' deny.toml >"$config"
+    if told=$(.local/tools/bin/cargo-deny --offline --config "$config" check --hide-inclusion-graph bans 2>&1); then
+        return 1
+    fi
+    grep -q "crate 'bytes = .*is explicitly banned" <<<"$told"
+}
+
 # files NAME…: the project's files of these names, without what is built or installed.
 files() {
     local name pattern=()
@@ -45,6 +55,7 @@ with_tools() {
     local files=()
     check 'cargo deny: licences, bans, sources' \
         .local/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
+    check 'cargo deny: old versions are found' floors_are_held
     advisories
     mapfile -t files < <(files '*.sh')
     check shellcheck .local/tools/bin/shellcheck -x "${files[@]}" .ci/run

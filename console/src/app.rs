@@ -97,7 +97,7 @@ impl App {
         self.0.is_migrated.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_migrated(&self) {
-        self.0.is_migrated.store(true, Ordering::Relaxed);
+    pub(crate) fn set_migrated(&self, is_migrated: bool) {
+        self.0.is_migrated.store(is_migrated, Ordering::Relaxed);
     }
 }

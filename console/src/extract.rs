@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hookline_common::ids::EndpointId;
-use hookline_common::json_limits::{JsonFault, JsonLimits};
+use hookline_common::json_limits::JsonLimits;
 use hookline_common::trace_context::TraceContext;
 use hookline_store::Cursor;
 use serde::de::DeserializeOwned;
@@ -92,7 +92,7 @@ pub(crate) fn media_type(request: &Request) -> String {
 /// A whole body, if it is not longer than allowed.
 pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     #[expect(clippy::disallowed_methods, reason = "the limit is the route's")]
-    let body = axum::body::to_bytes(request.into_body(), max_bytes).await;
+    let body = axum::body::to_bytes(request.body(), max_bytes).await;
     body.map_err(|error| {
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = cause {
@@ -106,11 +106,13 @@ pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Pr
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if let Err(JsonFault::TooDeep { max_depth }) = JsonLimits::of_bytes(MAX_BODY_BYTES).check(body) {
-        let detail = format!("the body is nested deeper than {max_depth} levels");
-        return Err(Problem::invalid(detail));
+    let text = JsonLimits::of_bytes(MAX_BODY_BYTES).check(body);
+    let text = text.map_err(|fault| Problem::invalid(format!("the body: {fault}")))?;
+    // Bodies are objects: a list of the members' values in their order would be read as one, too.
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::invalid("the body: must be one JSON object"));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(format!("the body: {error}")))
+    serde_json::from_str(text).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }
 
 /// The endpoint of the path. What cannot be an id is the id of nothing.
@@ -143,6 +145,7 @@ pub(crate) async fn path_param<S: Send + Sync>(
 
 /// The part of a query that routes have in common: where a list goes on, and how long a page is.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// What the page before gave as `next`.

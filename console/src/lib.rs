@@ -15,7 +15,7 @@ mod extract; // what they ask: body, query, path
 mod meters; // what is counted
 pub mod api; // the resources, one a file
 mod error; // why it cannot run
-mod schema; // the database's schema at the start
+mod schema; // the database's schema, at the start and ever after
 
 use std::sync::Arc;
 
@@ -59,7 +59,10 @@ pub async fn run(
         () = shutdown.requested() => Ok(()),
     };
     if ended.is_ok() {
-        shutdown.requested().await;
+        tokio::select! {
+            () = schema::watch(&app, migrates) => {}
+            () = shutdown.requested() => {}
+        }
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }

@@ -1,4 +1,4 @@
-//! How much, how deep and how often: what one request may hold, and how many may come.
+//! How much and how often: what one request may hold, and how many may come.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

@@ -27,10 +27,12 @@ pub(crate) struct ProblemBody {
     /// The kind in words.
     title: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What is wrong with this request, and what to do.
     detail: String,
     /// The kind for programs. It does not change.
+    #[schema(pattern = "^[a-z_]+$")]
     code: String,
     /// Which rule refused a URL or a header.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -257,25 +259,42 @@ impl From<NotStored> for Problem {
 }
 
 impl Problem {
-    /// Its body alone, as it stands among the results of many.
-    pub(crate) fn into_body(self) -> ProblemBody {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body of the answer.
+    pub(crate) fn body(&self) -> ProblemBody {
         ProblemBody {
             kind: format!("urn:hookline:problem:{}", self.code),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail,
+            detail: self.detail.clone(),
             code: self.code.to_owned(),
             reason: self.reason.map(str::to_owned),
-            errors: self.errors,
-            event: self.event.map(|id| id.to_string()),
+            errors: self.errors.clone(),
+            event: self.event.as_ref().map(ToString::to_string),
         }
+    }
+
+    /// What stands in the head of the answer besides, for its description: each name, what it says, and an example.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, &'static str, String)> {
+        let mut headers = Vec::new();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.push(("WWW-Authenticate", "How to sign in", "Bearer".to_owned()));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.push(("Retry-After", "Seconds to wait", seconds.to_string()));
+        }
+        headers
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, retry_after_s) = (self.status, self.retry_after_s);
-        let body = self.into_body();
+        let body = self.body();
         let mut response = (status, serde_json::to_string(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -19,7 +19,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service as _;
@@ -32,7 +33,7 @@ use crate::problem::Problem;
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How long a request may take in all, with its body. The longest wait that a route offers is shorter.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
-/// The largest head, with room for a proxy's headers.
+/// The largest head, with room for a proxy's headers. One that comes in a single read may be a little larger.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Connections at most: far more than clients keep, far fewer than files may be open.
 const MAX_CONNECTIONS: usize = 512;
@@ -114,8 +115,8 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
     )
 }
 
-async fn one(
-    stream: TcpStream,
+async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     address: SocketAddr,
     router: Router,
     in_hand: Arc<AtomicUsize>,
@@ -169,4 +170,70 @@ fn with_safe_headers(mut response: Response) -> Response {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::post;
+    use bytes::Bytes;
+    use hookline_common::shutdown::Trigger;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    /// A connection to a server whose only route reads the body whole. The clock stands still but where all wait for it.
+    fn connected() -> (DuplexStream, Trigger) {
+        async fn length(body: Bytes) -> String {
+            body.len().to_string()
+        }
+        let (ours, theirs) = duplex(256 << 10);
+        let router = Router::new().route("/", post(length));
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (trigger, shutdown) = Shutdown::new();
+        drop(tokio::spawn(one(
+            theirs,
+            address,
+            router,
+            Arc::default(),
+            shutdown,
+        )));
+        (ours, trigger)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_does_not_end_is_answered_and_leaves_its_place() {
+        let (mut stream, _trigger) = connected();
+        let begun = Instant::now();
+        let half = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{";
+        stream.write_all(half).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\"code\":\"request_timeout\""), "{answer}");
+        assert_eq!(begun.elapsed().as_secs(), ANSWERED_WITHIN.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_end_is_hung_up_on() {
+        for start in [&b"POST / HTTP/1.1\r\nhost:"[..], b""] {
+            let (mut stream, _trigger) = connected();
+            let begun = Instant::now();
+            stream.write_all(start).await.unwrap();
+            let mut rest = Vec::new();
+            // Closed, or reset.
+            drop(stream.read_to_end(&mut rest).await);
+            assert_eq!(begun.elapsed().as_secs(), HEAD_WITHIN.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_a_size() {
+        let (mut stream, _trigger) = connected();
+        let head = format!("POST / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(4 * MAX_HEAD_BYTES));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 431 "));
+    }
 }

@@ -38,6 +38,7 @@ pub mod hostile; // receivers, name servers and certificates that mean us no goo
 mod scripts; // what a script starts for one test
 pub mod private_broker; // a broker that a test may kill
 pub mod private_postgres; // a database server that it may stop
+pub mod tls_postgres; // a database that speaks TLS alone
 pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut
 

@@ -1,11 +1,19 @@
 //! What probes and scrapers ask: `/healthz`, `/readyz`, `/metrics`.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 
+use tokio::time::timeout;
+
 use crate::app::App;
+
+/// How long the database may take to show that it is there. Probes give up after two seconds or more, and whoever asks learns
+/// more from an answer than from none.
+const DATABASE_ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "healthz", security(()),
@@ -23,12 +31,15 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
     let obstacle = if app.shutdown().is_requested() {
         Some("shutting down".to_owned())
-    } else if let Err(error) = app.store().ping().await {
-        Some(error.to_string())
-    } else if !app.is_migrated() {
-        Some("the database's schema is not up to date yet".to_owned())
     } else {
-        None
+        match timeout(DATABASE_ANSWERS_WITHIN, app.store().ping()).await {
+            Err(_) => Some("the database hangs: it has not answered in time".to_owned()),
+            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Ok(())) if !app.is_migrated() => {
+                Some("the database's schema is not the one that is needed; the log says more".to_owned())
+            }
+            Ok(Ok(())) => None,
+        }
     };
     match obstacle {
         None => match app.publishing().trouble() {

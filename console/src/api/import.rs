@@ -15,6 +15,7 @@ use crate::problem::{Problem, ProblemBody};
 
 /// Whether to look first.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// Whether only to tell what would happen.
@@ -48,13 +49,15 @@ pub(crate) struct ImportedRow {
     /// Its id.
     id: String,
     /// created, changed, unchanged, skipped (another company's) or refused.
+    #[schema(pattern = "^(created|changed|unchanged|skipped|refused)$")]
     result: &'static str,
     /// Why it was skipped or refused.
     detail: Option<String>,
 }
 
 /// Bring the endpoints of a file into the registry. Those of other companies are skipped; what the registry has besides
-/// stays. Running it again changes nothing.
+/// stays. Running it again changes nothing. A `previous_secret` counts for seven days from the import that brought it, or
+/// until the rotation is completed; importing the same file then begins a new overlap.
 #[utoipa::path(post, path = "/v1/companies/{company}/endpoints/import", tag = "endpoints", operation_id = "importEndpoints",
     params(("company" = String, Path, description = "The company"), ImportQuery),
     request_body(content = String, content_type = "application/toml", description = "An endpoints file; its secrets stand \

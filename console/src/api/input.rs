@@ -27,6 +27,7 @@ pub(crate) struct CreateEndpoint {
     #[schema(max_length = 2048, example = "https://crm.example.com/hooks")]
     url: String,
     /// How bodies are written: meeva, meetergo, meetergo-flat or standard; the installation's own default where it is left out.
+    #[schema(pattern = "^(meeva|meetergo|meetergo-flat|standard)$")]
     format: Option<String>,
     /// Patterns of the event types that it gets, like `booking.*`; none for all.
     #[schema(max_items = 100)]
@@ -37,6 +38,7 @@ pub(crate) struct CreateEndpoint {
     #[schema(max_length = 500)]
     description: Option<String>,
     /// Attempts at most, like `50/s` or `90/m`.
+    #[schema(pattern = r"^[0-9]{1,10}(\.[0-9]{1,3})?/[smh]$")]
     rate: Option<String>,
     /// Whether it starts disabled.
     disabled: Option<bool>,
@@ -44,7 +46,7 @@ pub(crate) struct CreateEndpoint {
     #[schema(min_length = 16, max_length = 256)]
     secret: Option<String>,
     /// An id brought along from another system: the operator only.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]{1,64}$")]
     id: Option<String>,
 }
 
@@ -90,6 +92,7 @@ pub(crate) struct ChangeEndpoint {
     #[schema(max_length = 2048)]
     url: Option<String>,
     /// How bodies are written.
+    #[schema(pattern = "^(meeva|meetergo|meetergo-flat|standard)$")]
     format: Option<String>,
     /// Patterns of event types, all of them; an empty list for all events.
     #[schema(max_items = 100)]
@@ -102,7 +105,7 @@ pub(crate) struct ChangeEndpoint {
     description: Option<Option<String>>,
     /// Attempts at most; null removes the limit.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,10}(\.[0-9]{1,3})?/[smh]$")]
     rate: Option<Option<String>>,
     /// Whether matched events are failed instead of sent.
     disabled: Option<bool>,

@@ -13,9 +13,12 @@ mod test_event; // one for an endpoint
 mod import; // a file's worth
 mod tokens; // a company's own tokens
 mod audit; // who did what
-mod document; // the description, handed out
+mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it
+mod examples; // what bodies look like
+mod complete; // what they have in common
 mod openapi; // the description of all
+mod reference; // the same as a page
 mod router; // all of it together
 
 pub use self::openapi::description;

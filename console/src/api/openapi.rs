@@ -4,14 +4,18 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::routes::table;
+use super::complete::complete;
+use super::routes::{routes, table};
 use crate::app::App;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Hookline",
-        description = "Webhooks of booking platforms: where companies want their events, and what becomes of them.",
+        description = "Webhooks of booking platforms: where companies want their events, and what becomes of them. Every \
+            request carries a bearer token: the operator's, or one of a company, which sees that company alone. What went \
+            wrong is told as RFC 9457 has it, with a `code` for programs that does not change. Lists come a page at a time: \
+            give `next` as `cursor` until it is null. Times are RFC 3339 in UTC.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/", description = "This console")),
@@ -45,5 +49,7 @@ pub fn description() -> String {
         .into_iter()
         .fold(router, |router, row| router.routes(row.route))
         .split_for_parts();
-    api.to_pretty_json().unwrap_or_default()
+    let mut api = serde_json::to_value(&api).unwrap_or_default();
+    complete(&mut api, &routes());
+    serde_json::to_string_pretty(&api).unwrap_or_default() + "\n"
 }

@@ -41,6 +41,8 @@ pub(crate) fn table() -> Vec<Row> {
         row(SignedIn, routes!(event_types::list)),
         row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),
+        row(Public, routes!(document::docs)),
+        row(Public, routes!(document::style)),
         row(Public, routes!(health::healthz)),
         row(Public, routes!(health::readyz)),
         row(Public, routes!(health::metrics)),

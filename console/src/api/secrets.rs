@@ -27,7 +27,7 @@ pub(crate) struct SecretView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotateSecret {
     /// How long the old secret counts as well: `0s` (revokes it at once) to `7d`, `24h` by default.
-    #[schema(example = "24h")]
+    #[schema(pattern = "^[0-9]{1,9}(ms|s|m|h|d)$")]
     overlap: Option<String>,
 }
 

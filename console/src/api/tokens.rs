@@ -26,7 +26,7 @@ pub(crate) struct CreateToken {
     #[schema(max_length = 100)]
     name: Option<String>,
     /// How long it is good for: `1m` to `3650d`; without end where it is left out.
-    #[schema(example = "90d")]
+    #[schema(pattern = "^[0-9]{1,9}(ms|s|m|h|d)$")]
     expires_in: Option<String>,
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct EndpointView {
     /// Where events go.
     url: String,
     /// How bodies are written: meeva, meetergo, meetergo-flat or standard.
+    #[schema(pattern = "^(meeva|meetergo|meetergo-flat|standard)$")]
     format: String,
     /// Patterns of the event types that it gets; none for all.
     events: Vec<String>,

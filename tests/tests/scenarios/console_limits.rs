@@ -33,7 +33,7 @@ async fn bodies_have_a_size_a_depth_and_a_form() {
         for (depth, deep) in [(64, false), (65, true), (10_000, true)] {
             let refused = post(JSON, &nested(depth)).await;
             assert_eq!(refused.problem(400), "invalid_request");
-            assert_eq!(refused.body.contains("64 levels"), deep, "{depth}");
+            assert_eq!(refused.body.contains("64 deep"), deep, "{depth}");
         }
         for bad in [
             "",

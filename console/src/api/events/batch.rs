@@ -63,7 +63,7 @@ pub(super) async fn publish(
         deadline: Instant::now() + ANSWERED_WITHIN,
         has_failed: Arc::default(),
     };
-    let lines = Lines::new(request.into_body(), batch.deadline);
+    let lines = Lines::new(request.body(), batch.deadline);
     let reading = batch.clone();
     let results = stream::unfold((lines, 0_usize), move |(lines, count)| {
         reading.clone().read(lines, count)
@@ -100,7 +100,7 @@ impl Batch {
     async fn result(self, line: Result<Bytes, Problem>, _room: Option<OwnedSemaphorePermit>) -> Vec<u8> {
         match self.published(line).await {
             Ok(accepted) => as_line(&accepted),
-            Err(problem) => as_line(&problem.into_body()),
+            Err(problem) => as_line(&problem.body()),
         }
     }
 
