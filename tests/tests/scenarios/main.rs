@@ -60,6 +60,7 @@ mod console_secrets; // what is kept sealed
 mod console_schema; // what it is kept in
 mod console_import; // a file of them
 mod console_limits; // and what is not taken
+mod cli_console; // the same from a shell
 
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
