@@ -49,6 +49,7 @@ console() {
     (umask 077 && head -c 32 /dev/urandom | base64 -w 0 >master-key && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >token)
     HOOKLINE_DATABASE_URL=$("$ROOT/scripts/services.sh" database demo)
     export HOOKLINE_DATABASE_URL HOOKLINE_MASTER_KEY_FILE=master-key HOOKLINE_ADMIN_TOKEN_FILE=token
+    remark "Two files hold what was drawn at random: a key for secrets, and a token."
     for variable in DATABASE_URL MASTER_KEY_FILE ADMIN_TOKEN_FILE; do
         variable=HOOKLINE_$variable
         typed "export $variable=${!variable}"
@@ -110,7 +111,7 @@ unset HOOKLINE_ENDPOINTS_FILE HOOKLINE_DATABASE_URL_FILE HOOKLINE_MASTER_KEY HOO
 since=$SECONDS
 
 step "A console starts: it keeps where companies want their events"
-remark "Plain http and this machine's own addresses are refused, unless allowed as here:"
+remark "Plain http and this machine's own addresses are refused unless allowed:"
 typed "export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8"
 export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
 console
@@ -125,8 +126,8 @@ listener website --port 0 --secret "$ACME_SECRET"
 register ep_website acme "$port" "$ACME_SECRET" meetergo
 remark "And one for Globex, and for Initech, which takes its time to answer:"
 listener erp --port 0 --secret "$GLOBEX_SECRET"
-register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
 erp_port=$port erp=$pid
+register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
 listener desk --port 0 --secret "$INITECH_SECRET" --delay 200ms
 register ep_desk initech "$port" "$INITECH_SECRET" meeva
 
