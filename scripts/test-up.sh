@@ -6,6 +6,9 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
+# A make below another one says more than the one that its reader types.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 out=$(mktemp -d)
 receiver=
 leave() {
