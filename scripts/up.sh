@@ -77,7 +77,7 @@ start() {
         if ! pid_of "$name" >/dev/null || ((SECONDS >= deadline)); then
             say "--- the last lines of $log"
             tail -n 15 "$log" >&2
-            die "$name has not become ready"
+            die "$name has not become ready: mend what its log names, and call make down and make up again"
         fi
         sleep 0.2
     done

@@ -140,7 +140,7 @@ impl Api {
             let status = response.status();
             let retry_after = retry_after(response.headers());
             let is_problem = is_problem(response.headers());
-            let body = self.body(response).await?;
+            let body = self.body(response, &ask).await?;
             if status.is_success() {
                 let (status, url) = (status.as_u16(), self.url.to_string());
                 return Ok(Answer { status, body, url });
@@ -205,12 +205,9 @@ impl Api {
         }
     }
 
-    async fn body(&self, mut response: Response) -> Result<String, ApiError> {
+    async fn body(&self, mut response: Response, ask: &Ask<'_>) -> Result<String, ApiError> {
         let mut body = Vec::new();
-        let cut_short = |error: reqwest::Error| ApiError::Unanswered {
-            url: self.url.to_string(),
-            source: error.without_url(),
-        };
+        let cut_short = |error| self.failed(error, ask);
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(self.unreadable("it has more than 16 MiB"));
