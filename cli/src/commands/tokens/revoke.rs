@@ -1,4 +1,4 @@
-//! `hookline tokens revoke`: the next request with the token is refused.
+//! `hookline tokens revoke`: requests with the token are refused from now on.
 
 use clap::Args;
 use serde_json::json;
@@ -12,7 +12,7 @@ const AFTER_HELP: &str = "\
 Example:
   hookline tokens revoke tok_4d1f --company acme
 
-The next request with it is refused. Whoever uses it needs another first: `hookline tokens add`.";
+Within five seconds every request with it is refused. Whoever uses it needs another first: `hookline tokens add`.";
 
 /// Revoke a token.
 #[derive(Debug, Args)]
