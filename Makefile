@@ -2,14 +2,21 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo services services-down env test test-services test-demo test-readme test-newcomer bench dist test-dist lint clean
+.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer bench dist test-dist lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the whole way of a booking event, from nothing to the signed and verified delivery
-	@scripts/preflight.sh build rabbitmq
-	@scripts/with-services.sh --need rabbitmq --beside scripts/build.sh demo -- scripts/demo.sh
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/with-services.sh --need rabbitmq --need postgresql --beside scripts/build.sh demo -- scripts/demo.sh
+
+up: ## broker, database, console and dispatcher, left running to be tried (RELEASE=1: the release build)
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/up.sh up
+
+down: ## stop what `make up` started
+	@scripts/up.sh down
 
 services: ## start RabbitMQ and PostgreSQL, on ports of this checkout's own, and leave them running
 	@scripts/preflight.sh rabbitmq postgresql
@@ -28,6 +35,10 @@ test: ## build and run all tests (ARGS='…' goes to cargo test)
 test-services: ## test the scripts that run the services, and those that look for what they need
 	@scripts/test-preflight.sh
 	@scripts/test-services.sh
+
+test-up: ## run `make up` and `make down`, and hold them to what they claim
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/test-up.sh
 
 test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only what the README asks for (as root; half an hour)
 	@scripts/test-newcomer.sh
@@ -53,6 +64,7 @@ lint: ## formatting, clippy, docs, borders between the crates, licences, shell s
 	@scripts/lint.sh
 
 clean: ## stop the services, delete their data, the tools and all build output
+	@scripts/up.sh down --wipe
 	@scripts/services.sh down --wipe
 	@rm -rf .local/tools
 	@cargo clean

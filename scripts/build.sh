@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# build.sh demo|test: compiles what a target runs.
+# build.sh demo|up|test: compiles what a target runs.
 #
-# Both select the whole workspace, so that foreign crates get the same features and are compiled once (CONTRIBUTING, "Build").
+# All select the whole workspace, so that foreign crates get the same features and are compiled once (CONTRIBUTING, "Build").
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -9,8 +9,10 @@ cd "$ROOT"
 
 case ${1:-} in
     # The programs that it shows, without what sends traces to a collector: there is none.
-    demo) exec cargo build --locked --no-default-features --bin hookline-dispatcher --bin hookline ;;
+    demo) exec cargo build --locked --no-default-features --bin hookline-dispatcher --bin hookline-console --bin hookline ;;
+    # The same with it, to be tried.
+    up) exec cargo build --locked ${RELEASE:+--release} --bin hookline-dispatcher --bin hookline-console --bin hookline ;;
     # In one go: tests start the programs as processes, so these must be built, and of this source.
     test) exec cargo build --locked --workspace --bins --tests --examples ;;
-    *) die "usage: build.sh demo|test" ;;
+    *) die "usage: build.sh demo|up|test" ;;
 esac

@@ -40,15 +40,26 @@ listener() {
 
 # register ID COMPANY PORT SECRET FORMAT: tells Hookline where a company wants its events.
 register() {
-    cat >>endpoints.toml <<TOML
-[[endpoint]]
-id = "$1"
-company = "$2"
-url = "http://127.0.0.1:$3/hooks"
-secret = "$4"
-format = "$5"
+    run hookline endpoints add --company "$2" --id "$1" --url "http://127.0.0.1:$3/hooks" --secret "$4" --format "$5"
+}
 
-TOML
+# Starts a console, on a database and with keys of this demo alone.
+console() {
+    local variable
+    (umask 077 && head -c 32 /dev/urandom | base64 -w 0 >master-key && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >token)
+    HOOKLINE_DATABASE_URL=$("$ROOT/scripts/services.sh" database demo)
+    export HOOKLINE_DATABASE_URL HOOKLINE_MASTER_KEY_FILE=master-key HOOKLINE_ADMIN_TOKEN_FILE=token
+    remark "Two files hold what was drawn at random: a key for secrets, and a token."
+    for variable in DATABASE_URL MASTER_KEY_FILE ADMIN_TOKEN_FILE; do
+        variable=HOOKLINE_$variable
+        typed "export $variable=${!variable}"
+    done
+    typed "hookline-console --http-addr 127.0.0.1:0 &"
+    background console hookline-console --http-addr 127.0.0.1:0
+    until_so "the console" has console "schema is up to date"
+    HOOKLINE_API_URL=http://$(sed -n 's#.*serving the API.*address=\(127.0.0.1:[0-9]*\).*#\1#p' console.log)
+    export HOOKLINE_API_URL HOOKLINE_API_TOKEN_FILE=token
+    typed "export HOOKLINE_API_URL=$HOOKLINE_API_URL HOOKLINE_API_TOKEN_FILE=token"
 }
 
 # dispatcher NAME: one more of them; the address of its metrics is in $metrics.
@@ -95,7 +106,15 @@ trap 'exit 141' PIPE
 build
 cd "$files"
 export HOOKLINE_NAMESPACE=demo HOOKLINE_LOG_FORMAT=text
+# What the caller's shell has of them would win over what is told here, or stand against it.
+unset HOOKLINE_ENDPOINTS_FILE HOOKLINE_DATABASE_URL_FILE HOOKLINE_MASTER_KEY HOOKLINE_ADMIN_TOKEN HOOKLINE_API_TOKEN
 since=$SECONDS
+
+step "A console starts: it keeps where companies want their events"
+remark "Plain http and this machine's own addresses are refused unless allowed:"
+typed "export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8"
+export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
+console
 
 step "Acme wants its bookings in three places: CRM, calendar, website"
 remark "\`hookline listen\` is a receiver for development. One for each of them:"
@@ -107,22 +126,19 @@ listener website --port 0 --secret "$ACME_SECRET"
 register ep_website acme "$port" "$ACME_SECRET" meetergo
 remark "And one for Globex, and for Initech, which takes its time to answer:"
 listener erp --port 0 --secret "$GLOBEX_SECRET"
-register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
 erp_port=$port erp=$pid
+register ep_erp globex "$port" "$GLOBEX_SECRET" meeva
 listener desk --port 0 --secret "$INITECH_SECRET" --delay 200ms
 register ep_desk initech "$port" "$INITECH_SECRET" meeva
 
 step "They are registered, each with its address, secret and format"
-run head -n 6 endpoints.toml
-export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
-typed "export HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8"
-run hookline endpoints check endpoints.toml
+run hookline endpoints list --company acme
 
 step "Two dispatchers start: they keep no state, and share the work"
+remark "They read the endpoints from the console's database, and hear of changes."
 remark "Retries come after 1, 5 and 30 minutes. Here you need not wait so long:"
 typed "export HOOKLINE_RETRY_SCHEDULE=1s,2s,3s"
-typed "export HOOKLINE_ENDPOINTS_FILE=endpoints.toml"
-export HOOKLINE_RETRY_SCHEDULE=1s,2s,3s HOOKLINE_ENDPOINTS_FILE=endpoints.toml
+export HOOKLINE_RETRY_SCHEDULE=1s,2s,3s
 dispatcher dispatcher-1
 first=$pid
 dispatcher dispatcher-2
@@ -236,7 +252,7 @@ fi
 step "That was all of it, in $((SECONDS - since)) seconds. What next?"
 shown <<'NEXT'
 make test               runs all tests, against the real broker
-make services           leaves a broker running, to try these commands on
+make up                 leaves all of it running, to try these commands on
 README.md               says how, for each of its three readers
 hookline COMMAND --help has examples for each (in target/debug)
 docs/TOUR.md            follows one event through the code

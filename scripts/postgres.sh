@@ -8,6 +8,7 @@
 #   postgres.sh thaw   DIR        lets them go on
 #   postgres.sh status DIR        exit 0 if it answers
 #   postgres.sh port   DIR        prints the port it was last started on
+#   postgres.sh sql    DIR STATEMENT  runs it as the role, and prints the rows
 #   postgres.sh init   DIR        only create the data folder, where there is none
 #   postgres.sh wipe   DIR        stop it and delete its data
 #
@@ -133,11 +134,12 @@ spawn() {
     SPAWNED=$!
 }
 
-answers() {
+sql() {
     need_bin
-    [[ $(PGCONNECT_TIMEOUT=3 PGPASSWORD=hookline "$BIN/psql" -XqtA -h 127.0.0.1 -p "$PORT" -U hookline \
-        -d hookline -c 'select 1' 2>/dev/null) == 1 ]]
+    PGCONNECT_TIMEOUT=3 PGPASSWORD=hookline "$BIN/psql" -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$PORT" -U hookline \
+        -d hookline -c "$1"
 }
+answers() { [[ $(sql 'select 1' 2>/dev/null) == 1 ]]; }
 
 wait_until_answers() {
     local deadline=$((SECONDS + START_DEADLINE))
@@ -264,6 +266,7 @@ main() {
         freeze) cmd_signal STOP ;;
         thaw) cmd_signal CONT ;;
         port) recorded_port; echo "$PORT" ;;
+        sql) local statement=$PORT; recorded_port; sql "$statement" ;;
         *) usage ;;
     esac
 }

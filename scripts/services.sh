@@ -6,6 +6,7 @@
 #   services.sh env [NAME…]    prints the `export HOOKLINE_…` lines to reach them
 #   services.sh status         says what runs; exit 0 if both answer
 #   services.sh ctl ARGS…      rabbitmqctl of the broker
+#   services.sh database NAME  makes a database of its own anew, whatever it held, and prints its URL
 #
 # NAME is rabbitmq or postgresql; `up` takes both where none is named, and `env` what runs.
 # They come from Docker Compose where an engine answers, else from the machine's own packages as private
@@ -78,6 +79,7 @@ native_rabbitmq_answers() {
 native_postgresql_answers() {
     [[ -n $BASE ]] && postgres status "$POSTGRES_DIR" 2>/dev/null && [[ $(postgres port "$POSTGRES_DIR") == "$((BASE + 10))" ]]
 }
+native_sql() { postgres sql "$POSTGRES_DIR" "$1"; }
 native_rabbitmq_start() { broker start "$BROKER_DIR" "$BASE"; }
 native_postgresql_start() { postgres start "$POSTGRES_DIR" "$((BASE + 10))"; }
 
@@ -276,6 +278,15 @@ cmd_ctl() {
     fi
 }
 
+# A statement at a time: neither may stand in a transaction. `hookline` itself is made with the server, and stays.
+cmd_database() {
+    if [[ ! $1 =~ ^[a-z][a-z0-9_]*$ || $1 == hookline ]]; then usage; fi
+    need_running postgresql
+    "${MODE}_sql" "DROP DATABASE IF EXISTS $1 WITH (FORCE)" >&2
+    "${MODE}_sql" "CREATE DATABASE $1" >&2
+    echo "postgres://hookline:hookline@127.0.0.1:$((BASE + 10))/$1"
+}
+
 usage() { sed -n '2,/^set /{ /^set /d; s/^# \{0,1\}//; p; }' "$0" >&2; exit 2; }
 
 # Names of services, and nothing else.
@@ -289,7 +300,7 @@ main() {
     case "$command ${2:-}" in
         'up --for-command') names=("${@:3}") ;;
         'up '* | 'env '*) names=("${@:2}") ;;
-        'down ' | 'down --for-command' | 'down --wipe' | 'status ' | 'ctl '*) ;;
+        'down ' | 'down --for-command' | 'down --wipe' | 'status ' | 'ctl '* | 'database '?*) ;;
         *) usage ;;
     esac
     are_names "${names[@]}" || usage

@@ -7,6 +7,7 @@ use hookline_common::broker::{BrokerError, BrokerUrl, QueueError};
 use hookline_common::settings::Faults;
 use hookline_producer::{ConnectError, PublishError};
 
+use crate::api::ApiError;
 use crate::management::ManagementError;
 use crate::{out, text};
 
@@ -31,6 +32,9 @@ pub(crate) enum CliError {
     /// What only the management API knows is not known.
     #[error(transparent)]
     Management(#[from] ManagementError),
+    /// The console cannot be asked, or refuses.
+    #[error(transparent)]
+    Api(#[from] ApiError),
     /// What was to be done could not be done, or not all of it.
     #[error("{0}")]
     Failed(String),
@@ -74,6 +78,7 @@ impl CliError {
             | Self::Publish(_)
             | Self::Broker(_)
             | Self::Management(_)
+            | Self::Api(_)
             | Self::Failed(_)
             | Self::Output(_) => ExitCode::FAILURE,
         }

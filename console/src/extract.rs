@@ -92,7 +92,7 @@ pub(crate) fn media_type(request: &Request) -> String {
 /// A whole body, if it is not longer than allowed.
 pub(crate) async fn read(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     #[expect(clippy::disallowed_methods, reason = "the limit is the route's")]
-    let body = axum::body::to_bytes(request.body(), max_bytes).await;
+    let body = axum::body::to_bytes(request.into_body(), max_bytes).await;
     body.map_err(|error| {
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = cause {

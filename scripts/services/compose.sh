@@ -13,6 +13,10 @@ docker_runs() { [[ -n $BASE ]] && docker_usable && compose ps --services --statu
 docker_rabbitmq_answers() { docker_runs rabbitmq && amqp_answers "$BASE"; }
 docker_postgresql_answers() { docker_runs postgres; }
 
+docker_sql() {
+    compose exec -T -e PGPASSWORD=hookline postgres psql -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -U hookline -d hookline -c "$1"
+}
+
 # docker_up NAME…
 docker_up() {
     native_down # what may be left from another day would hold the ports

@@ -7,7 +7,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dlq, endpoints, event_types, listen, man, publish, sign, status, tail, topology, verify,
+    completions, dlq, endpoints, event_types, listen, man, publish, sign, status, tail, tokens, topology,
+    verify,
 };
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
@@ -24,6 +25,7 @@ Examples:
   hookline dlq list --since 2h
   hookline dlq retry --all --company acme
   hookline event-types list
+  hookline endpoints list --company acme
   hookline endpoints check endpoints.toml
 
 `hookline COMMAND --help` has more of each.
@@ -33,6 +35,8 @@ Settings that may hold a secret have no flag:
       The broker: amqp:// or amqps://user:password@host:port/vhost [default: amqp://guest:guest@127.0.0.1:5672/%2f]
   HOOKLINE_MANAGEMENT_URL (or HOOKLINE_MANAGEMENT_URL_FILE)
       RabbitMQ's management API, for what AMQP does not tell: http://user:password@host:15672
+  HOOKLINE_API_TOKEN (or HOOKLINE_API_TOKEN_FILE)
+      The token that endpoints and tokens show to the console at HOOKLINE_API_URL
 RUST_LOG=info or debug tells on stderr what goes on with the broker. NO_COLOR=1 leaves out colours.
 
 Exit status: 0 done, 1 failed, 2 usage or settings.";
@@ -41,6 +45,12 @@ Exit status: 0 done, 1 failed, 2 usage or settings.";
 const AT_BROKER: [&str; 5] = ["publish", "status", "dlq", "tail", "topology"];
 const WHICH_BROKER: &str =
     "The broker is the one at HOOKLINE_AMQP_URL; `hookline --help` tells its form and its default.";
+
+/// The commands that ask the console, but for what is below them and does not, and what their help says of that.
+const AT_CONSOLE: [&str; 2] = ["endpoints", "tokens"];
+const OFFLINE: &str = "check";
+const WHICH_CONSOLE: &str = "The console is the one at HOOKLINE_API_URL; the token is that of HOOKLINE_API_TOKEN, or of the \
+                             file that HOOKLINE_API_TOKEN_FILE names.";
 
 /// Publish events, receive them in development, and look after dead letters and the broker's queues.
 #[derive(Debug, Parser)]
@@ -71,6 +81,8 @@ pub(crate) enum Command {
     EventTypes(event_types::EventTypesCommand),
     #[command(subcommand)]
     Endpoints(endpoints::EndpointsCommand),
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     Completions(completions::CompletionsArgs),
@@ -111,6 +123,7 @@ impl Cli {
             Command::Listen(_) => "listen",
             Command::EventTypes(_) => "event-types",
             Command::Endpoints(_) => "endpoints",
+            Command::Tokens(_) => "tokens",
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",
             Command::Completions(_) => "completions",
@@ -131,18 +144,27 @@ pub(crate) fn command() -> clap::Command {
     let whole = Cli::command()
         .mut_arg("namespace", |flag| flag.global(false))
         .mut_arg("amqp_ca_file", |flag| flag.global(false));
-    let whole = AT_BROKER
-        .into_iter()
-        .fold(whole, |whole, name| whole.mut_subcommand(name, naming_the_broker));
+    let whole = AT_BROKER.into_iter().fold(whole, |whole, name| {
+        whole.mut_subcommand(name, |command| naming(WHICH_BROKER, command))
+    });
+    let whole = AT_CONSOLE.into_iter().fold(whole, |whole, name| {
+        whole.mut_subcommand(name, |command| naming(WHICH_CONSOLE, command))
+    });
     with_whole_examples(whole)
 }
 
-fn naming_the_broker(command: clap::Command) -> clap::Command {
+/// The command and those below it, with words at the end of their help that say whom they ask.
+fn naming(whom: &'static str, command: clap::Command) -> clap::Command {
+    if command.get_name() == OFFLINE && whom == WHICH_CONSOLE {
+        return command;
+    }
     let help = match command.get_after_help() {
-        Some(help) => format!("{help}\n\n{WHICH_BROKER}"),
-        None => WHICH_BROKER.to_owned(),
+        Some(help) => format!("{help}\n\n{whom}"),
+        None => whom.to_owned(),
     };
-    command.after_help(help).mut_subcommands(naming_the_broker)
+    command
+        .after_help(help)
+        .mut_subcommands(|below| naming(whom, below))
 }
 
 /// Reads the arguments of this program, the program's own name included.

@@ -48,6 +48,8 @@ fn commands_without_a_broker_refuse_what_says_which() {
         "listen --port 0",
         "verify --secret s --meeva-signature v --data {}",
         "event-types list",
+        "endpoints list --company acme",
+        "tokens list --company acme",
         "completions zsh",
         "man dlq list",
     ] {
@@ -83,6 +85,19 @@ fn each_command_knows_what_it_needs() {
         "hookline topology check --retry-schedule 1s,2s",
         "hookline tail --company acme --endpoint ep_1 --from 5m --json",
         "hookline endpoints check endpoints.toml --allow-http true",
+        "hookline endpoints list --company acme --json --api-url http://127.0.0.1:8080",
+        "hookline endpoints add --company acme --url https://a.example.com/ --events booking.*,form.* --header a=b --header c=d",
+        "hookline endpoints show ep_1 --company acme --secret --json",
+        "hookline endpoints pause ep_1 --company acme",
+        "hookline endpoints resume ep_1 --company acme --json",
+        "hookline endpoints remove ep_1 --company acme --yes",
+        "hookline endpoints rotate ep_1 --company acme --overlap 0s",
+        "hookline endpoints rotate ep_1 --company acme --complete",
+        "hookline endpoints test ep_1 --company acme --type booking_created --wait 10s",
+        "hookline endpoints import - --dry-run",
+        "hookline tokens list --company acme",
+        "hookline tokens add --company acme --name crm --expires-in 90d",
+        "hookline tokens revoke tok_1 --company acme",
         "hookline sign --secret s --previous-secret-file f --id evt_1 --data -",
         "hookline verify --secret s --secret-file f --meeva-signature v --data {}",
         "hookline verify --secret s --id i --timestamp 1 --signature v --now 2 --data {}",
@@ -111,6 +126,18 @@ fn each_command_knows_what_it_needs() {
         "hookline dlq retry a.b",
         "hookline tail --from yesterday",
         "hookline endpoints check",
+        "hookline endpoints list",
+        "hookline endpoints list --company ..",
+        "hookline endpoints add --company acme",
+        "hookline endpoints add --company acme --url https://a.example.com/ --format xml",
+        "hookline endpoints add --company acme --url https://a.example.com/ --secret s --secret-file f",
+        "hookline endpoints show a/b --company acme",
+        "hookline endpoints rotate ep_1 --company acme --overlap 2h --complete",
+        "hookline endpoints rotate ep_1 --company acme --overlap 8d",
+        "hookline endpoints test ep_1 --company acme",
+        "hookline endpoints test ep_1 --company acme --type a.b --wait soon",
+        "hookline endpoints import f --dry-run --yes",
+        "hookline tokens revoke ../x --company acme",
         "hookline event-types show",
         "hookline event-types show booking.created --format xml",
         "hookline event-types list --json --markdown",
@@ -253,5 +280,26 @@ fn the_help_of_a_command_says_which_broker_it_uses_if_it_uses_one() {
     ] {
         let help = parse(format!("hookline {words} --help").split(' ')).unwrap_err();
         assert_eq!(plain(&help).contains("HOOKLINE_AMQP_URL"), names_it, "{words}");
+    }
+}
+
+#[test]
+fn the_help_of_a_command_says_which_console_it_asks_if_it_asks_one() {
+    for (words, names_it) in [
+        ("endpoints", true),
+        ("endpoints add", true),
+        ("endpoints import", true),
+        ("tokens", true),
+        ("tokens revoke", true),
+        ("endpoints check", false),
+        ("event-types list", false),
+        ("status", false),
+    ] {
+        let help = parse(format!("hookline {words} --help").split(' ')).unwrap_err();
+        assert_eq!(
+            plain(&help).contains("HOOKLINE_API_TOKEN_FILE"),
+            names_it,
+            "{words}"
+        );
     }
 }

@@ -8,10 +8,14 @@ pub(crate) mod event_types; // which kinds of them there are
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
 pub(crate) mod endpoints; // where they end
+pub(crate) mod tokens; // who may look after them
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
 pub(crate) mod completions; // what the shell knows of all this
 pub(crate) mod man; // what `man` shows of it
+mod at_console; // whose things, at which console
+mod consent; // whether a person means it
+mod fields; // one thing with its properties
 mod signals; // how a command that runs on is ended
 mod times; // when, and how long ago
 
@@ -30,7 +34,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Tail(at) => tail::run(at.args, &at.flags).await,
         Command::Topology(at) => topology::run(at.command, &at.flags).await,
         Command::EventTypes(command) => event_types::run(&command),
-        Command::Endpoints(command) => endpoints::run(&command),
+        Command::Endpoints(command) => endpoints::run(command).await,
+        Command::Tokens(command) => tokens::run(command).await,
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => completions::run(&args, command()),

@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 
 use super::url::ManagementUrl;
+use crate::causes::causes;
 
 /// Why something is not known.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +76,4 @@ impl ManagementError {
             why: why.to_string(),
         }
     }
-}
-
-/// The error with all that caused it: the outermost alone says "error sending request".
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

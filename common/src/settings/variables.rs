@@ -57,6 +57,10 @@ variables! {
         "Endpoints that a company may have: 1 to 1000";
     API_RATE = "HOOKLINE_API_RATE", Some("1000/s"), false,
         "Requests that each company token may make to the API, and as many at once: like 100/s or 600/m";
+    API_URL = "HOOKLINE_API_URL", None, false,
+        "The console's address, without a token: http://127.0.0.1:8080 or https://hooks.example.com";
+    API_TOKEN = "HOOKLINE_API_TOKEN", None, true,
+        "The bearer token that the commands show to the console: the operator's, or one of a company";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     EVENT_TYPES_FILE = "HOOKLINE_EVENT_TYPES_FILE", None, false,

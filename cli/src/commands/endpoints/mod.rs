@@ -1,283 +1,55 @@
-//! `hookline endpoints check`: whether a dispatcher could work with an endpoints file, before it is asked to.
+//! `hookline endpoints`: where companies want their events. All but `check` ask the console.
 
-mod settings; // what the dispatcher would be told
-mod guarded; // the URLs, held against the guard
+mod file; // a file of them, as it is read
+mod check; // a file of them, offline
+mod list; // which there are
+mod add; // one more
+mod show; // one in full
+mod pause; // and its opposite
+mod remove; // for good
+mod rotate; // a new secret
+mod send_test; // a sample of an event
+mod import; // a file of them, into the console
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use clap::Subcommand;
 
-use clap::{Args, Subcommand};
-use hookline_common::endpoint::{Endpoint, EventPattern, Format};
-use hookline_common::endpoints_file::{self, FileFault};
-use hookline_common::guard::{Host, Policy, Target};
-use hookline_common::ids::EventId;
-use hookline_common::settings::Environment;
-use serde::Serialize;
-
-use self::settings::{CheckFlags, CheckSettings};
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::table::{Column, Table};
-use crate::text::escape;
-
-const COLUMNS: [Column; 6] = [
-    Column::whole("COMPANY"),
-    Column::whole("ID"),
-    Column::whole("HOST"),
-    Column::whole("FORMAT"),
-    Column::text("EVENTS", 12),
-    Column::whole("DISABLED"),
-];
 
 const AFTER_HELP: &str = "\
-Example:
+Examples:
+  hookline endpoints add --company acme --url https://crm.example.com/hooks --events 'booking.*'
+  hookline endpoints list --company acme
+  hookline endpoints test ep_crm --company acme --type booking.created --wait 10s
+  hookline endpoints import endpoints.toml
   hookline endpoints check endpoints.toml";
 
-/// Look after the endpoints file.
+/// Look after endpoints at the console, or check a file of them.
 #[derive(Debug, Subcommand)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) enum EndpointsCommand {
-    Check(CheckArgs),
+    List(list::ListArgs),
+    Add(add::AddArgs),
+    Show(show::ShowArgs),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Remove(remove::RemoveArgs),
+    Rotate(rotate::RotateArgs),
+    Test(send_test::TestArgs),
+    Import(import::ImportArgs),
+    Check(check::CheckArgs),
 }
 
-const AFTER_CHECK_HELP: &str = "\
-Examples:
-  hookline endpoints check endpoints.toml
-  hookline endpoints check endpoints.toml --json | jq -r .host
-  hookline endpoints check dev.toml --allow-http true --allow-cidrs 127.0.0.0/8
-  git show main:endpoints.toml | hookline endpoints check -
-
-Checked are the grammar, every URL against the guard, headers, event patterns and secrets; secret_env and secret_file are \
-read here, as the dispatcher reads them there. No name is resolved and nothing is connected to: an address behind a \
-name is checked at each attempt. Give the settings that the dispatcher has.
-Neither secrets nor URLs' paths are printed. Exit status: 0 valid (stdout lists the endpoints), 1 not (stdout names each \
-fault: line, endpoint, key, reason), 2 usage or settings.";
-
-/// Check an endpoints file, and list what it holds.
-#[derive(Debug, Args)]
-#[command(after_help = AFTER_CHECK_HELP)]
-pub(crate) struct CheckArgs {
-    /// The file; - for stdin.
-    #[arg(value_name = "FILE|-")]
-    file: String,
-    /// One JSON object a line: endpoints, or faults.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    flags: CheckFlags,
-}
-
-pub(crate) fn run(command: &EndpointsCommand) -> Result<(), CliError> {
-    let EndpointsCommand::Check(args) = command;
-    let settings = args.flags.read()?;
-    let text = read(&args.file).map_err(|error| {
-        CliError::Failed(format!(
-            "{} cannot be read: {error}; name an endpoints file in TOML",
-            args.file
-        ))
-    })?;
-    match check(&text, &settings) {
-        Ok(endpoints) => list(&endpoints, &settings.policy, args),
-        Err(faults) => refuse(&faults, args),
+pub(crate) async fn run(command: EndpointsCommand) -> Result<(), CliError> {
+    match command {
+        EndpointsCommand::List(args) => list::run(&args).await,
+        EndpointsCommand::Add(args) => add::run(&args).await,
+        EndpointsCommand::Show(args) => show::run(&args).await,
+        EndpointsCommand::Pause(args) => pause::pause(&args).await,
+        EndpointsCommand::Resume(args) => pause::resume(&args).await,
+        EndpointsCommand::Remove(args) => remove::run(&args).await,
+        EndpointsCommand::Rotate(args) => rotate::run(&args).await,
+        EndpointsCommand::Test(args) => send_test::run(&args).await,
+        EndpointsCommand::Import(args) => import::run(&args).await,
+        EndpointsCommand::Check(args) => check::run(&args),
     }
 }
-
-fn read(file: &str) -> io::Result<String> {
-    let source: Box<dyn io::Read> = if file == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file)?)
-    };
-    let mut text = String::new();
-    source
-        .take(endpoints_file::MAX_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > endpoints_file::MAX_BYTES {
-        let too_long = format!("it is longer than {} bytes", endpoints_file::MAX_BYTES);
-        return Err(io::Error::other(too_long));
-    }
-    Ok(text)
-}
-
-/// The endpoints, or everything that is wrong with them, in the order of the lines.
-fn check(text: &str, settings: &CheckSettings) -> Result<Vec<Endpoint>, Vec<FileFault>> {
-    let refused = guarded::faults(text, &settings.policy);
-    let parsed = endpoints_file::parse(text, settings.default_format, &Environment);
-    match parsed {
-        Ok(endpoints) if refused.is_empty() => Ok(endpoints),
-        parsed => {
-            let mut faults = parsed.err().unwrap_or_default();
-            faults.extend(refused);
-            faults.sort_by_key(|fault| fault.line);
-            Err(faults)
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct FaultRow<'a> {
-    line: Option<usize>,
-    endpoint: Option<&'a str>,
-    key: Option<&'a str>,
-    problem: &'a str,
-}
-
-fn refuse(faults: &[FileFault], args: &CheckArgs) -> Result<(), CliError> {
-    let mut out = Out::new();
-    for fault in faults {
-        let FileFault {
-            line,
-            endpoint,
-            key,
-            problem,
-        } = fault;
-        let row = FaultRow {
-            line: *line,
-            endpoint: endpoint.as_deref(),
-            key: key.as_deref(),
-            problem,
-        };
-        out.line(&if args.json {
-            serde_json::to_string(&row).unwrap_or_default()
-        } else {
-            escape(&fault.to_string())
-        })?;
-    }
-    out.flush()?;
-    let count = match faults.len() {
-        1 => "one fault".to_owned(),
-        count => format!("{count} faults"),
-    };
-    Err(CliError::Failed(format!(
-        "{count} in {}; mend what is named above",
-        args.file
-    )))
-}
-
-/// An endpoint as it is listed. Of its URL only what holds no token.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    company: &'a str,
-    id: &'a str,
-    scheme: &'static str,
-    host: String,
-    port: u16,
-    format: &'static str,
-    events: Vec<&'a str>,
-    headers: Vec<&'a str>,
-    rate: Option<String>,
-    disabled: bool,
-    /// Whether its requests carry `webhook-signature`.
-    webhook_signature: bool,
-}
-
-impl<'a> Row<'a> {
-    fn new(endpoint: &'a Endpoint, target: &Target) -> Self {
-        let host = match target.host() {
-            Host::Name(name) => name.clone(),
-            Host::Address(address) if address.is_ipv6() => format!("[{address}]"),
-            Host::Address(address) => address.to_string(),
-        };
-        Self {
-            company: endpoint.company.as_str(),
-            id: endpoint.id.as_str(),
-            scheme: if target.is_https() { "https" } else { "http" },
-            host,
-            port: target.port(),
-            format: endpoint.format.as_str(),
-            events: endpoint
-                .events
-                .patterns()
-                .iter()
-                .map(EventPattern::as_str)
-                .collect(),
-            headers: endpoint
-                .headers
-                .iter()
-                .map(|header| header.name.as_str())
-                .collect(),
-            rate: endpoint.rate.map(|rate| rate.to_string()),
-            disabled: endpoint.disabled,
-            webhook_signature: has_standard_key(endpoint),
-        }
-    }
-
-    fn to_cells(&self) -> Vec<String> {
-        let (prefix, usual_port) = if self.scheme == "https" {
-            ("", 443)
-        } else {
-            ("http://", 80)
-        };
-        let mut host = format!("{prefix}{}", self.host);
-        if self.port != usual_port {
-            host.push_str(&format!(":{}", self.port));
-        }
-        let events = if self.events.is_empty() {
-            "all".to_owned()
-        } else {
-            self.events.join(",")
-        };
-        let disabled = if self.disabled { "disabled" } else { "" };
-        [self.company, self.id, &host, self.format, &events, disabled]
-            .map(escape)
-            .into()
-    }
-}
-
-/// Whether there is any key to make `webhook-signature` with.
-fn has_standard_key(endpoint: &Endpoint) -> bool {
-    EventId::parse("evt_1").is_ok_and(|id| endpoint.keys.standard(&id, 0, b"").is_some())
-}
-
-fn list(endpoints: &[Endpoint], policy: &Policy, args: &CheckArgs) -> Result<(), CliError> {
-    let mut out = Out::new();
-    let mut table = Table::new(&COLUMNS, out.terminal);
-    for endpoint in endpoints {
-        // Whoever is refused was named above, and the file with them.
-        let Ok(target) = policy.check_url(&endpoint.url) else {
-            continue;
-        };
-        let row = Row::new(endpoint, &target);
-        if args.json {
-            out.line(&serde_json::to_string(&row).unwrap_or_default())?;
-        } else {
-            table.row(row.to_cells(), &mut out)?;
-        }
-    }
-    table.finish(&mut out)?;
-    out.flush()?;
-    for endpoint in endpoints.iter().filter(|endpoint| !has_standard_key(endpoint)) {
-        out::note(&notice(endpoint));
-    }
-    if endpoints.is_empty() {
-        out::note(NO_ENDPOINTS);
-    }
-    if !args.json {
-        let count = match endpoints.len() {
-            1 => "one endpoint".to_owned(),
-            count => format!("{count} endpoints"),
-        };
-        out::note(&format!("{}: valid, {count}", escape(&args.file)));
-    }
-    Ok(())
-}
-
-const NO_ENDPOINTS: &str = "notice: it has no endpoints; a dispatcher starts with it only where \
-                            HOOKLINE_ALLOW_NO_ENDPOINTS=true, and takes it in place of none that has some";
-
-fn notice(endpoint: &Endpoint) -> String {
-    let left = match endpoint.format {
-        Format::Meeva => "its requests carry Meeva-Signature alone",
-        Format::Meetergo | Format::MeetergoFlat | Format::Standard => {
-            "its requests carry no signature at all"
-        }
-    };
-    format!(
-        "notice: endpoint {} of {}: its secret is no Standard Webhooks key (whsec_ and padded base64 of 24 to 64 bytes), \
-         so webhook-signature is left out and {left}",
-        endpoint.id, endpoint.company
-    )
-}
-
-#[cfg(test)]
-mod tests;

@@ -63,7 +63,7 @@ pub(super) async fn publish(
         deadline: Instant::now() + ANSWERED_WITHIN,
         has_failed: Arc::default(),
     };
-    let lines = Lines::new(request.body(), batch.deadline);
+    let lines = Lines::new(request.into_body(), batch.deadline);
     let reading = batch.clone();
     let results = stream::unfold((lines, 0_usize), move |(lines, count)| {
         reading.clone().read(lines, count)

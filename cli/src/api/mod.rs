@@ -1,0 +1,16 @@
+//! The console's API: the only way in which commands look after companies' endpoints and tokens.
+
+mod client; // asks
+mod error; // why it does not answer as asked
+mod pages; // a list, to its end
+mod settings; // where it is, and who asks
+mod url; // its address
+mod views; // what it answers
+
+pub(crate) use reqwest::Method;
+
+pub(crate) use self::client::Api;
+pub(crate) use self::error::ApiError;
+pub(crate) use self::pages::Pages;
+pub(crate) use self::settings::ApiFlags;
+pub(crate) use self::views::{CreatedToken, EndpointView, RotatedSecret, SecretView, TokenView};

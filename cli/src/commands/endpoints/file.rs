@@ -1,0 +1,74 @@
+//! An endpoints file as the commands read it, and its faults as they tell them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use hookline_common::endpoints_file::{FileFault, MAX_BYTES};
+use serde::Serialize;
+
+use crate::error::CliError;
+use crate::out::Out;
+use crate::text::escape;
+
+/// The text of the file; that of stdin for `-`.
+pub(super) fn read(file: &str) -> Result<String, CliError> {
+    text_of(file).map_err(|error| {
+        CliError::Failed(format!(
+            "{file} cannot be read: {error}; name an endpoints file in TOML"
+        ))
+    })
+}
+
+fn text_of(file: &str) -> io::Result<String> {
+    let source: Box<dyn io::Read> = if file == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(file)?)
+    };
+    let mut text = String::new();
+    source.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!("it is longer than {MAX_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+#[derive(Debug, Serialize)]
+struct FaultRow<'a> {
+    line: Option<usize>,
+    endpoint: Option<&'a str>,
+    key: Option<&'a str>,
+    problem: &'a str,
+}
+
+/// Prints each fault; the error that ends the command says how many there are.
+pub(super) fn refuse(faults: &[FileFault], file: &str, as_json: bool) -> Result<CliError, CliError> {
+    let mut out = Out::new();
+    for fault in faults {
+        let FileFault {
+            line,
+            endpoint,
+            key,
+            problem,
+        } = fault;
+        let row = FaultRow {
+            line: *line,
+            endpoint: endpoint.as_deref(),
+            key: key.as_deref(),
+            problem,
+        };
+        out.line(&if as_json {
+            serde_json::to_string(&row).unwrap_or_default()
+        } else {
+            escape(&fault.to_string())
+        })?;
+    }
+    out.flush()?;
+    let count = match faults.len() {
+        1 => "one fault".to_owned(),
+        count => format!("{count} faults"),
+    };
+    Ok(CliError::Failed(format!(
+        "{count} in {file}; mend what is named above"
+    )))
+}

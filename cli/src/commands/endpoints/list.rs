@@ -1,0 +1,94 @@
+//! `hookline endpoints list`: a line for each.
+
+use clap::Args;
+
+use crate::api::{EndpointView, Pages};
+use crate::commands::at_console::AtConsole;
+use crate::error::CliError;
+use crate::out::{self, Out};
+use crate::table::{Column, Table};
+use crate::text::{compact, escape};
+
+const COLUMNS: [Column; 5] = [
+    Column::whole("ID"),
+    Column::text("URL", 20),
+    Column::whole("FORMAT"),
+    Column::text("EVENTS", 10),
+    Column::whole("STATE"),
+];
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookline endpoints list --company acme
+  hookline endpoints list --company acme --json | jq -r 'select(.disabled) | .id'
+
+In the order in which they were registered, all of them. --json has what the table cuts off. \
+Exit status: 0 listed, 1 not, 2 usage or settings.";
+
+/// List a company's endpoints.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    at: AtConsole,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
+    let api = args.at.api()?;
+    let mut pages = Pages::of(&api, &args.at.company, "endpoints");
+    let mut out = Out::new();
+    let mut table = Table::new(&COLUMNS, out.terminal);
+    let mut count: usize = 0;
+    while let Some(rows) = pages.next().await? {
+        for row in rows {
+            count += 1;
+            if args.json {
+                out.line(&compact(row.get()))?;
+            } else {
+                table.row(cells(&api.read::<EndpointView>(row.get())?), &mut out)?;
+            }
+        }
+    }
+    table.finish(&mut out)?;
+    out.flush()?;
+    if count == 0 && !args.json {
+        out::note(&format!("{} has no endpoints", args.at.company));
+    }
+    Ok(())
+}
+
+fn cells(endpoint: &EndpointView) -> Vec<String> {
+    let state = if endpoint.disabled { "disabled" } else { "active" };
+    let events = endpoint.events_in_words();
+    [&endpoint.id, &endpoint.url, &endpoint.format, &events, state]
+        .map(escape)
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_row_holds_the_whole_id_and_nothing_that_a_terminal_obeys() {
+        let view = serde_json::json!({
+            "id": "ep_0123456789abcdef", "company": "acme", "url": "https://a.example.com/\u{202e}", "format": "meeva",
+            "disabled": true, "created_at": "t", "updated_at": "t"
+        });
+        let cells = cells(&serde_json::from_value(view).unwrap());
+        assert_eq!(
+            cells,
+            [
+                "ep_0123456789abcdef",
+                "https://a.example.com/\\u{202e}",
+                "meeva",
+                "all",
+                "disabled"
+            ]
+        );
+    }
+}

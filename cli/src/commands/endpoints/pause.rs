@@ -1,0 +1,85 @@
+//! `hookline endpoints pause` and `resume`: whether anything is sent to an endpoint.
+
+use clap::Args;
+use hookline_common::ids::EndpointId;
+use serde_json::json;
+
+use crate::api::{Api, Method};
+use crate::commands::at_console::AtConsole;
+use crate::error::CliError;
+use crate::out::Out;
+use crate::text::compact;
+
+const AFTER_PAUSE_HELP: &str = "\
+Example:
+  hookline endpoints pause ep_crm --company acme
+
+Within two seconds nothing is sent to it any more, test events excepted: what it would get is kept with the dead letters, for \
+the reason endpoint_disabled. An endpoint that is paused already stays so.";
+
+const AFTER_RESUME_HELP: &str = "\
+Example:
+  hookline endpoints resume ep_crm --company acme
+
+New events are sent to it within two seconds. What was kept with the dead letters meanwhile is sent by \
+`hookline dlq retry --all --company COMPANY --endpoint ID`.";
+
+/// Send nothing to an endpoint for now.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_PAUSE_HELP)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Send to a paused endpoint again.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_RESUME_HELP)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The endpoint.
+    #[arg(value_name = "ID")]
+    id: EndpointId,
+    #[command(flatten)]
+    at: AtConsole,
+    /// One JSON object: the endpoint as it is now.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn pause(args: &PauseArgs) -> Result<(), CliError> {
+    let Which { id, at, .. } = &args.which;
+    let told = format!(
+        "{id} of {} is disabled: what it would get is kept with the dead letters",
+        at.company
+    );
+    change(&args.which, true, &told).await
+}
+
+pub(super) async fn resume(args: &ResumeArgs) -> Result<(), CliError> {
+    let Which { id, at, .. } = &args.which;
+    let told = format!("{id} of {} is active", at.company);
+    change(&args.which, false, &told).await
+}
+
+async fn change(which: &Which, disabled: bool, told: &str) -> Result<(), CliError> {
+    let api: Api = which.at.api()?;
+    let ask = api.ask(
+        Method::PATCH,
+        &which.at.company,
+        &["endpoints", which.id.as_str()],
+    );
+    let answer = api.answer(ask.json(&json!({ "disabled": disabled }))).await?;
+    let mut out = Out::new();
+    if which.json {
+        out.line(&compact(&answer.body))?;
+    } else {
+        out.line(told)?;
+    }
+    Ok(out.flush()?)
+}
