@@ -85,7 +85,11 @@ impl Destination {
         for name in OF_EACH_ATTEMPT {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        Self::Allowed { uri, headers }
+        Self::Allowed {
+            uri,
+            // It is only ever copied from here on, and a copy takes no more than it holds: there may be 100,000 of these.
+            headers: headers.clone(),
+        }
     }
 }
 

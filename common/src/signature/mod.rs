@@ -24,7 +24,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub struct SigningKeys {
     meeva: HmacSha256,
     /// The new key first. Secrets that are no Standard Webhooks keys are left out.
-    standard: Vec<HmacSha256>,
+    standard: Box<[HmacSha256]>,
 }
 
 impl SigningKeys {

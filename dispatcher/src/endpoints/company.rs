@@ -55,7 +55,7 @@ pub struct Registered {
     /// Its URL as logs and records may show it.
     pub shown_url: String,
     /// When other keys take the place of the endpoint's, and which: at the end of a rotation.
-    later_keys: Option<(Timestamp, SigningKeys)>,
+    later_keys: Option<Box<(Timestamp, SigningKeys)>>,
 }
 
 impl Registered {
@@ -74,13 +74,17 @@ impl Registered {
     /// The same, signed for with other keys from a time on.
     #[must_use]
     pub fn with_later_keys(self, later_keys: Option<(Timestamp, SigningKeys)>) -> Self {
-        Self { later_keys, ..self }
+        Self {
+            // Few have any at a time.
+            later_keys: later_keys.map(Box::new),
+            ..self
+        }
     }
 
     /// What signs a request that is made at `now`.
     #[must_use]
     pub fn keys_at(&self, now: Timestamp) -> &SigningKeys {
-        match &self.later_keys {
+        match self.later_keys.as_deref() {
             Some((from, keys)) if *from <= now => keys,
             _ => &self.endpoint.keys,
         }
