@@ -136,7 +136,7 @@ spawn() {
 
 sql() {
     need_bin
-    PGCONNECT_TIMEOUT=3 PGPASSWORD=hookline "$BIN/psql" -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$PORT" -U hookline \
+    PGCONNECT_TIMEOUT=3 PGPASSWORD=hookline PGOPTIONS="-c client_min_messages=warning" "$BIN/psql" -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$PORT" -U hookline \
         -d hookline -c "$1"
 }
 answers() { [[ $(sql 'select 1' 2>/dev/null) == 1 ]]; }

@@ -129,6 +129,13 @@ two_checkouts() {
     "$B/scripts/services.sh" up & local second=$!
     wait "$first" && wait "$second"
 }
+# Twice, and none of the names that would be another's, or more than a name.
+own_database() {
+    local url
+    url=$("$A/scripts/services.sh" database trial) && [[ $url == *":$(($(record "$A" base) + 10))/trial" ]] || return 1
+    "$A/scripts/services.sh" database trial && not "$A/scripts/services.sh" database hookline &&
+        not "$A/scripts/services.sh" database 'x; drop' && not "$A/scripts/services.sh" database
+}
 thrice_at_once() {
     local pids=() pid
     for _ in 1 2 3; do "$A/scripts/services.sh" up & pids+=($!); done
@@ -268,6 +275,7 @@ ok 'down is fine while nothing runs' "$A/scripts/services.sh" down
 ok 'two checkouts start at once, one below a private home folder' two_checkouts
 ok 'the first is usable' usable "$A"
 ok 'the second is usable' usable "$B"
+ok 'a database of its own is made, and made anew' own_database
 ok 'they have ports of their own' not test "$(record "$A" base)" = "$(record "$B" base)"
 ok 'they listen on loopback only' loopback_only "$A"
 ok 'no standard port is taken' test "$before" = "$(standard_listeners)"

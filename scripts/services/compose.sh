@@ -14,7 +14,8 @@ docker_rabbitmq_answers() { docker_runs rabbitmq && amqp_answers "$BASE"; }
 docker_postgresql_answers() { docker_runs postgres; }
 
 docker_sql() {
-    compose exec -T -e PGPASSWORD=hookline postgres psql -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -U hookline -d hookline -c "$1"
+    compose exec -T -e PGPASSWORD=hookline -e PGOPTIONS="-c client_min_messages=warning" postgres \
+        psql -XqtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -U hookline -d hookline -c "$1"
 }
 
 # docker_up NAME…
