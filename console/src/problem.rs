@@ -259,11 +259,6 @@ impl From<NotStored> for Problem {
 }
 
 impl Problem {
-    /// The status of the answer.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// The body of the answer.
     pub(crate) fn body(&self) -> ProblemBody {
         ProblemBody {
