@@ -20,6 +20,7 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
     let mut created = endpoint.clone();
     created["secret"] = json!(SECRET);
     let token = "tok_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a";
+    let event = "evt_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a";
     vec![
         ("Endpoint", endpoint),
         ("CreatedEndpoint", created),
@@ -55,6 +56,13 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             json!({"id": 7, "at": CREATED_AT, "actor": "admin", "action": "token.created", "object": token,
                 "before": null, "after": {"name": "CI", "expires_at": ENDS_AT}}),
         ),
+        (
+            "NewEvent",
+            json!({"type": "booking.created", "data": {"booking": {"id": "b_1"}}}),
+        ),
+        ("AcceptedEvent", json!({"id": event})),
+        ("TestEvent", json!({"type": "booking.created"})),
+        ("SentTestEvent", json!({"event": event})),
         ("Problem", json!(Problem::not_found().body())),
     ]
 }
