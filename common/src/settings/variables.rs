@@ -58,7 +58,7 @@ variables! {
     API_RATE = "HOOKLINE_API_RATE", Some("1000/s"), false,
         "Requests that each company token may make to the API, and as many at once: like 100/s or 600/m";
     API_URL = "HOOKLINE_API_URL", None, false,
-        "The console's address, without a token: http://127.0.0.1:8080 or https://hooks.example.com";
+        "The console's address, without a token: like http://127.0.0.1:8080";
     API_TOKEN = "HOOKLINE_API_TOKEN", None, true,
         "The bearer token that the commands show to the console: the operator's, or one of a company";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,

@@ -1,12 +1,11 @@
 //! The description of the API: for programs, and as a page for people.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 
-use super::openapi::description;
 use super::reference::{STYLE, page};
 use crate::app::App;
 
@@ -15,7 +14,7 @@ const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// It is the same for as long as the program runs.
-static PAGE: LazyLock<String> = LazyLock::new(|| page(&description()));
+static PAGE: OnceLock<String> = OnceLock::new();
 
 /// This description.
 #[utoipa::path(get, path = "/openapi.json", tag = "meta", operation_id = "getOpenapi", security(()),
@@ -28,12 +27,13 @@ pub(crate) async fn document(State(app): State<App>) -> Response {
 /// This description as a page.
 #[utoipa::path(get, path = "/docs", tag = "meta", operation_id = "getDocs", security(()),
     responses((status = 200, description = "A page for people", body = String, content_type = "text/html")))]
-pub(crate) async fn docs() -> Response {
+pub(crate) async fn docs(State(app): State<App>) -> Response {
+    let page = PAGE.get_or_init(|| page(app.description()));
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
-    (headers, PAGE.as_str()).into_response()
+    (headers, page.as_str()).into_response()
 }
 
 /// The style of that page.

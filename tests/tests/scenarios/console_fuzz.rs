@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
+use hookline_common::topology::Queue;
 use hookline_tests::api::Api;
 use hookline_tests::console::{ADMIN_TOKEN, Console, console_scenario, database_scenario, setup, start};
 use hookline_tests::hostile::not_run;
@@ -30,6 +31,9 @@ async fn a_published_fuzzer_finds_no_fault_and_nothing_that_is_not_described() {
         };
         // It registers more than a company may have, and that limit has a scenario of its own.
         let console = start(setup(world, database).set("HOOKLINE_ENDPOINTS_PER_COMPANY", "1000")).await;
+        // What it publishes, nobody consumes.
+        world.leaves(Queue::Events);
+        world.leaves(Queue::Deliveries);
         let scratch = tempfile::tempdir().unwrap();
         let url = format!("http://127.0.0.1:{}/openapi.json", console.process().port());
         let python_path = format!("{}:{}", packages.display(), project().join(folder).display());
