@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hookline_common::duration;
-use hookline_common::settings::variables;
+use hookline_common::settings::{Variable, variables};
 use hookline_dispatcher::{settings, stop};
 use hookline_tests::cli::succeed;
 use hookline_tests::scenario;
@@ -41,14 +41,19 @@ fn systemd_waits_for_the_longest_stop() {
 }
 
 #[test]
-fn the_file_of_settings_has_all_that_the_dispatcher_reads_with_their_defaults() {
-    let text = file("examples/config/dispatcher.env");
+fn the_files_of_settings_have_all_that_the_services_read_with_their_defaults() {
+    has_all("examples/config/dispatcher.env", settings::VARIABLES);
+    has_all("examples/config/console.env", hookline_console::settings::VARIABLES);
+}
+
+fn has_all(path: &str, variables: &[Variable]) {
+    let text = file(path);
     assert!(
         text.lines().all(|line| line.is_empty() || line.starts_with('#')),
         "a setting in the example would be one that nobody chose"
     );
     let mut told = assignments(&text);
-    for variable in settings::VARIABLES {
+    for variable in variables {
         // What holds a secret may stand in a file of its own.
         let in_file = variable.is_secret.then(|| format!("{}_FILE", variable.name));
         let value = told
