@@ -43,7 +43,10 @@ fn systemd_waits_for_the_longest_stop() {
 #[test]
 fn the_files_of_settings_have_all_that_the_services_read_with_their_defaults() {
     has_all("examples/config/dispatcher.env", settings::VARIABLES);
-    has_all("examples/config/console.env", hookline_console::settings::VARIABLES);
+    has_all(
+        "examples/config/console.env",
+        hookline_console::settings::VARIABLES,
+    );
 }
 
 fn has_all(path: &str, variables: &[Variable]) {
