@@ -47,7 +47,7 @@ test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
 	@scripts/test-demo.sh
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
-	@scripts/preflight.sh build rabbitmq
+	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/bench.sh
 
 test-readme: ## run every command of the README in a fresh clone, and compare what it prints

@@ -58,7 +58,11 @@ fn failed(error: impl ToString) -> Failure {
 }
 
 async fn run(flags: CommandLine) -> Result<(), Failure> {
-    let shutdown = Shutdown::on_signals().map_err(failed)?;
+    // Commands end like any other; the service hears what services are told.
+    let shutdown = match flags.subcommand() {
+        Some(_) => Shutdown::on_signals().map_err(failed)?,
+        None => Shutdown::on_service_signals().map_err(failed)?.0,
+    };
     match flags.subcommand() {
         Some("openapi") => {
             use std::io::Write as _;

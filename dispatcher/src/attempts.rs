@@ -180,7 +180,7 @@ impl Attempts {
         });
     }
 
-    /// The endpoint as it is known now. None where it is gone, or was switched off.
+    /// The endpoint as it is known now. None where it is gone, was switched off, or is not known now.
     fn as_it_is_now(&self, job: &Job) -> Option<Arc<Registered>> {
         if !job.has_waited {
             return Some(Arc::clone(&job.endpoint));
@@ -189,8 +189,8 @@ impl Attempts {
             Lookup::Known(company) => company
                 .find(&job.delivery.endpoint)
                 .filter(|now| !now.endpoint.disabled || job.endpoint.endpoint.disabled),
-            // Whatever has pushed it out of memory has not changed it.
-            Lookup::NotYet => Some(Arc::clone(&job.endpoint)),
+            // Its company's last endpoint may just have gone, or it was pushed out of memory: it is looked up when it returns.
+            Lookup::NotYet => None,
         }
     }
 

@@ -218,6 +218,11 @@ impl Pipeline {
                 self.attempts.admit(job, permit).await;
             }
             Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
+            Step::Nobody(unrouted) if !self.endpoints.is_told() => {
+                let (this, step) = (Arc::clone(self), route::not_known_for_sure(unrouted));
+                self.tasks
+                    .spawn(async move { this.carry_out(step, passage).await });
+            }
             Step::Nobody(unrouted) => {
                 if let Some(in_hand) = passage.in_hand.begin() {
                     let event = &unrouted.event;

@@ -77,6 +77,13 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
     }
 }
 
+/// An event that nobody wants as far as is known, while changes are not told of: it is set aside until they are.
+#[must_use]
+pub fn not_known_for_sure(unrouted: Unrouted) -> Step {
+    let delay = unknown_delay(unrouted.pass_through.parked);
+    Step::Park(Work::Route(unrouted), delay)
+}
+
 fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
     let (found, is_certain) = match endpoints {
         Lookup::Known(endpoints) => (

@@ -56,7 +56,7 @@ fn faults_of(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_contracts_example_is_read() {
+fn the_documented_example_is_read() {
     let text = format!(
         r#"
         [[endpoint]]

@@ -34,6 +34,11 @@ pub trait Endpoints: Send + Sync + 'static {
         true
     }
 
+    /// Whether a change would be told of now. Where not, that nobody wants an event may be untrue already.
+    fn is_told(&self) -> bool {
+        true
+    }
+
     /// Why no message should be taken now.
     fn obstacle(&self) -> Option<String> {
         None

@@ -19,9 +19,35 @@ pub(super) struct Known {
     pub(super) endpoints: Arc<CompanyEndpoints>,
     /// When that was true at the latest.
     pub(super) loaded_at: Instant,
+    /// Since when it has no endpoint, where it had some before.
+    pub(super) vanished_at: Option<Instant>,
 }
 
 impl Known {
+    /// What takes the place of `before`, as of `loaded_at`.
+    pub(super) fn after(before: Option<&Self>, endpoints: CompanyEndpoints, loaded_at: Instant) -> Self {
+        let had_some = |known: &&Self| known.endpoints.count() > 0;
+        let vanished_at = if endpoints.count() > 0 {
+            None
+        } else {
+            before.and_then(|known| {
+                known
+                    .vanished_at
+                    .or_else(|| had_some(&known).then_some(loaded_at))
+            })
+        };
+        Self {
+            endpoints: Arc::new(endpoints),
+            loaded_at,
+            vanished_at,
+        }
+    }
+
+    /// Whether it lost its last endpoint less than `grace` ago.
+    pub(super) fn has_just_vanished(&self, grace: Duration) -> bool {
+        self.vanished_at.is_some_and(|since| since.elapsed() < grace)
+    }
+
     pub(super) fn is_younger_than(&self, age: Duration) -> bool {
         self.loaded_at.elapsed() < age
     }

@@ -90,10 +90,8 @@ fn take(
             format: one.format,
             events: one.events,
         });
-        let known = Known {
-            endpoints: Arc::new(CompanyEndpoints::new(opened).with_unopened(unopened.collect())),
-            loaded_at: asked_at,
-        };
+        let endpoints = CompanyEndpoints::new(opened).with_unopened(unopened.collect());
+        let known = Known::after(registry.cache.get(&company).as_ref(), endpoints, asked_at);
         registry.cache.put(company, known);
     }
 }

@@ -40,6 +40,10 @@ const JUST_NOW: Duration = Duration::from_secs(1);
 /// this process had no processor for a while since. Far less than for how long it has to be unknown.
 const CURRENT: Duration = Duration::from_secs(3);
 
+/// How long the events of a company wait after its last endpoint went, as with the file: a database that was emptied by mistake,
+/// or came back as an older one, may be mended.
+const GRACE: Duration = Duration::from_secs(120);
+
 /// The registry as one dispatcher knows it.
 pub struct Registry(Arc<State>);
 
@@ -78,10 +82,10 @@ impl Registry {
 
 impl Endpoints for Registry {
     fn lookup(&self, company: &CompanyId) -> Lookup {
-        self.0
-            .cache
-            .get(company)
-            .map_or(Lookup::NotYet, |known| Lookup::Known(known.endpoints))
+        match self.0.cache.get(company) {
+            Some(known) if !known.has_just_vanished(GRACE) => Lookup::Known(known.endpoints),
+            _ => Lookup::NotYet,
+        }
     }
 
     fn look_again(&self, company: &CompanyId) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
@@ -100,6 +104,10 @@ impl Endpoints for Registry {
     fn is_current(&self, company: &CompanyId) -> bool {
         let known = self.0.cache.get(company);
         known.is_some_and(|known| known.is_younger_than(CURRENT))
+    }
+
+    fn is_told(&self) -> bool {
+        self.0.is_up()
     }
 
     fn obstacle(&self) -> Option<String> {

@@ -114,13 +114,12 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
             .await
             .unwrap()
     };
-    let (list, show, purge, retry, status, (_, checked)) = tokio::join!(
+    let (list, show, purge, retry, status) = tokio::join!(
         ask(&["dlq", "list", "--json"]),
         ask(&["dlq", "show", "evt_1"]),
         ask(&["dlq", "purge", "--yes"]),
         ask(&["dlq", "retry", "--all"]),
         ask(&["status"]),
-        check(world, cluster),
     );
     for output in [&list, &show, &purge, &retry] {
         let told = why(output, 1);
@@ -135,12 +134,15 @@ async fn a_queue_with_one_replica_is_away_with_its_node(world: &World, cluster: 
         told.contains(&format!("{failed} cannot be asked")) && told.contains("hookline-2@localhost"),
         "{told}"
     );
+    // The management API learns of it by and by.
     let of_events = format!("queue {events:?}");
-    let offline = checked.iter().find(|row| row["object"] == of_events.as_str());
-    let offline = offline.unwrap_or_else(|| panic!("{checked:#?}"))["detail"]
-        .as_str()
-        .unwrap();
-    assert!(offline.contains("quorum critical"), "{offline}");
+    let checked = eventually(LONG, "the queue's offline replica is told", async || {
+        let (_, checked) = check(world, cluster).await;
+        let row = checked.iter().find(|row| row["object"] == of_events.as_str())?;
+        let is_told = row["detail"].as_str().unwrap().contains("quorum critical");
+        is_told.then_some(checked)
+    })
+    .await;
     assert!(
         problem(&checked, "node_down")
             .unwrap()
