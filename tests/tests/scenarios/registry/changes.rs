@@ -63,6 +63,9 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
             "{set_aside} events were parked, with everything known"
         );
 
+        // The company keeps one, so that nothing waits for its last to come back.
+        let other = json!({"url": receiver.url(), "id": "ep_other", "events": ["invoice.paid"]});
+        console.register("acme", &other).await;
         console.admin().delete(PATH).await.expect(204);
         let pace = Pace::start();
         while pace.elapsed() < COUNTS_AFTER {
@@ -77,6 +80,44 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
         })
         .await;
         assert_eq!(receiver.count(), had, "a removed endpoint gets nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_a_company_that_lost_its_last_endpoint_wait_for_it_to_come_back() {
+    database_scenario(async |world, database| {
+        let url = database.url().as_str();
+        let store = store(url, MASTER_KEY).await;
+        let dispatcher = dispatcher(world, url).start().await;
+        let receiver = Receiver::answering(status(200)).await;
+        register(&store, "acme", "ep_crm", &receiver).await;
+        publish(world, "acme").await;
+        receiver.expect_one(SOON).await;
+        // As a mistake in the database would have it, or an older one that was restored.
+        database.execute("DELETE FROM endpoints").await.unwrap();
+        let mut events = Vec::new();
+        eventually(SOON, "they are set aside", async || {
+            events.push(publish(world, "acme").await);
+            (parked(&dispatcher).await > 0.0).then_some(())
+        })
+        .await;
+        register(&store, "acme", "ep_crm", &receiver).await;
+        eventually(SOON, "they come with it", async || {
+            let got = receiver.requests();
+            let has_come = |id: &str| got.iter().any(|request| request.id() == id);
+            events
+                .iter()
+                .all(|event| has_come(event.id.as_str()))
+                .then_some(())
+        })
+        .await;
+        assert_eq!(
+            count(&dispatcher, UNMATCHED).await,
+            0.0,
+            "none was taken for unwanted"
+        );
+        store.close().await;
     })
     .await;
 }
