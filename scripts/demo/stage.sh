@@ -154,7 +154,11 @@ until_so() {
     local deadline=$((SECONDS + PATIENCE)) what=$1
     shift
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || die "waited $PATIENCE s for $what"
+        if ((SECONDS >= deadline)); then
+            # Its last words say why, where it is a program that is waited for.
+            tail -n 3 "$what.log" >&2 2>/dev/null || true
+            die "waited $PATIENCE s for $what"
+        fi
         sleep 0.05
     done
 }
