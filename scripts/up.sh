@@ -125,8 +125,6 @@ cmd_up() {
 }
 
 tell() {
-    local shown=target/debug
-    if [[ -n ${RELEASE:-} ]]; then shown=target/release; fi
     cat <<END
 
 Hookline runs, and stays running until make down.
@@ -139,7 +137,7 @@ To sign in as the operator, in a shell here:
 
   export HOOKLINE_API_URL=http://127.0.0.1:$(port_of hookline-console)
   export HOOKLINE_API_TOKEN_FILE=$(printf %q "$UP/admin-token")
-  export PATH="\$PWD/$shown:\$PATH" && eval "\$(make env)"
+  export PATH=$(printf %q "$(folder)"):"\$PATH" && eval "\$(make env)"
 
 To try it (plain http and this machine's own addresses are allowed here):
 
