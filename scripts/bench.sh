@@ -11,8 +11,15 @@ cd "$ROOT"
 
 [[ $(uname -s) == Linux ]] || die "the benchmark reads CPU times and memory from /proc, which only Linux has"
 # Before the services, so that a compiler is not what they are measured beside.
-cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
+if [[ ${QUICK:-0} != 0 ]]; then
+    # Where nothing is judged by its speed, what tests have compiled already will do.
+    scripts/build.sh test
+    built=debug
+else
+    cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
+    built=release
+fi
 needs=(--need rabbitmq)
 # Endpoints are read from a database there.
 case ${SCENARIO:-registry} in registry | http-publish) needs+=(--need postgresql) ;; esac
-exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/release/hookline-bench"
+exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/$built/hookline-bench"

@@ -5,7 +5,8 @@
 # The bare root is debootstrap's smallest, kept in .local/ for the next time. In it: `hookline --version`, the manual, the
 # completions, who owns what; a dispatcher as its unit has it, as far as that goes without systemd as the first process
 # (its user, no capability, no new privileges, a read-only root, its environment file, its limit of files), to which an event is
-# published that a receiver gets; an upgrade, a removal, a purge. The unit itself is judged by systemd-analyze.
+# published that a receiver gets; a console as its own unit has it, through which an endpoint is registered; an upgrade, a
+# removal, a purge. The units themselves are judged by systemd-analyze.
 # As root only: elsewhere, and for what this machine lacks, it says NOT RUN and why.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -19,7 +20,9 @@ WORK=$STATE/test-dist
 INSIDE=$WORK/root
 DIST=$ROOT/target/dist${QUICK:+-quick}
 SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
-UNIT=hookline-dispatcher.service
+UNITS=(hookline-dispatcher.service hookline-console.service)
+# The one that is looked at.
+UNIT=${UNITS[0]}
 passed=0 not_run=0 trace=()
 
 ok() {
@@ -141,23 +144,26 @@ refused_calls() {
             *) if [[ $is_denied == yes ]]; then denied+=("$word"); else allowed+=("$word"); fi ;;
         esac
     done
-    # What was called before it was the dispatcher set the rights up.
-    comm -23 <(sed '1,/execve("[^"]*hookline-dispatcher"/d' "$1" | sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u) \
+    # What was called before it was the service set the rights up.
+    comm -23 <(sed '1,/execve("[^"]*'"${UNIT%.service}"'"/d' "$1" | sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u) \
         <(comm -23 <(expand "${allowed[@]}" | sort -u) <(expand "${denied[@]}" | sort -u))
 }
 
-judge_unit() {
+judge_units() {
+    local unit
     if ! command -v systemd-analyze >/dev/null; then
-        not_run 'the unit, judged by systemd' 'there is no systemd-analyze here'
+        not_run 'the units, judged by systemd' 'there is no systemd-analyze here'
         return
     fi
     # The bare root has no systemd: what its units are checked against is this machine's.
     mkdir -p "$WORK/units"
-    sed "s,^ExecStart=/,ExecStart=$INSIDE/,; /^Documentation=/d" "$INSIDE/usr/lib/systemd/system/$UNIT" >"$WORK/units/$UNIT"
-    ok 'systemd-analyze verify has nothing to say of the unit' quiet systemd-analyze verify "$WORK/units/$UNIT"
-    ok 'systemd-analyze security: exposed by 2.0 of 10 at most' \
-        systemd-analyze security --offline=true --threshold=20 "$WORK/units/$UNIT"
-    systemd-analyze security --offline=true "$WORK/units/$UNIT" 2>/dev/null | sed -n 's/^→ */         /p'
+    for unit in "${UNITS[@]}"; do
+        sed "s,^ExecStart=/,ExecStart=$INSIDE/,; /^Documentation=/d" "$INSIDE/usr/lib/systemd/system/$unit" >"$WORK/units/$unit"
+        ok "systemd-analyze verify has nothing to say of $unit" quiet systemd-analyze verify "$WORK/units/$unit"
+        ok 'systemd-analyze security: exposed by 2.0 of 10 at most' \
+            systemd-analyze security --offline=true --threshold=20 "$WORK/units/$unit"
+        systemd-analyze security --offline=true "$WORK/units/$unit" 2>/dev/null | sed -n 's/^→ */         /p'
+    done
 }
 
 # Succeeds if the command does, and prints nothing.
@@ -180,11 +186,14 @@ install_package() {
 owned() { [[ $(inside stat -c '%U:%G %a' "$2") == "$1" ]]; }
 
 check_installed() {
-    ok 'hookline --version, and that of the dispatcher' inside sh -ec 'hookline --version; hookline-dispatcher --version'
+    ok 'hookline --version, and that of the services' inside sh -ec '
+        hookline --version; hookline-dispatcher --version; hookline-console --version'
     ok 'the configuration is for root and the group alone' owned 'root:hookline 750' /etc/hookline
     ok 'so are its files' owned 'root:hookline 640' /etc/hookline/dispatcher.env
+    ok 'both of them' owned 'root:hookline 640' /etc/hookline/console.env
     ok 'a page for each command, and for the service' inside sh -ec '
-        cd /usr/share/man/; test -s man1/hookline.1.gz -a -s man1/hookline-dlq-retry.1.gz -a -s man8/hookline-dispatcher.8.gz'
+        cd /usr/share/man/; test -s man1/hookline.1.gz -a -s man1/hookline-dlq-retry.1.gz -a \
+            -s man8/hookline-dispatcher.8.gz -a -s man8/hookline-console.8.gz'
     if command -v man >/dev/null; then
         # shellcheck disable=SC2016 # expanded by the inner shell
         ok 'man reads every page without a warning' quiet env LC_ALL=C.UTF-8 MANROFFSEQ= bash -c '
@@ -199,7 +208,7 @@ check_installed() {
         not_run 'the programs tell nothing of who built them' 'a debug build does'
     else
         ok 'the programs tell nothing of who built them' not grep -qaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}/registry" \
-            "$INSIDE/usr/bin/hookline" "$INSIDE/usr/bin/hookline-dispatcher"
+            "$INSIDE/usr/bin/hookline" "$INSIDE/usr/bin/hookline-dispatcher" "$INSIDE/usr/bin/hookline-console"
     fi
     ok 'a dispatcher without endpoints ends with 2 and says so' without_endpoints
 }
@@ -212,6 +221,16 @@ without_endpoints() {
 }
 
 # --- an event -----------------------------------------------------------------------------------------
+
+# start_service NAME: as its unit would. Its pid is in $service, what it says in NAME.out, its system calls in NAME.trace.
+start_service() {
+    UNIT=hookline-$1.service trace=()
+    # As a grandchild, so that the pid is the service's.
+    if command -v strace >/dev/null; then trace=(strace -D -f -qq -e signal=none -o "$WORK/$1.trace"); fi
+    (as_the_unit "hookline-$1") >"$WORK/$1.out" 2>&1 &
+    service=$!
+    children+=("$service")
+}
 
 deliver() {
     local port http event
@@ -236,11 +255,7 @@ HOOKLINE_ALLOW_HTTP=true
 HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
 HOOKLINE_HTTP_ADDR=127.0.0.1:$http
 END
-    # As a grandchild, so that the pid is the dispatcher's.
-    if command -v strace >/dev/null; then trace=(strace -D -f -qq -e signal=none -o "$WORK/trace"); fi
-    (as_the_unit hookline-dispatcher) >"$WORK/dispatcher.out" 2>&1 &
-    children+=($!)
-    dispatcher=$!
+    start_service dispatcher
     until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out"
     event=$(inside env HOOKLINE_AMQP_URL="$HOOKLINE_AMQP_URL" HOOKLINE_NAMESPACE=dist \
         hookline publish --company acme --type booking.created --data '{"booking":{"id":"b_1"}}')
@@ -252,17 +267,17 @@ END
 # uid, capabilities, no new privileges, files: as the kernel has them for the running process.
 confined() {
     local status uid
-    status=$(cat "/proc/$dispatcher/status")
+    status=$(cat "/proc/$service/status")
     uid=$(inside id -u hookline)
     printf '%s\n' "$status"
     grep -q "^Uid:.*$uid.*$uid" <<<"$status" && not grep -qE '^Cap(Inh|Prm|Eff|Bnd|Amb):.*[1-9a-f]' <<<"$status" &&
-        grep -q '^NoNewPrivs:.*1' <<<"$status" && grep -qE "^Max open files +$(open_files) " "/proc/$dispatcher/limits" &&
-        not touch "/proc/$dispatcher/root/etc/x"
+        grep -q '^NoNewPrivs:.*1' <<<"$status" && grep -qE "^Max open files +$(open_files) " "/proc/$service/limits" &&
+        not touch "/proc/$service/root/etc/x"
 }
 
 reloads() {
     sed -i 's/^events = .*//; $a events = ["booking.*"]' "$INSIDE/etc/hookline/endpoints.toml"
-    kill -HUP "$dispatcher"
+    kill -HUP "$service"
     until_true 30 loaded_twice
 }
 
@@ -270,17 +285,67 @@ loaded_twice() { (($(grep -c 'endpoints loaded' "$WORK/dispatcher.out") == 2)); 
 
 stops() {
     local status=0
-    kill -TERM "$dispatcher"
-    wait "$dispatcher" || status=$?
+    kill -TERM "$service"
+    wait "$service" || status=$?
     ((status == 0))
 }
 
 no_call_refused() {
-    local refused
-    until_true 20 grep -q 'exit_group(' "$WORK/trace"
-    grep -q 'execve("[^"]*hookline-dispatcher"' "$WORK/trace"
-    refused=$(refused_calls "$WORK/trace")
+    local refused trace=$WORK/$1.trace
+    until_true 20 grep -q 'exit_group(' "$trace"
+    grep -q "execve(\"[^\"]*hookline-$1\"" "$trace"
+    refused=$(refused_calls "$trace")
     [[ -z $refused ]] || { printf 'not in the filter: %s\n' "$refused" && return 1; }
+}
+
+# What a console needs to know, in files that only it can read, as its environment file advises.
+register() {
+    local http answer
+    lock_ports
+    http=$(pick_ports "$WORK" 27000 28999 1)
+    unlock_ports
+    secret_file database-url "$(scripts/services.sh database dist)"
+    secret_file master-key "$(head -c 32 /dev/urandom | base64)"
+    secret_file admin-token "$(head -c 32 /dev/urandom | base64 | tr -d '+/=')"
+    cat >>"$INSIDE/etc/hookline/console.env" <<END
+HOOKLINE_DATABASE_URL_FILE=/etc/hookline/database-url
+HOOKLINE_MASTER_KEY_FILE=/etc/hookline/master-key
+HOOKLINE_ADMIN_TOKEN_FILE=/etc/hookline/admin-token
+HOOKLINE_AMQP_URL=$HOOKLINE_AMQP_URL
+HOOKLINE_NAMESPACE=dist
+HOOKLINE_HTTP_ADDR=127.0.0.1:$http
+END
+    start_service console
+    until_true 60 ready "$http"
+    answer=$(inside env HOOKLINE_API_URL="http://127.0.0.1:$http" HOOKLINE_API_TOKEN_FILE=/etc/hookline/admin-token \
+        hookline endpoints add --company acme https://crm.example.com/hooks 2>&1)
+    echo "$answer"
+    [[ $answer == *whsec_* ]]
+}
+
+secret_file() {
+    printf '%s\n' "$2" >"$INSIDE/etc/hookline/$1"
+    inside chown root:hookline "/etc/hookline/$1"
+    inside chmod 640 "/etc/hookline/$1"
+}
+
+ready() { curl -fsS "http://127.0.0.1:$1/readyz"; }
+
+with_database() {
+    ok 'an endpoint is registered through a console confined like its unit' register
+    ok 'and the kernel says that it is' confined
+    ok 'SIGTERM ends it with 0' stops
+    calls console
+}
+
+calls() {
+    if ! command -v strace >/dev/null; then
+        not_run "the system calls of the $1, against the filter" 'there is no strace here'
+    elif ! command -v systemd-analyze >/dev/null; then
+        not_run "the system calls of the $1, against the filter" 'there is no systemd-analyze here'
+    else
+        ok 'its system calls are those that the unit lets through' no_call_refused "$1"
+    fi
 }
 
 with_broker() {
@@ -288,13 +353,7 @@ with_broker() {
     ok 'and the kernel says that it is' confined
     ok 'SIGHUP reads its files' reloads
     ok 'SIGTERM ends it with 0' stops
-    if ! command -v strace >/dev/null; then
-        not_run 'the system calls, against the filter' 'there is no strace here'
-    elif ! command -v systemd-analyze >/dev/null; then
-        not_run 'the system calls, against the filter' 'there is no systemd-analyze here'
-    else
-        ok 'its system calls are those that the unit lets through' no_call_refused
-    fi
+    calls dispatcher
 }
 
 # --- its end ------------------------------------------------------------------------------------------
@@ -333,7 +392,8 @@ fi
 ok 'the checksums hold' bash -ec "cd '$DIST' && sha256sum -c SHA256SUMS"
 ok 'the package is installed by apt' install_package
 check_installed
-judge_unit
+judge_units
 with_broker
+with_database
 check_removal
 echo "$passed passed, 0 failed, $not_run not run, in $SECONDS s"
