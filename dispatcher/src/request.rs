@@ -1,10 +1,8 @@
 //! Step 5: endpoint, event and clock → the signed request. Pure: what is built here is what is sent.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use hookline_common::delivery::Delivery;
-use hookline_common::endpoint::{Endpoint, Format};
+use hookline_common::endpoint::{Endpoint, Format, StaticHeader};
 use hookline_common::envelope;
 use hookline_common::guard::{Policy, Refusal};
 use hookline_common::record::HeaderList;
@@ -26,22 +24,32 @@ const ATTEMPT: &str = "webhook-attempt";
 const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static(ATTEMPT);
 /// Standard Webhooks' signatures.
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-/// What is different on each attempt.
-const OF_EACH_ATTEMPT: [HeaderName; 4] = [WEBHOOK_ID, WEBHOOK_TIMESTAMP, WEBHOOK_SIGNATURE, WEBHOOK_ATTEMPT];
 /// Meeva's own signature.
 const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
 
-/// Where an endpoint's requests go, and the headers that are the same on each of them.
+/// What every receiver is told of a body, and of who sends it.
+const CONTENT: &str = "application/json";
+const SENDER: &str = concat!("Hookline/", env!("CARGO_PKG_VERSION"));
+
+/// Where an endpoint's requests go, and the headers that are its own.
 pub enum Destination {
     /// A URL that the guard let through.
     Allowed {
         /// The URL as it was parsed, not as it was written.
         uri: Uri,
-        /// Content type, user agent and the endpoint's own headers.
-        headers: HeaderMap,
+        /// What each request says besides.
+        headers: OwnHeaders,
     },
     /// A URL that nothing may be sent to.
     Refused(Refusal),
+}
+
+/// The headers that are the same on each request to one endpoint, and other ones elsewhere. A map of all would be several times
+/// as large, and there may be 100,000 of these.
+pub struct OwnHeaders {
+    host: Option<HeaderValue>,
+    /// What its owner adds.
+    added: Box<[(HeaderName, HeaderValue)]>,
 }
 
 impl Destination {
@@ -59,37 +67,36 @@ impl Destination {
             Ok(uri) => uri,
             Err(refusal) => return Self::Refused(refusal),
         };
-        let mut headers = HeaderMap::with_capacity(endpoint.headers.len() + 8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("Hookline/", env!("CARGO_PKG_VERSION"))),
-        );
-        for header in &endpoint.headers {
-            // Both were checked when the endpoint was read; what is no HTTP header all the same is not sent.
-            let (name, value) = (
-                header.name.parse::<HeaderName>(),
-                HeaderValue::try_from(&header.value),
-            );
-            if let (Ok(name), Ok(mut value)) = (name, value) {
-                value.set_sensitive(true);
-                headers.append(name, value);
-            }
-        }
         let is_https = uri.scheme_str() == Some("https");
-        let host = uri
-            .authority()
-            .and_then(|authority| client::host_header(authority, is_https));
-        headers.extend(host.map(|host| (HOST, host)));
-        // What each attempt has of its own is put in their place, so that a copy of these headers need not grow.
-        for name in OF_EACH_ATTEMPT {
-            headers.insert(name, HeaderValue::from_static(""));
+        let authority = uri.authority();
+        let headers = OwnHeaders {
+            host: authority.and_then(|authority| client::host_header(authority, is_https)),
+            added: endpoint.headers.iter().filter_map(added).collect(),
+        };
+        Self::Allowed { uri, headers }
+    }
+}
+
+/// Both parts were checked when the endpoint was read; what is no HTTP header all the same is not sent.
+fn added(header: &StaticHeader) -> Option<(HeaderName, HeaderValue)> {
+    let name = header.name.parse().ok()?;
+    let mut value = HeaderValue::try_from(&header.value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}
+
+impl OwnHeaders {
+    /// These, and what all requests have, with room for what each attempt has of its own.
+    fn to_map(&self) -> HeaderMap {
+        // Content, sender, host; id, time, number and two signatures.
+        let mut headers = HeaderMap::with_capacity(self.added.len() + 8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
+        headers.insert(USER_AGENT, HeaderValue::from_static(SENDER));
+        for (name, value) in &self.added {
+            headers.append(name, value.clone());
         }
-        Self::Allowed {
-            uri,
-            // It is only ever copied from here on, and a copy takes no more than it holds: there may be 100,000 of these.
-            headers: headers.clone(),
-        }
+        headers.extend(self.host.clone().map(|host| (HOST, host)));
+        headers
     }
 }
 
@@ -97,7 +104,7 @@ impl Destination {
 #[must_use]
 pub fn build(
     uri: &Uri,
-    headers: &HeaderMap,
+    headers: &OwnHeaders,
     format: Format,
     keys: &SigningKeys,
     delivery: &Delivery,
@@ -105,13 +112,12 @@ pub fn build(
 ) -> Request<Full<Bytes>> {
     let event = &delivery.event;
     let body = envelope::body(format, event);
-    let mut headers = headers.clone();
+    let mut headers = headers.to_map();
     headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
     headers.insert(WEBHOOK_ATTEMPT, HeaderValue::from(delivery.attempt.get()));
     insert_text(&mut headers, WEBHOOK_ID, event.id.as_str());
-    match keys.standard(&event.id, timestamp, &body) {
-        Some(signatures) => insert_text(&mut headers, WEBHOOK_SIGNATURE, &signatures),
-        None => drop(headers.remove(WEBHOOK_SIGNATURE)),
+    if let Some(signatures) = keys.standard(&event.id, timestamp, &body) {
+        insert_text(&mut headers, WEBHOOK_SIGNATURE, &signatures);
     }
     if format == Format::Meeva {
         insert_text(&mut headers, MEEVA_SIGNATURE, &keys.meeva(&body));
@@ -149,29 +155,26 @@ pub fn shown_url(url: &str) -> String {
 /// the endpoint's own.
 #[must_use]
 pub fn recorded_headers<'a>(
-    headers: &'a HeaderMap,
+    headers: &'a OwnHeaders,
     delivery: &'a Delivery,
     timestamp: i64,
 ) -> HeaderList<'a> {
-    let of_this_attempt: [(&str, Cow<'_, str>); 3] = [
-        (ID, delivery.event.id.as_str().into()),
-        (TIMESTAMP, timestamp.to_string().into()),
-        (ATTEMPT, delivery.attempt.to_string().into()),
-    ];
-    let mut kept = Vec::with_capacity(headers.keys_len() + of_this_attempt.len());
-    let is_constant = |name: &&HeaderName| **name != HOST && !OF_EACH_ATTEMPT.contains(name);
-    for name in headers.keys().filter(is_constant) {
-        let value = headers.get(name).filter(|value| !value.is_sensitive());
-        let value = value.map_or("***", |value| value.to_str().unwrap_or_default());
-        kept.push((name.as_str(), value.into()));
-    }
-    kept.extend(of_this_attempt);
+    let OwnHeaders { host: _, added } = headers;
+    let mut kept = Vec::with_capacity(added.len() + 5);
+    kept.push(("content-type", CONTENT.into()));
+    kept.push(("user-agent", SENDER.into()));
+    kept.extend(added.iter().map(|(name, _)| (name.as_str(), "***".into())));
+    kept.push((ID, delivery.event.id.as_str().into()));
+    kept.push((TIMESTAMP, timestamp.to_string().into()));
+    kept.push((ATTEMPT, delivery.attempt.to_string().into()));
     HeaderList(kept)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::borrow::Cow;
+
     use super::*;
     use hookline_common::delivery::{PassThrough, Unrouted};
     use hookline_common::endpoints_file::parse;
