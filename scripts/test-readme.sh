@@ -45,6 +45,9 @@ trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# A reader's `make` is nobody's child, and says nothing of the folder it works in.
+unset MAKEFLAGS MAKELEVEL MFLAGS
+
 fault() { die "README.md:$line_number: $*"; }
 
 # --- the work tree as a repository that can be cloned -------------------------------------------------
