@@ -28,7 +28,7 @@ passed=0 not_run=0 trace=()
 ok() {
     local name=$1
     shift
-    "$@" >"$WORK/log" 2>&1 || { tail -n 30 "$WORK/log" >&2 && die "FAILED: $name"; }
+    "$@" >"$WORK/log" 2>&1 || { tail -n 80 "$WORK/log" >&2 && die "FAILED: $name"; }
     passed=$((passed + 1))
     printf 'ok       %s\n' "$name"
 }
@@ -236,7 +236,7 @@ deliver() {
     local port http event
     inside hookline listen --port 0 --secret "$SECRET" >"$WORK/receiver.out" 2>&1 &
     children+=($!)
-    until_true 30 grep -q '^listening on' "$WORK/receiver.out"
+    until_true 30 grep -q '^listening on' "$WORK/receiver.out" || return 1
     port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$WORK/receiver.out")
     lock_ports
     http=$(pick_ports "$WORK" 27000 28999 1)
@@ -256,11 +256,11 @@ HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
 HOOKLINE_HTTP_ADDR=127.0.0.1:$http
 END
     start_service dispatcher
-    until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out"
+    until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out" || return 1
     event=$(inside env HOOKLINE_AMQP_URL="$HOOKLINE_AMQP_URL" HOOKLINE_NAMESPACE=dist \
         hookline publish --company acme --type booking.created --data '{"booking":{"id":"b_1"}}')
-    until_true 60 grep -q "$event" "$WORK/receiver.out"
-    until_true 30 grep -q 'webhook-signature .*valid' "$WORK/receiver.out"
+    until_true 60 grep -q "$event" "$WORK/receiver.out" || return 1
+    until_true 30 grep -q 'webhook-signature .*valid' "$WORK/receiver.out" || return 1
     not grep -q INVALID "$WORK/receiver.out"
 }
 
@@ -278,7 +278,7 @@ confined() {
 reloads() {
     sed -i 's/^events = .*//; $a events = ["booking.*"]' "$INSIDE/etc/hookline/endpoints.toml"
     kill -HUP "$service"
-    until_true 30 loaded_twice
+    until_true 30 loaded_twice || return 1
 }
 
 loaded_twice() { (($(grep -c 'endpoints loaded' "$WORK/dispatcher.out") == 2)); }
@@ -292,7 +292,7 @@ stops() {
 
 no_call_refused() {
     local refused trace=$WORK/$1.trace
-    until_true 20 grep -q 'exit_group(' "$trace"
+    until_true 20 grep -q 'exit_group(' "$trace" || return 1
     grep -q "execve(\"[^\"]*hookline-$1\"" "$trace"
     refused=$(refused_calls "$trace")
     [[ -z $refused ]] || { printf 'not in the filter: %s\n' "$refused" && return 1; }
@@ -316,9 +316,9 @@ HOOKLINE_NAMESPACE=dist
 HOOKLINE_HTTP_ADDR=127.0.0.1:$http
 END
     start_service console
-    until_true 60 ready "$http"
+    until_true 60 ready "$http" || return 1
     answer=$(inside env HOOKLINE_API_URL="http://127.0.0.1:$http" HOOKLINE_API_TOKEN_FILE=/etc/hookline/admin-token \
-        hookline endpoints add --company acme https://crm.example.com/hooks 2>&1)
+        hookline endpoints add --company acme --url https://crm.example.com/hooks 2>&1)
     echo "$answer"
     [[ $answer == *whsec_* ]]
 }
@@ -336,6 +336,8 @@ with_database() {
     ok 'and the kernel says that it is' confined
     ok 'SIGTERM ends it with 0' stops
     calls console
+    # What a person has made there is not the package's to remove.
+    rm "$INSIDE"/etc/hookline/{database-url,master-key,admin-token}
 }
 
 calls() {
