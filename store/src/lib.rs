@@ -29,7 +29,7 @@ pub use self::endpoints::{
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::leadership::Leadership;
-pub use self::log::{Dropped, LogBatch, Recorded, SetAside};
+pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};

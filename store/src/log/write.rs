@@ -90,7 +90,7 @@ impl Store {
         let mut lent = self.lend().await?;
         let mut transaction = lent.connection()?.begin().await?;
         sqlx::query(SET).execute(&mut *transaction).await?;
-        offsets::advance(&mut transaction, stream, batch.offset, batch.next_offset).await?;
+        offsets::advance(&mut transaction, stream, batch).await?;
         let (mut new, mut refused) = (0, Vec::new());
         if is_careful {
             new = write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?;
