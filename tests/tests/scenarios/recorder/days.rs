@@ -60,7 +60,7 @@ async fn days_are_dropped_whole_and_readers_from_before_are_told_by_the_last_pos
         let all = with_events(&kept, &[old_events, today.clone()]);
         says(database, DAYS, &all.iter().map(String::as_str).collect::<Vec<_>>(), SOON).await;
         reading.rollback().await.unwrap();
-        let all = with_events(&kept, &[today.clone()]);
+        let all = with_events(&kept, std::slice::from_ref(&today));
         says(database, DAYS, &all.iter().map(String::as_str).collect::<Vec<_>>(), SOON).await;
         let dropped = "SELECT company || ' ' || position FROM events_dropped ORDER BY 1";
         assert_eq!(database.texts(dropped).await, ["acme 5", "other 3"]);

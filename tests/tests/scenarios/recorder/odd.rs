@@ -80,6 +80,7 @@ async fn what_cannot_be_recorded_is_set_aside_and_all_around_it_is_recorded() {
         let stream = Stream::of(world, 1_000_000).await;
         let ago = |days: i64| json!((Timestamp::now() - SignedDuration::from_hours(24 * days)).to_string());
         stream.publish(b"garbage").await;
+        // Nothing, which is nothing to keep.
         stream.publish(b"").await;
         let mut good: Vec<_> = (0..40).map(|number| record(&format!("evt_{number}"), &[])).collect();
         // PostgreSQL knows no such time, and says so of the statement in which it stands.
@@ -97,26 +98,19 @@ async fn what_cannot_be_recorded_is_set_aside_and_all_around_it_is_recorded() {
             ])
             .await;
         recorded_once(database.url(), 42, SOON).await;
-        let reasons = "SELECT concat_ws(' ', stream_offset, left(reason, 20)) FROM set_aside ORDER BY id";
+        let reasons = "SELECT concat_ws(' ', stream_offset, left(reason, 20)) FROM set_aside ORDER BY 1";
+        let told = database.texts(reasons).await;
         let wanted = [
             "0 it is no batch of re",
-            "1 it is no batch of re",
-            "3 it is no record: miss",
-            "3 its id is no UUID",
+            "2 the database refused",
+            "2 the database refused",
             "3 it began more than t",
-            "2 the database refused",
-            "2 the database refused",
+            "3 it is no record: inv",
+            "3 its id is no UUID",
         ];
-        let mut told = database.texts(reasons).await;
-        told.sort();
-        let mut sorted = wanted.map(str::to_owned);
-        sorted.sort();
-        for (told, wanted) in told.iter().zip(&sorted) {
-            assert!(wanted.starts_with(told.trim_end()) || told.starts_with(wanted.as_str()), "{told} {wanted}");
-        }
-        assert_eq!(told.len(), wanted.len(), "{told:?}");
+        assert_eq!(told, wanted);
         let process = console.process();
-        assert_eq!(process.metric("hookline_log_records_set_aside_total").await, Some(7.0));
+        assert_eq!(process.metric("hookline_log_records_set_aside_total").await, Some(6.0));
         assert_eq!(process.metric("hookline_log_records_expired_total").await, Some(1.0));
         let kept = "SELECT (convert_from(content, 'UTF8')::jsonb)->>'event' FROM set_aside WHERE reason LIKE 'the database%' ORDER BY 1";
         says(database, kept, &["evt_refused", "evt_refused_too"], SOON).await;
