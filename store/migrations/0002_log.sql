@@ -78,6 +78,8 @@ CREATE TABLE events_dropped (
 CREATE TABLE stream_offsets (
     stream text PRIMARY KEY,
     next_offset bigint NOT NULL,
+    -- SHA-256 of the message before it, by which the stream is known again: one that was made anew has another one there.
+    last_message bytea NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
