@@ -30,6 +30,12 @@ pub enum StoreError {
         /// When it ends by itself.
         until: Timestamp,
     },
+    /// The endpoint is disabled: whatever is sent to it fails at once.
+    #[error("the endpoint is disabled, and what is sent to it would only fail again; enable it first")]
+    EndpointDisabled,
+    /// The endpoint was removed, so that nothing can be sent to it.
+    #[error("the endpoint was removed; register one with the same id first, or discard what failed")]
+    EndpointGone,
     /// A change that cannot be made to what is there.
     #[error(transparent)]
     Change(#[from] InvalidChange),
@@ -65,6 +71,17 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// Whether the database refuses what it was given, and not who gives it or when: classes 22 (data) and 23 (integrity), and
+    /// 54 (limits). The same again is refused again, and something else is not.
+    #[must_use]
+    pub fn is_of_data(&self) -> bool {
+        let Self::Database(Problem(sqlx::Error::Database(refusal))) = self else {
+            return false;
+        };
+        let code = refusal.code().unwrap_or_default();
+        ["22", "23", "54"].iter().any(|class| code.starts_with(class))
     }
 
     /// Whether the database lacks tables or columns that this version wants: classes 42P01 and 42703.

@@ -17,11 +17,15 @@ mod endpoints; // the registry
 mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
+mod dead_letters; // what failed for good, until it is delivered or discarded
 mod reseal; // everything sealed, under the newest key
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::Changes;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
+pub use self::dead_letters::{
+    DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,
+};
 pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
 };
