@@ -19,6 +19,8 @@ mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod dead_letters; // what failed for good, until it is delivered or discarded
 mod reseal; // everything sealed, under the newest key
+mod leadership; // who of several consoles does what one should do
+mod log; // attempts, deliveries and events
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::Changes;
@@ -30,6 +32,8 @@ pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
+pub use self::leadership::Leadership;
+pub use self::log::{Dropped, LogBatch, Recorded, SetAside};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
