@@ -76,17 +76,6 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Whether the database refuses what it was given, and not who gives it or when: classes 22 (data) and 23 (integrity), and
-    /// 54 (limits). The same again is refused again, and something else is not.
-    #[must_use]
-    pub fn is_of_data(&self) -> bool {
-        let Self::Database(Problem(sqlx::Error::Database(refusal))) = self else {
-            return false;
-        };
-        let code = refusal.code().unwrap_or_default();
-        ["22", "23", "54"].iter().any(|class| code.starts_with(class))
-    }
-
     /// Whether the database lacks tables or columns that this version wants: classes 42P01 and 42703.
     #[must_use]
     pub fn lacks_schema(&self) -> bool {
@@ -97,7 +86,8 @@ impl StoreError {
     }
 
     /// Whether it was the data that the database refused: classes 22, 23 and 54.
-    pub(crate) fn refuses_data(&self) -> bool {
+    #[must_use]
+    pub fn refuses_data(&self) -> bool {
         let Self::Database(Problem(error)) = self else {
             return false;
         };

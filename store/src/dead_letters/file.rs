@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use hookline_common::message::FiledDelivery;
 use jiff::Timestamp;
-use sqlx::PgConnection;
+use sqlx::{Acquire as _, PgConnection};
 
 use super::in_log;
 use super::model::{NewDeadLetter, attempts_made, happened_at};
@@ -13,28 +13,52 @@ use crate::error::StoreError;
 use crate::log::{DayTable, day_of, ensure, in_order};
 use crate::moment::Moment;
 
+/// Rows that may be there are looked for by index, whatever the planner thinks of a day's table: its plan is made while the
+/// table is small, and is kept while it grows.
+const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
+     set_config('enable_mergejoin', 'off', true)";
+
 impl Store {
     /// Files dead letters, all or none, and sees to it that the log knows of them. One that was filed before, with the same
     /// time of failing, changes nothing; one that was delivered after it failed is not filed again. One that failed again
     /// takes the place of what a person had retried.
     ///
     /// # Errors
-    /// [`StoreError`]; with [`StoreError::is_of_data`] one of them is at fault.
-    pub async fn file_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<(), StoreError> {
-        let now = Timestamp::now();
+    /// [`StoreError`]; with [`StoreError::refuses_data`] one of them is at fault.
+    pub async fn file_dead_letters(&self, letters: &[&NewDeadLetter]) -> Result<(), StoreError> {
         let mut keys = HashSet::with_capacity(letters.len());
-        let letters: Vec<&NewDeadLetter> = letters.iter().filter(|letter| keys.insert(key(letter))).collect();
+        let letters: Vec<&NewDeadLetter> = letters
+            .iter()
+            .filter(|letter| keys.insert(key(letter)))
+            .copied()
+            .collect();
+        match self.file_once(&letters).await {
+            // A day was dropped, or this is another database.
+            Err(error) if error.lacks_day() => {
+                self.days.forget();
+                self.file_once(&letters).await
+            }
+            filed => filed,
+        }
+    }
+
+    async fn file_once(&self, letters: &[&NewDeadLetter]) -> Result<(), StoreError> {
+        let now = Timestamp::now();
         ensure(self, DayTable::Events, day_of(now)).await?;
         let days = letters.iter().map(|letter| day_of(in_log::first_seen(letter, now)));
         for day in days.collect::<HashSet<_>>() {
             ensure(self, DayTable::Deliveries, day).await?;
         }
         within(async {
-            let mut transaction = self.begin().await?;
+            // Given up in the middle, it is closed and takes no place from anybody.
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.connection()?.begin().await?;
+            sqlx::query(BY_INDEX).execute(&mut *transaction).await?;
             in_order(&mut transaction).await?;
-            let letters = in_log::note(&mut transaction, &letters, now).await?;
+            let letters = in_log::note(&mut transaction, letters, now).await?;
             insert(&mut transaction, &letters).await?;
             transaction.commit().await?;
+            lent.give_back();
             Ok(())
         })
         .await

@@ -100,9 +100,7 @@ pub(super) fn filed(company: &CompanyId, row: &PgRow) -> Result<FiledDelivery, S
 
 /// When the event happened.
 pub(super) fn happened_at(delivery: &Delivery) -> Timestamp {
-    let text = delivery.event.created_at.to_millis_text();
-    // It is RFC 3339 always.
-    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+    delivery.event.created_at.as_timestamp()
 }
 
 /// Attempts that were made before it failed: one that never began for a disabled endpoint is none.

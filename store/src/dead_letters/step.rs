@@ -35,6 +35,7 @@ pub struct RetryStep {
     /// What is to be sent; a row that cannot be read stands as its fault, and stays a dead letter.
     pub deliveries: Vec<Result<FiledDelivery, StoreError>>,
     last: i64,
+    is_last: bool,
 }
 
 impl Store {
@@ -85,6 +86,7 @@ impl Store {
                 .map(|row| letter(row).and_then(|_| filed(&part.company, row)))
                 .collect(),
             last: last.unwrap_or(part.through),
+            is_last: last.is_none_or(|last| last >= part.through),
         })
     }
 
@@ -100,7 +102,7 @@ impl Store {
         sent: &[EventId],
         now: Timestamp,
     ) -> Result<Option<RetryPart>, StoreError> {
-        let is_done = step.deliveries.is_empty() || step.last >= part.through;
+        let is_done = step.is_last;
         within(async {
             let mut transaction = self.begin().await?;
             let moved = sqlx::query(
