@@ -15,6 +15,9 @@ mod extract; // what they ask: body, query, path
 mod meters; // what is counted
 pub mod api; // the resources, one a file
 mod error; // why it cannot run
+mod recorder; // attempts, from the stream into the log
+mod retention; // and out of it when they are too old
+mod leader; // which of several consoles does that
 mod schema; // the database's schema, at the start and ever after
 
 use std::sync::Arc;
@@ -61,6 +64,7 @@ pub async fn run(
     if ended.is_ok() {
         tokio::select! {
             () = schema::watch(&app, migrates) => {}
+            () = leader::run(app.clone()) => {}
             () = shutdown.requested() => {}
         }
         if let Err(error) = serving.await {
@@ -71,6 +75,7 @@ pub async fn run(
     }
     app.publishing().close().await;
     app.store().close().await;
+    app.background_store().close().await;
     app.telemetry().flush().await;
     ended
 }

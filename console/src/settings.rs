@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
@@ -36,6 +37,7 @@ pub const VARIABLES: &[Variable] = &[
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
     var::DEFAULT_FORMAT,
+    var::RETENTION,
     var::EVENT_TYPES_FILE,
     var::ALLOW_HTTP,
     var::ALLOW_CIDRS,
@@ -51,6 +53,10 @@ const APPLICATION: &str = "hookline-console";
 /// Connections to the database at most: requests take a few milliseconds each there, and PostgreSQL's default of 100 is
 /// shared with dispatchers and other consoles.
 const DATABASE_CONNECTIONS: u32 = 10;
+/// The log is cut into days, and whole days are dropped.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Ten years: that many tables are still looked through in a moment.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// The console's settings.
 #[derive(Debug, Clone)]
@@ -71,6 +77,8 @@ pub struct Settings {
     pub api_rate: Rate,
     /// Format of endpoints that name none.
     pub default_format: Format,
+    /// How long attempts, deliveries and events are kept.
+    pub retention: Duration,
     /// The types of events that there are.
     pub catalogue: Catalogue,
     /// Where endpoints may be.
@@ -100,6 +108,11 @@ impl Settings {
         });
         let api_rate = r.read(&var::API_RATE, Rate::parse);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
+        let retention = r.read(&var::RETENTION, |text| {
+            parse::duration(text)
+                .filter(|duration| (DAY..=LONGEST_RETENTION).contains(duration))
+                .ok_or("must be a duration from 1d to 3650d, like 30d or 36h")
+        });
         let own_types = r.read(&var::EVENT_TYPES_FILE, |path| {
             Catalogue::built_in().with_file(Path::new(path))
         });
@@ -115,6 +128,7 @@ impl Settings {
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
                 default_format: default_format?,
+                retention: retention?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),
                 policy: policy?,
                 telemetry: telemetry?,

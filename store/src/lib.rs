@@ -18,6 +18,8 @@ mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod reseal; // everything sealed, under the newest key
+mod leadership; // who of several consoles does what one should do
+mod log; // attempts, deliveries and events
 mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails, as a person solves it
 mod kept; // events with the payloads that were kept
@@ -35,6 +37,8 @@ pub use self::endpoints::{
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::feed::{Feed, FeedCursor, FeedEvent};
 pub use self::kept::KeptEvent;
+pub use self::leadership::Leadership;
+pub use self::log::{Dropped, LogBatch, Recorded, SetAside};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
 pub use self::problems::FailingGroup;

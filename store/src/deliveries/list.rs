@@ -1,6 +1,7 @@
 //! A page of a company's deliveries, the newest first.
 
 use hookline_common::ids::CompanyId;
+use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 
 use super::cursor::DeliveryCursor;
@@ -25,10 +26,7 @@ impl Store {
         after: Option<&DeliveryCursor>,
         limit: u32,
     ) -> Result<Page<LoggedDelivery, DeliveryCursor>, StoreError> {
-        let mut query = list("", company, filter, after, limit);
-        // Planned for each question: a plan for all of them reads every day, and cannot know which values are rare.
-        let query = query.build().persistent(false);
-        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
+        let rows = self.rows(list("", company, filter, after, limit)).await?;
         let items = rows.iter().map(delivery).collect::<Result<_, _>>()?;
         Ok(Page::after(items, limit, DeliveryCursor::behind))
     }
@@ -44,12 +42,28 @@ impl Store {
         after: Option<&DeliveryCursor>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let mut query = list("EXPLAIN ", company, filter, after, limit);
-        let query = query.build().persistent(false);
-        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
+        let rows = self.rows(list("EXPLAIN ", company, filter, after, limit)).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
+
+    async fn rows(&self, mut query: QueryBuilder<Postgres>) -> Result<Vec<PgRow>, StoreError> {
+        within(async {
+            let mut transaction = self.pool.begin_with(IN_ORDER).await?;
+            // Planned for each question: a plan for all of them reads every day, and cannot know which values are rare.
+            let query = query.build().persistent(false);
+            let rows = query.fetch_all(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        })
+        .await
+    }
 }
+
+/// Every filter has an index that holds a list's order, and a page is read from its beginning. The planner must not gather
+/// more rows than that to put them in order, which it would where it takes them for few: of a day that is new, it knows
+/// nothing.
+const IN_ORDER: &str = "BEGIN READ ONLY; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; \
+                        SET LOCAL enable_seqscan = off";
 
 fn list(
     before: &str,
@@ -58,8 +72,7 @@ fn list(
     after: Option<&DeliveryCursor>,
     limit: u32,
 ) -> QueryBuilder<Postgres> {
-    // An event has few deliveries. They are taken together before they are put in order: where nothing is known of a new
-    // day yet, the planner would rather walk through that in its order, hoping to meet the event soon.
+    // An event has few deliveries, and no index that holds them in order: they are gathered before they are put in order.
     let fence = if filter.event.is_some() {
         "MATERIALIZED"
     } else {

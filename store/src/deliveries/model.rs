@@ -1,6 +1,5 @@
 //! A delivery as the log has it, and its attempts.
 
-use hookline_common::delivery::Origin;
 use hookline_common::ids::{EndpointId, EventId, EventType};
 use hookline_common::outcome::Outcome;
 use jiff::Timestamp;
@@ -49,8 +48,8 @@ pub struct LoggedDelivery {
     pub endpoint: EndpointId,
     /// The event's type.
     pub event_type: EventType,
-    /// Why the delivery exists.
-    pub origin: Origin,
+    /// Why the delivery exists, as it was recorded: the name of a [`hookline_common::delivery::Origin`].
+    pub origin: String,
     /// How far it has come.
     pub status: DeliveryStatus,
     /// Attempts so far, those of earlier rounds included.
@@ -76,8 +75,8 @@ pub struct LoggedAttempt {
     pub id: String,
     /// Which one of its round: 1 for the first.
     pub attempt: u32,
-    /// Why it was made.
-    pub origin: Origin,
+    /// Why it was made, likewise.
+    pub origin: String,
     /// Where it was sent, without what is secret of the URL; empty where the endpoint was gone.
     pub url: String,
     /// When it began.

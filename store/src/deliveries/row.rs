@@ -1,6 +1,5 @@
 //! How deliveries and attempts stand in their tables.
 
-use hookline_common::delivery::Origin;
 use hookline_common::ids::{EndpointId, EventId, EventType};
 use hookline_common::outcome::Outcome;
 use jiff::Timestamp;
@@ -24,7 +23,7 @@ pub(super) fn delivery(row: &PgRow) -> Result<LoggedDelivery, StoreError> {
         event: EventId::parse(text("event")?).map_err(|_| BAD_DELIVERY)?,
         endpoint: EndpointId::parse(text("endpoint")?).map_err(|_| BAD_DELIVERY)?,
         event_type: EventType::parse(text("type")?).map_err(|_| BAD_DELIVERY)?,
-        origin: Origin::parse(text("origin")?).ok_or(BAD_DELIVERY)?,
+        origin: row.try_get("origin")?,
         status: DeliveryStatus::parse(text("status")?).ok_or(BAD_DELIVERY)?,
         attempts: number(row, "attempts")?.ok_or(BAD_DELIVERY)?,
         last_outcome: outcome(row, "last_outcome")?,
@@ -38,11 +37,10 @@ pub(super) fn delivery(row: &PgRow) -> Result<LoggedDelivery, StoreError> {
 
 pub(super) fn attempt(row: &PgRow) -> Result<LoggedAttempt, StoreError> {
     let duration: i64 = row.try_get("duration_ms")?;
-    let origin: &str = row.try_get("origin")?;
     Ok(LoggedAttempt {
         id: row.try_get("id")?,
         attempt: number(row, "attempt")?.ok_or(BAD_ATTEMPT)?,
-        origin: Origin::parse(origin).ok_or(BAD_ATTEMPT)?,
+        origin: row.try_get("origin")?,
         url: row.try_get("url")?,
         started_at: moment(row, "started_at")?.ok_or(BAD_ATTEMPT)?,
         duration_ms: u64::try_from(duration).map_err(|_| BAD_ATTEMPT)?,

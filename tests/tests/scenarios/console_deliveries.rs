@@ -23,8 +23,8 @@ async fn a_list_holds_what_its_filter_says_the_newest_first() {
     console_scenario(async |console, database| {
         make_days(database, 3).await;
         let day = 86_400;
-        let mut updated = Row::of("evt_2", "ep_b", 20).status("retrying", "http_status", 503);
-        updated.event_type = "booking.updated".to_owned();
+        let mut cancelled = Row::of("evt_2", "ep_b", 20).status("retrying", "http_status", 503);
+        cancelled.event_type = "booking.cancelled".to_owned();
         let mut test = Row::of("evt_5", "ep_b", day + 5).status("failed", "timeout", 0);
         test.origin = "test".to_owned();
         let mut others = Row::of("evt_0", "ep_a", 1);
@@ -34,7 +34,7 @@ async fn a_list_holds_what_its_filter_says_the_newest_first() {
         for row in [
             Row::of("evt_1", "ep_a", 10),
             Row::of("evt_1", "ep_b", 11),
-            updated,
+            cancelled,
             Row::of("evt_3", "ep_a", 30).status("failed", "http_status", 404),
             Row::of("evt_4", "ep_a", 40).status("discarded", "discarded", 0),
             test,
@@ -51,8 +51,8 @@ async fn a_list_holds_what_its_filter_says_the_newest_first() {
                 &["evt_1", "evt_1", "evt_2", "evt_3", "evt_4", "evt_5", "evt_6"][..],
             ),
             ("endpoint=ep_a".to_owned(), &["evt_1", "evt_3", "evt_4"]),
-            ("type=booking.updated".to_owned(), &["evt_2"]),
-            ("type=booking_updated".to_owned(), &["evt_2"]),
+            ("type=booking.cancelled".to_owned(), &["evt_2"]),
+            ("type=booking_cancelled".to_owned(), &["evt_2"]),
             ("type=room.cleaned".to_owned(), &[]),
             ("status=failed".to_owned(), &["evt_3", "evt_5", "evt_6"]),
             ("status=failed&endpoint=ep_b".to_owned(), &["evt_5"]),
@@ -74,7 +74,7 @@ async fn a_list_holds_what_its_filter_says_the_newest_first() {
         let row = &listed["data"][0];
         for (member, value) in [
             ("endpoint", json!("ep_b")),
-            ("type", json!("booking.updated")),
+            ("type", json!("booking.cancelled")),
             ("origin", json!("event")),
             ("status", json!("retrying")),
             ("attempts", json!(1)),
@@ -174,7 +174,7 @@ async fn a_cursor_that_is_not_of_this_list_is_refused_and_so_is_what_no_filter_m
 async fn a_delivery_in_full_has_its_attempts_and_the_payload_byte_for_byte() {
     console_scenario(async |console, database| {
         make_days(database, 2).await;
-        let data = "{ \"b\": 1.0,\t\"a\":1e400, \"b\" : \"\\u00eb <script>\" }";
+        let data = "{ \"b\": 1.0,\t\"a\":1.50, \"b\" : \"\\u00eb <script>\" }";
         Row::of("evt_1", "ep_a", 90_000)
             .status("retrying", "http_status", 500)
             .insert(database)

@@ -20,7 +20,6 @@ pub(crate) struct DeliveryInFull {
     #[serde(rename = "type")]
     event_type: String,
     /// Why it was sent: `event`, `test` or `manual`.
-    #[schema(pattern = "^(event|test|manual)$")]
     origin: String,
     /// How far it has come.
     #[schema(pattern = "^(delivered|retrying|failed|discarded)$")]
@@ -62,7 +61,6 @@ pub(crate) struct LoggedAttemptView {
     /// Which one: 1 for the first, and again after a manual retry.
     attempt: u32,
     /// Why it was made: `event`, `test` or `manual`.
-    #[schema(pattern = "^(event|test|manual)$")]
     origin: String,
     /// Where it was sent, without user, password and the values of its query.
     url: String,
@@ -100,7 +98,7 @@ pub(crate) struct LoggedAttemptView {
 impl DeliveryInFull {
     pub(super) fn of(found: DeliveryDetail, kept: Option<KeptEvent>) -> Self {
         let DeliveryDetail { delivery, attempts } = found;
-        let is_test = delivery.origin == Origin::Test;
+        let is_test = delivery.origin == Origin::Test.as_str();
         let error = delivery.last_error.as_deref();
         let data = kept.and_then(|event| event.data).and_then(raw);
         let data_missing = data.is_none().then(|| missing(is_test).to_owned());
@@ -109,7 +107,7 @@ impl DeliveryInFull {
             event: delivery.event.to_string(),
             endpoint: delivery.endpoint.to_string(),
             event_type: delivery.event_type.to_string(),
-            origin: delivery.origin.to_string(),
+            origin: delivery.origin,
             status: delivery.status.as_str().to_owned(),
             last_outcome: delivery.last_outcome.map(|outcome| outcome.to_string()),
             last_status: delivery.last_status,
@@ -139,7 +137,7 @@ fn attempt(attempt: LoggedAttempt) -> LoggedAttemptView {
         explanation: in_words(Some(attempt.outcome), attempt.status, attempt.error.as_deref()),
         id: attempt.id,
         attempt: attempt.attempt,
-        origin: attempt.origin.to_string(),
+        origin: attempt.origin,
         url: attempt.url,
         started_at: attempt.started_at.to_string(),
         duration_ms: attempt.duration_ms,

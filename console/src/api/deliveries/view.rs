@@ -18,7 +18,6 @@ pub(crate) struct DeliveryView {
     #[serde(rename = "type")]
     event_type: String,
     /// Why it was sent: `event`, `test` or `manual`.
-    #[schema(pattern = "^(event|test|manual)$")]
     origin: String,
     /// How far it has come.
     #[schema(pattern = "^(delivered|retrying|failed|discarded)$")]
@@ -52,7 +51,7 @@ impl From<LoggedDelivery> for DeliveryView {
             event: delivery.event.to_string(),
             endpoint: delivery.endpoint.to_string(),
             event_type: delivery.event_type.to_string(),
-            origin: delivery.origin.to_string(),
+            origin: delivery.origin,
             status: delivery.status.as_str().to_owned(),
             attempts: delivery.attempts,
             last_outcome: delivery.last_outcome.map(|outcome| outcome.to_string()),
