@@ -27,7 +27,7 @@ CREATE TABLE dead_letters (
 CREATE UNIQUE INDEX dead_letters_in_order ON dead_letters (company, position);
 CREATE INDEX dead_letters_of_endpoint ON dead_letters (company, endpoint, position);
 CREATE INDEX dead_letters_open ON dead_letters (company, endpoint, last_outcome, last_status, failed_at)
-    WHERE retried_at IS NULL;
+    INCLUDE (event) WHERE retried_at IS NULL;
 
 -- Manual retries of many at once: what was asked for, and how far it has come, an endpoint a part.
 CREATE TABLE retries (
