@@ -40,6 +40,12 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
     }]);
     in_full["data"] = json!({"booking": {"id": "b_1"}});
     in_full["data_missing"] = json!(null);
+    let dead_letter = json!({
+        "event": "evt_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a", "endpoint": "ep_crm", "type": "booking.created",
+        "origin": "event", "reason": "retries_exhausted", "last_outcome": "http_status", "last_status": 500,
+        "attempts": 4, "explanation": explanation, "failed_at": CREATED_AT, "created_at": CREATED_AT,
+        "retried_at": null
+    });
     let recorded = json!({
         "id": "evt_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a", "type": "booking.created", "createdAt": CREATED_AT,
         "recorded_at": CREATED_AT, "data": {"booking": {"id": "b_1"}}
@@ -100,6 +106,24 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
         ("RecordedEvent", recorded),
         ("Replay", json!({"endpoint": "ep_crm"})),
         ("ReplayedEvent", json!({"event": event, "endpoint": "ep_crm"})),
+        ("DeadLetter", dead_letter.clone()),
+        ("DeadLetterInFull", {
+            let mut in_full = dead_letter;
+            in_full["data"] = json!({"booking": {"id": "b_1"}});
+            in_full
+        }),
+        ("RetryFailed", json!({"endpoint": "ep_crm", "since": CREATED_AT, "dry_run": true})),
+        ("FailedFilter", json!({"endpoint": "ep_crm", "type": "booking.*"})),
+        (
+            "Retried",
+            json!({"count": 214, "skipped": 0, "dry_run": false, "retry": "rty_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a"}),
+        ),
+        ("Counted", json!({"count": 1})),
+        (
+            "RetryProgress",
+            json!({"id": "rty_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a", "state": "running", "total": 214, "done": 50,
+                "skipped": 0, "created_at": CREATED_AT, "finished_at": null}),
+        ),
         ("Problem", json!(Problem::not_found().body())),
     ]
 }

@@ -2,6 +2,8 @@
 
 mod part; // one endpoint's
 
+pub(crate) use self::part::now;
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -51,12 +51,18 @@ async fn id_of(console: &Console, database: &Database, route: &RouteInfo, compan
         .register(company, &json!({"url": "https://example.com/"}))
         .await;
     let id = made["id"].as_str().unwrap().to_owned();
+    if route.path.contains("/retries/") {
+        let path = format!("/v1/companies/{company}/failed/retry");
+        let asked = console.admin().post(&path, &json!({})).await.expect(202);
+        return asked.json()["retry"].as_str().unwrap().to_owned();
+    }
     if route.path.contains("{event}") {
         // An event that is called like its endpoint.
         make_days(database, 0).await;
         let mut row = Row::of(&id, &id, 1);
         company.clone_into(&mut row.company);
         row.insert(database).await;
+        row.insert_dead(database, "{}").await;
         insert_event(database, company, &id, Some("{}")).await;
     }
     id
