@@ -63,7 +63,11 @@ impl Publishing {
     }
 
     /// Sends a message that cannot be understood to where people look at it, for as long as that takes.
-    pub(crate) async fn rejected(&self, message: &Message, rejection: &Rejection) -> Result<(), PublishFault> {
+    pub(crate) async fn rejected(
+        &self,
+        message: &Message,
+        rejection: &Rejection,
+    ) -> Result<(), PublishFault> {
         let to = Address::queue(&self.namespace, Queue::Rejected);
         let rejected = write_rejected(message, rejection, Timestamp::now());
         self.publisher.publish(&to, &rejected, None).await.map(drop)

@@ -183,7 +183,10 @@ mod tests {
             HeaderValue::I64(i64::MIN),
             HeaderValue::F32(1.5),
             HeaderValue::F64(-2.5),
-            HeaderValue::Decimal { scale: 2, value: 1234 },
+            HeaderValue::Decimal {
+                scale: 2,
+                value: 1234,
+            },
             HeaderValue::ShortText("s\0é".to_owned()),
             HeaderValue::Text(vec![0, 0xff, b'a']),
             HeaderValue::Bytes(Vec::new()),
@@ -201,7 +204,10 @@ mod tests {
     fn bytes_that_were_cut_or_made_up_are_refused_and_end() {
         let mut headers = Headers::default();
         headers.set_text("a", "text");
-        headers.set("b", HeaderValue::Table(vec![("c".to_owned(), HeaderValue::I64(1))]));
+        headers.set(
+            "b",
+            HeaderValue::Table(vec![("c".to_owned(), HeaderValue::I64(1))]),
+        );
         let bytes = headers.to_stored();
         let whole = Headers::from_stored(&bytes);
         for end in 1..bytes.len() {
@@ -209,7 +215,10 @@ mod tests {
         }
         let huge = [1, b'a', b'A', 0xff, 0xff, 0xff, 0xff];
         assert_eq!(Headers::from_stored(&huge), Err(UnreadableHeaders));
-        let deep: Vec<u8> = [1, b'a'].into_iter().chain([b'A', 0, 0, 0, 1].repeat(100_000)).collect();
+        let deep: Vec<u8> = [1, b'a']
+            .into_iter()
+            .chain([b'A', 0, 0, 0, 1].repeat(100_000))
+            .collect();
         assert_eq!(Headers::from_stored(&deep), Err(UnreadableHeaders));
     }
 }

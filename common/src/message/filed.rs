@@ -92,9 +92,9 @@ impl FiledDelivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::{DeadLetterCause, DeadLetterReason};
     use crate::headers::HeaderValue;
     use crate::message::{Message, read_dead_letter, write_delivery, write_failed};
-    use crate::delivery::{DeadLetterCause, DeadLetterReason};
 
     fn dead_letter() -> (Delivery, Message) {
         let mut event = Event::new("acme", "booking.created", "{ \"a\" : 1.0 }").unwrap();
@@ -109,7 +109,11 @@ mod tests {
             endpoint: EndpointId::parse("ep_1").unwrap(),
             attempt: AttemptNo::new(4).unwrap(),
             origin: Origin::Event,
-            pass_through: PassThrough { parked: 3, other, ..PassThrough::default() },
+            pass_through: PassThrough {
+                parked: 3,
+                other,
+                ..PassThrough::default()
+            },
         };
         let cause = DeadLetterCause {
             failed_at: Timestamp::UNIX_EPOCH,
@@ -138,7 +142,10 @@ mod tests {
             data: event.data.as_bytes().to_vec(),
         };
         let again = filed.for_manual_retry(now).unwrap();
-        assert_eq!(write_delivery(&again), write_delivery(&delivery.for_manual_retry(now)));
+        assert_eq!(
+            write_delivery(&again),
+            write_delivery(&delivery.for_manual_retry(now))
+        );
     }
 
     #[test]

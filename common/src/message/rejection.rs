@@ -68,7 +68,9 @@ pub enum Rejection {
     #[error(transparent)]
     Data(#[from] InvalidData),
     /// A dead letter that does not say when it failed, or why.
-    #[error("failed-at {failed_at}, reason {reason}; a dead letter must have an RFC 3339 time, and retries_exhausted or endpoint_disabled")]
+    #[error(
+        "failed-at {failed_at}, reason {reason}; a dead letter must have an RFC 3339 time, and retries_exhausted or endpoint_disabled"
+    )]
     DeadLetter {
         /// What stands in `failed-at`.
         failed_at: Found,

@@ -112,7 +112,10 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             in_full["data"] = json!({"booking": {"id": "b_1"}});
             in_full
         }),
-        ("RetryFailed", json!({"endpoint": "ep_crm", "since": CREATED_AT, "dry_run": true})),
+        (
+            "RetryFailed",
+            json!({"endpoint": "ep_crm", "since": CREATED_AT, "dry_run": true}),
+        ),
         ("FailedFilter", json!({"endpoint": "ep_crm", "type": "booking.*"})),
         (
             "Retried",

@@ -6,8 +6,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::{
-    audit, deliveries, document, endpoints, event_types, events, failed, feed, health, import, problems, replay,
-    secrets, test_event, tokens,
+    audit, deliveries, document, endpoints, event_types, events, failed, feed, health, import, problems,
+    replay, secrets, test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::Access;

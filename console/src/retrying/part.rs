@@ -102,7 +102,11 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A quarter of a second's worth, and one at least.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and the most of a step")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and the most of a step"
+)]
 fn step_size(rate: Rate) -> u32 {
     (rate.per_second() / STEPS_A_SECOND).clamp(1.0, f64::from(MAX_STEP)) as u32
 }

@@ -26,12 +26,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let removed = sqlx::query("DELETE FROM dead_letters WHERE company = $1 AND event = $2 AND endpoint = $3")
-                .bind(company.as_str())
-                .bind(event.as_str())
-                .bind(endpoint.as_str())
-                .execute(&mut *transaction)
-                .await?;
+            let removed =
+                sqlx::query("DELETE FROM dead_letters WHERE company = $1 AND event = $2 AND endpoint = $3")
+                    .bind(company.as_str())
+                    .bind(event.as_str())
+                    .bind(endpoint.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
             if removed.rows_affected() == 0 {
                 return Err(StoreError::NotFound);
             }
@@ -56,7 +57,8 @@ impl Store {
         actor: &Actor,
     ) -> Result<u64, StoreError> {
         let last = within(async {
-            let mut query = QueryBuilder::<Postgres>::new("SELECT COALESCE(max(position), -1) FROM dead_letters");
+            let mut query =
+                QueryBuilder::<Postgres>::new("SELECT COALESCE(max(position), -1) FROM dead_letters");
             filter.push(&mut query, company);
             Ok(query.build_query_scalar::<i64>().fetch_one(&self.pool).await?)
         })

@@ -45,7 +45,9 @@ impl Store {
     async fn file_once(&self, letters: &[&NewDeadLetter]) -> Result<(), StoreError> {
         let now = Timestamp::now();
         ensure(self, DayTable::Events, day_of(now)).await?;
-        let days = letters.iter().map(|letter| day_of(in_log::first_seen(letter, now)));
+        let days = letters
+            .iter()
+            .map(|letter| day_of(in_log::first_seen(letter, now)));
         for day in days.collect::<HashSet<_>>() {
             ensure(self, DayTable::Deliveries, day).await?;
         }
@@ -145,5 +147,8 @@ async fn insert(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> R
 }
 
 fn failed_at(letters: &[&NewDeadLetter]) -> Vec<Moment> {
-    letters.iter().map(|letter| Moment(letter.cause.failed_at)).collect()
+    letters
+        .iter()
+        .map(|letter| Moment(letter.cause.failed_at))
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use hookline_common::delivery::DeadLetterReason;
 use hookline_common::endpoint::EventPattern;
-use hookline_common::ids::{CompanyId, EndpointId};
+use hookline_common::ids::{CompanyId, EndpointId, EventId};
 use hookline_common::outcome::Outcome;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use crate::moment::Moment;
 /// What dead letters must be like; a part that is `None` lets all through.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeadLetterFilter {
+    /// Of which event.
+    pub event: Option<EventId>,
     /// Whose.
     pub endpoint: Option<EndpointId>,
     /// Of which types.
@@ -34,6 +36,7 @@ impl DeadLetterFilter {
     /// What was asked for, for people and for the job that does it.
     pub(super) fn to_json(&self) -> Value {
         json!({
+            "event": self.event.as_ref().map(EventId::as_str),
             "endpoint": self.endpoint.as_ref().map(EndpointId::as_str),
             "type": self.event_type.as_ref().map(EventPattern::as_str),
             "since": self.since.map(|at| at.to_string()),
@@ -51,11 +54,20 @@ impl DeadLetterFilter {
         let part = |name: &str| value[name].as_str();
         let time = |name: &str| part(name).map(|text| text.parse().map_err(|_| bad())).transpose();
         Ok(Self {
-            endpoint: part("endpoint").map(EndpointId::parse).transpose().map_err(|_| bad())?,
-            event_type: part("type").map(EventPattern::parse).transpose().map_err(|_| bad())?,
+            event: part("event").map(EventId::parse).transpose().map_err(|_| bad())?,
+            endpoint: part("endpoint")
+                .map(EndpointId::parse)
+                .transpose()
+                .map_err(|_| bad())?,
+            event_type: part("type")
+                .map(EventPattern::parse)
+                .transpose()
+                .map_err(|_| bad())?,
             since: time("since")?,
             until: time("until")?,
-            outcome: part("outcome").map(|name| Outcome::parse(name).ok_or_else(bad)).transpose()?,
+            outcome: part("outcome")
+                .map(|name| Outcome::parse(name).ok_or_else(bad))
+                .transpose()?,
             reason: part("reason")
                 .map(|name| DeadLetterReason::parse(name).ok_or_else(bad))
                 .transpose()?,
@@ -66,9 +78,16 @@ impl DeadLetterFilter {
     /// Adds what the filter asks for to a query of `dead_letters`, of this company alone. Only what is asked for is said, so
     /// that each question has a plan of its own.
     pub(super) fn push(&self, query: &mut QueryBuilder<Postgres>, company: &CompanyId) {
-        query.push(" WHERE company = ").push_bind(company.as_str().to_owned());
+        query
+            .push(" WHERE company = ")
+            .push_bind(company.as_str().to_owned());
+        if let Some(event) = &self.event {
+            query.push(" AND event = ").push_bind(event.as_str().to_owned());
+        }
         if let Some(endpoint) = &self.endpoint {
-            query.push(" AND endpoint = ").push_bind(endpoint.as_str().to_owned());
+            query
+                .push(" AND endpoint = ")
+                .push_bind(endpoint.as_str().to_owned());
         }
         if let Some(pattern) = &self.event_type {
             if pattern.as_str().contains('*') {
@@ -111,6 +130,7 @@ mod tests {
     #[test]
     fn a_filter_is_read_as_it_was_written() {
         let all = DeadLetterFilter {
+            event: EventId::parse("evt_1").ok(),
             endpoint: EndpointId::parse("ep_1").ok(),
             event_type: EventPattern::parse("booking.*").ok(),
             since: "2030-01-15T14:30:00Z".parse().ok(),

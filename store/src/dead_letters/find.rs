@@ -29,7 +29,8 @@ impl Store {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<DeadLetter>, StoreError> {
-        let mut query = QueryBuilder::<Postgres>::new(concat!("SELECT ", letter_columns!(), " FROM dead_letters"));
+        let mut query =
+            QueryBuilder::<Postgres>::new(concat!("SELECT ", letter_columns!(), " FROM dead_letters"));
         filter.push(&mut query, company);
         query
             .push(" AND position < ")

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use hookline_common::delivery::DeadLetterReason;
 use hookline_common::endpoint::EventPattern;
-use hookline_common::ids::EndpointId;
+use hookline_common::ids::{EndpointId, EventId};
 use hookline_common::outcome::Outcome;
 use hookline_store::{Cursor, DeadLetterFilter};
 use jiff::Timestamp;
@@ -19,8 +19,16 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FailedQuery {
+    /// Only of this event.
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    event: Option<String>,
     /// Only of this endpoint.
-    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]{1,64}$", example = "ep_crm")]
+    #[param(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_.-]{1,64}$",
+        example = "ep_crm"
+    )]
     endpoint: Option<String>,
     /// Only of this type, or of those that a pattern means: `booking.created`, `booking.*`.
     #[serde(rename = "type")]
@@ -67,6 +75,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FailedAsked {
             Some("true") => true,
             Some(_) => return Err(Problem::invalid("open: must be true or false")),
         };
+        let event = asked.event.map(|text| EventId::parse(&text)).transpose();
+        let event = event.map_err(|error| field("event", error))?;
         let filter = FailedFilter {
             endpoint: asked.endpoint,
             event_type: asked.event_type,
@@ -76,7 +86,10 @@ impl<S: Send + Sync> FromRequestParts<S> for FailedAsked {
             reason: asked.reason,
         };
         Ok(Self {
-            filter: filter.checked(only_open)?,
+            filter: DeadLetterFilter {
+                event,
+                ..filter.checked(only_open)?
+            },
             cursor: place("cursor", asked.cursor, Cursor::parse)?,
             limit: page_limit(asked.limit)?,
         })
@@ -88,7 +101,12 @@ impl<S: Send + Sync> FromRequestParts<S> for FailedAsked {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailedFilter {
     /// Of this endpoint.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]{1,64}$", example = "ep_crm")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_.-]{1,64}$",
+        example = "ep_crm"
+    )]
     endpoint: Option<String>,
     /// Of this type, or of those that a pattern means: `booking.created`, `booking.*`.
     #[serde(rename = "type")]
@@ -113,7 +131,12 @@ pub(crate) struct FailedFilter {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryFailed {
     /// Of this endpoint.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]{1,64}$", example = "ep_crm")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_.-]{1,64}$",
+        example = "ep_crm"
+    )]
     endpoint: Option<String>,
     /// Of this type, or of those that a pattern means: `booking.created`, `booking.*`.
     #[serde(rename = "type")]
@@ -158,7 +181,12 @@ impl FailedFilter {
         let endpoint = self.endpoint.map(|text| EndpointId::parse(&text));
         let event_type = self.event_type.map(|text| EventPattern::parse(&text));
         let outcome = self.outcome.map(|text| {
-            Outcome::parse(&text).ok_or_else(|| field("outcome", "must be one of an attempt's, like timeout or http_status"))
+            Outcome::parse(&text).ok_or_else(|| {
+                field(
+                    "outcome",
+                    "must be one of an attempt's, like timeout or http_status",
+                )
+            })
         });
         let reason = self.reason.map(|text| {
             let wanted = "must be retries_exhausted or endpoint_disabled";
@@ -171,6 +199,7 @@ impl FailedFilter {
             until: self.until.map(|text| time("until", &text)).transpose()?,
             outcome: outcome.transpose()?,
             reason: reason.transpose()?,
+            event: None,
             only_open,
         };
         if let (Some(since), Some(until)) = (filter.since, filter.until)
@@ -201,13 +230,19 @@ mod tests {
             (r#"{"endpoint": " "}"#, "endpoint"),
             (r#"{"type": "Booking"}"#, "type"),
             (r#"{"since": "yesterday"}"#, "since"),
-            (r#"{"since": "2030-01-02T00:00:00Z", "until": "2030-01-02T00:00:00Z"}"#, "until"),
+            (
+                r#"{"since": "2030-01-02T00:00:00Z", "until": "2030-01-02T00:00:00Z"}"#,
+                "until",
+            ),
             (r#"{"outcome": "lost"}"#, "outcome"),
             (r#"{"reason": "lost"}"#, "reason"),
         ] {
             let filter: RetryFailed = serde_json::from_str(body).unwrap();
             let told = filter.checked().unwrap_err().body();
-            assert!(format!("{told:?}").contains(&format!("{name}:")), "{body}: {told:?}");
+            assert!(
+                format!("{told:?}").contains(&format!("{name}:")),
+                "{body}: {told:?}"
+            );
         }
         assert!(serde_json::from_str::<RetryFailed>(r#"{"company": "globex"}"#).is_err());
         let all = RetryFailed::default().checked().unwrap();

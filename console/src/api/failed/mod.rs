@@ -52,7 +52,10 @@ pub(crate) async fn show(
     tenant: Tenant,
     DeliveryOf(event, endpoint): DeliveryOf,
 ) -> Result<Json<DeadLetterInFull>, Problem> {
-    let (letter, filed) = app.store().dead_letter(&tenant.company, &event, &endpoint).await?;
+    let (letter, filed) = app
+        .store()
+        .dead_letter(&tenant.company, &event, &endpoint)
+        .await?;
     Ok(Json(DeadLetterInFull::of(letter, filed)))
 }
 

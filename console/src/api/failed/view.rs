@@ -129,7 +129,11 @@ impl From<RetryState> for RetryProgressView {
     fn from(state: RetryState) -> Self {
         Self {
             id: state.id,
-            state: if state.finished_at.is_some() { "done" } else { "running" },
+            state: if state.finished_at.is_some() {
+                "done"
+            } else {
+                "running"
+            },
             total: state.total,
             done: state.done,
             skipped: state.skipped,

@@ -29,7 +29,9 @@ async fn discarded_ones_are_gone_for_good_and_others_stay() {
         let others = format!("{FAILED}/{}/ep_crm", letters[3].id());
         assert_eq!(acme.delete(&others).await.problem(404), "not_found");
         assert_eq!(acme.get(&others).await.problem(404), "not_found");
-        let discarded = acme.post(&format!("{FAILED}/discard"), &json!({"endpoint": "ep_crm"})).await;
+        let discarded = acme
+            .post(&format!("{FAILED}/discard"), &json!({"endpoint": "ep_crm"}))
+            .await;
         assert_eq!(discarded.expect(200).json(), json!({"count": 1}));
         let rows = listed(&console, "").await;
         assert_eq!((rows.len(), &rows[0]["endpoint"]), (1, &"ep_other".into()));
@@ -38,7 +40,10 @@ async fn discarded_ones_are_gone_for_good_and_others_stay() {
         assert_eq!(filed(database).await, 1, "globex has its own");
         let told = "SELECT concat_ws(' ', company, status) FROM deliveries ORDER BY 1";
         let discarded = "acme discarded";
-        assert_eq!(database.texts(told).await, [discarded, discarded, discarded, "globex failed"]);
+        assert_eq!(
+            database.texts(told).await,
+            [discarded, discarded, discarded, "globex failed"]
+        );
         let audit = acme.get("/v1/companies/acme/audit").await.expect(200).json();
         let deeds = audit["data"].as_array().unwrap();
         let discards = deeds.iter().filter(|deed| deed["action"] == "failed.discarded");

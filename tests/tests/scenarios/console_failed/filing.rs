@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_tests::console::{database_scenario, setup, start};
-use hookline_tests::message::text;
 use hookline_tests::eventually;
 use hookline_tests::eventually::always;
+use hookline_tests::message::text;
 use lapin::types::AMQPValue;
 
 use super::{FAILED, FAILED_AT, are_filed, dead_letter, filed, listed};
@@ -36,10 +36,16 @@ async fn a_dead_letter_is_filed_with_all_that_it_says_and_the_log_knows_of_it() 
         }
         assert_eq!((&row["attempts"], &row["last_status"]), (&4.into(), &503.into()));
         assert!(row["retried_at"].is_null(), "{row}");
-        let shown = console.admin().get(&format!("{FAILED}/{}/ep_crm", letter.id())).await;
+        let shown = console
+            .admin()
+            .get(&format!("{FAILED}/{}/ep_crm", letter.id()))
+            .await;
         assert!(shown.expect(200).body.contains(&format!("\"data\":{data}")));
         let told = "SELECT concat_ws(' ', event, endpoint, status, attempts, last_outcome) FROM deliveries";
-        assert_eq!(database.texts(told).await, [format!("{} ep_crm failed 0", letter.id())]);
+        assert_eq!(
+            database.texts(told).await,
+            [format!("{} ep_crm failed 0", letter.id())]
+        );
         let told = "SELECT concat_ws(' ', company, id, type, convert_from(data, 'UTF8')) FROM events";
         let wanted = format!("acme {} booking.created {data}", letter.id());
         assert_eq!(database.texts(told).await, [wanted]);
@@ -97,10 +103,16 @@ async fn what_is_no_dead_letter_goes_to_the_rejected_ones_and_stops_none() {
             (whole().without("company"), "bad_company"),
             (whole().without("endpoint"), "bad_endpoint"),
             (whole().without("failed-at"), "bad_dead_letter"),
-            (whole().header("failed-at", AMQPValue::LongInt(1)), "bad_dead_letter"),
+            (
+                whole().header("failed-at", AMQPValue::LongInt(1)),
+                "bad_dead_letter",
+            ),
             (whole().header("reason", text("bad luck")), "bad_dead_letter"),
             // A time that PostgreSQL has not.
-            (whole().header("failed-at", text("-009000-01-01T00:00:00Z")), "not_filed"),
+            (
+                whole().header("failed-at", text("-009000-01-01T00:00:00Z")),
+                "not_filed",
+            ),
         ];
         for (message, _) in &garbage {
             whole().send(world, Queue::Failed).await;
@@ -124,7 +136,8 @@ async fn a_dead_letter_that_was_delivered_since_is_not_filed_again() {
         letter.send(world, Queue::Failed).await;
         are_filed(world, database, 1).await;
         // As the recorder would have left it, before the acknowledgement was lost.
-        let delivered = "UPDATE deliveries SET status = 'delivered', last_attempt_at = now(); DELETE FROM dead_letters";
+        let delivered =
+            "UPDATE deliveries SET status = 'delivered', last_attempt_at = now(); DELETE FROM dead_letters";
         database.execute(delivered).await.unwrap();
         letter.send(world, Queue::Failed).await;
         other.send(world, Queue::Failed).await;
@@ -149,7 +162,10 @@ async fn without_the_database_dead_letters_wait_and_none_is_lost() {
         for _ in 0..20 {
             dead_letter("ep_crm").send(world, Queue::Failed).await;
         }
-        console.process().says("dead letters wait in their queue", SOON).await;
+        console
+            .process()
+            .says("dead letters wait in their queue", SOON)
+            .await;
         always(Duration::from_secs(1), "nothing is rejected", async || {
             world.broker().ready(&world.queue(Queue::Rejected)).await == Some(0)
         })

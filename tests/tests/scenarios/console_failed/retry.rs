@@ -32,7 +32,10 @@ async fn a_retry_sends_what_was_published_and_no_more() {
         let reply = console.admin().post(&retry, &json!({})).await.expect(202);
         assert_eq!(reply.json(), json!({"count": 1}));
         let sent = world.expect_in(Queue::Deliveries, 1, SOON).await.remove(0);
-        assert_eq!((sent.id(), &sent.body[..]), (letter.id().as_str(), &b"{ \"a\":1.0 }"[..]));
+        assert_eq!(
+            (sent.id(), &sent.body[..]),
+            (letter.id().as_str(), &b"{ \"a\":1.0 }"[..])
+        );
         for (name, wanted) in [
             ("company", "acme"),
             ("endpoint", "ep_crm"),
@@ -43,7 +46,10 @@ async fn a_retry_sends_what_was_published_and_no_more() {
         ] {
             assert_eq!(sent.text(name), wanted, "{name}");
         }
-        assert_eq!((sent.integer("attempt"), sent.integer("ordering-key")), (Some(1), Some(7)));
+        assert_eq!(
+            (sent.integer("attempt"), sent.integer("ordering-key")),
+            (Some(1), Some(7))
+        );
         for gone in ["parked", "failed-at", "reason", "last-outcome", "last-status"] {
             assert!(!sent.headers.contains_key(gone), "{gone}");
         }
@@ -52,11 +58,19 @@ async fn a_retry_sends_what_was_published_and_no_more() {
             Some(&AMQPValue::ByteArray(vec![0, 0xff].into()))
         );
         let row = listed(&console, "").await.remove(0);
-        assert_eq!(row["retried_at"].as_str(), Some(sent.text("retried-at").replace(".000Z", "Z").as_str()));
+        assert_eq!(
+            row["retried_at"].as_str(),
+            Some(sent.text("retried-at").replace(".000Z", "Z").as_str())
+        );
         assert_eq!(listed(&console, "?open=true").await.len(), 0);
         let told = "SELECT status FROM deliveries WHERE next_attempt_at IS NOT NULL";
         assert_eq!(database.texts(told).await, ["retrying"]);
-        let audit = console.admin().get("/v1/companies/acme/audit?limit=1").await.expect(200).json();
+        let audit = console
+            .admin()
+            .get("/v1/companies/acme/audit?limit=1")
+            .await
+            .expect(200)
+            .json();
         assert_eq!(audit["data"][0]["action"], "failed.retried", "{audit}");
     })
     .await;
@@ -75,7 +89,10 @@ async fn what_was_retried_is_gone_when_it_is_delivered_and_comes_back_when_it_fa
         let event = world.publish("booking.created", "{}").await;
         are_filed(world, database, 1).await;
         let first = listed(&console, "").await.remove(0);
-        assert_eq!((&first["reason"], &first["attempts"]), (&"retries_exhausted".into(), &2.into()));
+        assert_eq!(
+            (&first["reason"], &first["attempts"]),
+            (&"retries_exhausted".into(), &2.into())
+        );
 
         // It gets the whole schedule again.
         let one = format!("{FAILED}/{}/ep_crm/retry", event.id);
@@ -86,11 +103,19 @@ async fn what_was_retried_is_gone_when_it_is_delivered_and_comes_back_when_it_fa
             (row["failed_at"] != first["failed_at"]).then_some(row)
         })
         .await;
-        assert_eq!((&again["attempts"], &again["retried_at"]), (&2.into(), &json!(null)));
+        assert_eq!(
+            (&again["attempts"], &again["retried_at"]),
+            (&2.into(), &json!(null))
+        );
         assert_eq!((filed(database).await, &again["origin"]), (1, &"manual".into()));
 
         receiver.answer_now(status(200));
-        let asked = console.admin().post(&format!("{FAILED}/retry"), &json!({})).await.expect(202).json();
+        let asked = console
+            .admin()
+            .post(&format!("{FAILED}/retry"), &json!({}))
+            .await
+            .expect(202)
+            .json();
         assert_eq!(asked["count"], 1, "{asked}");
         receiver.expect(5, SOON).await;
         eventually(SOON, "it is delivered and gone", async || {
@@ -98,7 +123,11 @@ async fn what_was_retried_is_gone_when_it_is_delivered_and_comes_back_when_it_fa
             (filed(database).await == 0 && told == ["delivered"]).then_some(())
         })
         .await;
-        let numbers: Vec<u32> = receiver.requests().iter().map(|request| request.attempt()).collect();
+        let numbers: Vec<u32> = receiver
+            .requests()
+            .iter()
+            .map(|request| request.attempt())
+            .collect();
         assert_eq!(numbers, [1, 2, 1, 2, 1]);
     })
     .await;
@@ -114,10 +143,16 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_e
         let events = world.publish_many(30, "booking.created").await;
         are_filed(world, database, 30).await;
         let row = listed(&console, "?limit=1").await.remove(0);
-        assert_eq!((&row["reason"], &row["attempts"]), (&"endpoint_disabled".into(), &0.into()));
+        assert_eq!(
+            (&row["reason"], &row["attempts"]),
+            (&"endpoint_disabled".into(), &0.into())
+        );
 
         let one = format!("{FAILED}/{}/ep_crm/retry", events[0].id);
-        assert_eq!(console.admin().post(&one, &json!({})).await.problem(409), "endpoint_disabled");
+        assert_eq!(
+            console.admin().post(&one, &json!({})).await.problem(409),
+            "endpoint_disabled"
+        );
         let all = format!("{FAILED}/retry");
         let skipped = console.admin().post(&all, &json!({})).await.expect(202).json();
         assert_eq!((&skipped["count"], &skipped["skipped"]), (&0.into(), &30.into()));
@@ -125,22 +160,44 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_e
         assert_eq!((&progress["done"], &progress["skipped"]), (&0.into(), &30.into()));
 
         let enable = json!({"disabled": false});
-        console.admin().patch("/v1/companies/acme/endpoints/ep_crm", &enable).await.expect(200);
-        let counted = console.admin().post(&all, &json!({"dry_run": true})).await.expect(200).json();
-        assert_eq!(counted, json!({"count": 30, "skipped": 0, "dry_run": true, "retry": null}));
+        console
+            .admin()
+            .patch("/v1/companies/acme/endpoints/ep_crm", &enable)
+            .await
+            .expect(200);
+        let counted = console
+            .admin()
+            .post(&all, &json!({"dry_run": true}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            counted,
+            json!({"count": 30, "skipped": 0, "dry_run": true, "retry": null})
+        );
         assert_eq!(receiver.count(), 0);
         let asked = console.admin().post(&all, &json!({})).await.expect(202).json();
         let progress = done(&console, asked["retry"].as_str().unwrap()).await;
         assert_eq!((&progress["done"], &progress["total"]), (&30.into(), &30.into()));
         receiver.expect(30, SOON).await;
-        eventually(SOON, "none is left", async || (filed(database).await == 0).then_some(())).await;
+        eventually(SOON, "none is left", async || {
+            (filed(database).await == 0).then_some(())
+        })
+        .await;
 
-        console.admin().delete("/v1/companies/acme/endpoints/ep_crm").await.expect(204);
+        console
+            .admin()
+            .delete("/v1/companies/acme/endpoints/ep_crm")
+            .await
+            .expect(204);
         dead_letter("ep_crm").send(world, Queue::Failed).await;
         are_filed(world, database, 1).await;
         let gone = listed(&console, "").await.remove(0);
         let one = format!("{FAILED}/{}/ep_crm/retry", gone["event"].as_str().unwrap());
-        assert_eq!(console.admin().post(&one, &json!({})).await.problem(409), "endpoint_gone");
+        assert_eq!(
+            console.admin().post(&one, &json!({})).await.problem(409),
+            "endpoint_gone"
+        );
     })
     .await;
 }
@@ -159,7 +216,9 @@ async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
             dead_letter("ep_other"),
             dead_letter("ep_crm").properties(|properties| properties.with_type("booking.item.moved".into())),
             dead_letter("ep_crm").properties(|properties| properties.with_type("bookings".into())),
-            dead_letter("ep_crm").header("last-outcome", text("timeout")).without("last-status"),
+            dead_letter("ep_crm")
+                .header("last-outcome", text("timeout"))
+                .without("last-status"),
             dead_letter("ep_crm").header("reason", text("endpoint_disabled")),
             dead_letter("ep_crm").header("failed-at", text("2026-02-05T09:30:00Z")),
         ];
@@ -170,7 +229,11 @@ async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
         let count = async |filter: serde_json::Value| {
             let mut body = filter;
             body["dry_run"] = json!(true);
-            let reply = console.admin().post(&format!("{FAILED}/retry"), &body).await.expect(200);
+            let reply = console
+                .admin()
+                .post(&format!("{FAILED}/retry"), &body)
+                .await
+                .expect(200);
             reply.json()["count"].as_u64().unwrap()
         };
         for (filter, wanted) in [
@@ -185,12 +248,23 @@ async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
         ] {
             assert_eq!(count(filter.clone()).await, wanted, "{filter}");
         }
-        for (query, wanted) in [("?endpoint=ep_other", 1), ("?type=booking.*", 6), ("?outcome=timeout", 1)] {
+        for (query, wanted) in [
+            ("?endpoint=ep_other", 1),
+            ("?type=booking.*", 6),
+            ("?outcome=timeout", 1),
+        ] {
             assert_eq!(listed(&console, query).await.len(), wanted, "{query}");
         }
         let ask = async |body: serde_json::Value| {
-            let asked = console.admin().post(&format!("{FAILED}/retry"), &body).await.expect(202).json();
-            done(&console, asked["retry"].as_str().unwrap()).await["done"].as_u64().unwrap()
+            let asked = console
+                .admin()
+                .post(&format!("{FAILED}/retry"), &body)
+                .await
+                .expect(202)
+                .json();
+            done(&console, asked["retry"].as_str().unwrap()).await["done"]
+                .as_u64()
+                .unwrap()
         };
         assert_eq!(ask(json!({"type": "booking.*"})).await, 6);
         assert_eq!(ask(json!({})).await, 1);
@@ -206,10 +280,17 @@ async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
 async fn what_was_never_there_can_not_be_retried() {
     console_scenario(async |console, _| {
         for path in ["evt_none/ep_crm/retry", "%20/ep_crm/retry"] {
-            let reply = console.admin().post(&format!("{FAILED}/{path}"), &json!({})).await;
+            let reply = console
+                .admin()
+                .post(&format!("{FAILED}/{path}"), &json!({}))
+                .await;
             assert_eq!(reply.problem(404), "not_found", "{path}");
         }
-        for bad in [json!({"endpoint": ""}), json!({"company": "globex"}), json!({"since": "x"})] {
+        for bad in [
+            json!({"endpoint": ""}),
+            json!({"company": "globex"}),
+            json!({"since": "x"}),
+        ] {
             let reply = console.admin().post(&format!("{FAILED}/retry"), &bad).await;
             assert_eq!(reply.problem(400), "invalid_request", "{bad}");
         }

@@ -33,7 +33,12 @@ async fn a_console_that_is_killed_goes_on_where_it_was_and_repeats_a_second_s_wo
             .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
             .await;
         database.execute(&seed(LETTERS)).await.unwrap();
-        let asked = console.admin().post(&format!("{FAILED}/retry"), &json!({})).await.expect(202).json();
+        let asked = console
+            .admin()
+            .post(&format!("{FAILED}/retry"), &json!({}))
+            .await
+            .expect(202)
+            .json();
         assert_eq!(asked["count"], LETTERS);
         let retry = asked["retry"].as_str().unwrap().to_owned();
         // What fails meanwhile is not part of it.
@@ -57,10 +62,16 @@ async fn a_console_that_is_killed_goes_on_where_it_was_and_repeats_a_second_s_wo
         for stored in world.read(Queue::Deliveries).await {
             *sent.entry(stored.id().to_owned()).or_default() += 1;
         }
-        assert_eq!(sent.len(), LETTERS, "each at least once, and none that failed later");
+        assert_eq!(
+            sent.len(),
+            LETTERS,
+            "each at least once, and none that failed later"
+        );
         let doubled: usize = sent.values().map(|times| times - 1).sum();
         assert!(doubled <= kills * RATE, "{doubled} were sent twice");
-        let open = database.texts("SELECT event FROM dead_letters WHERE retried_at IS NULL").await;
+        let open = database
+            .texts("SELECT event FROM dead_letters WHERE retried_at IS NULL")
+            .await;
         assert_eq!(open, ["evt_late"]);
         assert_eq!(filed(database).await, LETTERS + 1);
     })
@@ -77,7 +88,12 @@ async fn a_retry_keeps_its_pace() {
             .await;
         database.execute(&seed(120)).await.unwrap();
         let pace = Pace::start();
-        let asked = console.admin().post(&format!("{FAILED}/retry"), &json!({})).await.expect(202).json();
+        let asked = console
+            .admin()
+            .post(&format!("{FAILED}/retry"), &json!({}))
+            .await
+            .expect(202)
+            .json();
         done(&console, asked["retry"].as_str().unwrap()).await;
         // The last step need not be waited for.
         let sent_in = pace.elapsed().as_secs_f64();
