@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_store::{Store, StoreSettings};
+use tokio::sync::Notify;
 
 use crate::followed_attempts::FollowedAttempts;
 use crate::known_tokens::KnownTokens;
@@ -31,6 +32,8 @@ struct Parts {
     shutdown: Shutdown,
     rates: Rates,
     is_migrated: AtomicBool,
+    /// Somebody asked for a retry.
+    retries_asked: Notify,
     description: String,
 }
 
@@ -57,6 +60,7 @@ impl App {
             telemetry,
             shutdown,
             is_migrated: AtomicBool::new(false),
+            retries_asked: Notify::new(),
             description,
         }))
     }
@@ -99,6 +103,11 @@ impl App {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// Woken when somebody asks this console for a retry.
+    pub(crate) fn retries_asked(&self) -> &Notify {
+        &self.0.retries_asked
     }
 
     /// The API in OpenAPI.

@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use hookline_common::ids::EndpointId;
+use hookline_common::ids::{EndpointId, EventId};
 use hookline_common::json_limits::JsonLimits;
 use hookline_common::trace_context::TraceContext;
 use hookline_store::Cursor;
@@ -129,6 +129,32 @@ impl<S: Send + Sync> FromRequestParts<S> for EndpointOf {
     }
 }
 
+/// The event of the path, likewise.
+pub(crate) struct EventOf(pub(crate) EventId);
+
+impl<S: Send + Sync> FromRequestParts<S> for EventOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = path_param(parts, state, "event").await?;
+        EventId::parse(&text).map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+/// The delivery of the path: an event at an endpoint.
+pub(crate) struct DeliveryOf(pub(crate) EventId, pub(crate) EndpointId);
+
+impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let EventOf(event) = EventOf::from_request_parts(parts, state).await?;
+        let endpoint = path_param(parts, state, "endpoint").await?;
+        let endpoint = EndpointId::parse(&endpoint).map_err(|_| Problem::not_found())?;
+        Ok(Self(event, endpoint))
+    }
+}
+
 /// A parameter of the path, decoded.
 pub(crate) async fn path_param<S: Send + Sync>(
     parts: &mut Parts,
@@ -167,18 +193,32 @@ impl<S: Send + Sync> FromRequestParts<S> for PageOf {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let PageQuery { cursor, limit } = query(parts, state).await?;
-        let cursor = cursor.map(|text| {
-            Cursor::parse(&text).ok_or_else(|| Problem::invalid("cursor: give what `next` said, unchanged"))
-        });
-        let limit = limit.map_or(Ok(50), |text| {
-            let number = text.parse().ok().filter(|limit| (1..=200).contains(limit));
-            number.ok_or_else(|| Problem::invalid("limit: must be a whole number from 1 to 200"))
-        });
         Ok(Self {
-            cursor: cursor.transpose()?,
-            limit: limit?,
+            cursor: place("cursor", cursor, Cursor::parse)?,
+            limit: page_limit(limit)?,
         })
     }
+}
+
+/// Where a list goes on: what the page before gave as `next`, as `parse` reads it.
+pub(crate) fn place<C>(
+    name: &str,
+    text: Option<String>,
+    parse: impl Fn(&str) -> Option<C>,
+) -> Result<Option<C>, Problem> {
+    let place = text.map(|text| {
+        let wanted = || Problem::invalid(format!("{name}: give what `next` of this list said, unchanged"));
+        parse(&text).ok_or_else(wanted)
+    });
+    place.transpose()
+}
+
+/// Rows of a page at most.
+pub(crate) fn page_limit(text: Option<String>) -> Result<u32, Problem> {
+    text.map_or(Ok(50), |text| {
+        let number = text.parse().ok().filter(|limit| (1..=200).contains(limit));
+        number.ok_or_else(|| Problem::invalid("limit: must be a whole number from 1 to 200"))
+    })
 }
 
 /// The trace that a request belongs to, by its `traceparent` and `tracestate`; none where they are missing or broken.

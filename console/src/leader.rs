@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::app::App;
 use crate::meters::LEADS;
-use crate::{recorder, retention};
+use crate::{filing, recorder, retention, retrying};
 
 /// How often whoever waits tries to take the lead, and whoever has it looks whether that is still so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ async fn lead(app: &App) -> Result<Never, StoreError> {
     let mut work = JoinSet::new();
     work.spawn(recorder::run(app.clone()));
     work.spawn(retention::run(app.clone()));
+    work.spawn(filing::run(app.clone()));
+    work.spawn(retrying::run(app.clone()));
     let error = tokio::select! {
         error = lost(&mut session) => error,
         ended = work.join_next() => StoreError::Unavailable(format!("its work ended: {ended:?}")),

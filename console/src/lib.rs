@@ -15,6 +15,8 @@ mod extract; // what they ask: body, query, path
 mod meters; // what is counted
 pub mod api; // the resources, one a file
 mod error; // why it cannot run
+mod filing; // dead letters, from their queue into the database
+mod retrying; // and back to the broker, where somebody asks for it
 mod recorder; // attempts, from the stream into the log
 mod retention; // and out of it when they are too old
 mod leader; // which of several consoles does that

@@ -89,6 +89,30 @@ pub(crate) fn recorded(recorded: Recorded) {
     SET_ASIDE.add(recorded.set_aside, &[]);
 }
 
+/// Dead letters that were filed.
+pub(crate) static FILED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_dead_letters_filed",
+        "Dead letters that were taken from the broker and filed, those included that came again",
+    )
+});
+
+/// Messages among the dead letters that are none.
+pub(crate) static NOT_FILED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_dead_letters_rejected",
+        "Messages among the dead letters that cannot be understood or filed; they went to the rejected ones",
+    )
+});
+
+/// Dead letters that were sent again.
+pub(crate) static RETRIED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_dead_letters_retried",
+        "Dead letters that were sent again because somebody asked for it",
+    )
+});
+
 fn counter(name: &'static str, help: &'static str) -> Counter<u64> {
     opentelemetry::global::meter("hookline")
         .u64_counter(name)

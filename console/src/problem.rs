@@ -227,6 +227,8 @@ impl From<StoreError> for Problem {
             StoreError::LimitReached { .. } => conflict("endpoint_limit", "Too many endpoints"),
             StoreError::Exists => conflict("endpoint_exists", "Endpoint exists"),
             StoreError::Rotating { .. } => conflict("rotation_running", "Rotation is running"),
+            StoreError::EndpointDisabled => conflict("endpoint_disabled", "Endpoint is disabled"),
+            StoreError::EndpointGone => conflict("endpoint_gone", "Endpoint was removed"),
             StoreError::Change(_) => Self::invalid(detail),
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "a request could not be answered");

@@ -6,9 +6,10 @@ use std::time::Duration;
 use hookline_common::broker::{Address, BrokerError, PublishFault, Publisher};
 use hookline_common::delivery::Delivery;
 use hookline_common::event::Event;
-use hookline_common::message::{Message, write_delivery, write_event};
+use hookline_common::message::{Message, Rejection, write_delivery, write_event, write_rejected};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Queue, Topology};
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
@@ -59,6 +60,22 @@ impl Publishing {
     pub(crate) async fn delivery(&self, delivery: &Delivery, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
         self.publish(&to, &write_delivery(delivery), deadline).await
+    }
+
+    /// Sends a message that cannot be understood to where people look at it, for as long as that takes.
+    pub(crate) async fn rejected(
+        &self,
+        message: &Message,
+        rejection: &Rejection,
+    ) -> Result<(), PublishFault> {
+        let to = Address::queue(&self.namespace, Queue::Rejected);
+        let rejected = write_rejected(message, rejection, Timestamp::now());
+        self.publisher.publish(&to, &rejected, None).await.map(drop)
+    }
+
+    /// Makes sure again of the queues that are published to and taken from.
+    pub(crate) async fn declare_again(&self) {
+        self.publisher.declare_again().await;
     }
 
     /// Waits until there is room in memory for one of many events; it is taken until what is returned is dropped. Who brings

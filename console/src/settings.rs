@@ -36,6 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     HTTP_ADDR,
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
+    var::MANUAL_RETRY_RATE,
     var::DEFAULT_FORMAT,
     var::RETENTION,
     var::EVENT_TYPES_FILE,
@@ -75,6 +76,8 @@ pub struct Settings {
     pub endpoints_per_company: u32,
     /// Requests that a company's token may make.
     pub api_rate: Rate,
+    /// Dead letters of each endpoint that a retry of many sends again.
+    pub manual_retry_rate: Rate,
     /// Format of endpoints that name none.
     pub default_format: Format,
     /// How long attempts, deliveries and events are kept.
@@ -107,6 +110,7 @@ impl Settings {
             parse::number_within(text, 1, 1000)
         });
         let api_rate = r.read(&var::API_RATE, Rate::parse);
+        let manual_retry_rate = r.read(&var::MANUAL_RETRY_RATE, Rate::parse);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let retention = r.read(&var::RETENTION, |text| {
             parse::duration(text)
@@ -127,6 +131,7 @@ impl Settings {
                 http_addr: http_addr?,
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
+                manual_retry_rate: manual_retry_rate?,
                 default_format: default_format?,
                 retention: retention?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),

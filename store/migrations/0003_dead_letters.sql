@@ -27,4 +27,31 @@ CREATE TABLE dead_letters (
 CREATE UNIQUE INDEX dead_letters_in_order ON dead_letters (company, position);
 CREATE INDEX dead_letters_of_endpoint ON dead_letters (company, endpoint, position);
 CREATE INDEX dead_letters_open ON dead_letters (company, endpoint, last_outcome, last_status, failed_at)
-    WHERE retried_at IS NULL;
+    INCLUDE (event) WHERE retried_at IS NULL;
+
+-- Manual retries of many at once: what was asked for, and how far it has come, an endpoint a part.
+CREATE TABLE retries (
+    company text NOT NULL,
+    id text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- The filter, as it was given.
+    filter text NOT NULL,
+    -- Dead letters that it meant at the start, and those of endpoints that could not be sent to.
+    total bigint NOT NULL,
+    skipped bigint NOT NULL,
+    PRIMARY KEY (company, id)
+);
+CREATE TABLE retry_parts (
+    company text NOT NULL,
+    retry text NOT NULL,
+    endpoint text NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- Dead letters behind the first position and up to the last one are still to be sent.
+    after_position bigint NOT NULL,
+    through_position bigint NOT NULL,
+    -- How many were sent.
+    done bigint NOT NULL DEFAULT 0,
+    finished_at timestamptz,
+    PRIMARY KEY (company, retry, endpoint)
+);
+CREATE INDEX retry_parts_open ON retry_parts (created_at, company, retry, endpoint) WHERE finished_at IS NULL;

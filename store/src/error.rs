@@ -30,6 +30,12 @@ pub enum StoreError {
         /// When it ends by itself.
         until: Timestamp,
     },
+    /// The endpoint is disabled: whatever is sent to it fails at once.
+    #[error("the endpoint is disabled, and what is sent to it would only fail again; enable it first")]
+    EndpointDisabled,
+    /// The endpoint was removed, so that nothing can be sent to it.
+    #[error("the endpoint was removed; register one with the same id first, or discard what failed")]
+    EndpointGone,
     /// A change that cannot be made to what is there.
     #[error(transparent)]
     Change(#[from] InvalidChange),
@@ -80,7 +86,8 @@ impl StoreError {
     }
 
     /// Whether it was the data that the database refused: classes 22, 23 and 54.
-    pub(crate) fn refuses_data(&self) -> bool {
+    #[must_use]
+    pub fn refuses_data(&self) -> bool {
         let Self::Database(Problem(error)) = self else {
             return false;
         };

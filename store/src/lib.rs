@@ -17,21 +17,35 @@ mod endpoints; // the registry
 mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
+mod dead_letters; // what failed for good, until it is delivered or discarded
 mod reseal; // everything sealed, under the newest key
 mod leadership; // who of several consoles does what one should do
 mod log; // attempts, deliveries and events
+mod deliveries; // what became of each event at each endpoint
+mod problems; // what fails, as a person solves it
+mod kept; // events with the payloads that were kept
+mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::Changes;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
+pub use self::dead_letters::{
+    DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,
+};
+pub use self::deliveries::{
+    DeliveryCursor, DeliveryDetail, DeliveryFilter, DeliveryStatus, LoggedAttempt, LoggedDelivery,
+};
 pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
+pub use self::feed::{Feed, FeedCursor, FeedEvent};
+pub use self::kept::KeptEvent;
 pub use self::leadership::Leadership;
 pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::page::{Cursor, Page};
+pub use self::problems::FailingGroup;
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;

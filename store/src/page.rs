@@ -11,13 +11,17 @@ impl Cursor {
     /// Reads what its `Display` wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('c')?;
-        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if digits.is_empty() || !digits.bytes().all(is_hex) {
-            return None;
-        }
-        i64::from_str_radix(digits, 16).ok().map(Self)
+        hex(text.strip_prefix('c')?).map(Self)
     }
+}
+
+/// The number that these digits are, written in one way only.
+pub(crate) fn hex(digits: &str) -> Option<i64> {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if digits.is_empty() || !digits.bytes().all(is_hex) {
+        return None;
+    }
+    i64::from_str_radix(digits, 16).ok()
 }
 
 impl fmt::Display for Cursor {
@@ -28,20 +32,27 @@ impl fmt::Display for Cursor {
 
 /// Some rows, and where the next ones begin, if there are more.
 #[derive(Debug, Clone)]
-pub struct Page<T> {
+pub struct Page<T, C = Cursor> {
     /// The rows.
     pub items: Vec<T>,
     /// Where the next page begins.
-    pub next: Option<Cursor>,
+    pub next: Option<C>,
 }
 
 impl<T> Page<T> {
     /// A page of rows of which one more than `limit` was asked for.
-    pub(crate) fn of(mut items: Vec<T>, limit: u32, position: impl Fn(&T) -> i64) -> Self {
+    pub(crate) fn of(items: Vec<T>, limit: u32, position: impl Fn(&T) -> i64) -> Self {
+        Self::after(items, limit, |item| Cursor(position(item)))
+    }
+}
+
+impl<T, C> Page<T, C> {
+    /// The same where it takes more than a number to say behind which row the next page begins.
+    pub(crate) fn after(mut items: Vec<T>, limit: u32, place: impl Fn(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| has_more).map(position).map(Cursor);
+        let next = items.last().filter(|_| has_more).map(place);
         Self { items, next }
     }
 }

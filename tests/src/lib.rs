@@ -27,6 +27,7 @@ pub mod in_process; // the same as a library, where a test turns a knob that ope
 pub mod database; // a PostgreSQL database for one scenario
 pub mod api; // the console's API as a client speaks to it
 pub mod console; // the console as a child process
+pub mod log_rows; // rows of its log, written by hand
 pub mod ports; // ports that nobody else takes
 
 pub mod answer; // what a receiver does with a request

@@ -141,6 +141,7 @@ fn hint(refusal: &Refusal<'_>, code: &str) -> String {
         (409, "rotation_running") => {
             format!("`hookline endpoints rotate ID --company {company} --complete` does that")
         }
+        (409, "endpoint_disabled") => format!("`hookline endpoints resume ID --company {company}` does that"),
         (429, _) => format!("try again {wait}; HOOKLINE_API_RATE of the console says how often is allowed"),
         (503, _) => format!("try again {wait}; GET {}/readyz says what it lacks", refusal.url),
         (500.., _) => "try again, and look into the console's log".to_owned(),

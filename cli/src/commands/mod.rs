@@ -8,6 +8,7 @@ pub(crate) mod event_types; // which kinds of them there are
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
 pub(crate) mod endpoints; // where they end
+pub(crate) mod failed; // what failed there for good, and once more
 pub(crate) mod tokens; // who may look after them
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Topology(at) => topology::run(at.command, &at.flags).await,
         Command::EventTypes(command) => event_types::run(&command),
         Command::Endpoints(command) => endpoints::run(command).await,
+        Command::Failed(command) => failed::run(command).await,
         Command::Tokens(command) => tokens::run(command).await,
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),

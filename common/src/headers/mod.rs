@@ -1,10 +1,12 @@
 //! Application headers of a message, each with the AMQP type that it came with. Pure: `broker/wire.rs` carries them.
 
+mod stored; // all of them as bytes
 mod value; // what one of them holds
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
+pub use self::stored::UnreadableHeaders;
 pub use self::value::{Extent, HeaderValue};
 
 /// The headers of one message, in the order of their names.

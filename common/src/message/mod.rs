@@ -10,15 +10,17 @@ mod rejection; // why a message cannot be understood
 mod media; // what says that a body is JSON
 mod keep; // what is kept of a sender's words where a message is set aside
 mod read; // from messages to work
+mod filed; // dead letters, in parts, as they are kept elsewhere
 mod write; // from work to messages
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
+pub use self::filed::{FiledDelivery, Unsendable};
 pub use self::found::Found;
 pub use self::keep::read_sender;
-pub use self::read::{crashes, read_event, read_failed, read_rejection, read_work};
+pub use self::read::{crashes, read_dead_letter, read_event, read_failed, read_rejection, read_work};
 pub use self::rejection::Rejection;
 pub use self::sender::{Sender, SenderProperties};
 pub use self::write::{write_delivery, write_event, write_failed, write_rejected, write_suspect, write_work};

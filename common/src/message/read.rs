@@ -95,6 +95,19 @@ pub fn read_failed(message: &Message) -> Result<(Delivery, Option<DeadLetterCaus
     Ok((delivery, failure))
 }
 
+/// Reads a message of the `failed` queue for keeping: one that does not say when it failed, and why, is no dead letter.
+///
+/// # Errors
+/// [`Rejection`] names the part that breaks the format.
+pub fn read_dead_letter(message: &Message) -> Result<(Delivery, DeadLetterCause), Rejection> {
+    let (delivery, cause) = read_failed(message)?;
+    let cause = cause.ok_or_else(|| Rejection::DeadLetter {
+        failed_at: Found::header(&message.headers, header::FAILED_AT),
+        reason: Found::header(&message.headers, header::REASON),
+    })?;
+    Ok((delivery, cause))
+}
+
 /// How often its consumer crashed while the message was handled alone.
 #[must_use]
 pub fn crashes(message: &Message) -> u32 {

@@ -67,6 +67,19 @@ pub enum Rejection {
     /// The body is not an event's data.
     #[error(transparent)]
     Data(#[from] InvalidData),
+    /// A dead letter that does not say when it failed, or why.
+    #[error(
+        "failed-at {failed_at}, reason {reason}; a dead letter must have an RFC 3339 time, and retries_exhausted or endpoint_disabled"
+    )]
+    DeadLetter {
+        /// What stands in `failed-at`.
+        failed_at: Found,
+        /// What stands in `reason`.
+        reason: Found,
+    },
+    /// The database refuses a dead letter because of what it holds.
+    #[error("the database does not take it as a dead letter: {0}")]
+    NotFiled(String),
     /// The consumer crashed so often while it handled this message alone.
     #[error("its consumer crashed {0} times while it handled this message and no other")]
     CrashesConsumer(u32),
@@ -105,6 +118,8 @@ impl Rejection {
             Self::Data(InvalidData::ByteOrderMark) => "data_has_bom",
             Self::Data(InvalidData::NotJson(_)) => "data_not_json",
             Self::Data(InvalidData::NotAnObject) => "data_not_an_object",
+            Self::DeadLetter { .. } => "bad_dead_letter",
+            Self::NotFiled(_) => "not_filed",
             Self::CrashesConsumer(_) => "crashes_consumer",
         }
     }

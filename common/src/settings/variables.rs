@@ -57,6 +57,8 @@ variables! {
         "Endpoints that a company may have: 1 to 1000";
     API_RATE = "HOOKLINE_API_RATE", Some("1000/s"), false,
         "Requests that each company token may make to the API, and as many at once: like 100/s or 600/m";
+    MANUAL_RETRY_RATE = "HOOKLINE_MANUAL_RETRY_RATE", Some("100/s"), false,
+        "Dead letters of each endpoint that a retry of many sends again: like 100/s or 600/m";
     API_URL = "HOOKLINE_API_URL", None, false,
         "The console's address, without a token: like http://127.0.0.1:8080";
     API_TOKEN = "HOOKLINE_API_TOKEN", None, true,

@@ -125,7 +125,10 @@ impl Topology {
     /// The same for a console, which also publishes first attempts of its own making: test events.
     #[must_use]
     pub fn for_console(namespace: &Namespace) -> Self {
-        Self::of(namespace, [Queue::Rejected, Queue::Events, Queue::Deliveries])
+        Self::of(
+            namespace,
+            [Queue::Rejected, Queue::Events, Queue::Deliveries, Queue::Failed],
+        )
     }
 
     /// The same with so many replicas of each queue and of the stream, where they are declared anew on a cluster of as many

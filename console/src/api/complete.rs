@@ -48,7 +48,8 @@ fn describe_path(operation: &mut Value) {
     {
         let (pattern, example) = match parameter["name"].as_str() {
             Some("company") => ("^[A-Za-z0-9_.-]{1,64}$", "acme"),
-            Some("id") => ("^[A-Za-z0-9_.-]{1,64}$", "ep_crm"),
+            Some("id" | "endpoint") => ("^[A-Za-z0-9_.-]{1,64}$", "ep_crm"),
+            Some("event") => ("^[A-Za-z0-9_-]{1,64}$", "evt_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a"),
             _ => continue,
         };
         parameter["schema"] = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": pattern});
@@ -126,7 +127,7 @@ const SHARED: [Shared; 10] = [
     },
     Shared {
         name: "NotFound",
-        description: "There is no such company, endpoint or token, or this token may not see it",
+        description: "There is no such company, endpoint, token, event or delivery, or this token may not see it",
         problem: Problem::not_found,
         given: |access, operation| access != Access::Public && has_parameter(operation, "path"),
     },

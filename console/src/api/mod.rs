@@ -13,6 +13,13 @@ mod test_event; // one for an endpoint
 mod import; // a file's worth
 mod tokens; // a company's own tokens
 mod audit; // who did what
+mod words; // what an outcome means
+mod json; // what was kept as JSON, handed on as it is
+mod deliveries; // what became of each event at each endpoint
+mod problems; // what fails
+mod feed; // events for whoever was away
+mod replay; // one of them, once more
+mod failed; // what failed for good, and once more
 mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it
 mod examples; // what bodies look like

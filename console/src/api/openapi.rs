@@ -24,7 +24,9 @@ use crate::app::App;
         (name = "events", description = "What happened, published for every endpoint that wants it; and which types there are"),
         (name = "endpoints", description = "Where a company wants which events"),
         (name = "secrets", description = "What an endpoint's requests are signed with"),
+        (name = "deliveries", description = "What became of each event at each endpoint, and what fails"),
         (name = "tokens", description = "What a company's programs sign in with"),
+        (name = "failed", description = "What failed for good: shown, sent again, discarded"),
         (name = "audit", description = "Who did what"),
         (name = "meta", description = "The API itself"),
         (name = "health", description = "What probes and scrapers ask")

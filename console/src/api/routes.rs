@@ -5,7 +5,10 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use super::{audit, document, endpoints, event_types, events, health, import, secrets, test_event, tokens};
+use super::{
+    audit, deliveries, document, endpoints, event_types, events, failed, feed, health, import, problems,
+    replay, secrets, test_event, tokens,
+};
 use crate::app::App;
 use crate::auth::Access;
 
@@ -34,6 +37,18 @@ pub(crate) fn table() -> Vec<Row> {
         row(Company, routes!(secrets::rotate)),
         row(Company, routes!(secrets::complete)),
         row(Company, routes!(test_event::send)),
+        row(Company, routes!(deliveries::list)),
+        row(Company, routes!(deliveries::show)),
+        row(Company, routes!(problems::list)),
+        row(Company, routes!(feed::read)),
+        row(Company, routes!(replay::replay)),
+        row(Company, routes!(failed::list)),
+        row(Company, routes!(failed::show)),
+        row(Company, routes!(failed::retry_one)),
+        row(Company, routes!(failed::retry)),
+        row(Company, routes!(failed::progress)),
+        row(Company, routes!(failed::discard_one)),
+        row(Company, routes!(failed::discard)),
         row(Company, routes!(audit::list)),
         row(Admin, routes!(tokens::list)),
         row(Admin, routes!(tokens::create)),

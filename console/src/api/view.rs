@@ -80,10 +80,16 @@ pub(crate) struct List<T> {
 }
 
 impl<T> List<T> {
-    pub(crate) fn of<R: Into<T>>(page: hookline_store::Page<R>) -> Self {
+    pub(crate) fn of<R: Into<T>, C: ToString>(page: hookline_store::Page<R, C>) -> Self {
         Self {
             data: page.items.into_iter().map(Into::into).collect(),
             next: page.next.map(|cursor| cursor.to_string()),
         }
+    }
+
+    /// All there is, on one page.
+    pub(crate) fn whole<R: Into<T>>(rows: Vec<R>) -> Self {
+        let data = rows.into_iter().map(Into::into).collect();
+        Self { data, next: None }
     }
 }

@@ -50,7 +50,7 @@ impl KnownDays {
     }
 
     /// They are looked for again: some were dropped, or it is another database.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         days.clear();
     }

@@ -14,5 +14,8 @@ mod write; // all of it in one transaction
 mod retention; // days that are too old
 
 pub use self::batch::{LogBatch, Recorded, SetAside, StreamPlace};
-pub(crate) use self::known_days::KnownDays;
+pub(crate) use self::days::{day_of, ensure};
+pub(crate) use self::events::{NewEvent, add_events};
+pub(crate) use self::known_days::{DayTable, KnownDays};
+pub(crate) use self::order::in_order;
 pub use self::retention::Dropped;

@@ -16,6 +16,7 @@ use super::days::{self, day_of};
 use super::known_days::DayTable;
 use super::{deliveries, events, offsets, order, set_aside};
 use crate::connect::Store;
+use crate::dead_letters;
 use crate::error::StoreError;
 
 /// How long a whole batch may take, on a machine that is busy with everything else.
@@ -126,6 +127,7 @@ async fn write(
     deliveries::write(transaction, &deliveries::changes(&new)).await?;
     events::add_events(transaction, &events::of_records(&new), now).await?;
     // Whoever else learns from new attempts does it here, in the same transaction.
+    dead_letters::delivered(transaction, &new).await?;
     Ok(new.len())
 }
 

@@ -5,7 +5,9 @@ use hookline_console::api::{Access, RouteInfo, routes};
 use hookline_tests::SOON;
 use hookline_tests::api::{Api, Reply};
 use hookline_tests::console::{Console, console_scenario, database_scenario, setup, start};
+use hookline_tests::database::Database;
 use hookline_tests::eventually::eventually;
+use hookline_tests::log_rows::{Row, insert_event, make_days};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -24,6 +26,7 @@ fn body(route: &RouteInfo) -> Option<(&'static str, String)> {
 
 async fn ask(api: &Api, route: &RouteInfo, company: &str, id: &str) -> Reply {
     let path = route.path.replace("{company}", company).replace("{id}", id);
+    let path = path.replace("{event}", id).replace("{endpoint}", id);
     let path = path.replace("{type}", "booking.created");
     assert!(
         !path.contains('{'),
@@ -36,7 +39,7 @@ async fn ask(api: &Api, route: &RouteInfo, company: &str, id: &str) -> Reply {
 }
 
 /// Ids of what a route's path names, of this company.
-async fn id_of(console: &Console, route: &RouteInfo, company: &str) -> String {
+async fn id_of(console: &Console, database: &Database, route: &RouteInfo, company: &str) -> String {
     if route.path.contains("/tokens/") {
         let made = console
             .admin()
@@ -47,12 +50,27 @@ async fn id_of(console: &Console, route: &RouteInfo, company: &str) -> String {
     let made = console
         .register(company, &json!({"url": "https://example.com/"}))
         .await;
-    made["id"].as_str().unwrap().to_owned()
+    let id = made["id"].as_str().unwrap().to_owned();
+    if route.path.contains("/retries/") {
+        let path = format!("/v1/companies/{company}/failed/retry");
+        let asked = console.admin().post(&path, &json!({})).await.expect(202);
+        return asked.json()["retry"].as_str().unwrap().to_owned();
+    }
+    if route.path.contains("{event}") {
+        // An event that is called like its endpoint.
+        make_days(database, 0).await;
+        let mut row = Row::of(&id, &id, 1);
+        company.clone_into(&mut row.company);
+        row.insert(database).await;
+        row.insert_dead(database, "{}").await;
+        insert_event(database, company, &id, Some("{}")).await;
+    }
+    id
 }
 
 #[tokio::test]
 async fn every_route_answers_others_as_if_there_were_nothing() {
-    console_scenario(async |console, _| {
+    console_scenario(async |console, database| {
         let (acme, stranger) = (console.company("acme").await, console.stranger());
         let mistaken = stranger.with_token(Some("hkl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA00000000"));
         let mut strangers = 0;
@@ -71,7 +89,7 @@ async fn every_route_answers_others_as_if_there_were_nothing() {
             }
             // Companies of its own for each route, so that none has too many endpoints.
             let globex = format!("globex-{number}");
-            let other = id_of(console, route, &globex).await;
+            let other = id_of(console, database, route, &globex).await;
 
             // Not signed in. Those who try too often are told to wait, with the same outcome.
             for api in [&stranger, &mistaken] {
@@ -104,7 +122,7 @@ async fn every_route_answers_others_as_if_there_were_nothing() {
                     "forbidden",
                     "{told}"
                 );
-            } else if route.path.contains("{id}") {
+            } else if route.path.contains("{id}") || route.path.contains("{event}") {
                 // Another company's id in one's own path, one that nobody has, and one that cannot be.
                 for id in [other.as_str(), "ep_nobody", "%20"] {
                     let none = ask(&acme, route, "acme", id).await;
@@ -147,7 +165,7 @@ async fn every_route_lets_those_in_whom_it_is_for_and_each_change_is_one_line_of
             } else {
                 &own
             };
-            let id = id_of(console, route, &company).await;
+            let id = id_of(console, database, route, &company).await;
             let audit = format!("/v1/companies/{company}/audit");
             let lines = async || {
                 let listed = console.admin().get(&audit).await.expect(200).json();

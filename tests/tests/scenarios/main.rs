@@ -65,6 +65,12 @@ mod console_tokens; // who is known for how long
 mod console_events; // what comes over HTTP
 mod console_event_types; // which types there are
 mod console_test_event; // and how one is tried
+mod console_deliveries; // what became of events
+mod console_plans; // how quickly that is found in a large log
+mod console_problems; // what of it somebody must solve
+mod console_feed; // for whoever was away
+mod console_replay; // once more
+mod console_failed; // what failed for good, filed and sent again
 mod console_database; // what becomes of it while it runs, and what it lets whom do
 mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody

@@ -20,6 +20,17 @@ impl Kind {
         }
     }
 
+    /// Who else may read the queue, and where what is read then is found.
+    pub(super) fn other_reader(self) -> &'static str {
+        match self {
+            Self::Failed => {
+                "a console files dead letters, and `hookline failed` has them from then on; a list that is still open \
+                 holds them, too"
+            }
+            Self::Rejected => "a list that is still open holds them, for one",
+        }
+    }
+
     /// What a command needs to look after this queue.
     pub(super) fn flag(self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ Examples:
   hookline dlq purge evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4
 
 Reading holds the messages and gives them back in their old order; while it lasts nobody else sees them. What \
-other consumers hold is not seen here.";
+other consumers hold is not seen here. Where a console runs, it files dead letters: `hookline failed` has them then.";
 
 /// Look after dead letters (deliveries whose last retry failed) and rejected messages.
 #[derive(Debug, Subcommand)]

@@ -40,8 +40,8 @@ impl QueueScan {
                 format!("{others} others read")
             };
             out::note(&format!(
-                "hookline: {who} {queue:?} too; what is held there is not seen here (a list that is still open \
-                 holds them, for one)"
+                "hookline: {who} {queue:?} too; what is held there is not seen here ({})",
+                kind.other_reader()
             ));
         }
         Ok(Self {

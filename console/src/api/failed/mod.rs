@@ -1,0 +1,214 @@
+//! Dead letters: listed, shown, sent again, discarded.
+
+mod filter; // which are meant
+mod view; // as they are shown
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use hookline_common::message::Unsendable;
+use tokio::time::Instant;
+
+pub(crate) use self::filter::{FailedAsked, FailedFilter, FailedQuery, RetryFailed};
+pub(crate) use self::view::{Counted, DeadLetterInFull, DeadLetterView, Retried, RetryProgressView};
+use super::view::List;
+use crate::app::App;
+use crate::auth::Tenant;
+use crate::extract::{DeliveryOf, Json, path_param};
+use crate::problem::{Problem, ProblemBody};
+use crate::publishing::PUBLISH_WITHIN;
+use crate::retrying;
+
+/// List what failed for good, what was filed last first.
+#[utoipa::path(get, path = "/v1/companies/{company}/failed", tag = "failed", operation_id = "listFailed",
+    params(("company" = String, Path, description = "The company"), FailedQuery),
+    responses(
+        (status = 200, description = "A page of them", body = List<DeadLetterView>),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    tenant: Tenant,
+    asked: FailedAsked,
+) -> Result<Json<List<DeadLetterView>>, Problem> {
+    let found = app
+        .store()
+        .dead_letters(&tenant.company, &asked.filter, asked.cursor, asked.limit)
+        .await?;
+    Ok(Json(List::of(found)))
+}
+
+/// Show what failed for good at one endpoint, with its data.
+#[utoipa::path(get, path = "/v1/companies/{company}/failed/{event}/{endpoint}", tag = "failed",
+    operation_id = "getFailed",
+    params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event"),
+        ("endpoint" = String, Path, description = "The endpoint")),
+    responses(
+        (status = 200, description = "The dead letter", body = DeadLetterInFull),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    tenant: Tenant,
+    DeliveryOf(event, endpoint): DeliveryOf,
+) -> Result<Json<DeadLetterInFull>, Problem> {
+    let (letter, filed) = app
+        .store()
+        .dead_letter(&tenant.company, &event, &endpoint)
+        .await?;
+    Ok(Json(DeadLetterInFull::of(letter, filed)))
+}
+
+/// Send one again, at once.
+///
+/// It gets the whole schedule of attempts again, and comes back if all of them fail. Until then it stays, with the time of
+/// its retry. Where its endpoint is disabled or was removed, the answer is 409.
+#[utoipa::path(post, path = "/v1/companies/{company}/failed/{event}/{endpoint}/retry", tag = "failed",
+    operation_id = "retryOneFailed",
+    params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event"),
+        ("endpoint" = String, Path, description = "The endpoint")),
+    responses(
+        (status = 202, description = "It is on its way", body = Counted),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn retry_one(
+    State(app): State<App>,
+    tenant: Tenant,
+    DeliveryOf(event, endpoint): DeliveryOf,
+) -> Result<(StatusCode, Json<Counted>), Problem> {
+    let store = app.store();
+    let (_, filed) = store.dead_letter(&tenant.company, &event, &endpoint).await?;
+    store.can_be_sent_to(&tenant.company, &endpoint).await?;
+    let now = retrying::now();
+    let delivery = filed.for_manual_retry(now).map_err(|error| damaged(&error))?;
+    let published = app
+        .publishing()
+        .delivery(&delivery, Instant::now() + PUBLISH_WITHIN)
+        .await;
+    published.map_err(|fault| Problem::from(fault).event(event.clone()))?;
+    store
+        .note_retry(&tenant.company, &event, &endpoint, now, &tenant.actor)
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(Counted { count: 1 })))
+}
+
+fn damaged(error: &Unsendable) -> Problem {
+    tracing::error!(%error, "a dead letter is damaged");
+    Problem::internal()
+}
+
+/// Send many again, each endpoint's at its own pace.
+///
+/// What is there at this moment is meant, and what fails again meanwhile is not. Dead letters of endpoints that are disabled
+/// or were removed stay, and are counted as `skipped`. Ask with `dry_run` first: then they are only counted, and the answer
+/// is 200.
+#[utoipa::path(post, path = "/v1/companies/{company}/failed/retry", tag = "failed", operation_id = "retryFailed",
+    params(("company" = String, Path, description = "The company")), request_body = RetryFailed,
+    responses(
+        (status = 200, description = "They were only counted", body = Retried),
+        (status = 202, description = "They are being sent", body = Retried),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn retry(
+    State(app): State<App>,
+    tenant: Tenant,
+    Json(body): Json<RetryFailed>,
+) -> Result<(StatusCode, Json<Retried>), Problem> {
+    let dry_run = body.dry_run;
+    let filter = body.checked()?;
+    if dry_run {
+        let counted = app.store().count_dead_letters(&tenant.company, &filter).await?;
+        let sum = |can: bool| {
+            let of = counted.iter().filter(|letters| letters.can_be_sent_to == can);
+            of.map(|letters| letters.count).sum()
+        };
+        let counted = Retried {
+            count: sum(true),
+            skipped: sum(false),
+            dry_run,
+            retry: None,
+        };
+        return Ok((StatusCode::OK, Json(counted)));
+    }
+    let job = app
+        .store()
+        .create_retry(&tenant.company, &filter, &tenant.actor)
+        .await?;
+    app.retries_asked().notify_one();
+    let retried = Retried {
+        count: job.count,
+        skipped: job.skipped,
+        dry_run,
+        retry: Some(job.id),
+    };
+    Ok((StatusCode::ACCEPTED, Json(retried)))
+}
+
+/// The retry of the path.
+pub(crate) struct RetryOf(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RetryOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = path_param(parts, state, "id").await?;
+        let is_id = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        is_id.then_some(Self(id)).ok_or_else(Problem::not_found)
+    }
+}
+
+/// How far a retry of many has come.
+#[utoipa::path(get, path = "/v1/companies/{company}/failed/retries/{id}", tag = "failed", operation_id = "getRetry",
+    params(("company" = String, Path, description = "The company"), ("id" = String, Path, description = "The retry")),
+    responses(
+        (status = 200, description = "How far it has come", body = RetryProgressView),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn progress(
+    State(app): State<App>,
+    tenant: Tenant,
+    RetryOf(id): RetryOf,
+) -> Result<Json<RetryProgressView>, Problem> {
+    Ok(Json(app.store().retry_state(&tenant.company, &id).await?.into()))
+}
+
+/// Remove one for good: nobody wants it any more.
+#[utoipa::path(delete, path = "/v1/companies/{company}/failed/{event}/{endpoint}", tag = "failed",
+    operation_id = "discardOneFailed",
+    params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event"),
+        ("endpoint" = String, Path, description = "The endpoint")),
+    responses(
+        (status = 204, description = "Removed"),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn discard_one(
+    State(app): State<App>,
+    tenant: Tenant,
+    DeliveryOf(event, endpoint): DeliveryOf,
+) -> Result<StatusCode, Problem> {
+    app.store()
+        .discard_dead_letter(&tenant.company, &event, &endpoint, &tenant.actor)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove many for good. Without a filter all of the company's dead letters are meant, those that were retried and have not
+/// come back included.
+#[utoipa::path(post, path = "/v1/companies/{company}/failed/discard", tag = "failed", operation_id = "discardFailed",
+    params(("company" = String, Path, description = "The company")), request_body = FailedFilter,
+    responses(
+        (status = 200, description = "Removed: how many", body = Counted),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn discard(
+    State(app): State<App>,
+    tenant: Tenant,
+    Json(body): Json<FailedFilter>,
+) -> Result<Json<Counted>, Problem> {
+    let filter = body.checked(false)?;
+    let count = app
+        .store()
+        .discard_dead_letters(&tenant.company, &filter, &tenant.actor)
+        .await?;
+    Ok(Json(Counted { count }))
+}

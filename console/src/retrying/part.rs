@@ -1,0 +1,139 @@
+//! What a retry has of one endpoint, step by step: read, sent, noted.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use hookline_common::delivery::Delivery;
+use hookline_common::endpoint::Rate;
+use hookline_common::ids::EventId;
+use hookline_common::message::FiledDelivery;
+use hookline_store::{RetryPart, RetryStep, StoreError};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::meters::RETRIED;
+
+/// Steps of a second: what a crash repeats is a quarter of a second's worth.
+const STEPS_A_SECOND: f64 = 4.0;
+/// Dead letters of a step at most: 10 MB where each is as large as it may be.
+const MAX_STEP: u32 = 100;
+/// How long one message is tried before the step is told to be late; it is tried again all the same.
+const SENT_WITHIN: Duration = Duration::from_secs(30);
+/// Before a step that failed is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Sends what the part has, to its end.
+pub(super) async fn send(app: &App, part: RetryPart) {
+    let rate = app.settings().manual_retry_rate;
+    let size = step_size(rate);
+    let mut next = Some(part);
+    while let Some(part) = next {
+        let began = Instant::now();
+        next = match step(app, &part, size).await {
+            Ok((next, sent)) => {
+                if next.is_some() {
+                    sleep_until(began + takes(rate, sent)).await;
+                } else {
+                    info!(company = %part.company, endpoint = %part.endpoint, retry = part.retry, "a retry is done");
+                }
+                next
+            }
+            Err(error) => {
+                warn!(%error, company = %part.company, endpoint = %part.endpoint, retry = part.retry,
+                    "a retry does not go on for now; trying again");
+                sleep(RETRY_AFTER).await;
+                // Somebody else may have gone on with it: it is looked for again.
+                return;
+            }
+        };
+    }
+}
+
+/// One step, and how many were sent.
+async fn step(app: &App, part: &RetryPart, size: u32) -> Result<(Option<RetryPart>, usize), StoreError> {
+    let store = app.background_store();
+    let mut step = store.retry_step(part, size).await?;
+    let now = now();
+    let sent = send_all(app, &mut step, now).await?;
+    let next = store.finish_retry_step(part, &step, &sent, now).await?;
+    RETRIED.add(u64::try_from(sent.len()).unwrap_or(u64::MAX), &[]);
+    Ok((next, sent.len()))
+}
+
+/// Sends the step, and returns when the broker has confirmed all of it: which events those were.
+async fn send_all(app: &App, step: &mut RetryStep, now: Timestamp) -> Result<Vec<EventId>, StoreError> {
+    let filed = std::mem::take(&mut step.deliveries).into_iter();
+    let deliveries: Vec<Delivery> = filed.filter_map(|filed| readable(filed, now)).collect();
+    let until = Instant::now() + SENT_WITHIN;
+    let mut sending = FuturesUnordered::new();
+    for delivery in &deliveries {
+        sending.push(app.publishing().delivery(delivery, until));
+    }
+    let mut fault = None;
+    while let Some(sent) = sending.next().await {
+        fault = sent.err().or(fault);
+    }
+    drop(sending);
+    if let Some(fault) = fault {
+        return Err(StoreError::Unavailable(format!("the broker: {}", fault.why)));
+    }
+    Ok(deliveries.into_iter().map(|delivery| delivery.event.id).collect())
+}
+
+/// A dead letter that is damaged stays one, and stops no other.
+fn readable(filed: Result<FiledDelivery, StoreError>, now: Timestamp) -> Option<Delivery> {
+    let filed = filed
+        .inspect_err(|error| warn!(%error, "a dead letter cannot be sent again, and stays"))
+        .ok()?;
+    let event = filed.event.clone();
+    let delivery = filed.for_manual_retry(now);
+    delivery
+        .inspect_err(|error| warn!(%error, %event, "a dead letter cannot be sent again, and stays"))
+        .ok()
+}
+
+/// This moment, as messages write it: to the millisecond.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// A quarter of a second's worth, and one at least.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and the most of a step"
+)]
+fn step_size(rate: Rate) -> u32 {
+    (rate.per_second() / STEPS_A_SECOND).clamp(1.0, f64::from(MAX_STEP)) as u32
+}
+
+/// How long so many may take.
+fn takes(rate: Rate, sent: usize) -> Duration {
+    let sent = u32::try_from(sent).unwrap_or(u32::MAX);
+    Duration::from_secs_f64(f64::from(sent) / rate.per_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_at_most_a_second_s_worth_and_keeps_the_pace() {
+        for (rate, size, millis) in [
+            ("100/s", 25, 250),
+            ("1/s", 1, 1000),
+            ("60/m", 1, 1000),
+            ("10000/s", 100, 10),
+            ("1/h", 1, 3_600_000),
+        ] {
+            let rate = Rate::parse(rate).unwrap();
+            assert_eq!(step_size(rate), size);
+            let took = takes(rate, usize::try_from(size).unwrap());
+            assert_eq!(took, Duration::from_millis(millis));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Somebody got what had failed: its dead letter goes.
+
+use hookline_common::outcome::Outcome;
+use hookline_common::record::AttemptRecord;
+use sqlx::PgConnection;
+
+use crate::error::StoreError;
+use crate::moment::Moment;
+
+/// Removes the dead letters of deliveries that new records tell to be delivered, by an attempt that began after they failed.
+/// Belongs into the transaction that stores the records. First deliveries have no dead letter, so that they are not asked
+/// about.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn delivered(
+    transaction: &mut PgConnection,
+    new: &[&AttemptRecord],
+) -> Result<(), StoreError> {
+    let may_have_failed = |record: &&&AttemptRecord| {
+        record.outcome == Outcome::Delivered && (record.attempt > 1 || record.origin != "event")
+    };
+    let records: Vec<&AttemptRecord> = new.iter().filter(may_have_failed).copied().collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: fn(&AttemptRecord) -> &str| records.iter().map(|record| of(record)).collect::<Vec<_>>();
+    sqlx::query(
+        "DELETE FROM dead_letters l USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
+         AS u (company, event, endpoint, started_at) \
+         WHERE l.company = u.company AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < u.started_at",
+    )
+    .bind(texts(|record| record.company.as_str()))
+    .bind(texts(|record| record.event.as_str()))
+    .bind(texts(|record| record.endpoint.as_str()))
+    .bind(
+        records
+            .iter()
+            .map(|record| Moment(record.started_at))
+            .collect::<Vec<_>>(),
+    )
+    .execute(transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Which dead letters of a company are meant.
+
+use hookline_common::delivery::DeadLetterReason;
+use hookline_common::endpoint::EventPattern;
+use hookline_common::ids::{CompanyId, EndpointId, EventId};
+use hookline_common::outcome::Outcome;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::error::StoreError;
+use crate::moment::Moment;
+
+/// What dead letters must be like; a part that is `None` lets all through.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeadLetterFilter {
+    /// Of which event.
+    pub event: Option<EventId>,
+    /// Whose.
+    pub endpoint: Option<EndpointId>,
+    /// Of which types.
+    pub event_type: Option<EventPattern>,
+    /// Failed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Failed before this time.
+    pub until: Option<Timestamp>,
+    /// How the last attempt ended.
+    pub outcome: Option<Outcome>,
+    /// Why.
+    pub reason: Option<DeadLetterReason>,
+    /// Whether those are left out that were retried and have not come back.
+    pub only_open: bool,
+}
+
+impl DeadLetterFilter {
+    /// What was asked for, for people and for the job that does it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "event": self.event.as_ref().map(EventId::as_str),
+            "endpoint": self.endpoint.as_ref().map(EndpointId::as_str),
+            "type": self.event_type.as_ref().map(EventPattern::as_str),
+            "since": self.since.map(|at| at.to_string()),
+            "until": self.until.map(|at| at.to_string()),
+            "outcome": self.outcome.map(Outcome::as_str),
+            "reason": self.reason.map(DeadLetterReason::as_str),
+            "again": !self.only_open,
+        })
+    }
+
+    /// Reads what [`Self::to_json`] made.
+    pub(super) fn from_json(text: &str) -> Result<Self, StoreError> {
+        let bad = || StoreError::Corrupt("filter of a retry");
+        let value: Value = serde_json::from_str(text).map_err(|_| bad())?;
+        let part = |name: &str| value[name].as_str();
+        let time = |name: &str| part(name).map(|text| text.parse().map_err(|_| bad())).transpose();
+        Ok(Self {
+            event: part("event").map(EventId::parse).transpose().map_err(|_| bad())?,
+            endpoint: part("endpoint")
+                .map(EndpointId::parse)
+                .transpose()
+                .map_err(|_| bad())?,
+            event_type: part("type")
+                .map(EventPattern::parse)
+                .transpose()
+                .map_err(|_| bad())?,
+            since: time("since")?,
+            until: time("until")?,
+            outcome: part("outcome")
+                .map(|name| Outcome::parse(name).ok_or_else(bad))
+                .transpose()?,
+            reason: part("reason")
+                .map(|name| DeadLetterReason::parse(name).ok_or_else(bad))
+                .transpose()?,
+            only_open: value["again"] == json!(false),
+        })
+    }
+
+    /// Adds what the filter asks for to a query of `dead_letters`, of this company alone. Only what is asked for is said, so
+    /// that each question has a plan of its own.
+    pub(super) fn push(&self, query: &mut QueryBuilder<Postgres>, company: &CompanyId) {
+        query
+            .push(" WHERE company = ")
+            .push_bind(company.as_str().to_owned());
+        if let Some(event) = &self.event {
+            query.push(" AND event = ").push_bind(event.as_str().to_owned());
+        }
+        if let Some(endpoint) = &self.endpoint {
+            query
+                .push(" AND endpoint = ")
+                .push_bind(endpoint.as_str().to_owned());
+        }
+        if let Some(pattern) = &self.event_type {
+            if pattern.as_str().contains('*') {
+                query.push(" AND type ~ ").push_bind(expression(pattern));
+            } else {
+                query.push(" AND type = ").push_bind(pattern.as_str().to_owned());
+            }
+        }
+        if let Some(since) = self.since {
+            query.push(" AND failed_at >= ").push_bind(Moment(since));
+        }
+        if let Some(until) = self.until {
+            query.push(" AND failed_at < ").push_bind(Moment(until));
+        }
+        if let Some(outcome) = self.outcome {
+            query.push(" AND last_outcome = ").push_bind(outcome.as_str());
+        }
+        if let Some(reason) = self.reason {
+            query.push(" AND reason = ").push_bind(reason.as_str());
+        }
+        if self.only_open {
+            query.push(" AND retried_at IS NULL");
+        }
+    }
+}
+
+/// The pattern as a regular expression: `*` is one or more whole words.
+fn expression(pattern: &EventPattern) -> String {
+    let words = pattern.as_str().split('.').map(|word| match word {
+        "*" => r"[a-z0-9_]+(\.[a-z0-9_]+)*",
+        word => word,
+    });
+    format!("^{}$", words.collect::<Vec<_>>().join(r"\."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_read_as_it_was_written() {
+        let all = DeadLetterFilter {
+            event: EventId::parse("evt_1").ok(),
+            endpoint: EndpointId::parse("ep_1").ok(),
+            event_type: EventPattern::parse("booking.*").ok(),
+            since: "2030-01-15T14:30:00Z".parse().ok(),
+            until: "2030-01-16T14:30:00.5Z".parse().ok(),
+            outcome: Some(Outcome::Timeout),
+            reason: Some(DeadLetterReason::RetriesExhausted),
+            only_open: true,
+        };
+        for filter in [all, DeadLetterFilter::default()] {
+            let text = filter.to_json().to_string();
+            assert_eq!(DeadLetterFilter::from_json(&text).unwrap(), filter);
+        }
+        for bad in ["", "{\"since\":\"x\"}", "{\"reason\":\"x\"}"] {
+            assert!(DeadLetterFilter::from_json(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_star_is_whole_words() {
+        let expression = |text: &str| expression(&EventPattern::parse(text).unwrap());
+        assert_eq!(expression("booking.*"), r"^booking\.[a-z0-9_]+(\.[a-z0-9_]+)*$");
+        assert_eq!(expression("*"), r"^[a-z0-9_]+(\.[a-z0-9_]+)*$");
+    }
+}

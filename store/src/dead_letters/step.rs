@@ -1,0 +1,151 @@
+//! A manual retry of many, endpoint by endpoint, step by step: what is read in one step is sent, and then noted together with
+//! how far that is. Whoever starts again after a crash repeats one step at most.
+
+use hookline_common::ids::{CompanyId, EndpointId, EventId};
+use hookline_common::message::FiledDelivery;
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row as _};
+
+use super::filter::DeadLetterFilter;
+use super::model::{filed, letter, letter_columns};
+use super::retry_one::set_retried;
+use crate::connect::{Store, within};
+use crate::error::StoreError;
+use crate::moment::Moment;
+
+/// The part of a retry that belongs to one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPart {
+    /// The company.
+    pub company: CompanyId,
+    /// The retry.
+    pub retry: String,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    created_at: Timestamp,
+    filter: DeadLetterFilter,
+    after: i64,
+    through: i64,
+}
+
+/// What comes next of a part.
+#[derive(Debug)]
+pub struct RetryStep {
+    /// What is to be sent; a row that cannot be read stands as its fault, and stays a dead letter.
+    pub deliveries: Vec<Result<FiledDelivery, StoreError>>,
+    last: i64,
+    is_last: bool,
+}
+
+impl Store {
+    /// Parts of retries that are not done, the oldest of each endpoint, at most `limit` endpoints.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_retry_parts(&self, limit: u32) -> Result<Vec<RetryPart>, StoreError> {
+        let query = sqlx::query(
+            "SELECT p.*, r.filter FROM \
+             (SELECT DISTINCT ON (company, endpoint) * FROM retry_parts WHERE finished_at IS NULL \
+              ORDER BY company, endpoint, created_at, retry) p \
+             JOIN retries r ON r.company = p.company AND r.id = p.retry ORDER BY p.created_at LIMIT $1",
+        )
+        .bind(i64::from(limit));
+        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
+        rows.iter().map(part).collect()
+    }
+
+    /// The next dead letters of a part, at most `limit`; none at its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retry_step(&self, part: &RetryPart, limit: u32) -> Result<RetryStep, StoreError> {
+        let mut query = QueryBuilder::<Postgres>::new(concat!(
+            "SELECT ",
+            letter_columns!(),
+            ", headers, data FROM dead_letters"
+        ));
+        let filter = DeadLetterFilter {
+            endpoint: Some(part.endpoint.clone()),
+            ..part.filter.clone()
+        };
+        filter.push(&mut query, &part.company);
+        query.push(" AND position > ").push_bind(part.after);
+        query.push(" AND position <= ").push_bind(part.through);
+        // What somebody else sent since this was asked for is not sent twice.
+        query
+            .push(" AND (retried_at IS NULL OR retried_at < ")
+            .push_bind(Moment(part.created_at))
+            .push(") ORDER BY position LIMIT ")
+            .push_bind(i64::from(limit));
+        let rows = within(async { Ok(query.build().fetch_all(&self.pool).await?) }).await?;
+        let last = rows.last().map(|row| row.try_get("position")).transpose()?;
+        Ok(RetryStep {
+            deliveries: rows
+                .iter()
+                .map(|row| letter(row).and_then(|_| filed(&part.company, row)))
+                .collect(),
+            last: last.unwrap_or(part.through),
+            is_last: last.is_none_or(|last| last >= part.through),
+        })
+    }
+
+    /// Notes that a step was sent at `now`, and returns the part as it goes on; `None` where it is done, or where somebody
+    /// else went on with it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finish_retry_step(
+        &self,
+        part: &RetryPart,
+        step: &RetryStep,
+        sent: &[EventId],
+        now: Timestamp,
+    ) -> Result<Option<RetryPart>, StoreError> {
+        let is_done = step.is_last;
+        within(async {
+            let mut transaction = self.begin().await?;
+            let moved = sqlx::query(
+                "UPDATE retry_parts SET after_position = $5, done = done + $6, \
+                 finished_at = CASE WHEN $7 THEN now() END \
+                 WHERE company = $1 AND retry = $2 AND endpoint = $3 AND after_position = $4 AND finished_at IS NULL",
+            )
+            .bind(part.company.as_str())
+            .bind(&part.retry)
+            .bind(part.endpoint.as_str())
+            .bind(part.after)
+            .bind(step.last)
+            .bind(i64::try_from(sent.len()).unwrap_or(i64::MAX))
+            .bind(is_done)
+            .execute(&mut *transaction)
+            .await?;
+            if moved.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let events: Vec<&str> = sent.iter().map(EventId::as_str).collect();
+            let endpoints = vec![part.endpoint.as_str(); events.len()];
+            set_retried(&mut transaction, &part.company, &events, &endpoints, now).await?;
+            transaction.commit().await?;
+            let next = RetryPart {
+                after: step.last,
+                ..part.clone()
+            };
+            Ok((!is_done).then_some(next))
+        })
+        .await
+    }
+}
+
+fn part(row: &PgRow) -> Result<RetryPart, StoreError> {
+    let text = |column: &str| -> Result<String, StoreError> { Ok(row.try_get(column)?) };
+    let bad = |_| StoreError::Corrupt("part of a retry");
+    Ok(RetryPart {
+        company: CompanyId::parse(&text("company")?).map_err(bad)?,
+        retry: text("retry")?,
+        endpoint: EndpointId::parse(&text("endpoint")?).map_err(bad)?,
+        created_at: row.try_get::<Moment, _>("created_at")?.0,
+        filter: DeadLetterFilter::from_json(&text("filter")?)?,
+        after: row.try_get("after_position")?,
+        through: row.try_get("through_position")?,
+    })
+}
