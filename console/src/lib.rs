@@ -16,6 +16,7 @@ mod meters; // what is counted
 pub mod api; // the resources, one a file
 mod error; // why it cannot run
 mod schema; // the database's schema, at the start and ever after
+mod health_watch; // endpoints that only fail, or are gone
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ pub async fn run(
     if ended.is_ok() {
         tokio::select! {
             () = schema::watch(&app, migrates) => {}
+            () = health_watch::run(app.clone()) => {}
             () = shutdown.requested() => {}
         }
         if let Err(error) = serving.await {

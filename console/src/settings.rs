@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
@@ -35,6 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     HTTP_ADDR,
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
+    var::DISABLE_AFTER,
     var::DEFAULT_FORMAT,
     var::EVENT_TYPES_FILE,
     var::ALLOW_HTTP,
@@ -69,6 +71,8 @@ pub struct Settings {
     pub endpoints_per_company: u32,
     /// Requests that a company's token may make.
     pub api_rate: Rate,
+    /// How long an endpoint may only fail before it is disabled; `None` to disable none, not even one that answers 410.
+    pub disable_after: Option<Duration>,
     /// Format of endpoints that name none.
     pub default_format: Format,
     /// The types of events that there are.
@@ -99,6 +103,7 @@ impl Settings {
             parse::number_within(text, 1, 1000)
         });
         let api_rate = r.read(&var::API_RATE, Rate::parse);
+        let disable_after = r.read(&var::DISABLE_AFTER, disable_after);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let own_types = r.read(&var::EVENT_TYPES_FILE, |path| {
             Catalogue::built_in().with_file(Path::new(path))
@@ -114,6 +119,7 @@ impl Settings {
                 http_addr: http_addr?,
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
+                disable_after: disable_after?,
                 default_format: default_format?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),
                 policy: policy?,
@@ -121,6 +127,17 @@ impl Settings {
             })
         })
     }
+}
+
+fn disable_after(text: &str) -> Result<Option<Duration>, &'static str> {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    if matches!(text, "off" | "0") {
+        return Ok(None);
+    }
+    let after = parse::duration(text).filter(|after| (Duration::from_secs(1)..=LONGEST).contains(after));
+    after
+        .map(Some)
+        .ok_or("must be a duration from 1s to 365d, like 5d or 12h, or off to disable no endpoint")
 }
 
 /// The settings of the database alone, for commands that need no more.
@@ -226,6 +243,17 @@ mod tests {
         );
         assert!(settings.admin_token.is("s3cret-s3cret-s3cret"));
         assert!(!settings.admin_token.is("s3cret-s3cret-s3creT"));
+    }
+
+    #[test]
+    fn endpoints_are_disabled_after_a_while_or_never() {
+        assert_eq!(disable_after("5d"), Ok(Some(Duration::from_secs(432_000))));
+        for never in ["off", "0"] {
+            assert_eq!(disable_after(never), Ok(None), "{never}");
+        }
+        for bad in ["", "0s", "5", "366d", "never"] {
+            assert!(disable_after(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

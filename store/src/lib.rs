@@ -17,6 +17,8 @@ mod endpoints; // the registry
 mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
+mod health; // how endpoints fare, and those that are disabled for it
+mod operational; // what companies are told about that
 mod reseal; // everything sealed, under the newest key
 
 pub use self::audit::{Actor, AuditEntry};
@@ -26,7 +28,9 @@ pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
+pub use self::health::{DisableReason, Disabled, EndpointHealth};
 pub use self::migrate::{SchemaError, SchemaState};
+pub use self::operational::OperationalEvent;
 pub use self::page::{Cursor, Page};
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};

@@ -13,7 +13,11 @@ use crate::error::StoreError;
 const STEPS: [(i64, &str, &str); 4] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
-    (3, "dead letters", include_str!("../migrations/0003_dead_letters.sql")),
+    (
+        3,
+        "dead letters",
+        include_str!("../migrations/0003_dead_letters.sql"),
+    ),
     (4, "health", include_str!("../migrations/0004_health.sql")),
 ];
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
 /// From the epoch of Unix to that of PostgreSQL, in microseconds.
@@ -33,5 +33,11 @@ impl<'r> Decode<'r, Postgres> for Moment {
             .checked_add(POSTGRES_EPOCH)
             .ok_or("a time beyond what can be told")?;
         Ok(Self(Timestamp::from_microsecond(micros)?))
+    }
+}
+
+impl PgHasArrayType for Moment {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("_timestamptz")
     }
 }
