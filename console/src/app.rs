@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
-use hookline_store::Store;
+use hookline_store::{Store, StoreSettings};
 
 use crate::followed_attempts::FollowedAttempts;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
 use crate::settings::Settings;
+
+/// Connections to the database for work in the background: each kind of it needs one at a time.
+const BACKGROUND_CONNECTIONS: u32 = 4;
 
 /// The parts that requests are answered with.
 #[derive(Clone)]
@@ -20,6 +23,7 @@ pub(crate) struct App(Arc<Parts>);
 struct Parts {
     settings: Settings,
     store: Store,
+    background_store: Store,
     publishing: Publishing,
     attempts: FollowedAttempts,
     known_tokens: KnownTokens,
@@ -40,6 +44,11 @@ impl App {
     ) -> Self {
         Self(Arc::new(Parts {
             store: Store::new(settings.store.clone()),
+            background_store: Store::for_background(StoreSettings {
+                application: "hookline-console background",
+                max_connections: BACKGROUND_CONNECTIONS,
+                ..settings.store.clone()
+            }),
             publishing: Publishing::start(&settings.broker),
             attempts: FollowedAttempts::new(&settings.broker),
             known_tokens: KnownTokens::new(),
@@ -58,6 +67,11 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The same for work that no request waits for, over connections of its own.
+    pub(crate) fn background_store(&self) -> &Store {
+        &self.0.background_store
     }
 
     /// What events and test events are published with.

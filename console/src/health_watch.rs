@@ -65,8 +65,12 @@ async fn look(app: &App) -> Result<(), Fault> {
 }
 
 async fn disable(app: &App, after: Duration) -> Result<(), Fault> {
-    for (company, endpoint) in app.store().ailing(after).await? {
-        let Some(disabled) = app.store().disable_ailing(&company, &endpoint, after).await? else {
+    for (company, endpoint) in app.background_store().ailing(after).await? {
+        let Some(disabled) = app
+            .background_store()
+            .disable_ailing(&company, &endpoint, after)
+            .await?
+        else {
             continue;
         };
         meters::endpoint_disabled(disabled.reason.as_str());
@@ -82,14 +86,14 @@ async fn disable(app: &App, after: Duration) -> Result<(), Fault> {
 
 /// Publishes what waits for it, the oldest first.
 async fn publish(app: &App) -> Result<(), Fault> {
-    for waiting in app.store().operational_events(EVENTS_AT_ONCE).await? {
+    for waiting in app.background_store().operational_events(EVENTS_AT_ONCE).await? {
         let id = waiting.id.clone();
         let published = app
             .publishing()
             .event(&event(waiting)?, Instant::now() + PUBLISH_WITHIN)
             .await;
         published.map_err(Fault::NotStored)?;
-        app.store().remove_operational_event(&id).await?;
+        app.background_store().remove_operational_event(&id).await?;
     }
     Ok(())
 }

@@ -15,8 +15,11 @@ mod extract; // what they ask: body, query, path
 mod meters; // what is counted
 pub mod api; // the resources, one a file
 mod error; // why it cannot run
+mod recorder; // attempts, from the stream into the log
+mod retention; // and out of it when they are too old
+mod health_watch; // what becomes of endpoints that only fail, or are gone
+mod leader; // which of several consoles does that
 mod schema; // the database's schema, at the start and ever after
-mod health_watch; // endpoints that only fail, or are gone
 
 use std::sync::Arc;
 
@@ -62,7 +65,7 @@ pub async fn run(
     if ended.is_ok() {
         tokio::select! {
             () = schema::watch(&app, migrates) => {}
-            () = health_watch::run(app.clone()) => {}
+            () = leader::run(app.clone()) => {}
             () = shutdown.requested() => {}
         }
         if let Err(error) = serving.await {
@@ -73,6 +76,7 @@ pub async fn run(
     }
     app.publishing().close().await;
     app.store().close().await;
+    app.background_store().close().await;
     app.telemetry().flush().await;
     ended
 }

@@ -6,8 +6,9 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use hookline_store::Recorded;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
 
 static REQUESTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     opentelemetry::global::meter("hookline")
@@ -53,4 +54,56 @@ fn method(method: &axum::http::Method) -> &'static str {
         .into_iter()
         .find(|known| *known == method.as_str())
         .unwrap_or("other")
+}
+
+/// Whether this console does the work that one does for all.
+pub(crate) static LEADS: LazyLock<Gauge<u64>> = LazyLock::new(|| {
+    opentelemetry::global::meter("hookline")
+        .u64_gauge("hookline_console_leads")
+        .with_description("1 on the console that records attempts and looks after the log, 0 on all others")
+        .build()
+});
+
+/// Messages that the stream of attempts has lost unread.
+pub(crate) static MISSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_log_messages_missed",
+        "Messages that the stream of attempts has dropped before they were recorded",
+    )
+});
+
+static WRITTEN: LazyLock<Counter<u64>> =
+    LazyLock::new(|| counter("hookline_log_records_written", "Attempts that were recorded"));
+static KNOWN: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_log_records_known",
+        "Attempts that came again and were recorded already",
+    )
+});
+static EXPIRED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_log_records_expired",
+        "Attempts that were older than the retention when they came, and were skipped",
+    )
+});
+static SET_ASIDE: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_log_records_set_aside",
+        "Records and messages of the stream of attempts that cannot be recorded; they are kept for a person to look at",
+    )
+});
+
+/// A batch was recorded.
+pub(crate) fn recorded(recorded: Recorded) {
+    WRITTEN.add(recorded.new, &[]);
+    KNOWN.add(recorded.known, &[]);
+    EXPIRED.add(recorded.expired, &[]);
+    SET_ASIDE.add(recorded.set_aside, &[]);
+}
+
+fn counter(name: &'static str, help: &'static str) -> Counter<u64> {
+    opentelemetry::global::meter("hookline")
+        .u64_counter(name)
+        .with_description(help)
+        .build()
 }

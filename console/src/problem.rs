@@ -235,7 +235,7 @@ impl From<StoreError> for Problem {
                     "the database does not answer; try again in a moment",
                 )
             }
-            StoreError::Seal(_) | StoreError::Corrupt(_) | StoreError::Database(_) => {
+            StoreError::Seal(_) | StoreError::Corrupt(_) | StoreError::Database(_) | StoreError::Moved => {
                 tracing::error!(%error, "a request failed");
                 Self::internal()
             }

@@ -38,6 +38,7 @@ pub const VARIABLES: &[Variable] = &[
     var::API_RATE,
     var::DISABLE_AFTER,
     var::DEFAULT_FORMAT,
+    var::RETENTION,
     var::EVENT_TYPES_FILE,
     var::ALLOW_HTTP,
     var::ALLOW_CIDRS,
@@ -53,6 +54,10 @@ const APPLICATION: &str = "hookline-console";
 /// Connections to the database at most: requests take a few milliseconds each there, and PostgreSQL's default of 100 is
 /// shared with dispatchers and other consoles.
 const DATABASE_CONNECTIONS: u32 = 10;
+/// The log is cut into days, and whole days are dropped.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Ten years: that many tables are still looked through in a moment.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// The console's settings.
 #[derive(Debug, Clone)]
@@ -75,6 +80,8 @@ pub struct Settings {
     pub disable_after: Option<Duration>,
     /// Format of endpoints that name none.
     pub default_format: Format,
+    /// How long attempts, deliveries and events are kept.
+    pub retention: Duration,
     /// The types of events that there are.
     pub catalogue: Catalogue,
     /// Where endpoints may be.
@@ -105,6 +112,11 @@ impl Settings {
         let api_rate = r.read(&var::API_RATE, Rate::parse);
         let disable_after = r.read(&var::DISABLE_AFTER, disable_after);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
+        let retention = r.read(&var::RETENTION, |text| {
+            parse::duration(text)
+                .filter(|duration| (DAY..=LONGEST_RETENTION).contains(duration))
+                .ok_or("must be a duration from 1d to 3650d, like 30d or 36h")
+        });
         let own_types = r.read(&var::EVENT_TYPES_FILE, |path| {
             Catalogue::built_in().with_file(Path::new(path))
         });
@@ -121,6 +133,7 @@ impl Settings {
                 api_rate: api_rate?,
                 disable_after: disable_after?,
                 default_format: default_format?,
+                retention: retention?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),
                 policy: policy?,
                 telemetry: telemetry?,

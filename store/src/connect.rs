@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::time::timeout;
 
 use crate::error::StoreError;
+use crate::log::KnownDays;
 use crate::seal::Keyring;
 
 /// How long to wait for a connection, free or new. PostgreSQL accepts within milliseconds, also from another zone.
@@ -21,6 +22,10 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 const STATEMENT_MS: &str = "5000";
 const LOCK_MS: &str = "3000";
 const IDLE_IN_TRANSACTION_MS: &str = "10000";
+/// The same for work in the background, whose statements may have thousands of rows.
+const BACKGROUND_STATEMENT_MS: &str = "30000";
+/// A console that was stopped in the middle of a transaction must not keep the next one waiting.
+const BACKGROUND_IDLE_IN_TRANSACTION_MS: &str = "5000";
 /// Connections that nobody uses are closed after this.
 const IDLE: Duration = Duration::from_secs(300);
 
@@ -77,6 +82,8 @@ pub struct StoreSettings {
 pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) keyring: Keyring,
+    /// Days of the log that are there.
+    pub(crate) days: KnownDays,
     settings: StoreSettings,
 }
 
@@ -84,10 +91,24 @@ impl Store {
     /// A store that connects when it is first asked, and again whenever a connection was lost.
     #[must_use]
     pub fn new(settings: StoreSettings) -> Self {
+        Self::limited(settings, STATEMENT_MS, IDLE_IN_TRANSACTION_MS)
+    }
+
+    /// The same for work in the background.
+    #[must_use]
+    pub fn for_background(settings: StoreSettings) -> Self {
+        Self::limited(
+            settings,
+            BACKGROUND_STATEMENT_MS,
+            BACKGROUND_IDLE_IN_TRANSACTION_MS,
+        )
+    }
+
+    fn limited(settings: StoreSettings, statement_ms: &str, idle_in_transaction_ms: &str) -> Self {
         let limits = [
-            ("statement_timeout", STATEMENT_MS),
+            ("statement_timeout", statement_ms),
             ("lock_timeout", LOCK_MS),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+            ("idle_in_transaction_session_timeout", idle_in_transaction_ms),
         ];
         let options = settings.database.options(settings.application).options(limits);
         let pool = PgPoolOptions::new()
@@ -98,6 +119,7 @@ impl Store {
         Self {
             pool,
             keyring: settings.keyring.clone(),
+            days: KnownDays::default(),
             settings,
         }
     }

@@ -39,6 +39,9 @@ pub enum StoreError {
     /// A row holds what no version of this program wrote.
     #[error("the database holds a bad {0}; restore the row from a backup, or delete it")]
     Corrupt(&'static str),
+    /// Somebody else has recorded from there.
+    #[error("another console has recorded from the same place of the stream")]
+    Moved,
     /// The database refused.
     #[error("the database refused: {0}")]
     Database(Problem),
@@ -74,6 +77,28 @@ impl StoreError {
             return false;
         };
         matches!(refusal.code().as_deref(), Some("42P01" | "42703"))
+    }
+
+    /// Whether it was the data that the database refused: classes 22, 23 and 54.
+    pub(crate) fn refuses_data(&self) -> bool {
+        let Self::Database(Problem(error)) = self else {
+            return false;
+        };
+        match error {
+            sqlx::Error::Database(refusal) => refusal
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            sqlx::Error::Encode(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a table that is cut into days lacks the day of a row. PostgreSQL has no code for that alone.
+    pub(crate) fn lacks_day(&self) -> bool {
+        let Self::Database(Problem(sqlx::Error::Database(refusal))) = self else {
+            return false;
+        };
+        refusal.code().as_deref() == Some("23514") && refusal.constraint().is_none()
     }
 }
 

@@ -20,6 +20,8 @@ mod changes; // and what has changed there
 mod health; // how endpoints fare, and those that are disabled for it
 mod operational; // what companies are told about that
 mod reseal; // everything sealed, under the newest key
+mod leadership; // who of several consoles does what one should do
+mod log; // attempts, deliveries and events
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::Changes;
@@ -29,6 +31,8 @@ pub use self::endpoints::{
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::health::{DisableReason, Disabled, EndpointHealth};
+pub use self::leadership::Leadership;
+pub use self::log::{Dropped, LogBatch, Recorded, SetAside};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::operational::OperationalEvent;
 pub use self::page::{Cursor, Page};

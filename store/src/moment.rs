@@ -1,10 +1,11 @@
-//! Times as PostgreSQL has them: microseconds since 2000.
+//! Times as PostgreSQL has them: microseconds since 2000. And the ids of records, 16 bytes.
 
 use jiff::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
+use uuid::Uuid;
 
 /// From the epoch of Unix to that of PostgreSQL, in microseconds.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -39,5 +40,34 @@ impl<'r> Decode<'r, Postgres> for Moment {
 impl PgHasArrayType for Moment {
     fn array_type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("_timestamptz")
+    }
+}
+
+/// A `uuid`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordId(pub(crate) Uuid);
+
+impl Type<Postgres> for RecordId {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("uuid")
+    }
+}
+
+impl PgHasArrayType for RecordId {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("_uuid")
+    }
+}
+
+impl Encode<'_, Postgres> for RecordId {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for RecordId {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(Uuid::from_slice(value.as_bytes()?)?))
     }
 }

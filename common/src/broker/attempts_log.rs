@@ -147,6 +147,25 @@ impl AttemptsLog {
         StreamScan::new(&self.settings, &self.stream, within)
     }
 
+    /// The number of the oldest message that the stream still has; `None` where it is empty.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the stream cannot be read; [`BrokerError::is_missing`] where there is none.
+    pub async fn first_offset(&self, within: Duration) -> Result<Option<u64>, BrokerError> {
+        let first = self.scan(within).first(StreamStart::First).await?;
+        Ok(first.map(|item| item.offset))
+    }
+
+    /// The number of one of the last messages, the first of those that were written together; `None` where the stream is
+    /// empty.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the stream cannot be read; [`BrokerError::is_missing`] where there is none.
+    pub async fn last_offset(&self, within: Duration) -> Result<Option<u64>, BrokerError> {
+        let last = self.scan(within).first(StreamStart::Last).await?;
+        Ok(last.map(|item| item.offset))
+    }
+
     /// Connects, to look into the spill again and again.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ pub enum StreamStart {
     At(u64),
     /// With the last messages that were written together.
     Last,
+    /// With the message of this number, or the oldest that is kept where that is gone.
+    Offset(u64),
 }
 
 impl StreamStart {
@@ -40,6 +42,8 @@ impl StreamStart {
             Self::Next => AMQPValue::LongString("next".into()),
             Self::At(seconds) => AMQPValue::Timestamp(seconds),
             Self::Last => AMQPValue::LongString("last".into()),
+            // No stream has numbers beyond what the field holds.
+            Self::Offset(offset) => AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX)),
         }
     }
 }

@@ -56,6 +56,12 @@ impl CreatedAt {
         is_allowed.then_some(Self(whole))
     }
 
+    /// The same as the time library has it.
+    #[must_use]
+    pub fn as_timestamp(self) -> Timestamp {
+        self.0
+    }
+
     /// Whole seconds since the epoch, for the message's `timestamp`.
     #[must_use]
     pub fn as_seconds(self) -> u64 {

@@ -60,6 +60,9 @@ pub struct RecordLine<'a> {
     pub request_headers: HeaderList<'a>,
     /// As [`super::AttemptRecord::response_headers`].
     pub response_headers: HeaderList<'a>,
+    /// As [`super::AttemptRecord::created_at`].
+    #[serde(with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
     /// As [`super::AttemptRecord::data`]. Written by [`RecordLine::to_bytes`], as the last member.
     #[serde(skip)]
     pub data: Option<&'a str>,

@@ -64,6 +64,9 @@ pub struct AttemptRecord {
     pub request_headers: BTreeMap<String, String>,
     /// What came back, capped.
     pub response_headers: BTreeMap<String, String>,
+    /// When the event happened, where its data is kept.
+    #[serde(with = "optional_millis", skip_serializing_if = "Option::is_none", default)]
+    pub created_at: Option<Timestamp>,
     /// The event's data as the text that was published, where payloads are kept.
     ///
     /// A string and not an object: only so do the bytes survive, inner line breaks included.

@@ -27,6 +27,7 @@ fn line(data: &str) -> Vec<u8> {
         trace_id: None,
         request_headers: HeaderList(vec![("webhook-id", "evt_1".into())]),
         response_headers: HeaderList(vec![("server", "x".into())]),
+        created_at: Some("2026-01-02T03:04:05.500Z".parse().unwrap()),
         data: Some(data),
     };
     line.to_bytes().unwrap()

@@ -55,6 +55,7 @@ pub fn line(
         request_headers: endpoint
             .map_or_else(HeaderList::default, |endpoint| sent(endpoint, delivery, report)),
         response_headers: received(&verdict.headers),
+        created_at: keeps_data.then(|| event.created_at.as_timestamp()),
         data: keeps_data.then(|| event.data.as_str()),
     };
     record.to_bytes()

@@ -8,7 +8,6 @@ mod disable; // and how that is done
 
 pub use self::disable::Disabled;
 pub use self::fold::EndpointHealth;
-#[expect(unused_imports, reason = "the log calls it for each batch that it stores")]
 pub(crate) use self::note::note;
 pub(crate) use self::row::{forget, forget_failures};
 pub use self::verdict::DisableReason;

@@ -70,6 +70,7 @@ mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
+mod recorder; // what is recorded of all attempts, for good
 mod cli_console; // the same from a shell
 
 mod endpoints_check; // a file judged before it is used

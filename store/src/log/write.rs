@@ -1,0 +1,211 @@
+//! A batch, all of it in one transaction with the offset of the stream: what is stored is not read again, and what is read
+//! again was not stored.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use hookline_common::record::AttemptRecord;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{Acquire as _, PgConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::attempts::{self, Entry};
+use super::batch::{LogBatch, Recorded, SetAside};
+use super::days::{self, day_of};
+use super::known_days::DayTable;
+use super::{deliveries, events, offsets, order, set_aside};
+use crate::connect::Store;
+use crate::error::StoreError;
+
+/// How long a whole batch may take, on a machine that is busy with everything else.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
+/// How far ahead of ours a dispatcher's clock may be. What is further ahead would stay for as long beyond its time.
+const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_hours(48);
+
+/// What holds for the transaction alone:
+/// - It is not waited for until it is on the disk. That is sound because rows and offset go together: a server that crashes
+///   forgets the last transactions, each whole, and what they held is read from the stream again.
+/// - Rows that may be there are looked for by index, whatever the planner thinks of a day's table: its plan is made while the
+///   table is small, and is kept while it grows.
+const SET: &str = "SELECT set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true), \
+     set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
+     set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)";
+
+impl Store {
+    /// Records a batch, and moves the offset of `stream` in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] where somebody else has recorded from there; other [`StoreError`]s. Nothing was stored then.
+    pub async fn record(&self, stream: &str, batch: &LogBatch) -> Result<Recorded, StoreError> {
+        let sorted = Sorted::of(batch, Timestamp::now());
+        let written = self.record_in_time(stream, batch, &sorted, false).await;
+        let written = match written {
+            // A day was dropped, or this is another database.
+            Err(error) if error.lacks_day() => {
+                self.days.forget();
+                self.record_in_time(stream, batch, &sorted, false).await
+            }
+            written => written,
+        };
+        match written {
+            Err(error) if error.refuses_data() => self.record_in_time(stream, batch, &sorted, true).await,
+            written => written,
+        }
+    }
+
+    async fn record_in_time(
+        &self,
+        stream: &str,
+        batch: &LogBatch,
+        sorted: &Sorted<'_>,
+        is_careful: bool,
+    ) -> Result<Recorded, StoreError> {
+        let writing = self.record_once(stream, batch, sorted, is_careful);
+        timeout(WRITTEN_WITHIN, writing).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
+                "a batch was not written within {} s",
+                WRITTEN_WITHIN.as_secs()
+            )))
+        })
+    }
+
+    async fn record_once(
+        &self,
+        stream: &str,
+        batch: &LogBatch,
+        sorted: &Sorted<'_>,
+        is_careful: bool,
+    ) -> Result<Recorded, StoreError> {
+        let now = Timestamp::now();
+        let mut seen = HashSet::new();
+        for day in sorted.entries.iter().map(|entry| day_of(entry.record.started_at)) {
+            if seen.insert(day) {
+                days::ensure(self, DayTable::Attempts, day).await?;
+                days::ensure(self, DayTable::Deliveries, day).await?;
+            }
+        }
+        days::ensure(self, DayTable::Events, day_of(now)).await?;
+        // Given up in the middle, it is closed and takes no place from anybody.
+        let mut lent = self.lend().await?;
+        let mut transaction = lent.connection()?.begin().await?;
+        sqlx::query(SET).execute(&mut *transaction).await?;
+        offsets::advance(&mut transaction, stream, batch.offset, batch.next_offset).await?;
+        let (mut new, mut refused) = (0, Vec::new());
+        if is_careful {
+            new = write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?;
+        } else if !sorted.entries.is_empty() {
+            new = write(&mut transaction, &sorted.entries, now).await?;
+        }
+        for items in [&batch.set_aside, &sorted.set_aside, &refused] {
+            set_aside::insert(&mut transaction, stream, items).await?;
+        }
+        transaction.commit().await?;
+        lent.give_back();
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        Ok(Recorded {
+            new: count(new),
+            known: count(sorted.entries.len() - new - refused.len()),
+            expired: sorted.expired,
+            set_aside: count(batch.set_aside.len() + sorted.set_aside.len() + refused.len()),
+        })
+    }
+}
+
+/// Stores attempts and what they tell. Returns how many of them were new.
+async fn write(
+    transaction: &mut PgConnection,
+    entries: &[Entry<'_>],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let new = attempts::insert(transaction, entries).await?;
+    if new.is_empty() {
+        return Ok(0);
+    }
+    order::in_order(transaction).await?;
+    deliveries::write(transaction, &deliveries::changes(&new)).await?;
+    events::add_events(transaction, &events::of_records(&new), now).await?;
+    // Whoever else learns from new attempts does it here, in the same transaction.
+    crate::health::note(transaction, &new).await?;
+    Ok(new.len())
+}
+
+/// The same, in halves and halves of halves where PostgreSQL refuses something, until what it refuses stands alone. That is
+/// set aside, and all else is stored.
+async fn write_carefully(
+    transaction: &mut PgConnection,
+    entries: &[Entry<'_>],
+    now: Timestamp,
+    refused: &mut Vec<SetAside>,
+) -> Result<usize, StoreError> {
+    let mut new = 0;
+    let mut parts = vec![entries];
+    while let Some(part) = parts.pop() {
+        let Some(first) = part.first() else { continue };
+        let mut savepoint = transaction.begin().await?;
+        match write(&mut savepoint, part, now).await {
+            Ok(count) => {
+                savepoint.commit().await?;
+                new += count;
+            }
+            Err(error) if error.refuses_data() => {
+                savepoint.rollback().await?;
+                if part.len() == 1 {
+                    refused.push(unstorable(first, error.to_string()));
+                } else {
+                    let (one, other) = part.split_at(part.len() / 2);
+                    parts.extend([other, one]);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(new)
+}
+
+/// A batch's records, told apart by what is to be done with them.
+struct Sorted<'a> {
+    entries: Vec<Entry<'a>>,
+    set_aside: Vec<SetAside>,
+    expired: u64,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(batch: &'a LogBatch, now: Timestamp) -> Self {
+        let ahead = now.checked_add(AHEAD_AT_MOST).unwrap_or(Timestamp::MAX);
+        let mut sorted = Self {
+            entries: Vec::with_capacity(batch.records.len()),
+            set_aside: Vec::new(),
+            expired: 0,
+        };
+        for (offset, record) in &batch.records {
+            let entry = |id| Entry {
+                id,
+                offset: *offset,
+                record,
+            };
+            match Uuid::try_parse(&record.id) {
+                Err(_) => sorted
+                    .set_aside
+                    .push(unstorable(&entry(Uuid::nil()), "its id is no UUID".to_owned())),
+                Ok(_) if record.started_at < batch.keep_since => sorted.expired += 1,
+                Ok(id) if record.started_at > ahead => sorted.set_aside.push(unstorable(
+                    &entry(id),
+                    "it began more than two days in the future; check the dispatchers' clocks".to_owned(),
+                )),
+                Ok(id) => sorted.entries.push(entry(id)),
+            }
+        }
+        sorted
+    }
+}
+
+fn unstorable(entry: &Entry<'_>, reason: String) -> SetAside {
+    let record: &AttemptRecord = entry.record;
+    SetAside {
+        offset: entry.offset,
+        reason,
+        // A record that was read is always written.
+        content: serde_json::to_vec(record).unwrap_or_default(),
+    }
+}
