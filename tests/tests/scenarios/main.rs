@@ -65,6 +65,7 @@ mod console_tokens; // who is known for how long
 mod console_events; // what comes over HTTP
 mod console_event_types; // which types there are
 mod console_test_event; // and how one is tried
+mod console_health; // what becomes of those that only fail
 mod console_database; // what becomes of it while it runs, and what it lets whom do
 mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody
