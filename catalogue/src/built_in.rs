@@ -11,12 +11,13 @@ use crate::info::EventTypeInfo;
 use crate::json_text::JsonText;
 
 /// In the order of a booking's life, and then the others.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../types/booking_created.json"),
     include_str!("../types/booking_rescheduled.json"),
     include_str!("../types/booking_cancelled.json"),
     include_str!("../types/employee_created.json"),
     include_str!("../types/form_submitted.json"),
+    include_str!("../types/endpoint_disabled.json"),
 ];
 
 #[derive(Deserialize)]
@@ -71,7 +72,8 @@ mod tests {
                 "booking.rescheduled",
                 "booking.cancelled",
                 "employee.created",
-                "form.submitted"
+                "form.submitted",
+                "endpoint.disabled"
             ]
         );
     }
@@ -82,6 +84,14 @@ mod tests {
             assert!(info.sample_data().is_ok(), "{}", info.name);
             assert_eq!(check::sample(&info.schema, &info.sample), Ok(()), "{}", info.name);
         }
+    }
+
+    #[test]
+    fn every_type_of_our_own_events_is_described() {
+        let described = all();
+        let described = described.iter().filter(|info| info.operational);
+        let names: Vec<&str> = described.map(|info| info.name.as_str()).collect();
+        assert_eq!(names, EventType::OPERATIONAL);
     }
 
     /// Every object below `value`, by its path.
@@ -117,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn schemas_of_our_own_are_marked_and_those_that_a_platform_documents_are_not() {
+    fn schemas_of_our_own_for_what_platforms_send_are_marked_and_those_that_they_document_are_not() {
         for info in all() {
             let schema: Value = serde_json::from_str(info.schema.as_str()).unwrap();
             let is_marked = schema["x-minimal"] == true;
             let is_booking = info.name.as_str().starts_with("booking.");
-            assert_eq!(is_marked, !is_booking, "{}", info.name);
+            assert_eq!(is_marked, !is_booking && !info.operational, "{}", info.name);
             assert_eq!(schema["$comment"].is_string(), is_marked);
-            assert_eq!(info.description.contains("Hookline's own"), is_marked);
+            assert_eq!(info.description.contains("Hookline's own"), !is_booking);
             assert_eq!(schema["$schema"], check::DIALECT);
             assert_eq!(schema["title"], info.name.as_str());
         }

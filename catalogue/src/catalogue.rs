@@ -179,6 +179,7 @@ mod tests {
                 ("booking.cancelled", false),
                 ("employee.created", false),
                 ("form.submitted", true),
+                ("endpoint.disabled", false),
                 ("invoice.paid", true),
             ]
         );
@@ -224,6 +225,7 @@ mod tests {
         for (own_names, called) in [
             (&["booking_created"][..], "booking_created"),
             (&["new.employee"], "new_employee"),
+            (&["endpoint.disabled"], "Hookline's own"),
             (&["a.b_c", "a_b.c"], "a_b_c"),
         ] {
             let faults = Catalogue::built_in().with_text(&own(own_names)).unwrap_err();
@@ -248,7 +250,7 @@ mod tests {
                 .contains("types.toml cannot be read")
         );
         std::fs::write(&path, own(&["a.b"])).unwrap();
-        assert_eq!(read().unwrap().iter().count(), 6);
+        assert_eq!(read().unwrap().iter().count(), 7);
         std::fs::write(&path, own(&["A", "B"])).unwrap();
         let told = read().unwrap_err().to_string();
         assert!(

@@ -11,7 +11,7 @@ use crate::json_text::JsonText;
 
 /// What is known of a type of events.
 ///
-/// It serialises as `{"name", "description", "schema", "sample", "names": {"meeva": …}, "own"}`.
+/// It serialises as `{"name", "description", "schema", "sample", "names": {"meeva": …}, "own", "operational"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EventTypeInfo {
     /// Its name inside Hookline.
@@ -26,6 +26,8 @@ pub struct EventTypeInfo {
     pub names: FormatNames,
     /// Whether the platform's own file describes it.
     pub own: bool,
+    /// Whether its events are Hookline's own: only endpoints that name the type get them.
+    pub operational: bool,
 }
 
 impl EventTypeInfo {
@@ -38,6 +40,7 @@ impl EventTypeInfo {
     ) -> Self {
         Self {
             names: FormatNames(name.clone()),
+            operational: name.is_operational(),
             name,
             description,
             schema,
@@ -101,7 +104,7 @@ mod tests {
         );
         assert_eq!(
             serde_json::to_string(&info).unwrap(),
-            r#"{"name":"employee.created","description":"Somebody was added. And more.","schema":{"type":"object","a":1},"sample":{"z":1,"a":2},"names":{"meeva":"employee.created","meetergo":"new_employee","meetergo-flat":"new_employee","standard":"employee.created"},"own":false}"#
+            r#"{"name":"employee.created","description":"Somebody was added. And more.","schema":{"type":"object","a":1},"sample":{"z":1,"a":2},"names":{"meeva":"employee.created","meetergo":"new_employee","meetergo-flat":"new_employee","standard":"employee.created"},"own":false,"operational":false}"#
         );
         assert_eq!(info.summary(), "Somebody was added");
         assert_eq!(info.sample_data().unwrap().as_str(), r#"{"z":1,"a":2}"#);

@@ -16,7 +16,9 @@ pub fn markdown(catalogue: &Catalogue) -> Result<String, RenderError> {
         "# Events\n\n\
          The types of events, what their data looks like, and what a receiver gets of them. An endpoint's `events` may name a \
          type by the name that its format uses or by the first one. Data may hold more members than a schema names: a \
-         receiver ignores those that it does not know.\n\n",
+         receiver ignores those that it does not know.\n\n\
+         `endpoint.disabled` is told by Hookline itself, and only to endpoints whose `events` name it: `*`, `endpoint.*` and an \
+         empty list, which ask for all that a platform sends, do not ask for it.\n\n",
     );
     page.push_str(&table(catalogue));
     for info in catalogue.iter() {

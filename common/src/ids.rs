@@ -149,6 +149,17 @@ impl Default for EventId {
 }
 
 impl EventType {
+    /// An endpoint was disabled by Hookline: an event of Hookline's own.
+    pub const ENDPOINT_DISABLED: &str = "endpoint.disabled";
+    /// The types of Hookline's own events. They tell a company about its endpoints, and only those that name one get it.
+    pub const OPERATIONAL: [&str; 1] = [Self::ENDPOINT_DISABLED];
+
+    /// Whether events of this type are Hookline's own.
+    #[must_use]
+    pub fn is_operational(&self) -> bool {
+        Self::OPERATIONAL.contains(&self.as_str())
+    }
+
     /// How the type that `text` seems to mean is written, where it is one in another spelling: upper case, joined by
     /// hyphens, spaces, slashes or colons, or in camel case.
     #[must_use]

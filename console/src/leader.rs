@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::app::App;
 use crate::meters::LEADS;
-use crate::{filing, recorder, retention, retrying};
+use crate::{filing, health_watch, recorder, retention, retrying};
 
 /// How often whoever waits tries to take the lead, and whoever has it looks whether that is still so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -47,6 +47,7 @@ async fn lead(app: &App) -> Result<Never, StoreError> {
     work.spawn(retention::run(app.clone()));
     work.spawn(filing::run(app.clone()));
     work.spawn(retrying::run(app.clone()));
+    work.spawn(health_watch::run(app.clone()));
     let error = tokio::select! {
         error = lost(&mut session) => error,
         ended = work.join_next() => StoreError::Unavailable(format!("its work ended: {ended:?}")),

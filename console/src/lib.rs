@@ -19,6 +19,7 @@ mod filing; // dead letters, from their queue into the database
 mod retrying; // and back to the broker, where somebody asks for it
 mod recorder; // attempts, from the stream into the log
 mod retention; // and out of it when they are too old
+mod health_watch; // what becomes of endpoints that only fail, or are gone
 mod leader; // which of several consoles does that
 mod schema; // the database's schema, at the start and ever after
 

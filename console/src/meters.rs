@@ -20,6 +20,18 @@ static REQUESTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
         .build()
 });
 
+static ENDPOINTS_DISABLED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    opentelemetry::global::meter("hookline")
+        .u64_counter("hookline_endpoints_disabled")
+        .with_description("Endpoints that were disabled because they only failed or answered 410, by reason")
+        .build()
+});
+
+/// An endpoint was disabled for how it fares.
+pub(crate) fn endpoint_disabled(reason: &'static str) {
+    ENDPOINTS_DISABLED.add(1, &[KeyValue::new("reason", reason)]);
+}
+
 /// Measures a request by its route's template, and not by its path.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();

@@ -37,6 +37,7 @@ pub const VARIABLES: &[Variable] = &[
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
     var::MANUAL_RETRY_RATE,
+    var::DISABLE_AFTER,
     var::DEFAULT_FORMAT,
     var::RETENTION,
     var::EVENT_TYPES_FILE,
@@ -78,6 +79,8 @@ pub struct Settings {
     pub api_rate: Rate,
     /// Dead letters of each endpoint that a retry of many sends again.
     pub manual_retry_rate: Rate,
+    /// How long an endpoint may only fail before it is disabled; `None` to disable none, not even one that answers 410.
+    pub disable_after: Option<Duration>,
     /// Format of endpoints that name none.
     pub default_format: Format,
     /// How long attempts, deliveries and events are kept.
@@ -111,6 +114,7 @@ impl Settings {
         });
         let api_rate = r.read(&var::API_RATE, Rate::parse);
         let manual_retry_rate = r.read(&var::MANUAL_RETRY_RATE, Rate::parse);
+        let disable_after = r.read(&var::DISABLE_AFTER, disable_after);
         let default_format = r.read(&var::DEFAULT_FORMAT, str::parse);
         let retention = r.read(&var::RETENTION, |text| {
             parse::duration(text)
@@ -132,6 +136,7 @@ impl Settings {
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
                 manual_retry_rate: manual_retry_rate?,
+                disable_after: disable_after?,
                 default_format: default_format?,
                 retention: retention?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),
@@ -140,6 +145,17 @@ impl Settings {
             })
         })
     }
+}
+
+fn disable_after(text: &str) -> Result<Option<Duration>, &'static str> {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    if matches!(text, "off" | "0") {
+        return Ok(None);
+    }
+    let after = parse::duration(text).filter(|after| (Duration::from_secs(1)..=LONGEST).contains(after));
+    after
+        .map(Some)
+        .ok_or("must be a duration from 1s to 365d, like 5d or 12h, or off to disable no endpoint")
 }
 
 /// The settings of the database alone, for commands that need no more.
@@ -245,6 +261,17 @@ mod tests {
         );
         assert!(settings.admin_token.is("s3cret-s3cret-s3cret"));
         assert!(!settings.admin_token.is("s3cret-s3cret-s3creT"));
+    }
+
+    #[test]
+    fn endpoints_are_disabled_after_a_while_or_never() {
+        assert_eq!(disable_after("5d"), Ok(Some(Duration::from_secs(432_000))));
+        for never in ["off", "0"] {
+            assert_eq!(disable_after(never), Ok(None), "{never}");
+        }
+        for bad in ["", "0s", "5", "366d", "never"] {
+            assert!(disable_after(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

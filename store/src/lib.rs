@@ -18,6 +18,8 @@ mod tokens; // a company's own tokens
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod dead_letters; // what failed for good, until it is delivered or discarded
+mod health; // how endpoints fare, and those that are disabled for it
+mod operational; // what companies are told about that
 mod reseal; // everything sealed, under the newest key
 mod leadership; // who of several consoles does what one should do
 mod log; // attempts, deliveries and events
@@ -41,9 +43,11 @@ pub use self::endpoints::{
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::feed::{Feed, FeedCursor, FeedEvent};
 pub use self::kept::KeptEvent;
+pub use self::health::{DisableReason, Disabled, EndpointHealth};
 pub use self::leadership::Leadership;
 pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
 pub use self::migrate::{SchemaError, SchemaState};
+pub use self::operational::OperationalEvent;
 pub use self::page::{Cursor, Page};
 pub use self::problems::FailingGroup;
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};

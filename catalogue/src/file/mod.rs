@@ -111,6 +111,10 @@ fn read(entry: &mut Entry<'_>, lines: &mut HashMap<EventType, usize>) -> Option<
     let schema = entry.json("schema", &JsonLimits::of_bytes(MAX_SCHEMA_BYTES));
     let sample = entry.json("sample", &JsonLimits::of_bytes(Data::MAX_BYTES));
 
+    if let Some(name) = name.as_ref().filter(|name| name.is_operational()) {
+        let problem = format!("{name} is Hookline's own and described already; give it another name");
+        entry.fault("name", problem);
+    }
     if let Some(name) = &name {
         let line = entry.line_of("name");
         if let Some(first) = lines.insert(name.clone(), line) {

@@ -22,6 +22,8 @@ pub(crate) struct EndpointView {
     pub(crate) disabled: bool,
     pub(crate) disabled_reason: Option<String>,
     pub(crate) overlap_until: Option<String>,
+    #[serde(default)]
+    pub(crate) health: HealthView,
     pub(crate) created_at: String,
     pub(crate) updated_at: String,
 }
@@ -34,6 +36,41 @@ impl EndpointView {
         } else {
             self.events.join(",")
         }
+    }
+}
+
+/// How an endpoint fares.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct HealthView {
+    pub(crate) consecutive_failures: u64,
+    pub(crate) failing_since: Option<String>,
+    pub(crate) last_success_at: Option<String>,
+    pub(crate) last_failure_at: Option<String>,
+}
+
+impl HealthView {
+    /// The whole of it for people; nothing where no attempt is known.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let now = match (&self.failing_since, &self.last_success_at) {
+            (Some(since), _) => {
+                let s = if self.consecutive_failures == 1 { "" } else { "s" };
+                format!(
+                    "failing since {since}, {} attempt{s} in a row",
+                    self.consecutive_failures
+                )
+            }
+            (None, Some(_)) => "good".to_owned(),
+            (None, None) => return None,
+        };
+        let time = |what: &str, at: &Option<String>| {
+            at.as_ref()
+                .map_or_else(String::new, |at| format!("; last {what} {at}"))
+        };
+        Some(format!(
+            "{now}{}{}",
+            time("success", &self.last_success_at),
+            time("failure", &self.last_failure_at)
+        ))
     }
 }
 

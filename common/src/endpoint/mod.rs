@@ -148,12 +148,14 @@ impl FromStr for Format {
 #[error("the format must be one of meeva, meetergo, meetergo-flat, standard")]
 pub struct InvalidFormat;
 
-/// Which events an endpoint wants: those that one of its patterns matches, or all where it has none.
+/// Which events an endpoint wants: those that one of its patterns matches, or all where it has none. An event of Hookline's
+/// own goes only where a pattern names its type in full, as it tells of endpoints and not of what a platform sends: neither
+/// `*` nor `endpoint.*` nor an empty filter asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventFilter(Vec<EventPattern>);
 
 impl EventFilter {
-    /// A filter of these patterns; without any it lets every event through.
+    /// A filter of these patterns; without any it lets every event through that is not Hookline's own.
     #[must_use]
     pub fn new(patterns: Vec<EventPattern>) -> Self {
         Self(patterns)
@@ -170,10 +172,14 @@ impl EventFilter {
     /// meetergo.
     #[must_use]
     pub fn matches(&self, format: Format, event_type: &EventType) -> bool {
+        let own_name = format.own_name(event_type);
+        if event_type.is_operational() {
+            let names = [event_type.as_str(), &own_name];
+            return self.0.iter().any(|pattern| names.contains(&pattern.as_str()));
+        }
         if self.0.is_empty() {
             return true;
         }
-        let own_name = format.own_name(event_type);
         self.0
             .iter()
             .any(|pattern| pattern.matches(event_type.as_str()) || pattern.matches(&own_name))
@@ -214,9 +220,10 @@ impl EventPattern {
         &self.0
     }
 
-    /// Whether the whole of `name` fits. Only the last star passed is ever given more, so many stars cost
+    /// Whether the whole of `name` fits, whoever's event it is. Only the last star passed is ever given more, so many stars cost
     /// words times words at most.
-    fn matches(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         let mut pattern = self.0.split('.');
         let mut words = name.split('.');
         let mut last_star = None;

@@ -200,3 +200,33 @@ proptest! {
         prop_assert!(pattern(&name).matches(&name));
     }
 }
+
+#[test]
+fn events_of_our_own_go_only_where_their_type_is_named() {
+    let disabled = EventType::parse(EventType::ENDPOINT_DISABLED).unwrap();
+    let matches = |format: Format, patterns: &[&str]| {
+        let patterns = patterns.iter().map(|text| EventPattern::parse(text).unwrap());
+        EventFilter::new(patterns.collect()).matches(format, &disabled)
+    };
+    for format in Format::ALL {
+        for patterns in [
+            &[][..],
+            &["*"],
+            &["endpoint.*"],
+            &["*.disabled"],
+            &["*.*"],
+            &["booking.*", "endpoint.created"],
+        ] {
+            assert!(!matches(format, patterns), "{format} {patterns:?}");
+        }
+        assert!(matches(format, &["booking.*", "endpoint.disabled"]), "{format}");
+        assert_eq!(
+            matches(format, &["endpoint_disabled"]),
+            matches!(format, Format::Meetergo | Format::MeetergoFlat),
+            "{format}"
+        );
+    }
+    // What is called nearly so is a platform's own.
+    let other = EventType::parse("endpoint.disabled.twice").unwrap();
+    assert!(EventFilter::default().matches(Format::Meeva, &other));
+}

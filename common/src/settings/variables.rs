@@ -65,6 +65,8 @@ variables! {
         "The bearer token that the commands show to the console: the operator's, or one of a company";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
+    DISABLE_AFTER = "HOOKLINE_DISABLE_AFTER", Some("5d"), false,
+        "How long an endpoint may only fail before it is disabled; one that answers 410 is disabled at once: 1s to 365d, or off to disable none";
     RETENTION = "HOOKLINE_RETENTION", Some("30d"), false,
         "How long the console keeps attempts, deliveries and events with their data: 1d to 3650d; dead letters stay until delivered or discarded";
     EVENT_TYPES_FILE = "HOOKLINE_EVENT_TYPES_FILE", None, false,

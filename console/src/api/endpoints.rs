@@ -1,9 +1,13 @@
 //! Endpoints: registered, listed, shown, changed, removed.
 
+use std::slice;
+
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use hookline_common::ids::EndpointId;
+use hookline_store::{EndpointHealth, Registered};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,7 +39,9 @@ pub(crate) async fn list(State(app): State<App>, tenant: Tenant, page: PageOf) -
         .store()
         .endpoints(&tenant.company, page.cursor, page.limit)
         .await?;
-    Ok(Json(List::<EndpointView>::of(found)).into_response())
+    let ids: Vec<EndpointId> = found.items.iter().map(|endpoint| endpoint.id.clone()).collect();
+    let health = app.store().health(&tenant.company, &ids).await?;
+    Ok(Json(List::of_endpoints(found, health)).into_response())
 }
 
 /// Register an endpoint. The answer holds its secret.
@@ -61,7 +67,7 @@ pub(crate) async fn create(
         .await?;
     let location = format!("/v1/companies/{}/endpoints/{}", tenant.company, endpoint.id);
     let created = CreatedEndpoint {
-        endpoint: endpoint.into(),
+        endpoint: EndpointView::of(endpoint, EndpointHealth::default()),
         secret: new.secret.expose().to_owned(),
     };
     let mut response = (StatusCode::CREATED, Json(created)).into_response();
@@ -84,10 +90,12 @@ pub(crate) async fn show(
     EndpointOf(id): EndpointOf,
 ) -> Result<Json<EndpointView>, Problem> {
     let endpoint = app.store().endpoint(&tenant.company, &id).await?;
-    Ok(Json(endpoint.into()))
+    Ok(Json(with_health(&app, endpoint).await?))
 }
 
 /// Change an endpoint, pause it (`"disabled": true`) or resume it.
+///
+/// Resumed, or sent to another URL, it starts afresh: what failed before counts no more.
 #[utoipa::path(patch, path = "/v1/companies/{company}/endpoints/{id}", tag = "endpoints", operation_id = "changeEndpoint",
     params(("company" = String, Path, description = "The company"), ("id" = String, Path, description = "The endpoint")),
     request_body = ChangeEndpoint,
@@ -106,7 +114,17 @@ pub(crate) async fn change(
         .store()
         .change_endpoint(&tenant.company, &id, &change, &tenant.actor)
         .await?;
-    Ok(Json(endpoint.into()))
+    Ok(Json(with_health(&app, endpoint).await?))
+}
+
+/// The endpoint with how it fares.
+pub(super) async fn with_health(app: &App, endpoint: Registered) -> Result<EndpointView, Problem> {
+    let mut known = app
+        .store()
+        .health(&endpoint.company, slice::from_ref(&endpoint.id))
+        .await?;
+    let health = known.remove(&endpoint.id).unwrap_or_default();
+    Ok(EndpointView::of(endpoint, health))
 }
 
 /// Remove an endpoint. What is still on its way to it is discarded.

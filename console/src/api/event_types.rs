@@ -35,6 +35,8 @@ struct DescribedType {
     names: BTreeMap<String, String>,
     /// Whether the platform's own file describes it.
     own: bool,
+    /// Whether its events are Hookline's own: only endpoints that name the type in their patterns get them.
+    operational: bool,
 }
 
 /// A type of events, with an example of the request that an endpoint gets.

@@ -15,6 +15,7 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
         "id": "ep_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a", "company": "acme", "url": "https://crm.example.com/hooks",
         "format": "meeva", "events": ["booking.*"], "headers": {"x-team": "***"}, "description": "CRM", "rate": "50/s",
         "disabled": false, "disabled_reason": null, "overlap_until": null,
+        "health": {"consecutive_failures": 0, "failing_since": null, "last_success_at": CREATED_AT, "last_failure_at": null},
         "created_at": CREATED_AT, "updated_at": CREATED_AT
     });
     let mut created = endpoint.clone();

@@ -6,6 +6,7 @@ use hookline_store::Overlap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::endpoints::with_health;
 use super::view::EndpointView;
 use crate::app::App;
 use crate::auth::Tenant;
@@ -110,5 +111,5 @@ pub(crate) async fn complete(
         .complete_rotation(&tenant.company, &id, &tenant.actor)
         .await?;
     let endpoint = app.store().endpoint(&tenant.company, &id).await?;
-    Ok(Json(endpoint.into()))
+    Ok(Json(with_health(&app, endpoint).await?))
 }

@@ -67,6 +67,10 @@ impl Store {
                 sealer.seal_headers(&merged)?
             };
             let changed = update(&mut transaction, &wanted, headers).await?;
+            // Whoever enables it, or sends it elsewhere, says that what was wrong is mended.
+            if change.disabled == Some(false) || change.url.is_some() {
+                crate::health::forget_failures(&mut transaction, company, id).await?;
+            }
             let deed = Deed {
                 company,
                 actor,

@@ -12,6 +12,8 @@ mod import; // many at once, as a file says
 
 pub use self::change::{Change, HeaderChange};
 pub use self::import::{ImportOutcome, ImportedEndpoint};
+pub(crate) use self::model::masked_url;
 pub use self::model::{NewEndpoint, Registered};
+pub(crate) use self::read::locked;
 pub(crate) use self::row::{ENDPOINTS_OF_COMPANIES, SealedRow, sealed_row};
 pub use self::secrets::{Overlap, Rotated};

@@ -57,7 +57,8 @@ impl Registered {
     }
 }
 
-fn masked_url(text: &str) -> String {
+/// The URL without its query, which may hold a token.
+pub(crate) fn masked_url(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return "***".to_owned();
     };

@@ -45,7 +45,7 @@ impl Store {
 }
 
 /// One endpoint with all that is sealed, for a change in this transaction: nobody else changes it meanwhile.
-pub(super) async fn locked(
+pub(crate) async fn locked(
     transaction: &mut PgConnection,
     company: &CompanyId,
     id: &EndpointId,

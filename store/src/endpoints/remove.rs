@@ -25,6 +25,7 @@ impl Store {
                 .bind(id.as_str())
                 .fetch_one(&mut *transaction)
                 .await?;
+            crate::health::forget(&mut transaction, company, id).await?;
             let deed = Deed {
                 company,
                 actor,

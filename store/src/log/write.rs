@@ -16,8 +16,8 @@ use super::days::{self, day_of};
 use super::known_days::DayTable;
 use super::{deliveries, events, offsets, order, set_aside};
 use crate::connect::Store;
-use crate::dead_letters;
 use crate::error::StoreError;
+use crate::{dead_letters, health};
 
 /// How long a whole batch may take, on a machine that is busy with everything else.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
@@ -128,6 +128,7 @@ async fn write(
     events::add_events(transaction, &events::of_records(&new), now).await?;
     // Whoever else learns from new attempts does it here, in the same transaction.
     dead_letters::delivered(transaction, &new).await?;
+    health::note(transaction, &new).await?;
     Ok(new.len())
 }
 

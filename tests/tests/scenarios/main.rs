@@ -71,6 +71,7 @@ mod console_problems; // what of it somebody must solve
 mod console_feed; // for whoever was away
 mod console_replay; // once more
 mod console_failed; // what failed for good, filed and sent again
+mod console_health; // what becomes of those that only fail
 mod console_database; // what becomes of it while it runs, and what it lets whom do
 mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody

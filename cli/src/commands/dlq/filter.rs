@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use hookline_common::endpoint::{EventFilter, EventPattern, Format};
+use hookline_common::endpoint::EventPattern;
 use hookline_common::ids::EndpointId;
 use hookline_producer::{CompanyId, EventId, EventType};
 use jiff::Timestamp;
@@ -65,7 +65,7 @@ fn has_type(letter: &DeadLetter, pattern: &EventPattern) -> bool {
     let Some(found) = &letter.event_type else {
         return false;
     };
-    let matches = |found| EventFilter::new(vec![pattern.clone()]).matches(Format::Standard, &found);
+    let matches = |found: EventType| pattern.matches(found.as_str());
     EventType::parse(found).map_or_else(|_| found == pattern.as_str(), matches)
 }
 

@@ -22,7 +22,7 @@ Examples:
   hookline endpoints list --company acme
   hookline endpoints list --company acme --json | jq -r 'select(.disabled) | .id'
 
-In the order in which they were registered, all of them. --json has what the table cuts off. \
+In the order in which they were registered, all of them. One that is failing has failed since its last success. --json has what the table cuts off. \
 Exit status: 0 listed, 1 not, 2 usage or settings.";
 
 /// List a company's endpoints.
@@ -61,7 +61,11 @@ pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
 }
 
 fn cells(endpoint: &EndpointView) -> Vec<String> {
-    let state = if endpoint.disabled { "disabled" } else { "active" };
+    let state = match (endpoint.disabled, endpoint.health.failing_since.is_some()) {
+        (true, _) => "disabled",
+        (false, true) => "failing",
+        (false, false) => "active",
+    };
     let events = endpoint.events_in_words();
     [&endpoint.id, &endpoint.url, &endpoint.format, &events, state]
         .map(escape)
@@ -79,7 +83,15 @@ mod tests {
             "id": "ep_0123456789abcdef", "company": "acme", "url": "https://a.example.com/\u{202e}", "format": "meeva",
             "disabled": true, "created_at": "t", "updated_at": "t"
         });
-        let cells = cells(&serde_json::from_value(view).unwrap());
+        let cells = |view| cells(&serde_json::from_value(view).unwrap());
+        let mut failing = view.clone();
+        failing["disabled"] = false.into();
+        assert_eq!(cells(failing.clone())[4], "active");
+        failing["health"] = serde_json::json!({
+            "consecutive_failures": 3, "failing_since": "t", "last_success_at": null, "last_failure_at": "t"
+        });
+        assert_eq!(cells(failing)[4], "failing");
+        let cells = cells(view);
         assert_eq!(
             cells,
             [

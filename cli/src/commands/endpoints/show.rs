@@ -88,6 +88,7 @@ fn in_full(endpoint: EndpointView, secret: Option<String>) -> Vec<String> {
         ("rate", endpoint.rate),
         ("description", endpoint.description),
         ("state", Some(state)),
+        ("health", endpoint.health.in_words()),
         (
             "rotation",
             endpoint

@@ -1,7 +1,7 @@
 //! Attempts are meant by company, endpoint, event, type and how they ended. Pure.
 
 use clap::Args;
-use hookline_common::endpoint::{EventFilter, EventPattern, Format};
+use hookline_common::endpoint::EventPattern;
 use hookline_common::ids::{CompanyId, EndpointId, EventId};
 use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
@@ -40,9 +40,10 @@ impl FilterArgs {
             && is(self.endpoint.as_ref(), &record.endpoint)
             && is(self.event.as_ref(), &record.event)
             && !(self.failed && record.outcome == Outcome::Delivered)
-            && self.pattern.as_ref().is_none_or(|pattern| {
-                EventFilter::new(vec![pattern.clone()]).matches(Format::Standard, &record.event_type)
-            })
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.matches(record.event_type.as_str()))
     }
 }
 

@@ -25,6 +25,12 @@ struct Fields<'a> {
 pub(super) fn event(company: &CompanyId, trace: &TraceContext, json: &Bytes) -> Result<Event, Problem> {
     let fields: Fields<'_> =
         serde_json::from_slice(json).map_err(|error| Problem::invalid(format!("the event: {error}")))?;
+    if fields.event_type.is_operational() {
+        return Err(Problem::invalid(format!(
+            "type: {} is an event of Hookline's own, which it publishes itself; give yours another type",
+            fields.event_type
+        )));
+    }
     let data = Data::new(json.slice_ref(fields.data.get().as_bytes()));
     let created_at = match fields.created_at {
         None => CreatedAt::now(),
@@ -92,6 +98,7 @@ mod tests {
             (r#"{"type":"a"}"#, "missing field `data`"),
             (r#"{"data":{}}"#, "missing field `type`"),
             (r#"{"type":"A","data":{}}"#, "an event type must be"),
+            (r#"{"type":"endpoint.disabled","data":{}}"#, "Hookline's own"),
             (r#"{"type":"a","data":[]}"#, "one JSON object"),
             (r#"{"type":"a","data":null}"#, "one JSON object"),
             (r#"{"type":"a","data":{},"data":{}}"#, "duplicate field"),
