@@ -1,5 +1,7 @@
 //! What is measured, scenario by scenario, each with the targets that it is judged by.
 
+mod api; // the console's lists on a large log
+mod api_rows; // what that holds
 mod backlog; // a mountain that waits at the start
 mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
@@ -35,7 +37,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 15] = [
+const ALL: [(&str, &[&str]); 16] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -50,6 +52,7 @@ const ALL: [(&str, &[&str]); 15] = [
     ("parkedcost", &["rate", "cpu_dispatcher"]),
     ("registry", &["rate", "cpu_dispatcher"]),
     (http_publish::NAME, &["rate", "p99"]),
+    (api::NAME, &["p50", "p99"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -156,6 +159,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "tenants" => tenants::run(stage, report).await,
         "registry" => registry::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
+        api::NAME => api::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }
