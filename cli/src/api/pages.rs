@@ -22,6 +22,7 @@ pub(crate) struct Pages<'a> {
     api: &'a Api,
     company: &'a CompanyId,
     list: &'static str,
+    query: Vec<(&'static str, String)>,
     cursor: Option<String>,
     is_over: bool,
 }
@@ -29,13 +30,27 @@ pub(crate) struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// The company's `list`: `endpoints`, `tokens`.
     pub(crate) fn of(api: &'a Api, company: &'a CompanyId, list: &'static str) -> Self {
+        let mut pages = Self::whole(api, company, list);
+        pages.query.push(("limit", ROWS_A_PAGE.to_owned()));
+        pages
+    }
+
+    /// A list that always comes on one page.
+    pub(crate) fn whole(api: &'a Api, company: &'a CompanyId, list: &'static str) -> Self {
         Self {
             api,
             company,
             list,
+            query: Vec::new(),
             cursor: None,
             is_over: false,
         }
+    }
+
+    /// Only those of which this is so, where it is given.
+    pub(crate) fn with(mut self, name: &'static str, value: Option<&impl ToString>) -> Self {
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
     }
 
     /// The rows of the next page, or nothing at the end.
@@ -47,7 +62,9 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let mut ask = self.api.ask(Method::GET, self.company, &[self.list]);
-        ask = ask.query("limit", ROWS_A_PAGE);
+        for (name, value) in &self.query {
+            ask = ask.query(name, value);
+        }
         if let Some(cursor) = &self.cursor {
             ask = ask.query("cursor", cursor);
         }

@@ -8,6 +8,9 @@ pub(crate) mod event_types; // which kinds of them there are
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
 pub(crate) mod endpoints; // where they end
+pub(crate) mod deliveries; // what became of them there
+pub(crate) mod problems; // what of it somebody must mend
+pub(crate) mod events; // for whoever was away
 pub(crate) mod tokens; // who may look after them
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
@@ -35,6 +38,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Topology(at) => topology::run(at.command, &at.flags).await,
         Command::EventTypes(command) => event_types::run(&command),
         Command::Endpoints(command) => endpoints::run(command).await,
+        Command::Deliveries(command) => deliveries::run(command).await,
+        Command::Problems(args) => problems::run(&args).await,
+        Command::Events(command) => events::run(command).await,
         Command::Tokens(command) => tokens::run(command).await,
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
