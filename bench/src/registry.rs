@@ -80,6 +80,29 @@ impl Filled {
         self.registry.clone()
     }
 
+    /// Runs a statement.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
+        execute(&mut self.connect().await?, sql).await
+    }
+
+    /// The first column of a query's rows, as text.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub(crate) async fn texts(&self, sql: &str) -> Result<Vec<String>> {
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let rows = query.fetch_all(&mut self.connect().await?).await.context(sql)?;
+        rows.iter().map(|row| row.try_get(0).context(sql)).collect()
+    }
+
+    async fn connect(&self) -> Result<PgConnection> {
+        let url: Url = self.registry.database_url.parse().context("the database")?;
+        connect(&url).await
+    }
+
     async fn fill(&self, all: Vec<Registration>) -> Result<()> {
         let of_companies = all.chunk_by(|a, b| a.company == b.company);
         let registering = of_companies.map(|registrations| async {

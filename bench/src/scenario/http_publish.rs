@@ -16,7 +16,7 @@ use crate::measure::SCHEDULE;
 use crate::report::stats::median;
 use crate::report::{Report, progress};
 use crate::stage::Stage;
-use crate::subject::free_port;
+use crate::subject::{Registry, free_port};
 
 pub(super) const NAME: &str = "http-publish";
 /// Connections that publish at once, as those of a few services.
@@ -28,7 +28,7 @@ const RATE: f64 = 6_000.0;
 /// Milliseconds to the answer, at 100 events a second.
 const P99_MS: f64 = 6.0;
 /// The operator's token, for which no database is asked. A company's is known for seconds, so that it costs the same.
-const TOKEN: &str = "bench-admin-token-0123456789";
+pub(super) const TOKEN: &str = "bench-admin-token-0123456789";
 /// How long the console may take to listen, and one order to be carried out.
 const START_TIME: Duration = Duration::from_secs(30);
 const ORDER_TIME: Duration = Duration::from_secs(180);
@@ -67,7 +67,7 @@ struct Measured {
 async fn measure(stage: &mut Stage<'_>) -> Result<Measured> {
     let namespace = stage.new_namespace(SCHEDULE).await?;
     let address = format!("127.0.0.1:{}", free_port()?);
-    let mut console = start(stage, &namespace, &address).await?;
+    let mut console = start(stage, &namespace, &address, None).await?;
     let log = stage.settings.folder.join("load.log");
     let mut load = Helper::start("http-load", &["http-load"], &log)?;
     load.started::<()>().await?;
@@ -112,8 +112,18 @@ async fn measure(stage: &mut Stage<'_>) -> Result<Measured> {
     })
 }
 
-/// A console that has no database, which the operator's events do not need.
-async fn start(stage: &Stage<'_>, namespace: &str, address: &str) -> Result<Child> {
+/// A console with this database; where it is given none, it has none, which the operator's events do not need.
+pub(super) async fn start(
+    stage: &Stage<'_>,
+    namespace: &str,
+    address: &str,
+    registry: Option<&Registry>,
+) -> Result<Child> {
+    let nowhere = Registry {
+        database_url: "postgres://nobody@127.0.0.1:1/none".to_owned(),
+        master_key: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned(),
+    };
+    let registry = registry.unwrap_or(&nowhere);
     let program = stage.settings.dispatcher.with_file_name("hookline-console");
     let mut command = Command::new(&program);
     command
@@ -121,11 +131,8 @@ async fn start(stage: &Stage<'_>, namespace: &str, address: &str) -> Result<Chil
         .env("HOOKLINE_AMQP_URL", &stage.settings.amqp_url)
         .env("HOOKLINE_NAMESPACE", namespace)
         .env("HOOKLINE_HTTP_ADDR", address)
-        .env("HOOKLINE_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
-        .env(
-            "HOOKLINE_MASTER_KEY",
-            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        )
+        .env("HOOKLINE_DATABASE_URL", &registry.database_url)
+        .env("HOOKLINE_MASTER_KEY", &registry.master_key)
         .env("HOOKLINE_ADMIN_TOKEN", TOKEN)
         .stdin(Stdio::null())
         .stdout(Stdio::null());

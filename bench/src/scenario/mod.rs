@@ -1,5 +1,7 @@
 //! What is measured, scenario by scenario, each with the targets that it is judged by.
 
+mod api; // the console's lists on a large log
+mod api_rows; // what that holds
 mod backlog; // a mountain that waits at the start
 mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
@@ -52,6 +54,7 @@ const ALL: [(&str, &[&str]); 16] = [
     ("registry", &["rate", "cpu_dispatcher"]),
     (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
+    (api::NAME, &["p50", "p99"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -159,6 +162,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "registry" => registry::run(stage, report).await,
         recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
+        api::NAME => api::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

@@ -131,6 +131,7 @@ fn hint(refusal: &Refusal<'_>, code: &str) -> String {
     match (refusal.status.as_u16(), code) {
         (401, _) => "check HOOKLINE_API_TOKEN, or the file that HOOKLINE_API_TOKEN_FILE names".to_owned(),
         (403, _) => "take the operator's token, the HOOKLINE_ADMIN_TOKEN of the console".to_owned(),
+        (404, _) if list == "problems" => "check --company, and whose token it is".to_owned(),
         (404, _) => {
             format!("`hookline {list} list --company {company}` lists those that this token may see")
         }
@@ -142,6 +143,8 @@ fn hint(refusal: &Refusal<'_>, code: &str) -> String {
             format!("`hookline endpoints rotate ID --company {company} --complete` does that")
         }
         (409, "endpoint_disabled") => format!("`hookline endpoints resume ID --company {company}` does that"),
+        (409, "payload_not_kept") => "publish it again with the same id".to_owned(),
+        (410, _) => "leave --after out to go on with the oldest event that is kept".to_owned(),
         (429, _) => format!("try again {wait}; HOOKLINE_API_RATE of the console says how often is allowed"),
         (503, _) => format!("try again {wait}; GET {}/readyz says what it lacks", refusal.url),
         (500.., _) => "try again, and look into the console's log".to_owned(),

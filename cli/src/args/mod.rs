@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dlq, endpoints, event_types, failed, listen, man, publish, sign, status, tail, tokens,
-    topology, verify,
+    completions, deliveries, dlq, endpoints, event_types, events, failed, listen, man, problems, publish,
+    sign, status, tail, tokens, topology, verify,
 };
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
@@ -29,6 +29,8 @@ Examples:
   hookline event-types list
   hookline endpoints list --company acme
   hookline endpoints check endpoints.toml
+  hookline problems --company acme
+  hookline deliveries list --company acme --status failed
 
 `hookline COMMAND --help` has more of each.
 
@@ -38,7 +40,8 @@ Settings that may hold a secret have no flag:
   HOOKLINE_MANAGEMENT_URL (or HOOKLINE_MANAGEMENT_URL_FILE)
       RabbitMQ's management API, for what AMQP does not tell: http://user:password@host:15672
   HOOKLINE_API_TOKEN (or HOOKLINE_API_TOKEN_FILE)
-      The token that endpoints, failed and tokens show to the console at HOOKLINE_API_URL
+      The token that endpoints, deliveries, problems, failed, events and tokens show to the console at
+      HOOKLINE_API_URL
 RUST_LOG=info or debug tells on stderr what goes on with the broker. NO_COLOR=1 leaves out colours.
 
 Exit status: 0 done, 1 failed, 2 usage or settings.";
@@ -49,7 +52,7 @@ const WHICH_BROKER: &str =
     "The broker is the one at HOOKLINE_AMQP_URL; `hookline --help` tells its form and its default.";
 
 /// The commands that ask the console, but for what is below them and does not, and what their help says of that.
-const AT_CONSOLE: [&str; 3] = ["endpoints", "failed", "tokens"];
+const AT_CONSOLE: [&str; 6] = ["endpoints", "deliveries", "problems", "failed", "events", "tokens"];
 const OFFLINE: &str = "check";
 const WHICH_CONSOLE: &str = "The console is the one at HOOKLINE_API_URL; the token is that of HOOKLINE_API_TOKEN, or of the \
                              file that HOOKLINE_API_TOKEN_FILE names.";
@@ -85,6 +88,11 @@ pub(crate) enum Command {
     Endpoints(endpoints::EndpointsCommand),
     #[command(subcommand)]
     Failed(failed::FailedCommand),
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    Problems(problems::ProblemsArgs),
+    #[command(subcommand)]
+    Events(events::EventsCommand),
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
     Sign(sign::SignArgs),
@@ -128,6 +136,9 @@ impl Cli {
             Command::EventTypes(_) => "event-types",
             Command::Endpoints(_) => "endpoints",
             Command::Failed(_) => "failed",
+            Command::Deliveries(_) => "deliveries",
+            Command::Problems(_) => "problems",
+            Command::Events(_) => "events",
             Command::Tokens(_) => "tokens",
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",

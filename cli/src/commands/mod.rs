@@ -9,6 +9,9 @@ pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
 pub(crate) mod endpoints; // where they end
 pub(crate) mod failed; // what failed there for good, and once more
+pub(crate) mod deliveries; // what became of them there
+pub(crate) mod problems; // what of it somebody must mend
+pub(crate) mod events; // for whoever was away
 pub(crate) mod tokens; // who may look after them
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
@@ -37,6 +40,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::EventTypes(command) => event_types::run(&command),
         Command::Endpoints(command) => endpoints::run(command).await,
         Command::Failed(command) => failed::run(command).await,
+        Command::Deliveries(command) => deliveries::run(command).await,
+        Command::Problems(args) => problems::run(&args).await,
+        Command::Events(command) => events::run(command).await,
         Command::Tokens(command) => tokens::run(command).await,
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -4,9 +4,14 @@
 use std::collections::BTreeSet;
 
 use hookline_tests::api::Api;
-use hookline_tests::console::console_scenario;
+use hookline_tests::console::{console_scenario, database_scenario, setup, start};
+use hookline_tests::endpoint::{SECRET, endpoint};
 use hookline_tests::log_rows::{Row, insert_event, make_days};
+use hookline_tests::{Receiver, eventually, status};
+use hyper::Method;
 use serde_json::{Value, json};
+
+use crate::SOON;
 
 const LIST: &str = "/v1/companies/acme/deliveries";
 
@@ -244,6 +249,96 @@ async fn a_payload_that_was_not_kept_is_said_not_to_be_there_and_a_dead_letter_h
         assert_eq!(
             (&whole["data"], &whole["attempts"]),
             (&json!({"kept": 1}), &json!([]))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_became_of_an_event_is_in_the_log_from_its_publishing_to_its_last_attempt() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let acme = console.company("acme").await;
+        let receiver = Receiver::scripted(|request| match request.attempt() {
+            1 => status(503)
+                .header("retry-note", "later")
+                .body(b"no\0 \x1b[31mluck \xff".to_vec()),
+            _ => status(204),
+        })
+        .await;
+        world.endpoints([endpoint("ep_crm", &receiver).with("headers", r#"{ "x-token" = "t0p-s3cret" }"#)]);
+        world.dispatcher().start().await;
+        let data = "{ \"b\": 1.50,\t\"b\" : \"\\u00eb\" }";
+        let body = format!(
+            "{{\"type\":\"booking.created\",\"createdAt\":\"2030-01-15T14:30:00.250Z\",\"data\":{data}}}"
+        );
+        let accepted = acme
+            .send_bytes(
+                Method::POST,
+                "/v1/companies/acme/events",
+                Some("application/json"),
+                &body,
+            )
+            .await;
+        let event = accepted.expect(202).json()["id"].as_str().unwrap().to_owned();
+        receiver.expect(2, SOON).await;
+        let row = eventually(SOON, "the log has both attempts", async || {
+            let listed = acme
+                .get(&format!("{LIST}?event={event}"))
+                .await
+                .expect(200)
+                .json();
+            let row = listed["data"][0].clone();
+            (row["attempts"] == json!(2)).then_some(row)
+        })
+        .await;
+        for (member, value) in [
+            ("endpoint", json!("ep_crm")),
+            ("type", json!("booking.created")),
+            ("origin", json!("event")),
+            ("status", json!("delivered")),
+            ("last_status", json!(204)),
+            ("next_attempt_at", Value::Null),
+        ] {
+            assert_eq!(row[member], value, "{member}: {row}");
+        }
+
+        let reply = acme.get(&format!("{LIST}/{event}/ep_crm")).await.expect(200);
+        assert!(
+            reply.body.contains(&format!("\"data\":{data},")),
+            "{}",
+            reply.body
+        );
+        for secret in ["t0p-s3cret", SECRET, "v1,", "sha256="] {
+            assert!(!reply.body.contains(secret), "{secret} in {}", reply.body);
+        }
+        let whole = reply.json();
+        let [first, second] = whole["attempts"].as_array().unwrap().as_slice() else {
+            panic!("{whole}")
+        };
+        assert_eq!((&first["attempt"], &first["status"]), (&json!(1), &json!(503)));
+        assert_eq!((&second["attempt"], &second["final"]), (&json!(2), &json!(true)));
+        assert_eq!(first["response"], json!("no\u{fffd} \u{1b}[31mluck \u{fffd}"));
+        assert_eq!(first["response_headers"]["retry-note"], json!("later"));
+        assert_eq!(first["request_headers"]["webhook-id"], json!(event));
+        assert!(first["next_attempt_at"].is_string(), "{first}");
+
+        // Whoever was away reads it, and has it sent again as it was.
+        let feed = acme.get("/v1/companies/acme/events").await.expect(200);
+        assert!(feed.body.contains(&format!("\"data\":{data}")), "{}", feed.body);
+        let recorded = &feed.json()["data"][0];
+        assert_eq!(
+            (&recorded["id"], &recorded["createdAt"]),
+            (&json!(event), &json!("2030-01-15T14:30:00.250Z"))
+        );
+        let replay = format!("/v1/companies/acme/events/{event}/replay");
+        acme.post(&replay, &json!({})).await.expect(202);
+        // Its round begins anew, and so does the receiver's script.
+        let requests = receiver.expect(4, SOON).await;
+        assert!(requests.iter().all(|request| request.id() == event));
+        assert_eq!(
+            requests[0].body, requests[2].body,
+            "the same bytes, and the same time in them"
         );
     })
     .await;
