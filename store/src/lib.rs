@@ -20,7 +20,7 @@ mod changes; // and what has changed there
 mod reseal; // everything sealed, under the newest key
 
 pub use self::audit::{Actor, AuditEntry};
-pub use self::changes::Changes;
+pub use self::changes::{Changed, Changes};
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
