@@ -139,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn an_address_has_so_many_tokens_looked_up_and_others_have_their_own() {
+        let rates = Rates::new(Rate::parse("1000/s").unwrap());
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let asked = (0..100_000).filter(|_| rates.lookup(one).is_ok()).count();
+        assert!((400..20_000).contains(&asked), "{asked}");
+        assert!(rates.lookup(one).is_err() && rates.lookup(other).is_ok());
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one_stranger() {
         let rates = Rates::new(Rate::parse("1/s").unwrap());
         let refused = (0..30).filter(|number| {

@@ -17,6 +17,7 @@ fn body(route: &RouteInfo) -> Option<(&'static str, String)> {
         ("POST", "/v1/companies/{company}/events") => json(json!({"type": "booking.created", "data": {}})),
         ("POST", "/v1/companies/{company}/endpoints/{id}/test") => json(json!({"type": "booking.created"})),
         ("POST", "/v1/companies/{company}/endpoints/import") => Some(("application/toml", String::new())),
+        ("PATCH", "/v1/companies/{company}/endpoints/{id}") => json(json!({"disabled": true})),
         ("POST" | "PATCH", _) => json(json!({})),
         _ => None,
     }
@@ -47,7 +48,12 @@ async fn id_of(console: &Console, route: &RouteInfo, company: &str) -> String {
     let made = console
         .register(company, &json!({"url": "https://example.com/"}))
         .await;
-    made["id"].as_str().unwrap().to_owned()
+    let id = made["id"].as_str().unwrap().to_owned();
+    if route.path.ends_with("/rotate-secret/complete") {
+        let rotate = format!("/v1/companies/{company}/endpoints/{id}/rotate-secret");
+        console.admin().post(&rotate, &json!({})).await.expect(200);
+    }
+    id
 }
 
 #[tokio::test]

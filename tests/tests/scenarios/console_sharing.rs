@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hookline_common::ids::CompanyId;
+use hookline_common::topology::Queue;
 use hookline_store::seal::Keyring;
 use hookline_store::{Database as DatabaseUrl, Store, StoreSettings};
 use hookline_tests::api::Api;
@@ -133,6 +134,7 @@ async fn many_events_in_one_request_count_as_many() {
     database_scenario(async |world, database| {
         let console = start(setup(world, database).set("HOOKLINE_API_RATE", "10/s")).await;
         let acme = console.company("acme").await;
+        world.leaves(Queue::Events);
         let line = "{\"type\":\"booking.created\",\"data\":{}}\n";
         let begun = Instant::now();
         let lines = Some("application/x-ndjson");

@@ -69,6 +69,9 @@ async fn the_last_endpoint_of_all_can_be_removed() {
             (count(&dispatcher, "hookline_registry_up").await == 1.0).then_some(())
         })
         .await;
+        register(&store, "acme", "ep_crm", &receiver).await;
+        world.is_empty_within(SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
         store.close().await;
     })
     .await;
