@@ -2,7 +2,8 @@
 # up.sh: a whole Hookline of this checkout's own, left running to be tried: broker, database, console and dispatcher.
 #
 #   up.sh up              starts what does not run yet; prints where the console is, how to sign in, and what to try
-#   up.sh down [--wipe]   stops what it started, and the services if it started them; --wipe deletes the keys too
+#   up.sh down [--wipe]   stops what it started, and the services if it started them; --wipe also deletes keys, token and
+#                         logs, and with services that it started all their data: the database and what is in the queues
 #   up.sh status          says what runs; exit 0 if both programs are ready
 #
 # The programs are the debug build, or the release build with RELEASE=1. They listen on 127.0.0.1 alone, on ports of the
@@ -164,8 +165,11 @@ cmd_down() {
     for name in "${PROGRAMS[@]}"; do rm -f "$UP/$name.pid"; done
     if ((${#pids[@]})); then say "console and dispatcher are stopped"; else say "neither console nor dispatcher was running"; fi
     if [[ -e $UP/services ]]; then
-        scripts/services.sh down
+        # What the database holds cannot be read without the keys, which go as well.
+        if [[ ${1:-} == --wipe ]]; then scripts/services.sh down --wipe; else scripts/services.sh down; fi
         rm -f "$UP/services"
+    elif [[ ${1:-} == --wipe ]]; then
+        say "the services were there before and stay, with their data; scripts/services.sh down --wipe deletes that"
     fi
     if [[ ${1:-} == --wipe ]]; then rm -rf "$UP"; fi
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::{BrokerError, LinkSettings, StreamReader, StreamStart};
-use hookline_common::ids::EventId;
+use hookline_common::ids::{CompanyId, EventId};
 use hookline_common::message::Message;
 use hookline_common::record::Batch;
 use hookline_common::settings::BrokerSettings;
@@ -18,6 +18,8 @@ use tracing::warn;
 
 /// Those who wait at once, at most: each is a request that somebody looks at a page for. One more gets no attempt.
 const MAX_WAITING: usize = 64;
+/// Of these, one company's at most: no company keeps all others from theirs.
+const MAX_OF_COMPANY: usize = 8;
 /// How long the reader stays when nobody waits any more: who sends one test event often sends another.
 const STAYS_FOR: Duration = Duration::from_secs(10);
 /// How often it is looked whether somebody waits.
@@ -34,9 +36,16 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<String, oneshot::Sender<Vec<u8>>>,
+    waiting: HashMap<String, (CompanyId, oneshot::Sender<Vec<u8>>)>,
     /// Whether the reader reads; none where there is no reader.
     reader: Option<watch::Receiver<bool>>,
+}
+
+impl State {
+    fn has_room_for(&self, company: &CompanyId) -> bool {
+        let of_company = self.waiting.values().filter(|(whose, _)| whose == company);
+        self.waiting.len() < MAX_WAITING && of_company.count() < MAX_OF_COMPANY
+    }
 }
 
 /// Somebody who waits for an event's attempt. Dropped, nobody does.
@@ -56,15 +65,21 @@ impl FollowedAttempts {
     }
 
     /// Returns when the log is followed, so that no attempt of `event` from now on is missed; `None` where it cannot be until
-    /// `deadline`, or too many wait.
-    pub(crate) async fn follow(&self, event: &EventId, deadline: Instant) -> Option<Waiting> {
+    /// `deadline`, or too many wait, of all companies or of this one.
+    pub(crate) async fn follow(
+        &self,
+        company: &CompanyId,
+        event: &EventId,
+        deadline: Instant,
+    ) -> Option<Waiting> {
         let (sender, record) = oneshot::channel();
         let mut reader = {
             let mut state = self.0.state();
-            if state.waiting.len() >= MAX_WAITING {
+            if !state.has_room_for(company) {
                 return None;
             }
-            state.waiting.insert(event.as_str().to_owned(), sender);
+            let waiting = (company.clone(), sender);
+            state.waiting.insert(event.as_str().to_owned(), waiting);
             match &state.reader {
                 Some(reader) => reader.clone(),
                 None => {
@@ -124,7 +139,8 @@ impl Shared {
             let Ok(Line { event }) = serde_json::from_slice(line) else {
                 continue;
             };
-            if let Some(sender) = self.state().waiting.remove(&event) {
+            let waiting = self.state().waiting.remove(&event);
+            if let Some((_, sender)) = waiting {
                 // Whoever has gone meanwhile needs it no more.
                 drop(sender.send(line.to_vec()));
             }
@@ -197,6 +213,24 @@ mod tests {
         })
     }
 
+    fn company(name: &str) -> CompanyId {
+        CompanyId::parse(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_company_has_its_share_and_leaves_the_rest_to_others() {
+        let attempts = nowhere();
+        for number in 0..MAX_OF_COMPANY {
+            let waiting = (company("acme"), oneshot::channel().0);
+            attempts.0.state().waiting.insert(number.to_string(), waiting);
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let acme = company("acme");
+        assert!(attempts.follow(&acme, &EventId::new(), deadline).await.is_none());
+        assert!(attempts.0.state().reader.is_none(), "it was not even tried");
+        assert!(attempts.0.state().has_room_for(&company("globex")));
+    }
+
     fn batch(lines: &[&str]) -> Message {
         let mut batch = Batch::default();
         for line in lines {
@@ -209,7 +243,8 @@ mod tests {
     async fn a_record_goes_to_whoever_waits_for_it_and_a_bad_line_costs_no_other() {
         let attempts = nowhere();
         let (sender, record) = oneshot::channel();
-        attempts.0.state().waiting.insert("evt_1".to_owned(), sender);
+        let waiting = (company("acme"), sender);
+        attempts.0.state().waiting.insert("evt_1".to_owned(), waiting);
         let line = r#"{"id":"i","event":"evt_1","more":{"a":1.0}}"#;
         attempts
             .0
@@ -223,7 +258,8 @@ mod tests {
     async fn where_the_log_cannot_be_followed_nobody_waits_and_nothing_is_left_behind() {
         let attempts = nowhere();
         let deadline = Instant::now() + Duration::from_secs(30);
-        assert!(attempts.follow(&EventId::new(), deadline).await.is_none());
+        let acme = company("acme");
+        assert!(attempts.follow(&acme, &EventId::new(), deadline).await.is_none());
         assert!(!attempts.0.has_waiting() && attempts.0.state().reader.is_none());
     }
 
@@ -231,11 +267,12 @@ mod tests {
     async fn so_many_wait_and_no_more() {
         let attempts = nowhere();
         for number in 0..MAX_WAITING {
-            let (sender, _) = oneshot::channel();
-            attempts.0.state().waiting.insert(number.to_string(), sender);
+            let waiting = (company(&format!("c{}", number / 2)), oneshot::channel().0);
+            attempts.0.state().waiting.insert(number.to_string(), waiting);
         }
         let deadline = Instant::now() + Duration::from_secs(30);
-        assert!(attempts.follow(&EventId::new(), deadline).await.is_none());
+        let acme = company("acme");
+        assert!(attempts.follow(&acme, &EventId::new(), deadline).await.is_none());
         assert!(attempts.0.state().reader.is_none(), "it was not even tried");
     }
 }

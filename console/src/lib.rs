@@ -7,6 +7,7 @@ mod followed_attempts; // and what becomes of test events
 mod known_tokens; // who asked a moment ago
 mod app; // what every handler needs
 mod server; // connections in, within bounds
+mod giving_way; // and which of them goes where there is no room
 mod peer; // who is at the other end of one
 mod limits; // how much, how deep, how often
 mod problem; // what went wrong, as RFC 9457 has it

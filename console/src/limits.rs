@@ -1,5 +1,6 @@
 //! How much and how often: what one request may hold, and how many may come.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hookline_common::endpoint::Rate;
+use hookline_common::ids::CompanyId;
 
 /// The largest body, in bytes. An endpoint with all its headers takes less than half of it.
 pub(crate) const MAX_BODY_BYTES: usize = 256 << 10;
@@ -14,6 +16,15 @@ pub(crate) const MAX_BODY_BYTES: usize = 256 << 10;
 /// Requests without a good token that one address may make a second, and at once: enough for a person who mistypes.
 const STRANGERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const STRANGERS_AT_ONCE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// Tokens that one address may have looked up in the database a second, and at once. A good one is looked up every four
+/// seconds, so a proxy that all requests come through has room for 800 of them in use, and whoever makes tokens up keeps the
+/// database no busier than this, which is a hundredth of what it can.
+const LOOKUPS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+const LOOKUPS_AT_ONCE: NonZeroU32 = NonZeroU32::new(400).unwrap();
+/// What a company may do that stands in its audit, which is kept for ever: so much at once, which sets all its endpoints up
+/// several times over, and then one every six seconds. In a year that is 5 million lines, some gigabytes, at the worst.
+const DEEDS_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const DEED_EVERY: Duration = Duration::from_secs(6);
 /// After so many keys those are forgotten that have not been asked for lately.
 const REMEMBERED: usize = 10_000;
 
@@ -21,40 +32,60 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct Rates {
     tokens: DefaultKeyedRateLimiter<String>,
     strangers: DefaultKeyedRateLimiter<IpAddr>,
+    lookups: DefaultKeyedRateLimiter<IpAddr>,
+    deeds: DefaultKeyedRateLimiter<CompanyId>,
     clock: DefaultClock,
 }
 
 impl Rates {
     pub(crate) fn new(per_token: Rate) -> Self {
         let strangers = Quota::per_second(STRANGERS_PER_SECOND).allow_burst(STRANGERS_AT_ONCE);
+        let lookups = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(LOOKUPS_AT_ONCE);
+        let deeds = Quota::with_period(DEED_EVERY).unwrap_or(Quota::per_minute(DEEDS_AT_ONCE));
         Self {
+            lookups: RateLimiter::keyed(lookups),
+            deeds: RateLimiter::keyed(deeds.allow_burst(DEEDS_AT_ONCE)),
             tokens: RateLimiter::keyed(quota(per_token)),
             strangers: RateLimiter::keyed(strangers),
             clock: DefaultClock::default(),
         }
     }
 
-    /// Counts a request with this token; where it is one too many, how long to wait.
+    /// Counts a request with this token, or a further event of one; where it is one too many, how long to wait.
     pub(crate) fn token(&self, id: &str) -> Result<(), Duration> {
-        if self.tokens.len() > REMEMBERED {
-            self.tokens.retain_recent();
-        }
-        let refused = self.tokens.check_key(&id.to_owned());
-        refused.map_err(|until| until.wait_time_from(self.clock.now()))
+        self.count(&self.tokens, &id.to_owned())
     }
 
     /// Counts a request without a good token.
     pub(crate) fn stranger(&self, address: IpAddr) -> Result<(), Duration> {
-        if self.strangers.len() > REMEMBERED {
-            self.strangers.retain_recent();
+        self.count(&self.strangers, &network(address))
+    }
+
+    /// Counts a token that the database is asked for.
+    pub(crate) fn lookup(&self, address: IpAddr) -> Result<(), Duration> {
+        self.count(&self.lookups, &network(address))
+    }
+
+    /// Counts what a company does that stands in its audit.
+    pub(crate) fn deed(&self, company: &CompanyId) -> Result<(), Duration> {
+        self.count(&self.deeds, company)
+    }
+
+    fn count<K: Hash + Eq + Clone>(
+        &self,
+        limiter: &DefaultKeyedRateLimiter<K>,
+        key: &K,
+    ) -> Result<(), Duration> {
+        if limiter.len() > REMEMBERED {
+            limiter.retain_recent();
         }
-        let refused = self.strangers.check_key(&network(address));
+        let refused = limiter.check_key(key);
         refused.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 }
 
 /// Whoever has one address of IPv6 has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -92,6 +123,28 @@ mod tests {
             "{wait:?}"
         );
         assert!(rates.token("b").is_ok());
+    }
+
+    #[test]
+    fn a_company_may_change_so_much_at_once_and_then_slowly() {
+        let rates = Rates::new(Rate::parse("1000/s").unwrap());
+        let (acme, globex) = (
+            CompanyId::parse("acme").unwrap(),
+            CompanyId::parse("globex").unwrap(),
+        );
+        let taken = (0..150).filter(|_| rates.deed(&acme).is_ok()).count();
+        assert!((100..105).contains(&taken), "{taken}");
+        assert!(rates.deed(&acme).unwrap_err() <= DEED_EVERY);
+        assert!(rates.deed(&globex).is_ok());
+    }
+
+    #[test]
+    fn an_address_has_so_many_tokens_looked_up_and_others_have_their_own() {
+        let rates = Rates::new(Rate::parse("1000/s").unwrap());
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let asked = (0..100_000).filter(|_| rates.lookup(one).is_ok()).count();
+        assert!((400..20_000).contains(&asked), "{asked}");
+        assert!(rates.lookup(one).is_err() && rates.lookup(other).is_ok());
     }
 
     #[test]

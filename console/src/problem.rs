@@ -17,6 +17,9 @@ use crate::publishing::NotStored;
 /// A broker that restarts is back in some seconds.
 const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 
+/// A standby that takes over, or a fail-over that is put right, takes longer than a restart.
+const READ_ONLY_FOR: Duration = Duration::from_secs(5);
+
 /// The body of a problem.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -153,6 +156,18 @@ impl Problem {
         .retry_after(wait)
     }
 
+    pub(crate) fn too_many_changes(wait: Duration) -> Self {
+        let detail = "this company has changed its endpoints, or looked at their secrets, too often; each time stands in its \
+                      audit. Wait as long as Retry-After says";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many requests",
+            detail,
+        )
+        .retry_after(wait)
+    }
+
     pub(crate) fn internal() -> Self {
         let detail = "the request failed on our side; the log says why";
         Self::new(
@@ -236,6 +251,15 @@ impl From<StoreError> for Problem {
                     "database_unavailable",
                     "the database does not answer; try again in a moment",
                 )
+            }
+            StoreError::ReadOnly => {
+                tracing::warn!(%error, "a request could not be carried out");
+                Self::unavailable(
+                    "database_read_only",
+                    "the database takes no changes at the moment, as a standby does; nothing was changed, and what only reads \
+                     is answered. Try again later",
+                )
+                .retry_after(READ_ONLY_FOR)
             }
             StoreError::Seal(_) | StoreError::Corrupt(_) | StoreError::Database(_) | StoreError::Moved => {
                 tracing::error!(%error, "a request failed");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hookline_store::SchemaState;
+use hookline_store::{SchemaError, SchemaState, StoreError};
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -38,7 +38,14 @@ pub(crate) async fn prepare(app: &App, migrates: bool) -> Result<(), RunError> {
 
 async fn once(app: &App, migrates: bool) -> Result<(), RunError> {
     if migrates {
-        return app.store().migrate().await.map_err(RunError::Schema);
+        return match app.store().migrate().await {
+            // A standby cannot be migrated, and perhaps needs not be.
+            Err(SchemaError::Store(StoreError::ReadOnly)) => match app.store().schema().await? {
+                SchemaState::Current => Ok(()),
+                SchemaState::Older { .. } => Err(RunError::Schema(StoreError::ReadOnly.into())),
+            },
+            migrated => migrated.map_err(RunError::Schema),
+        };
     }
     match app.store().schema().await? {
         SchemaState::Current => Ok(()),
@@ -55,12 +62,18 @@ pub(crate) async fn watch(app: &App, migrates: bool) {
         match look(app, migrates).await {
             Ok(()) => {
                 if told.take().is_some() {
-                    info!("the database's schema is up to date again");
+                    info!("the database answers, and its schema is up to date again");
                 }
                 app.set_migrated(true);
             }
-            // Requests say so themselves, and nothing is known of the schema.
-            Err(RunError::Schema(error)) if error.is_retryable() => {}
+            // Nothing is known of the schema then.
+            Err(RunError::Schema(error)) if error.is_retryable() => {
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    warn!(%error, "the database does not answer as it should");
+                    told = Some(error);
+                }
+            }
             Err(error) => {
                 app.set_migrated(false);
                 let error = error.to_string();

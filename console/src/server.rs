@@ -3,9 +3,8 @@
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +25,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service as _;
 use tracing::warn;
 
+use crate::giving_way::{Standing, first_to_go};
+use crate::limits::network;
 use crate::peer::Peer;
 use crate::problem::Problem;
 
@@ -73,16 +74,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Shutd
         if open.len() >= MAX_CONNECTIONS {
             give_way(&mut open);
         }
-        let in_hand = Arc::new(AtomicUsize::new(0));
+        let doings = Arc::new(Doings::default());
         let connection = one(
             stream,
             address,
             router.clone(),
-            Arc::clone(&in_hand),
+            Arc::clone(&doings),
             shutdown.clone(),
         );
         let task = tasks.spawn(connection);
-        open.push(Open { task, in_hand });
+        open.push(Open {
+            task,
+            peer: network(address.ip()),
+            since: Instant::now(),
+            doings,
+        });
     }
     let drained = timeout(DRAINED_WITHIN, async {
         while tasks.join_next().await.is_some() {}
@@ -95,15 +101,59 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Shutd
 
 struct Open {
     task: AbortHandle,
-    /// Requests that are being answered.
-    in_hand: Arc<AtomicUsize>,
+    peer: IpAddr,
+    since: Instant,
+    doings: Arc<Doings>,
 }
 
-/// Closes the oldest connection that has no request in hand, or, where all have, the oldest.
+/// What a connection has done so far.
+#[derive(Default)]
+struct Doings(Mutex<Done>);
+
+#[derive(Default)]
+struct Done {
+    /// Requests that are being answered.
+    in_hand: usize,
+    /// When the last request was answered.
+    answered_at: Option<Instant>,
+    has_spoken: bool,
+}
+
+impl Doings {
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begins(&self) {
+        let mut done = self.done();
+        done.in_hand += 1;
+        done.has_spoken = true;
+    }
+
+    fn ends(&self) {
+        let mut done = self.done();
+        done.in_hand -= 1;
+        done.answered_at = Some(Instant::now());
+    }
+}
+
+impl Open {
+    fn standing(&self) -> Standing {
+        let done = self.doings.done();
+        let idle_since = done.answered_at.unwrap_or(self.since);
+        Standing {
+            peer: self.peer,
+            age: self.since.elapsed(),
+            idle: (done.in_hand == 0).then(|| idle_since.elapsed()),
+            has_spoken: done.has_spoken,
+        }
+    }
+}
+
+/// Closes the connection that is missed least.
 fn give_way(open: &mut Vec<Open>) {
-    let idle = |connection: &Open| connection.in_hand.load(Ordering::Relaxed) == 0;
-    let first = open.iter().position(idle).unwrap_or(0);
-    if first < open.len() {
+    let standing: Vec<_> = open.iter().map(Open::standing).collect();
+    if let Some(first) = first_to_go(&standing).filter(|first| *first < open.len()) {
         open.remove(first).task.abort();
     }
 }
@@ -119,17 +169,17 @@ async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     address: SocketAddr,
     router: Router,
-    in_hand: Arc<AtomicUsize>,
+    doings: Arc<Doings>,
     shutdown: Shutdown,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
-        let in_hand = Arc::clone(&in_hand);
+        let doings = Arc::clone(&doings);
         async move {
-            in_hand.fetch_add(1, Ordering::Relaxed);
+            doings.begins();
             request.extensions_mut().insert(Peer(address.ip()));
             let answered = timeout(ANSWERED_WITHIN, router.call(request.map(Body::new))).await;
-            in_hand.fetch_sub(1, Ordering::Relaxed);
+            doings.ends();
             let response = match answered {
                 Ok(Ok(response)) => response,
                 Err(_) => Problem::request_timeout().into_response(),

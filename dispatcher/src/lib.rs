@@ -94,7 +94,14 @@ impl Followed {
                 grace: settings.unknown_grace,
             })
             .map(Self::File),
-            EndpointsSource::Registry(store) => Ok(Self::Registry(Registry::new(Store::new(*store), policy))),
+            EndpointsSource::Registry(store) => {
+                let allow_none = settings.allow_no_endpoints;
+                Ok(Self::Registry(Registry::new(
+                    Store::new(*store),
+                    policy,
+                    allow_none,
+                )))
+            }
         }
     }
 

@@ -46,16 +46,25 @@ impl Store {
     }
 }
 
+/// Whose endpoints have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// This company's.
+    Of(CompanyId),
+    /// Everybody's: the table was truncated.
+    All,
+}
+
 /// Companies whose endpoints have changed, as they change.
 pub struct Changes(PgListener);
 
 impl Changes {
-    /// The next company.
+    /// What has changed next.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where the connection is lost, or the database does not answer on it: whatever changes
     /// from now on is not heard, so everything has to be looked at again as soon as there are new [`Changes`].
-    pub async fn next(&mut self) -> Result<CompanyId, StoreError> {
+    pub async fn next(&mut self) -> Result<Changed, StoreError> {
         loop {
             // Half a message is kept where this is given up.
             let Ok(heard) = timeout(ASK_AFTER, self.0.try_recv()).await else {
@@ -65,8 +74,11 @@ impl Changes {
             let Some(told) = heard? else {
                 return Err(StoreError::Unavailable("the connection was closed".to_owned()));
             };
+            if told.payload().is_empty() {
+                return Ok(Changed::All);
+            }
             if let Ok(company) = CompanyId::parse(told.payload()) {
-                return Ok(company);
+                return Ok(Changed::Of(company));
             }
         }
     }

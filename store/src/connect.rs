@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use tokio::time::timeout;
 
 use crate::error::StoreError;
@@ -26,6 +27,8 @@ const IDLE_IN_TRANSACTION_MS: &str = "10000";
 const BACKGROUND_STATEMENT_MS: &str = "30000";
 /// A console that was stopped in the middle of a transaction must not keep the next one waiting.
 const BACKGROUND_IDLE_IN_TRANSACTION_MS: &str = "5000";
+/// How long a connection that is given back may take to end what it does. Longer than any query of ours that goes well.
+const AT_REST_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that nobody uses are closed after this.
 const IDLE: Duration = Duration::from_secs(300);
 
@@ -115,6 +118,7 @@ impl Store {
             .max_connections(settings.max_connections)
             .acquire_timeout(CONNECT_WITHIN)
             .idle_timeout(IDLE)
+            .after_release(|connection, _| Box::pin(is_at_rest(connection)))
             .connect_lazy_with(options);
         Self {
             pool,
@@ -184,6 +188,20 @@ impl Drop for Lent {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Store")
+    }
+}
+
+/// Whether a connection that was given back is ready for the next who wants it. One that was given up in the middle of a
+/// query answers when the query has ended; where the other end hangs or is gone, that may be never, and its place in the pool
+/// would be nobody's for as long. It is closed then, and the place is free.
+async fn is_at_rest(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    match timeout(AT_REST_WITHIN, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        // An error, as this way it is closed without a further word to the other end.
+        Err(_) => {
+            let words = "it was given up in the middle of a query, and is closed";
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, words)))
+        }
     }
 }
 

@@ -12,6 +12,12 @@ pub enum StoreError {
     /// The database does not answer, or has no connection free. Asking again later may help.
     #[error("the database does not answer ({0}); check HOOKLINE_DATABASE_URL and that PostgreSQL runs")]
     Unavailable(String),
+    /// The database takes no changes: it is a standby, or was told so. What only reads is answered.
+    #[error(
+        "the database only answers what reads; check that HOOKLINE_DATABASE_URL leads to the primary, and \
+         default_transaction_read_only"
+    )]
+    ReadOnly,
     /// There is no such row of that company.
     #[error("there is no such object")]
     NotFound,
@@ -73,7 +79,7 @@ impl StoreError {
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::ReadOnly)
     }
 
     /// Whether the database lacks tables or columns that this version wants: classes 42P01 and 42703.
@@ -109,6 +115,9 @@ impl StoreError {
     }
 }
 
+/// What PostgreSQL answers to a change while it takes none.
+const READ_ONLY: &str = "25006";
+
 /// What PostgreSQL answers while it starts, stops, recovers, or has no room: classes 08, 53, 57 (57014, a statement that
 /// took too long, too), 55P03 for a lock that was not had in time, and 40 for what must be repeated.
 fn is_passing(code: &str) -> bool {
@@ -128,6 +137,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Database(refusal) if refusal.code().as_deref() == Some(READ_ONLY) => Self::ReadOnly,
             sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_passing(&code)) => {
                 Self::Unavailable(refusal.message().to_owned())
             }

@@ -29,7 +29,7 @@ mod kept; // events with the payloads that were kept
 mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
-pub use self::changes::Changes;
+pub use self::changes::{Changed, Changes};
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,

@@ -63,6 +63,21 @@ impl Store {
         Ok(opened.collect())
     }
 
+    /// Whether anybody has any endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that cannot be said.
+    pub async fn has_endpoints(&self) -> Result<bool, StoreError> {
+        within(async {
+            let mut lent = self.lend().await?;
+            let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM endpoints)");
+            let has_some = query.fetch_one(lent.connection()?).await?;
+            lent.give_back();
+            Ok(has_some)
+        })
+        .await
+    }
+
     fn open_or_tell(&self, row: SealedRow) -> Result<CompanyEndpoint, Unopened> {
         let Registered {
             company,

@@ -211,21 +211,35 @@ impl Store {
         presented: PresentedToken,
     ) -> Result<Option<(CompanyId, String)>, StoreError> {
         within(async {
-            // A token in use is written once a minute at most.
             let row = sqlx::query(
-                "WITH good AS (SELECT company, id, last_used_at FROM tokens WHERE hash = $1 AND revoked_at IS NULL \
-                     AND (expires_at IS NULL OR expires_at > now())), \
-                 used AS (UPDATE tokens SET last_used_at = now() FROM good \
-                     WHERE tokens.company = good.company AND tokens.id = good.id \
-                     AND (good.last_used_at IS NULL OR good.last_used_at < now() - interval '1 minute')) \
-                 SELECT company, id FROM good",
+                "SELECT company, id, COALESCE(last_used_at < now() - interval '1 minute', true) AS is_due FROM tokens \
+                 WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
             )
             .bind(presented.0.to_vec())
             .fetch_optional(&self.pool)
             .await?;
-            row.map(|row| Ok((company(&row)?, row.try_get("id")?))).transpose()
+            let Some(row) = row else { return Ok(None) };
+            let (company, id) = (company(&row)?, row.try_get("id")?);
+            if row.try_get("is_due")? {
+                self.note_use(&company, &id).await?;
+            }
+            Ok(Some((company, id)))
         })
         .await
+    }
+
+    /// A token in use is written once a minute at most, and not at all where nothing can be written: it is good all the same.
+    async fn note_use(&self, company: &CompanyId, id: &String) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE tokens SET last_used_at = now() WHERE company = $1 AND id = $2 \
+             AND COALESCE(last_used_at < now() - interval '1 minute', true)",
+        )
+        .bind(company.as_str())
+        .bind(id);
+        match query.execute(&self.pool).await.map_err(StoreError::from) {
+            Ok(_) | Err(StoreError::ReadOnly) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use hookline_common::settings::{Environment, Faults, NotText, Reader, SettingSource, variables as var};
 
 use super::url::ApiUrl;
+use crate::out;
 use crate::settings::help;
 
 const URL_MISSING: &str =
@@ -58,7 +59,14 @@ impl fmt::Debug for ApiToken {
 impl ApiFlags {
     /// Reads both settings.
     pub(crate) fn read(&self) -> Result<ApiSettings, Faults> {
-        read(self)
+        let settings = read(self)?;
+        if !settings.url.is_private() {
+            out::note(
+                "warning: the token is sent over plain http, and whoever is on the way can read it; give an https:// URL \
+                 (HOOKLINE_API_URL)",
+            );
+        }
+        Ok(settings)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the console is. Holds no token and no account, so it may be printed.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use reqwest::Url;
 
@@ -37,6 +38,21 @@ impl ApiUrl {
     /// Whether TLS protects the token.
     pub(super) fn is_https(&self) -> bool {
         self.0.scheme() == "https"
+    }
+
+    /// Whether a token that is sent there can be read by nobody on the way.
+    pub(super) fn is_private(&self) -> bool {
+        let is_loopback = match self.0.host_str().unwrap_or_default() {
+            "localhost" => true,
+            host => {
+                let address = host
+                    .trim_start_matches('[')
+                    .trim_end_matches(']')
+                    .parse::<IpAddr>();
+                address.is_ok_and(|address| address.to_canonical().is_loopback())
+            }
+        };
+        self.is_https() || is_loopback
     }
 
     /// The URL of something below it; each part is encoded.
@@ -86,6 +102,21 @@ mod tests {
         ] {
             let told = ApiUrl::parse(bad).unwrap_err().to_string();
             assert!(!told.contains("s3cret"), "{bad}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_readable_on_the_way_unless_there_is_tls_or_no_way() {
+        for (url, is_private) in [
+            ("https://hooks.example.com", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost:8080", true),
+            ("http://hooks.example.com", false),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example.com", false),
+        ] {
+            assert_eq!(ApiUrl::parse(url).unwrap().is_private(), is_private, "{url}");
         }
     }
 }

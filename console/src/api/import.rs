@@ -7,7 +7,7 @@ use hookline_store::{ImportOutcome, ImportedEndpoint, NewEndpoint};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::url;
+use super::input::{taken_id, url};
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::{Json, Toml, query};
@@ -94,6 +94,8 @@ pub(crate) async fn import(
         if *company != tenant.company {
             row.result = "skipped";
             row.detail = Some("it is another company's; import the file for that company, too".to_owned());
+        } else if let Some(why) = taken_id(id) {
+            row.detail = Some(why);
         } else {
             match settings.policy.check_url(&entry.endpoint.url) {
                 Ok(_) => wanted.push((index, checked(&app, entry)?)),

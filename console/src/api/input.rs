@@ -19,6 +19,16 @@ const MAX_PATTERNS: usize = 100;
 /// Characters of a description.
 const MAX_DESCRIPTION: usize = 500;
 
+/// Ids that no endpoint may have: their paths are other routes', so it could be neither shown nor changed.
+pub(super) const TAKEN_IDS: [&str; 1] = ["import"];
+
+/// Why an id cannot be an endpoint's.
+pub(super) fn taken_id(id: &EndpointId) -> Option<String> {
+    let is_taken = TAKEN_IDS.contains(&id.as_str());
+    is_taken
+        .then(|| format!("an endpoint cannot be called `{id}`, as a route of the API is; give it another id"))
+}
+
 /// A new endpoint.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +69,13 @@ impl CreateEndpoint {
             return Err(Problem::forbidden(detail));
         }
         let id = match self.id {
-            Some(id) => EndpointId::parse(&id).map_err(|error| field("id", error))?,
+            Some(id) => {
+                let id = EndpointId::parse(&id).map_err(|error| field("id", error))?;
+                if let Some(why) = taken_id(&id) {
+                    return Err(field("id", why));
+                }
+                id
+            }
             None => new_endpoint_id()?,
         };
         let secret = match self.secret {

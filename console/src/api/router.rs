@@ -6,7 +6,7 @@ use utoipa::openapi::path::Paths;
 
 use super::routes::table;
 use crate::app::App;
-use crate::auth::authorize;
+use crate::auth::{Asks, authorize};
 use crate::meters;
 use crate::problem::Problem;
 
@@ -14,7 +14,11 @@ use crate::problem::Problem;
 pub(crate) fn router(app: App) -> Router {
     let router = table().into_iter().fold(Router::new(), |router, row| {
         let (_, paths, handler) = row.route;
-        let check = from_fn_with_state((app.clone(), row.access), authorize);
+        let asks = Asks {
+            access: row.access,
+            is_audited: row.is_audited,
+        };
+        let check = from_fn_with_state((app.clone(), asks), authorize);
         router.route(&path(&paths), handler.route_layer(check))
     });
     router

@@ -15,11 +15,25 @@ use crate::auth::Access;
 /// A row of the table.
 pub(crate) struct Row {
     pub(crate) access: Access,
+    /// Whether what it does stands in the company's audit, which is kept for ever: a company may do so only so often.
+    pub(crate) is_audited: bool,
     pub(crate) route: UtoipaMethodRouter<App>,
 }
 
 fn row(access: Access, route: UtoipaMethodRouter<App>) -> Row {
-    Row { access, route }
+    Row {
+        access,
+        is_audited: false,
+        route,
+    }
+}
+
+/// A row whose deeds stand in the audit.
+fn audited(access: Access, route: UtoipaMethodRouter<App>) -> Row {
+    Row {
+        is_audited: true,
+        ..row(access, route)
+    }
 }
 
 /// The table.
@@ -28,14 +42,14 @@ pub(crate) fn table() -> Vec<Row> {
     vec![
         row(Company, routes!(events::publish)),
         row(Company, routes!(endpoints::list)),
-        row(Company, routes!(endpoints::create)),
+        audited(Company, routes!(endpoints::create)),
         row(Company, routes!(endpoints::show)),
-        row(Company, routes!(endpoints::change)),
-        row(Company, routes!(endpoints::remove)),
-        row(Admin, routes!(import::import)),
-        row(Company, routes!(secrets::reveal)),
-        row(Company, routes!(secrets::rotate)),
-        row(Company, routes!(secrets::complete)),
+        audited(Company, routes!(endpoints::change)),
+        audited(Company, routes!(endpoints::remove)),
+        audited(Admin, routes!(import::import)),
+        audited(Company, routes!(secrets::reveal)),
+        audited(Company, routes!(secrets::rotate)),
+        audited(Company, routes!(secrets::complete)),
         row(Company, routes!(test_event::send)),
         row(Company, routes!(deliveries::list)),
         row(Company, routes!(deliveries::show)),
@@ -51,8 +65,8 @@ pub(crate) fn table() -> Vec<Row> {
         row(Company, routes!(failed::discard)),
         row(Company, routes!(audit::list)),
         row(Admin, routes!(tokens::list)),
-        row(Admin, routes!(tokens::create)),
-        row(Admin, routes!(tokens::revoke)),
+        audited(Admin, routes!(tokens::create)),
+        audited(Admin, routes!(tokens::revoke)),
         row(SignedIn, routes!(event_types::list)),
         row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),
@@ -110,7 +124,20 @@ fn methods(paths: &Paths) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::input::TAKEN_IDS;
     use super::*;
+
+    #[test]
+    fn no_endpoint_may_have_an_id_that_is_a_routes_own_word() {
+        let before = "/v1/companies/{company}/endpoints/";
+        for route in routes() {
+            let Some(rest) = route.path.strip_prefix(before) else {
+                continue;
+            };
+            let word = rest.split('/').next().unwrap();
+            assert!(word == "{id}" || TAKEN_IDS.contains(&word), "{route:?}");
+        }
+    }
 
     #[test]
     fn a_path_with_a_company_is_for_that_company_or_the_operator_and_each_row_is_one_route() {

@@ -158,7 +158,7 @@ pub(crate) async fn send(
     })?;
     let event = Event {
         id: EventId::new(),
-        company: tenant.company,
+        company: tenant.company.clone(),
         event_type: info.name.clone(),
         created_at: CreatedAt::now(),
         data,
@@ -177,7 +177,7 @@ pub(crate) async fn send(
     let waiting = if wait.is_zero() {
         None
     } else {
-        app.attempts().follow(&event_id, until).await
+        app.attempts().follow(&tenant.company, &event_id, until).await
     };
     let published = app
         .publishing()

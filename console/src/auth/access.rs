@@ -1,6 +1,7 @@
 //! What a row of the table asks for, and the check of it. Another company's path is answered like one that is not there,
 //! before anything else is said.
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -26,26 +27,41 @@ pub enum Access {
     Admin,
 }
 
+/// What a row of the table asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asks {
+    /// Who may use it.
+    pub(crate) access: Access,
+    /// Whether what it does stands in the company's audit.
+    pub(crate) is_audited: bool,
+}
+
 /// Lets a request through to its handler, or answers it.
 pub(crate) async fn authorize(
-    State((app, access)): State<(App, Access)>,
-    path: RawPathParams,
+    State((app, asks)): State<(App, Asks)>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let access = asks.access;
     if access == Access::Public {
         return Ok(next.run(request).await);
     }
-    let Some(principal) = principal(&app, request.headers()).await? else {
-        let peer = request.extensions().get::<Peer>();
-        if let Some(Err(wait)) = peer.map(|peer| app.rates().stranger(peer.0)) {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let Some(principal) = principal(&app, request.headers(), peer).await? else {
+        if let Some(Err(wait)) = peer.map(|peer| app.rates().stranger(peer)) {
             return Err(Problem::too_many(wait));
         }
         return Err(Problem::unauthorized());
     };
-    if let Principal::Company { token, .. } = &principal {
+    if let Principal::Company { token, company } = &principal {
         app.rates().token(token).map_err(Problem::too_many)?;
+        if asks.is_audited {
+            app.rates().deed(company).map_err(Problem::too_many_changes)?;
+        }
     }
+    // What is no text is the path of nothing.
+    let path = path.map_err(|_| Problem::not_found())?;
     let of_path = path.iter().find(|(name, _)| *name == "company");
     match of_path {
         Some((_, text)) => {

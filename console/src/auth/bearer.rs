@@ -1,5 +1,7 @@
 //! The token of a request, and whose it is.
 
+use std::net::IpAddr;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use hookline_common::ids::CompanyId;
@@ -24,7 +26,11 @@ pub(crate) enum Principal {
 
 /// Whose token it is that stands in the headers. A token that was revoked or has expired is nobody's within five seconds; from
 /// the next request on where it was revoked here.
-pub(crate) async fn principal(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+pub(crate) async fn principal(
+    app: &App,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+) -> Result<Option<Principal>, Problem> {
     let Some(text) = bearer(headers) else {
         return Ok(None);
     };
@@ -36,12 +42,15 @@ pub(crate) async fn principal(app: &App, headers: &HeaderMap) -> Result<Option<P
     };
     let known = app.known_tokens();
     let found = match known.get(&presented) {
-        Some(found) => Some(found),
+        Some(found) => found,
         None => {
-            let found = app.store().find_token(presented).await?;
-            if let Some(found) = &found {
-                known.insert(presented, found.clone());
+            // Nobody reaches the database more often than that, whoever it is.
+            if let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
+                return Err(Problem::too_many(wait));
             }
+            let asked = known.asked();
+            let found = app.store().find_token(presented).await?;
+            known.insert(presented, found.clone(), asked);
             found
         }
     };

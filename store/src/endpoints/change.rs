@@ -42,7 +42,7 @@ pub enum HeaderChange {
 }
 
 impl Store {
-    /// Changes an endpoint. Dispatchers are told.
+    /// Changes an endpoint. Dispatchers are told, and the audit too, unless it is as it should be already.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Change`] where its headers do not allow it.
@@ -60,11 +60,20 @@ impl Store {
             let mut wanted = row.endpoint.clone();
             apply(&mut wanted, change);
             let headers = if change.headers.is_empty() {
-                row.headers.clone()
+                None
             } else {
-                let merged = merge(sealer.open_headers(row.headers.as_deref())?, &change.headers)?;
+                let there = sealer.open_headers(row.headers.as_deref())?;
+                let merged = merge(there.clone(), &change.headers)?;
                 wanted.header_names = merged.iter().map(|header| header.name.clone()).collect();
-                sealer.seal_headers(&merged)?
+                (merged != there).then_some(merged)
+            };
+            // Whoever changes nothing leaves nothing behind: no row, no line of the audit, no call to dispatchers.
+            if headers.is_none() && wanted.has_settings_of(&row.endpoint) {
+                return Ok(row.endpoint);
+            }
+            let headers = match headers {
+                Some(headers) => sealer.seal_headers(&headers)?,
+                None => row.headers.clone(),
             };
             let changed = update(&mut transaction, &wanted, headers).await?;
             // Whoever enables it, or sends it elsewhere, says that what was wrong is mended.

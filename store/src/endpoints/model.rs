@@ -40,6 +40,23 @@ pub struct Registered {
 }
 
 impl Registered {
+    /// Whether all that a change can set is the same, but for the values of headers.
+    pub(crate) fn has_settings_of(&self, other: &Self) -> bool {
+        let patterns = |endpoint: &Self| {
+            let patterns = endpoint.events.patterns().iter().map(EventPattern::as_str);
+            patterns.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let rate = |endpoint: &Self| endpoint.rate.map(|rate| rate.to_string());
+        self.url == other.url
+            && self.format.as_str() == other.format.as_str()
+            && patterns(self) == patterns(other)
+            && self.header_names == other.header_names
+            && self.description == other.description
+            && rate(self) == rate(other)
+            && self.disabled == other.disabled
+            && self.disabled_reason == other.disabled_reason
+    }
+
     /// What the audit keeps: no secret, no value of a header, no query of the URL.
     #[must_use]
     pub(crate) fn masked(&self) -> Value {

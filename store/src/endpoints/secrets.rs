@@ -126,7 +126,7 @@ impl Store {
         .await
     }
 
-    /// Ends a rotation: from now on only the new secret counts. Where none overlaps nothing changes.
+    /// Ends a rotation: from now on only the new secret counts. Where none overlaps nothing changes, and the audit does not grow.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -139,16 +139,17 @@ impl Store {
         within(async {
             let mut transaction = self.begin().await?;
             let row = locked(&mut transaction, company, id).await?;
-            if row.previous_secret.is_some() {
-                sqlx::query(
-                    "UPDATE endpoints SET previous_secret = NULL, overlap_until = NULL, updated_at = now() \
-                     WHERE company = $1 AND id = $2",
-                )
-                .bind(company.as_str())
-                .bind(id.as_str())
-                .execute(&mut *transaction)
-                .await?;
+            if row.previous_secret.is_none() {
+                return Ok(());
             }
+            sqlx::query(
+                "UPDATE endpoints SET previous_secret = NULL, overlap_until = NULL, updated_at = now() \
+                 WHERE company = $1 AND id = $2",
+            )
+            .bind(company.as_str())
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
             let deed = Deed {
                 company,
                 actor,

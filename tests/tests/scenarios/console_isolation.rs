@@ -19,6 +19,7 @@ fn body(route: &RouteInfo) -> Option<(&'static str, String)> {
         ("POST", "/v1/companies/{company}/events") => json(json!({"type": "booking.created", "data": {}})),
         ("POST", "/v1/companies/{company}/endpoints/{id}/test") => json(json!({"type": "booking.created"})),
         ("POST", "/v1/companies/{company}/endpoints/import") => Some(("application/toml", String::new())),
+        ("PATCH", "/v1/companies/{company}/endpoints/{id}") => json(json!({"disabled": true})),
         ("POST" | "PATCH", _) => json(json!({})),
         _ => None,
     }
@@ -64,6 +65,10 @@ async fn id_of(console: &Console, database: &Database, route: &RouteInfo, compan
         row.insert(database).await;
         row.insert_dead(database, "{}").await;
         insert_event(database, company, &id, Some("{}")).await;
+    }
+    if route.path.ends_with("/rotate-secret/complete") {
+        let rotate = format!("/v1/companies/{company}/endpoints/{id}/rotate-secret");
+        console.admin().post(&rotate, &json!({})).await.expect(200);
     }
     id
 }

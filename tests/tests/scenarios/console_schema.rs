@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_common::ids::CompanyId;
 use hookline_store::seal::Keyring;
-use hookline_store::{Database as Url, Store, StoreSettings};
+use hookline_store::{Changed, Database as Url, Store, StoreSettings};
 use hookline_tests::console::{
     ADMIN_TOKEN, MASTER_KEY, console_scenario, database_scenario, run, setup, start,
 };
@@ -24,7 +24,7 @@ async fn consoles_that_start_at_once_migrate_once() {
                 .await;
         }
         let steps = database.texts("SELECT version::text FROM _sqlx_migrations").await;
-        assert_eq!(steps, ["1"]);
+        assert_eq!(steps, ["1", "2", "3", "4", "5"]);
         let again = run(database, MASTER_KEY, &["migrate"]).await;
         assert!(again.status.success(), "{again:?}");
     })
@@ -78,7 +78,8 @@ async fn dispatchers_hear_of_every_change() {
         let mut changes = store.changes().await.unwrap();
         let mut heard = async |what: &str| {
             let company = timeout(SOON, changes.next()).await.expect(what).expect(what);
-            assert_eq!(company, CompanyId::parse("acme").unwrap(), "{what}");
+            let acme = CompanyId::parse("acme").unwrap();
+            assert_eq!(company, Changed::Of(acme), "{what}");
         };
         let path = "/v1/companies/acme/endpoints/ep_crm";
         let admin = console.admin();
@@ -105,6 +106,9 @@ async fn dispatchers_hear_of_every_change() {
         heard("changed by hand").await;
         admin.delete(path).await.expect(204);
         heard("removed").await;
+        database.execute("TRUNCATE endpoints").await.unwrap();
+        let truncated = timeout(SOON, changes.next()).await.expect("truncated").unwrap();
+        assert_eq!(truncated, Changed::All);
         assert!(
             store
                 .companies(&[CompanyId::parse("acme").unwrap()])

@@ -11,13 +11,15 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hookline_common::ids::CompanyId;
 use hookline_common::trace_context::TraceContext;
+use hookline_store::Actor;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::lines::{Lines, MAX_LINES_BYTES};
 use super::one::{self, AcceptedEvent};
 use crate::app::App;
+use crate::auth::Tenant;
 use crate::problem::Problem;
 use crate::publishing::{NotStored, PUBLISH_WITHIN};
 
@@ -34,6 +36,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
 struct Batch {
     app: App,
     company: CompanyId,
+    /// The token's id, where it has a rate.
+    token: Option<String>,
     trace: TraceContext,
     deadline: Instant,
     /// Whether one could not be published: the rest is not tried then, as each would take as long.
@@ -46,7 +50,7 @@ type Read = (Result<Bytes, Problem>, Option<OwnedSemaphorePermit>);
 /// Publishes the events of the body, and returns a result a line.
 pub(super) async fn publish(
     app: App,
-    company: CompanyId,
+    tenant: Tenant,
     trace: TraceContext,
     request: Request,
 ) -> Result<Vec<u8>, Problem> {
@@ -58,7 +62,11 @@ pub(super) async fn publish(
     }
     let batch = Batch {
         app,
-        company,
+        company: tenant.company,
+        token: match tenant.actor {
+            Actor::Token(id) => Some(id),
+            Actor::Admin => None,
+        },
         trace,
         deadline: Instant::now() + ANSWERED_WITHIN,
         has_failed: Arc::default(),
@@ -86,6 +94,13 @@ impl Batch {
             lines.skip_rest().await;
             line = Err(too_many());
         }
+        // The first was counted with the request.
+        if line.is_ok()
+            && count > 0
+            && let Err(problem) = self.has_turn().await
+        {
+            line = Err(problem);
+        }
         let room = match &line {
             Ok(line) => {
                 let room = self.app.publishing().room(line.len());
@@ -94,6 +109,19 @@ impl Batch {
             Err(_) => None,
         };
         Some(((line, room), (lines, count + 1)))
+    }
+
+    /// Returns when the token's rate allows another event: who sends many in one request sends no more than who sends each in
+    /// its own. Nothing more is read meanwhile.
+    async fn has_turn(&self) -> Result<(), Problem> {
+        let Some(token) = &self.token else { return Ok(()) };
+        while let Err(wait) = self.app.rates().token(token) {
+            if Instant::now() + wait >= self.deadline {
+                return Err(Problem::too_many(wait));
+            }
+            sleep(wait).await;
+        }
+        Ok(())
     }
 
     /// What became of a line, as a line. Its room is free then.

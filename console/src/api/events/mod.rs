@@ -57,7 +57,8 @@ struct DescribedEvent {
 ///
 /// The answer comes when the broker has confirmed it. The same id again is accepted as well, and may be delivered twice with
 /// the same `webhook-id`. As `application/x-ndjson` up to 1,000 events, one a line, in at most 16 MiB: each is accepted or
-/// refused by itself, and the answer has a line for each, in order, `{"id":…}` or a problem. Blank lines are skipped.
+/// refused by itself, and the answer has a line for each, in order, `{"id":…}` or a problem. Blank lines are skipped. Each event
+/// counts as a request does: where a token's rate is used up, the rest of the body is read as fast as the rate allows.
 #[utoipa::path(post, path = "/v1/companies/{company}/events", tag = "events", operation_id = "publishEvent",
     params(("company" = String, Path, description = "The company"),
         ("traceparent" = Option<String>, Header, description = "The trace that the event belongs to (W3C)"),
@@ -77,7 +78,7 @@ pub(crate) async fn publish(
 ) -> Result<Response, Problem> {
     let media_type = media_type(&request);
     if media_type == LINES {
-        let results = batch::publish(app, tenant.company, trace, request).await?;
+        let results = batch::publish(app, tenant, trace, request).await?;
         return Ok((StatusCode::ACCEPTED, [(CONTENT_TYPE, LINES)], results).into_response());
     }
     let is_json = media_type == "application/json"

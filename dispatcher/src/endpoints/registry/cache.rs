@@ -87,6 +87,14 @@ impl Cache {
         self.0.entry_count()
     }
 
+    /// Whether a company has endpoints, other than one of those that `is_left_out`.
+    pub(super) fn has_endpoints(&self, is_left_out: impl Fn(&CompanyId) -> bool) -> bool {
+        let has_some = |known: &Known| known.endpoints.count() > 0;
+        self.0
+            .iter()
+            .any(|(company, known)| has_some(&known) && !is_left_out(&company))
+    }
+
     pub(super) fn companies(&self) -> Vec<CompanyId> {
         self.0
             .iter()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_store::StoreError;
+use hookline_store::{Changed, StoreError};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -52,6 +52,9 @@ async fn hear_until_lost(
     told.clear();
     registry.load_all_again();
     loop {
-        registry.has_changed(changes.next().await?);
+        match changes.next().await? {
+            Changed::Of(company) => registry.has_changed(company),
+            Changed::All => registry.load_all_again(),
+        }
     }
 }

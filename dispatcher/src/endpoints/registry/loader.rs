@@ -1,6 +1,6 @@
 //! Loads what is wanted, one query at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a database that stays away is told of.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
+/// The endpoints of some companies.
+type Found = Vec<Result<CompanyEndpoint, hookline_store::Unopened>>;
+
 /// Loads for ever.
 pub(super) async fn load(registry: &State) {
     let mut refresh = interval(REFRESH_EVERY);
@@ -35,15 +38,25 @@ pub(super) async fn load(registry: &State) {
         };
         let companies: Vec<CompanyId> = batch.companies().cloned().collect();
         let asked_at = Instant::now();
-        match registry.store.companies(&companies).await {
-            Ok(found) => {
+        let told = registry.emptied.take_told(&companies);
+        match ask(registry, &companies, &told).await {
+            Ok(None) => {
+                registry.emptied.refused();
+                registry.emptied.put_back(told);
+                registry.counts.failed();
+                registry.orders.failed(batch);
+                sleep(ASK_AGAIN_AFTER).await;
+            }
+            Ok(Some(found)) => {
                 trouble.is_over();
+                registry.emptied.is_over();
                 registry.counts.loaded();
                 take(registry, companies, found, asked_at);
                 registry.orders.loaded(batch);
             }
             Err(error) => {
                 trouble.tell(&error);
+                registry.emptied.put_back(told);
                 registry.counts.failed();
                 registry.orders.failed(batch);
                 sleep(ASK_AGAIN_AFTER).await;
@@ -52,13 +65,22 @@ pub(super) async fn load(registry: &State) {
     }
 }
 
-/// What was found of each company, those of which nothing was found too.
-fn take(
+/// What stands there of these companies; nothing where the registry has lost all its endpoints and nobody told of it.
+async fn ask(
     registry: &State,
-    companies: Vec<CompanyId>,
-    found: Vec<Result<CompanyEndpoint, hookline_store::Unopened>>,
-    asked_at: Instant,
-) {
+    companies: &[CompanyId],
+    told: &HashSet<CompanyId>,
+) -> Result<Option<Found>, StoreError> {
+    let found = registry.store.companies(companies).await?;
+    if !found.is_empty() || registry.allow_none || registry.store.has_endpoints().await? {
+        return Ok(Some(found));
+    }
+    let is_told = |company: &CompanyId| told.contains(company) || registry.emptied.is_told(company);
+    Ok((!registry.cache.has_endpoints(is_told)).then_some(found))
+}
+
+/// What was found of each company, those of which nothing was found too.
+fn take(registry: &State, companies: Vec<CompanyId>, found: Found, asked_at: Instant) {
     let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> = companies
         .into_iter()
         .map(|company| (company, Default::default()))

@@ -9,6 +9,7 @@
 mod cache; // what is known
 mod orders; // what is to be loaded
 mod unopened; // what cannot be read of it
+mod emptied; // when it is not believed
 mod counts; // how often it was asked
 mod state; // all of that together
 mod loader; // loads what is wanted
@@ -48,10 +49,11 @@ const GRACE: Duration = Duration::from_secs(120);
 pub struct Registry(Arc<State>);
 
 impl Registry {
-    /// A registry of which nothing is known yet. Requests may go where `policy` lets them.
+    /// A registry of which nothing is known yet. Requests may go where `policy` lets them. With `allow_none` it is believed when
+    /// it is found empty where it was not, however that came about.
     #[must_use]
-    pub fn new(store: Store, policy: Policy) -> Arc<Self> {
-        Arc::new(Self(Arc::new(State::new(store, policy))))
+    pub fn new(store: Store, policy: Policy, allow_none: bool) -> Arc<Self> {
+        Arc::new(Self(Arc::new(State::new(store, policy, allow_none))))
     }
 
     /// Loads and hears of changes until shutdown; `reload` has everything loaded again.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::cache::Cache;
 use super::counts::Counts;
+use super::emptied::Emptied;
 use super::orders::Orders;
 use super::unopened::AllUnopened;
 
@@ -21,6 +22,9 @@ pub(super) struct State {
     pub(super) orders: Orders,
     pub(super) unopened: AllUnopened,
     pub(super) counts: Counts,
+    pub(super) emptied: Emptied,
+    /// Whether it may become empty however that comes about.
+    pub(super) allow_none: bool,
     /// Whether the database was reached; until then nothing can be said about any company.
     reached: watch::Sender<bool>,
     /// Whether it would tell of a change now.
@@ -31,7 +35,7 @@ pub(super) struct State {
 
 impl State {
     /// Nothing is known yet.
-    pub(super) fn new(store: Store, policy: Policy) -> Self {
+    pub(super) fn new(store: Store, policy: Policy, allow_none: bool) -> Self {
         Self {
             store,
             policy,
@@ -39,6 +43,8 @@ impl State {
             orders: Orders::default(),
             unopened: AllUnopened::default(),
             counts: Counts::default(),
+            emptied: Emptied::default(),
+            allow_none,
             reached: watch::Sender::new(false),
             is_heard: AtomicBool::new(false),
             obstacle: Mutex::new("it was not asked yet".to_owned()),
@@ -84,6 +90,9 @@ impl State {
 
     pub(super) fn has_changed(&self, company: CompanyId) {
         let is_known = self.cache.has(&company);
+        if is_known {
+            self.emptied.told(company.clone());
+        }
         self.orders.want_again(company, is_known);
     }
 

@@ -2,6 +2,7 @@
 
 mod changes; // what is changed there counts within two seconds
 mod outage; // a database that is away
+mod emptied; // or has lost all that it had
 mod trust; // what it must not be taken in by, and what it needs not be allowed
 
 use hookline_common::endpoint::{EventFilter, Format};
