@@ -116,7 +116,7 @@ mod tests {
         });
         let lines = in_full(serde_json::from_value(view).unwrap()).join("\n");
         for part in [
-            "next step     Mend it.",
+            "next step  Mend it.",
             "500 after 7 ms",
             "answer   \\u{1b}[31mno",
             "no data  Not kept.",
