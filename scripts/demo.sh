@@ -144,7 +144,8 @@ first=$pid
 dispatcher dispatcher-2
 second=$pid
 # What an interrupted demo may have left.
-for queue in failed rejected; do quietly hookline dlq purge --queue "$queue" --yes; done
+quietly hookline dlq purge --queue rejected --yes
+quietly hookline failed discard --all --company globex --yes
 
 step "A booking at Acme: published once, delivered to all three, signed"
 cat >data.json <<'JSON'
@@ -196,21 +197,22 @@ done
 
 step "After the last attempt it is a dead letter, kept until you decide"
 until_so "the dead letter" dead_letter "$event"
-run_until "$event" hookline dlq list --company globex
-run_until "$event" hookline dlq show "$event"
+run_until "$event" hookline failed list --company globex
+run_until "$event" hookline failed show "$event" \
+    --endpoint ep_erp --company globex
 
 step "The ERP is mended, and the delivery retried by hand"
 typed "kill $failing"
 kill "$failing"
 ended "$failing"
 listener mended --port "$erp_port" --secret "$GLOBEX_SECRET"
-run_until "$event" hookline dlq retry "$event"
+run_until "$event" hookline failed retry "$event" --company globex
 until_so "the delivery" received mended "$event"
 remark "The ERP received:"
 request mended "$event" 4 | shown
 request mended "$event" | grep -q 'webhook-signature *valid' || die "a signature does not hold"
-run hookline dlq list --company globex
-! dead_letter "$event" || die "$event is still a dead letter"
+until_so "the dead letter to be gone" no_dead_letter "$event"
+run hookline failed list --company globex
 
 step "$(with_commas "$BOOKINGS") bookings at Initech, and a dispatcher killed in the middle"
 # Ids of this run alone: an interrupted one may have left some of its own.

@@ -200,5 +200,11 @@ compared() {
 # milliseconds TIME: since the epoch.
 milliseconds() { date -d "$1" +%s%3N; }
 
-# dead_letter ID: whether the event is in the dead-letter queue.
-dead_letter() { hookline dlq list --json | grep -qF "\"event\":\"$1\""; }
+# dead_letter ID: whether the event is among the dead letters of globex that the console has filed.
+dead_letter() { hookline failed list --company globex --json | grep -qF "\"event\":\"$1\""; }
+
+# no_dead_letter ID: whether they can be listed, and it is not among them.
+no_dead_letter() {
+    local letters
+    letters=$(hookline failed list --company globex --json) && ! grep -qF "\"event\":\"$1\"" <<<"$letters"
+}

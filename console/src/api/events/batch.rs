@@ -65,7 +65,7 @@ pub(super) async fn publish(
         company: tenant.company,
         token: match tenant.actor {
             Actor::Token(id) => Some(id),
-            Actor::Admin => None,
+            Actor::Admin | Actor::Hookline => None,
         },
         trace,
         deadline: Instant::now() + ANSWERED_WITHIN,

@@ -22,7 +22,7 @@ async fn a_retry_sends_what_was_published_and_no_more() {
             .header("created-at", text("2024-01-15T14:30:00.250Z"))
             .header("traceparent", text(trace))
             .header("tracestate", text("a=b"))
-            .header("ordering-key", AMQPValue::ShortUInt(7))
+            .header("ordering-key", AMQPValue::LongInt(7))
             .header("note", AMQPValue::ByteArray(vec![0, 0xff].into()))
             .header("parked", AMQPValue::LongInt(3))
             .body("{ \"a\":1.0 }");

@@ -1,11 +1,11 @@
 //! Thousands are sent again while the console is killed: each at least once, and few of them twice.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use hookline_common::topology::Queue;
 use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::eventually;
-use hookline_tests::pace::Pace;
 use serde_json::json;
 
 use super::{FAILED, done, filed};
@@ -87,7 +87,7 @@ async fn a_retry_keeps_its_pace() {
             .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
             .await;
         database.execute(&seed(120)).await.unwrap();
-        let pace = Pace::start();
+        let pace = Instant::now();
         let asked = console
             .admin()
             .post(&format!("{FAILED}/retry"), &json!({}))
