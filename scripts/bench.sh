@@ -14,5 +14,5 @@ cd "$ROOT"
 cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
 needs=(--need rabbitmq)
 # Endpoints are read from a database there.
-case ${SCENARIO:-registry} in registry | http-publish) needs+=(--need postgresql) ;; esac
+case ${SCENARIO:-registry} in registry | http-publish | recorder) needs+=(--need postgresql) ;; esac
 exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/release/hookline-bench"
