@@ -55,7 +55,7 @@ fn line(number: u32) -> String {
     let now = now();
     let id = EventId::new();
     let event = EventId::new();
-    let has_failed = number % 50 == 0;
+    let has_failed = number.is_multiple_of(50);
     let company = number % COMPANIES;
     // Text that compresses about as well as bookings do.
     let filling: String = (0..DATA / 16)
