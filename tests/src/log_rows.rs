@@ -1,5 +1,9 @@
 //! Rows of the log written by hand, for scenarios about how it is read: as many and as odd ones as they need.
 
+use std::sync::OnceLock;
+
+use jiff::{Timestamp, ToSpan as _};
+
 use crate::database::Database;
 
 /// The days of the log, for this many days until tomorrow.
@@ -7,6 +11,8 @@ use crate::database::Database;
 /// # Panics
 /// When the database refuses.
 pub async fn make_days(database: &Database, days: u32) {
+    // One more, for what was written just before midnight.
+    let days = days + 1;
     let sql = format!(
         "DO $$ DECLARE t text; d date; n text; BEGIN \
          FOREACH t IN ARRAY ARRAY['attempts', 'deliveries', 'events'] LOOP \
@@ -19,6 +25,13 @@ pub async fn make_days(database: &Database, days: u32) {
          END LOOP; END LOOP; END $$"
     );
     database.execute(&sql).await.unwrap();
+}
+
+/// So many seconds before the first row of this run, however long the others take to be written.
+fn at(ago_s: u32) -> Timestamp {
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    let now = NOW.get_or_init(|| Timestamp::from_second(Timestamp::now().as_second()).unwrap());
+    *now - i64::from(ago_s).seconds()
 }
 
 /// A delivery of `booking.created`, made some seconds ago.
@@ -78,15 +91,15 @@ impl Row {
             endpoint,
             event_type,
             origin,
-            ago_s,
             status: stage,
             ..
         } = self;
+        let at = at(self.ago_s);
         let sql = format!(
             "INSERT INTO deliveries (company, event, endpoint, created_at, type, origin, status, attempts, last_attempt_at, \
              last_outcome, last_status, next_attempt_at) VALUES ('{company}', '{event}', '{endpoint}', \
-             date_trunc('second', now()) - interval '{ago_s} s', '{event_type}', '{origin}', '{stage}', 1, \
-             date_trunc('second', now()) - interval '{ago_s} s', {outcome}, {status}, \
+             '{at}', '{event_type}', '{origin}', '{stage}', 1, \
+             '{at}', {outcome}, {status}, \
              CASE WHEN '{stage}' = 'retrying' THEN now() + interval '1 minute' END)"
         );
         database.execute(&sql).await.unwrap();
@@ -103,13 +116,13 @@ impl Row {
             event,
             endpoint,
             event_type,
-            ago_s,
             ..
         } = self;
+        let at = at(self.ago_s);
         let sql = format!(
             "INSERT INTO dead_letters (company, event, endpoint, failed_at, type, origin, reason, attempts, last_outcome, \
              last_status, created_at, data) VALUES ('{company}', '{event}', '{endpoint}', \
-             date_trunc('second', now()) - interval '{ago_s} s', '{event_type}', 'event', 'retries_exhausted', 4, \
+             '{at}', '{event_type}', 'event', 'retries_exhausted', 4, \
              {outcome}, {status}, '2030-01-15T14:30:00.250Z', convert_to('{data}', 'UTF8'))"
         );
         database.execute(&sql).await.unwrap();

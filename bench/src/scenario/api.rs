@@ -54,6 +54,10 @@ fn questions() -> Vec<(&'static str, &'static str, String)> {
             "deliveries: endpoint, type",
             "deliveries?endpoint=ep_3&type=booking.created",
         ),
+        of(
+            "deliveries: endpoint, type that it never has",
+            "deliveries?endpoint=ep_3&type=form.submitted",
+        ),
         of("deliveries: event", &format!("deliveries?event={EVENT}")),
         of("deliveries: unknown event", "deliveries?event=evt_nobodys"),
         of("deliveries: since", "deliveries?since=SINCE"),

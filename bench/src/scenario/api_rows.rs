@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::registry::Filled;
 
-/// The company that has most of it, with all that fails.
+/// The company that has most of it, with all that fails. Its sixth endpoint has a type of its own.
 pub(super) const LARGE: &str = "acme";
 /// One that has a thousandth of it.
 pub(super) const SMALL: &str = "company-1";
@@ -31,7 +31,7 @@ pub(super) async fn fill(filled: &Filled, rows: u32) -> Result<()> {
         .execute(&format!(
             "INSERT INTO deliveries (company, event, endpoint, created_at, type, origin, status, attempts, last_attempt_at, \
              last_outcome, last_status) \
-             SELECT company, event, 'ep_' || i % 6, at, 'booking.' || (ARRAY['created', 'rescheduled', 'cancelled'])[1 + i / 6 % 3], \
+             SELECT company, event, 'ep_' || i % 6, at, CASE WHEN i % 6 = 5 THEN 'form.submitted' ELSE 'booking.' || (ARRAY['created', 'rescheduled', 'cancelled'])[1 + i / 6 % 3] END, \
              'event', status, 1, at, CASE WHEN status = 'delivered' THEN 'delivered' WHEN i % 3 = 0 THEN 'timeout' ELSE 'http_status' END, \
              CASE WHEN status = 'delivered' THEN 204 WHEN i % 3 > 0 THEN 500 + i / 20 % 4 END \
              FROM (SELECT i, {company} AS company, 'evt_' || md5(i::text) AS event, now() - i * interval '{seconds} s' AS at, \

@@ -35,7 +35,7 @@ async fn the_log_is_listed_and_shown_and_says_what_fails() {
         let row: Value = serde_json::from_str(failing.trim()).unwrap();
         assert_eq!(row["event"], "evt_bad");
         let two = shell
-            .run("deliveries list --company acme --limit 2 --since 2m")
+            .run("deliveries list --company acme --limit 2 --since 2h")
             .await;
         assert_eq!(out(&two).lines().count(), 3);
         assert!(
