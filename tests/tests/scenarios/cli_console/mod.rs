@@ -1,5 +1,6 @@
 //! `hookline endpoints` and `hookline tokens`: the console from a shell.
 
+mod failed; // what failed for good
 mod import; // a file of endpoints
 mod refusals; // what a console, or somebody else, says instead
 mod send_test; // a sample of an event
