@@ -90,7 +90,14 @@ impl DeadLetterFilter {
                 .push_bind(endpoint.as_str().to_owned());
         }
         if let Some(pattern) = &self.event_type {
-            if pattern.as_str().contains('*') {
+            // A pattern that ends in its only star is a beginning, which is found several times as fast.
+            let beginning = pattern.as_str().strip_suffix('*');
+            if let Some(beginning) = beginning.filter(|beginning| !beginning.contains('*')) {
+                query
+                    .push(" AND starts_with(type, ")
+                    .push_bind(beginning.to_owned());
+                query.push(")");
+            } else if pattern.as_str().contains('*') {
                 query.push(" AND type ~ ").push_bind(expression(pattern));
             } else {
                 query.push(" AND type = ").push_bind(pattern.as_str().to_owned());

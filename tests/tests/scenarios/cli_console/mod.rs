@@ -1,6 +1,7 @@
 //! `hookline endpoints` and `hookline tokens`: the console from a shell.
 
 mod log; // what became of events
+mod failed; // what failed for good
 mod import; // a file of endpoints
 mod refusals; // what a console, or somebody else, says instead
 mod send_test; // a sample of an event

@@ -1,16 +1,16 @@
 //! What nobody wants is removed by hand, and by nobody else's.
 
 use hookline_common::topology::Queue;
-use hookline_tests::console::{database_scenario, setup, start};
+use hookline_tests::console::database_scenario;
 use hookline_tests::message::text;
 use serde_json::json;
 
-use super::{FAILED, are_filed, dead_letter, filed, listed};
+use super::{FAILED, are_filed, dead_letter, filed, filing_console, listed};
 
 #[tokio::test]
 async fn discarded_ones_are_gone_for_good_and_others_stay() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let letters = [
             dead_letter("ep_crm"),
             dead_letter("ep_crm"),

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
-use hookline_tests::console::{database_scenario, setup, start};
+use hookline_tests::console::database_scenario;
 use hookline_tests::eventually;
 use hookline_tests::eventually::always;
 use hookline_tests::message::text;
 use lapin::types::AMQPValue;
 
-use super::{FAILED, FAILED_AT, are_filed, dead_letter, filed, listed};
+use super::{FAILED, FAILED_AT, are_filed, dead_letter, filed, filing_console, listed};
 use crate::SOON;
 
 #[tokio::test]
 async fn a_dead_letter_is_filed_with_all_that_it_says_and_the_log_knows_of_it() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let data = "{ \"z\":1.0,\t\"a\":\"\\u00eb\" }";
         let letter = dead_letter("ep_crm").body(data);
         letter.send(world, Queue::Failed).await;
@@ -63,7 +63,7 @@ async fn a_dead_letter_is_filed_with_all_that_it_says_and_the_log_knows_of_it() 
 #[tokio::test]
 async fn dead_letters_that_come_while_the_console_is_killed_are_filed_each_once() {
     database_scenario(async |world, database| {
-        let mut console = start(setup(world, database)).await;
+        let mut console = filing_console(world, database).await;
         let mut ids = Vec::new();
         let mut kills = 0;
         for number in 0..2_000 {
@@ -78,7 +78,7 @@ async fn dead_letters_that_come_while_the_console_is_killed_are_filed_each_once(
                 .await;
                 console.process().kill().await;
                 kills += 1;
-                console = start(setup(world, database)).await;
+                console = filing_console(world, database).await;
             }
         }
         are_filed(world, database, 2_000).await;
@@ -96,7 +96,7 @@ async fn dead_letters_that_come_while_the_console_is_killed_are_filed_each_once(
 async fn what_is_no_dead_letter_goes_to_the_rejected_ones_and_stops_none() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Rejected);
-        let _console = start(setup(world, database)).await;
+        let _console = filing_console(world, database).await;
         let whole = || dead_letter("ep_crm");
         let garbage = [
             (whole().body("no json"), "data_not_json"),
@@ -131,7 +131,7 @@ async fn what_is_no_dead_letter_goes_to_the_rejected_ones_and_stops_none() {
 #[tokio::test]
 async fn a_dead_letter_that_was_delivered_since_is_not_filed_again() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let (letter, other) = (dead_letter("ep_crm"), dead_letter("ep_crm"));
         letter.send(world, Queue::Failed).await;
         are_filed(world, database, 1).await;
@@ -150,7 +150,7 @@ async fn a_dead_letter_that_was_delivered_since_is_not_filed_again() {
 #[tokio::test]
 async fn without_the_database_dead_letters_wait_and_none_is_lost() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         eventually(SOON, "it files", async || {
             let log = console.process().log();
             log.contains("this console leads").then_some(())

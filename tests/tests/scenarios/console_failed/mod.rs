@@ -8,7 +8,7 @@ mod retry; // and back, one or many
 mod retry_many; // whatever dies meanwhile
 
 use hookline_common::topology::Queue;
-use hookline_tests::console::{Console, MASTER_KEY};
+use hookline_tests::console::{Console, MASTER_KEY, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::message::{HandMade, text};
@@ -38,6 +38,16 @@ fn dispatcher<'a>(world: &'a World, database: &Database) -> Setup<'a> {
         .unset("HOOKLINE_ENDPOINTS_FILE")
         .set("HOOKLINE_DATABASE_URL", database.url().as_str())
         .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
+}
+
+/// A console that files: its queue is there.
+async fn filing_console(world: &World, database: &Database) -> Console {
+    let console = start(setup(world, database)).await;
+    eventually(SOON, "the queue is there", async || {
+        world.broker().ready(&world.queue(Queue::Failed)).await.map(drop)
+    })
+    .await;
+    console
 }
 
 /// Registers `ep_crm` of `acme` at a receiver.

@@ -1,20 +1,20 @@
 //! One dead letter, or those that a filter means, are sent again: with what was published, from the first attempt on.
 
 use hookline_common::topology::Queue;
-use hookline_tests::console::{console_scenario, database_scenario, setup, start};
+use hookline_tests::console::{console_scenario, database_scenario};
 use hookline_tests::message::text;
 use hookline_tests::{Receiver, eventually, status};
 use lapin::types::AMQPValue;
 use serde_json::json;
 
-use super::{FAILED, are_filed, dead_letter, dispatcher, done, filed, listed, register};
+use super::{FAILED, are_filed, dead_letter, dispatcher, done, filed, filing_console, listed, register};
 use crate::SOON;
 
 #[tokio::test]
 async fn a_retry_sends_what_was_published_and_no_more() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let receiver = Receiver::answering(status(200)).await;
         register(&console, &receiver, false).await;
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -79,7 +79,7 @@ async fn a_retry_sends_what_was_published_and_no_more() {
 #[tokio::test]
 async fn what_was_retried_is_gone_when_it_is_delivered_and_comes_back_when_it_fails_again() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let receiver = Receiver::answering(status(500)).await;
         register(&console, &receiver, false).await;
         dispatcher(world, database)
@@ -136,7 +136,7 @@ async fn what_was_retried_is_gone_when_it_is_delivered_and_comes_back_when_it_fa
 #[tokio::test]
 async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_enabled() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         let receiver = Receiver::answering(status(200)).await;
         register(&console, &receiver, true).await;
         dispatcher(world, database).start().await;
@@ -206,7 +206,7 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_e
 async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
+        let console = filing_console(world, database).await;
         for id in ["ep_crm", "ep_other"] {
             let wanted = json!({"url": "https://example.com/", "id": id});
             console.register("acme", &wanted).await;
