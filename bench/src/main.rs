@@ -9,6 +9,8 @@ mod clock; // one clock for all of them
 mod counts; // system calls and wake-ups of processes
 mod endpoints; // what a dispatcher reads in a file
 mod registry; // or in a database
+mod records; // what dispatchers leave in the stream of attempts
+mod console; // and who reads it there
 mod error; // what stops a run
 mod floor; // the smallest programs that could do the work
 mod helpers; // those who help to measure

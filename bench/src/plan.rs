@@ -49,6 +49,10 @@ pub(crate) struct Plan {
     pub(crate) limited: u32,
     /// Endpoints in a large file.
     pub(crate) many_endpoints: u32,
+    /// Attempts in the stream when a console begins to record them.
+    pub(crate) recorded: u32,
+    /// Deliveries a second beside which one records, and for how many seconds.
+    pub(crate) beside: (u32, u32),
 }
 
 impl Plan {
@@ -76,6 +80,8 @@ impl Plan {
         hang_ms: 20_000,
         limited: 1_000,
         many_endpoints: 10_000,
+        recorded: 300_000,
+        beside: (5_000, 20),
     };
 
     /// For seeing that everything works, in a minute or two.
@@ -102,5 +108,7 @@ impl Plan {
         hang_ms: 1_000,
         limited: 60,
         many_endpoints: 1_000,
+        recorded: 3_000,
+        beside: (200, 2),
     };
 }

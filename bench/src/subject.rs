@@ -315,7 +315,7 @@ pub(crate) fn ca_file(settings: &Settings) -> std::path::PathBuf {
 }
 
 /// The sum over all labels of a counter; 0 where it has not counted yet, since then it is not told.
-fn metric_sum(text: &str, name: &str) -> f64 {
+pub(crate) fn metric_sum(text: &str, name: &str) -> f64 {
     let values = text.lines().filter_map(|line| {
         let rest = line.strip_prefix(name)?;
         let value = rest.rsplit_once(' ')?.1;

@@ -68,7 +68,7 @@ pub(crate) static LEADS: LazyLock<Gauge<u64>> = LazyLock::new(|| {
 pub(crate) static MISSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
     counter(
         "hookline_log_messages_missed",
-        "Messages that the stream of attempts has dropped before they were recorded",
+        "Messages that the stream of attempts has dropped before they were recorded, with the few numbers between them that are none",
     )
 });
 

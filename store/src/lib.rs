@@ -32,7 +32,7 @@ pub use self::endpoints::{
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::health::{DisableReason, Disabled, EndpointHealth};
 pub use self::leadership::Leadership;
-pub use self::log::{Dropped, LogBatch, Recorded, SetAside};
+pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::operational::OperationalEvent;
 pub use self::page::{Cursor, Page};

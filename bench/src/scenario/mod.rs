@@ -11,6 +11,7 @@ mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
 mod parkedcost; // what parked deliveries cost the others
+mod recorder; // attempts, from the stream into the log
 mod registry; // endpoints from a database
 mod samples; // latencies of a stretch of time
 mod scaleout; // several dispatchers
@@ -35,7 +36,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 15] = [
+const ALL: [(&str, &[&str]); 16] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -49,6 +50,7 @@ const ALL: [(&str, &[&str]); 15] = [
     ("tenants", &["rate", "cpu_dispatcher"]),
     ("parkedcost", &["rate", "cpu_dispatcher"]),
     ("registry", &["rate", "cpu_dispatcher"]),
+    (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
@@ -155,6 +157,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "lateness" => lateness::run(stage, report).await,
         "tenants" => tenants::run(stage, report).await,
         "registry" => registry::run(stage, report).await,
+        recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,

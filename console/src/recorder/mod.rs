@@ -82,9 +82,10 @@ impl Recorder {
     async fn record(&mut self) -> Result<Never, RecorderError> {
         self.has_written = false;
         let store = self.app.background_store();
-        let offset = store.stream_offset(&self.stream).await?;
+        let place = store.stream_place(&self.stream).await?;
+        let offset = place.next_offset;
         debug!(offset, "recording attempts");
-        let mut reading = Reading::begin(&self.link, &self.log, &self.stream, offset);
+        let mut reading = Reading::begin(&self.link, &self.log, &self.stream, place);
         let mut next_offset = offset;
         loop {
             let read = match reading.next().await {
@@ -103,6 +104,7 @@ impl Recorder {
             let batch = LogBatch {
                 offset: next_offset,
                 next_offset: read.next_offset,
+                last_message: read.last_message,
                 records: read.records,
                 set_aside: read.set_aside,
                 keep_since: retention::keep_since(&self.app),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use hookline_common::broker::{AttemptsLog, LinkSettings, StreamItem, StreamReader, StreamStart};
 use hookline_common::record::AttemptRecord;
-use hookline_store::SetAside;
+use hookline_store::{SetAside, StreamPlace};
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -31,6 +32,8 @@ const TELLS_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) next_offset: u64,
+    /// SHA-256 of the last message.
+    pub(super) last_message: [u8; 32],
     pub(super) records: Vec<(u64, AttemptRecord)>,
     pub(super) set_aside: Vec<SetAside>,
 }
@@ -42,8 +45,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Begins with the message of this number.
-    pub(super) fn begin(link: &LinkSettings, log: &AttemptsLog, stream: &str, offset: u64) -> Self {
+    /// Begins where others have ended.
+    pub(super) fn begin(link: &LinkSettings, log: &AttemptsLog, stream: &str, place: StreamPlace) -> Self {
         // One chunk is written, one waits here, and one is gathered.
         let (sender, chunks) = mpsc::channel(1);
         let (items, read) = mpsc::channel(READ_AHEAD);
@@ -51,7 +54,7 @@ impl Reading {
             link: link.clone(),
             log: log.clone(),
             stream: stream.to_owned(),
-            offset,
+            place,
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(progress::look(log.clone()));
@@ -78,7 +81,7 @@ struct Source {
     link: LinkSettings,
     log: AttemptsLog,
     stream: String,
-    offset: u64,
+    place: StreamPlace,
 }
 
 impl Source {
@@ -93,13 +96,18 @@ impl Source {
     async fn read_all(&self, items: &mpsc::Sender<Item>) -> Result<Never, RecorderError> {
         // From the one before, by which the stream is known again.
         let start = self
-            .offset
+            .place
+            .next_offset
             .checked_sub(1)
             .map_or(StreamStart::First, StreamStart::Offset);
         let mut reader = StreamReader::open(&self.link, &self.stream, start).await?;
-        let mut expected = self.offset;
+        let mut expected = self.place.next_offset;
         let mut item = self.first(&mut reader).await?;
         if item.offset + 1 == expected {
+            // A stream that was made anew may be as long as the old one was.
+            if self.place.last_message != Some(digest(&item)) {
+                return Err(RecorderError::MadeAnew);
+            }
             item = reader.next().await?;
         }
         loop {
@@ -120,7 +128,7 @@ impl Source {
 
     /// The first message. One must come where some were read before; else the stream is another, and shorter, one.
     async fn first(&self, reader: &mut StreamReader) -> Result<StreamItem, RecorderError> {
-        if self.offset == 0 {
+        if self.place.next_offset == 0 {
             return Ok(reader.next().await?);
         }
         // A message that is given up here is read again: there is another connection then.
@@ -130,13 +138,17 @@ impl Source {
         let end = self.log.last_offset(TELLS_WITHIN).await?;
         match timeout(COMES_WITHIN, reader.next()).await {
             Ok(first) => Ok(first?),
-            Err(_) if end.is_none_or(|end| end + 1 < self.offset) => Err(RecorderError::MadeAnew),
+            Err(_) if end.is_none_or(|end| end + 1 < self.place.next_offset) => Err(RecorderError::MadeAnew),
             Err(_) => Err(RecorderError::Silent),
         }
     }
 }
 
 enum Never {}
+
+fn digest(item: &StreamItem) -> [u8; 32] {
+    Sha256::digest(&item.message.body).into()
+}
 
 async fn gather(mut items: mpsc::Receiver<Item>, chunks: mpsc::Sender<Result<Chunk, RecorderError>>) {
     let mut is_over = false;
@@ -156,7 +168,8 @@ async fn gather(mut items: mpsc::Receiver<Item>, chunks: mpsc::Sender<Result<Chu
                 Some(Err(error)) => break Some(error),
                 None => break Some(RecorderError::ReaderEnded),
             };
-            let offset = item.offset;
+            chunk.next_offset = item.offset + 1;
+            chunk.last_message = digest(&item);
             let Ok(decoded) = spawn_blocking(move || decode(&item)).await else {
                 break Some(RecorderError::ReaderEnded);
             };
@@ -169,7 +182,6 @@ async fn gather(mut items: mpsc::Receiver<Item>, chunks: mpsc::Sender<Result<Chu
                         .map_or_else(Timestamp::now, |(_, first)| first.started_at),
                 );
             }
-            chunk.next_offset = offset + 1;
             chunk.records.extend(decoded.records);
             chunk.set_aside.extend(decoded.set_aside);
             bytes += decoded.bytes;

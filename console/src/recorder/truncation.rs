@@ -25,7 +25,7 @@ pub(super) async fn tell(log: &AttemptsLog, expected: u64, came: u64) {
     warn!(
         messages = missed,
         from = expected,
-        "the stream of attempts has lost messages that were not recorded yet: it was full, or they were older than a week. \
+        "the stream of attempts has lost about as many messages that were not recorded yet: it was full, or they were older than a week. \
          Each held up to 300 attempts, which the log will never have; see HOOKLINE_ATTEMPTS_MAX_BYTES"
     );
 }

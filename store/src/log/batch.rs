@@ -10,12 +10,23 @@ pub struct LogBatch {
     pub offset: u64,
     /// Where reading goes on.
     pub next_offset: u64,
+    /// SHA-256 of the last message that was read, the one before `next_offset`.
+    pub last_message: [u8; 32],
     /// What could be read, each with the offset of its message.
     pub records: Vec<(u64, AttemptRecord)>,
     /// What could not.
     pub set_aside: Vec<SetAside>,
     /// Attempts that began before this are too old to be kept.
     pub keep_since: Timestamp,
+}
+
+/// How far a stream was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamPlace {
+    /// The number of the message that is to be read next; 0 where none was read yet.
+    pub next_offset: u64,
+    /// SHA-256 of the message before it, where there is one.
+    pub last_message: Option<[u8; 32]>,
 }
 
 /// Something that cannot be stored, for a person to look at.

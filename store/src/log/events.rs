@@ -111,8 +111,7 @@ async fn find(
         "SELECT u.n, e.position, e.recorded_at, e.lacks_data FROM unnest($1::text[], $2::text[]) \
          WITH ORDINALITY AS u (company, id, n) CROSS JOIN LATERAL ( \
              SELECT position, recorded_at, data IS NULL AS lacks_data FROM events e \
-             WHERE e.company = u.company AND e.id = u.id AND e.recorded_at >= $3 \
-             ORDER BY e.recorded_at DESC LIMIT 1) e",
+             WHERE e.company = u.company AND e.id = u.id AND e.recorded_at >= $3 LIMIT 1) e",
     )
     .bind(
         events

@@ -13,6 +13,6 @@ mod set_aside; // what cannot be stored
 mod write; // all of it in one transaction
 mod retention; // days that are too old
 
-pub use self::batch::{LogBatch, Recorded, SetAside};
+pub use self::batch::{LogBatch, Recorded, SetAside, StreamPlace};
 pub(crate) use self::known_days::KnownDays;
 pub use self::retention::Dropped;

@@ -1,27 +1,29 @@
 //! How far the stream of attempts was read.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row as _};
 
+use super::batch::{LogBatch, StreamPlace};
 use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 impl Store {
-    /// The number of the message of `stream` that is to be read next; 0 where none was read yet.
+    /// How far `stream` was read.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn stream_offset(&self, stream: &str) -> Result<u64, StoreError> {
-        within(async {
-            let found: Option<i64> =
-                sqlx::query_scalar("SELECT next_offset FROM stream_offsets WHERE stream = $1")
-                    .bind(stream)
-                    .fetch_optional(&self.pool)
-                    .await?;
-            found.map_or(Ok(0), |offset| {
-                u64::try_from(offset).map_err(|_| StoreError::Corrupt("offset of a stream"))
-            })
+    pub async fn stream_place(&self, stream: &str) -> Result<StreamPlace, StoreError> {
+        let query = sqlx::query("SELECT next_offset, last_message FROM stream_offsets WHERE stream = $1")
+            .bind(stream)
+            .fetch_optional(&self.pool);
+        let Some(row) = within(async { Ok(query.await?) }).await? else {
+            return Ok(StreamPlace::default());
+        };
+        let next_offset = u64::try_from(row.try_get::<i64, _>(0)?);
+        let last_message: Vec<u8> = row.try_get(1)?;
+        Ok(StreamPlace {
+            next_offset: next_offset.map_err(|_| StoreError::Corrupt("offset of a stream"))?,
+            last_message: last_message.try_into().ok(),
         })
-        .await
     }
 
     /// Begins with the first message again, as the stream was made anew. Nothing happens where somebody has moved the offset
@@ -31,7 +33,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn restart_stream(&self, stream: &str, seen: u64) -> Result<(), StoreError> {
         let changed = sqlx::query(
-            "UPDATE stream_offsets SET next_offset = 0, updated_at = now() WHERE stream = $1 AND next_offset = $2",
+            "UPDATE stream_offsets SET next_offset = 0, last_message = '', updated_at = now() WHERE stream = $1 AND next_offset = $2",
         )
         .bind(stream)
         .bind(signed(seen));
@@ -47,20 +49,21 @@ impl Store {
 pub(super) async fn advance(
     transaction: &mut PgConnection,
     stream: &str,
-    from: u64,
-    to: u64,
+    batch: &LogBatch,
 ) -> Result<(), StoreError> {
     // Where nothing was read yet there is no row.
-    let moved = if from == 0 {
-        "INSERT INTO stream_offsets AS o (stream, next_offset) VALUES ($1, $3) \
-         ON CONFLICT (stream) DO UPDATE SET next_offset = $3, updated_at = now() WHERE o.next_offset = $2"
+    let moved = if batch.offset == 0 {
+        "INSERT INTO stream_offsets AS o (stream, next_offset, last_message) VALUES ($1, $3, $4) ON CONFLICT (stream) \
+         DO UPDATE SET next_offset = $3, last_message = $4, updated_at = now() WHERE o.next_offset = $2"
     } else {
-        "UPDATE stream_offsets SET next_offset = $3, updated_at = now() WHERE stream = $1 AND next_offset = $2"
+        "UPDATE stream_offsets SET next_offset = $3, last_message = $4, updated_at = now() \
+         WHERE stream = $1 AND next_offset = $2"
     };
     let moved = sqlx::query(moved)
         .bind(stream)
-        .bind(signed(from))
-        .bind(signed(to))
+        .bind(signed(batch.offset))
+        .bind(signed(batch.next_offset))
+        .bind(batch.last_message.as_slice())
         .execute(transaction)
         .await?;
     if moved.rows_affected() == 1 {

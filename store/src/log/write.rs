@@ -26,11 +26,13 @@ const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_hours(48);
 /// What holds for the transaction alone:
 /// - It is not waited for until it is on the disk. That is sound because rows and offset go together: a server that crashes
 ///   forgets the last transactions, each whole, and what they held is read from the stream again.
-/// - Rows that may be there are looked for by index, whatever the planner thinks of a day's table: its plan is made while the
-///   table is small, and is kept while it grows.
+/// - Rows that may be there are looked for by index, whatever the planner thinks of a day's table; and it thinks each time, as
+///   a plan that is made while the table is small would be kept while it grows.
+/// - The rows of a statement stay in memory, and do not pass through a file on their way.
 const SET: &str = "SELECT set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true), \
      set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
-     set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)";
+     set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), \
+     set_config('work_mem', '64MB', true)";
 
 impl Store {
     /// Records a batch, and moves the offset of `stream` in the same transaction.
@@ -90,7 +92,7 @@ impl Store {
         let mut lent = self.lend().await?;
         let mut transaction = lent.connection()?.begin().await?;
         sqlx::query(SET).execute(&mut *transaction).await?;
-        offsets::advance(&mut transaction, stream, batch.offset, batch.next_offset).await?;
+        offsets::advance(&mut transaction, stream, batch).await?;
         let (mut new, mut refused) = (0, Vec::new());
         if is_careful {
             new = write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?;

@@ -1,30 +1,129 @@
 //! The log in the console's database: each attempt once, whatever dies or hangs meanwhile.
 
 mod core; // what is recorded of what
+mod odd; // what nobody should have sent
+mod crashes; // consoles that die
+mod outages; // a database that is away
+mod streams; // streams that lose messages, or are made anew
+mod leaders; // one of two consoles
+mod days; // and what becomes too old
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hookline_common::ids::EventId;
+use hookline_common::record::Batch;
+use hookline_common::topology::Queue;
 use hookline_tests::database::Database;
-use hookline_tests::eventually;
-
-/// How many attempts the log holds of each event, endpoint and number of the attempt.
-async fn attempts(database: &Database) -> BTreeMap<String, usize> {
-    let rows = database
-        .texts("SELECT concat_ws(' ', event, endpoint, attempt, outcome) FROM attempts ORDER BY 1")
-        .await;
-    let mut counts = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row).or_insert(0) += 1;
-    }
-    counts
-}
+use hookline_tests::{World, eventually};
+use jiff::Timestamp;
+use lapin::BasicProperties;
+use lapin::types::AMQPValue;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use url::Url;
 
 /// Waits until a query says `wanted`.
 async fn says(database: &Database, sql: &str, wanted: &[&str], within: Duration) {
     let what = format!("{wanted:?} from {sql}");
     eventually(within, &what, async || {
-        (database.texts(sql).await == wanted).then_some(())
+        (texts(database.url(), sql).await? == wanted).then_some(())
     })
     .await;
+}
+
+/// All rows of a query, the first column of each as text; none where it cannot be asked.
+async fn texts(url: &Url, sql: &str) -> Option<Vec<String>> {
+    let mut connection = PgConnection::connect(url.as_str()).await.ok()?;
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .fetch_all(&mut connection)
+        .await
+        .ok()?;
+    rows.iter().map(|row| row.try_get(0).ok()).collect()
+}
+
+/// Waits until `count` attempts are recorded, and makes sure that each of them is there once, each delivery once, and each
+/// event once.
+async fn recorded_once(url: &Url, count: usize, within: Duration) {
+    let what = format!("{count} attempts in the log");
+    let all = "SELECT count(*)::text FROM attempts";
+    eventually(within, &what, async || {
+        (texts(url, all).await? == [count.to_string()]).then_some(())
+    })
+    .await;
+    for (of, sql) in [
+        (
+            "attempts",
+            "SELECT event || ' ' || attempt FROM attempts GROUP BY event, endpoint, attempt HAVING count(*) > 1",
+        ),
+        (
+            "deliveries",
+            "SELECT event FROM deliveries GROUP BY company, event, endpoint HAVING count(*) > 1",
+        ),
+        (
+            "events",
+            "SELECT id FROM events GROUP BY company, id HAVING count(*) > 1",
+        ),
+        (
+            "deliveries' counts",
+            "SELECT event FROM deliveries d WHERE attempts <> (SELECT count(*) FROM attempts a \
+             WHERE a.event = d.event AND a.endpoint = d.endpoint)",
+        ),
+    ] {
+        assert_eq!(texts(url, sql).await, Some(Vec::new()), "{of}");
+    }
+}
+
+/// A stream of attempts that the scenario fills by hand, in place of a dispatcher.
+struct Stream<'a> {
+    world: &'a World,
+    name: String,
+}
+
+impl<'a> Stream<'a> {
+    /// Declares it, in files of so many bytes, two of which it holds.
+    async fn of(world: &'a World, segment: i64) -> Self {
+        let name = world.queue(Queue::Attempts);
+        let arguments = [
+            ("x-queue-type", AMQPValue::LongString("stream".into())),
+            ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(segment)),
+            ("x-max-length-bytes", AMQPValue::LongLongInt(2 * segment)),
+        ];
+        world.broker().declare(&name, &arguments).await;
+        Self { world, name }
+    }
+
+    async fn delete(self) {
+        self.world.broker().delete(&[self.name], &[]).await;
+    }
+
+    async fn publish(&self, body: &[u8]) {
+        let properties = BasicProperties::default();
+        self.world
+            .broker()
+            .publish("", &self.name, properties, body)
+            .await;
+    }
+
+    /// One batch with these records.
+    async fn batch(&self, records: &[Value]) {
+        let mut batch = Batch::default();
+        for record in records {
+            batch.push(record.to_string().into_bytes()).unwrap();
+        }
+        self.publish(&batch.to_message().unwrap().body).await;
+    }
+}
+
+/// A record of an event's first attempt, which was delivered now, with these members instead.
+fn record(event: &str, changes: &[(&str, Value)]) -> Value {
+    let mut record = json!({
+        "id": EventId::new().as_str().trim_start_matches("evt_"), "event": event, "type": "booking.created",
+        "company": "acme", "endpoint": "ep_crm", "url": "https://crm.example.com/hooks", "origin": "event", "attempt": 1,
+        "started_at": Timestamp::now().to_string(), "duration_ms": 1, "outcome": "delivered", "status": 200, "final": true,
+        "request_headers": {}, "response_headers": {}, "data": "{}"
+    });
+    for (name, value) in changes {
+        record[*name] = value.clone();
+    }
+    record
 }
