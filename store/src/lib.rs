@@ -42,8 +42,8 @@ pub use self::endpoints::{
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::feed::{Feed, FeedCursor, FeedEvent};
-pub use self::kept::KeptEvent;
 pub use self::health::{DisableReason, Disabled, EndpointHealth};
+pub use self::kept::KeptEvent;
 pub use self::leadership::Leadership;
 pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
 pub use self::migrate::{SchemaError, SchemaState};

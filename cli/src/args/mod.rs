@@ -52,7 +52,14 @@ const WHICH_BROKER: &str =
     "The broker is the one at HOOKLINE_AMQP_URL; `hookline --help` tells its form and its default.";
 
 /// The commands that ask the console, but for what is below them and does not, and what their help says of that.
-const AT_CONSOLE: [&str; 6] = ["endpoints", "deliveries", "problems", "failed", "events", "tokens"];
+const AT_CONSOLE: [&str; 6] = [
+    "endpoints",
+    "deliveries",
+    "problems",
+    "failed",
+    "events",
+    "tokens",
+];
 const OFFLINE: &str = "check";
 const WHICH_CONSOLE: &str = "The console is the one at HOOKLINE_API_URL; the token is that of HOOKLINE_API_TOKEN, or of the \
                              file that HOOKLINE_API_TOKEN_FILE names.";

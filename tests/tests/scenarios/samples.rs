@@ -31,9 +31,13 @@ fn listed(help: &str) -> Vec<String> {
 async fn each_sample_that_the_help_lists_is_delivered_in_every_format() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
-        world.endpoints(
-            FORMATS.map(|format| endpoint(&format!("ep_{format}"), &receiver).text("format", format)),
-        );
+        world.endpoints(FORMATS.map(|format| {
+            // Hookline's own types reach only those who name them.
+            let events = ["*", "endpoint.disabled"];
+            endpoint(&format!("ep_{format}"), &receiver)
+                .text("format", format)
+                .events(&events)
+        }));
         world.dispatcher().start().await;
         let samples = listed(&succeed(world, &["publish", "--help"]).await);
         assert!(
