@@ -189,6 +189,7 @@ mod tests {
                 "format_name",
                 "name",
                 "names",
+                "operational",
                 "own",
                 "request",
                 "sample",
