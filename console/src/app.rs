@@ -8,6 +8,7 @@ use hookline_common::telemetry::Telemetry;
 use hookline_store::Store;
 
 use crate::followed_attempts::FollowedAttempts;
+use crate::form_limits::SignInTries;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
@@ -26,6 +27,7 @@ struct Parts {
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
     rates: Rates,
+    sign_in_tries: SignInTries,
     is_migrated: AtomicBool,
     description: String,
 }
@@ -44,6 +46,7 @@ impl App {
             attempts: FollowedAttempts::new(&settings.broker),
             known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
+            sign_in_tries: SignInTries::new(),
             settings,
             telemetry,
             shutdown,
@@ -85,6 +88,11 @@ impl App {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// Who has tried to sign in.
+    pub(crate) fn sign_in_tries(&self) -> &SignInTries {
+        &self.0.sign_in_tries
     }
 
     /// The API in OpenAPI.

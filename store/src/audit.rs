@@ -20,6 +20,8 @@ pub enum Actor {
     Admin,
     /// A company's token, by its id.
     Token(String),
+    /// A company's people in the dashboard, by their session's id.
+    Portal(String),
 }
 
 impl fmt::Display for Actor {
@@ -27,6 +29,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Admin => f.write_str("admin"),
             Self::Token(id) => write!(f, "token:{id}"),
+            Self::Portal(id) => write!(f, "portal:{id}"),
         }
     }
 }
@@ -38,7 +41,7 @@ pub struct AuditEntry {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: `admin` or `token:<id>`.
+    /// Who: `admin`, `token:<id>` or `portal:<id>`.
     pub actor: String,
     /// What: `endpoint.created`.
     pub action: String,

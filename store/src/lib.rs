@@ -15,12 +15,15 @@ mod page; // lists, a page at a time
 mod audit; // who did what, in the same transaction
 mod endpoints; // the registry
 mod tokens; // a company's own tokens
+mod sessions; // who is signed in to the dashboard
+mod companies; // who has anything here
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod reseal; // everything sealed, under the newest key
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::Changes;
+pub use self::companies::CompanySummary;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::endpoints::{
     Change, HeaderChange, ImportOutcome, ImportedEndpoint, NewEndpoint, Overlap, Registered, Rotated,
@@ -31,4 +34,5 @@ pub use self::page::{Cursor, Page};
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
+pub use self::sessions::{Session, SessionKey};
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

@@ -10,7 +10,7 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 /// The steps: number, name, SQL. One that was released is never changed; a new one is added at the end.
-const STEPS: [(i64, &str, &str); 4] = [
+const STEPS: [(i64, &str, &str); 5] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
     (
@@ -19,6 +19,7 @@ const STEPS: [(i64, &str, &str); 4] = [
         include_str!("../migrations/0003_dead_letters.sql"),
     ),
     (4, "health", include_str!("../migrations/0004_health.sql")),
+    (6, "sessions", include_str!("../migrations/0006_sessions.sql")),
 ];
 
 /// How long all steps may take, with the wait for another console that takes them. Large tables take their time.

@@ -5,7 +5,7 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use super::{audit, document, endpoints, event_types, events, health, import, secrets, test_event, tokens};
+use super::{audit, document, endpoints, event_types, events, health, import, portal_links, secrets, test_event, tokens};
 use crate::app::App;
 use crate::auth::Access;
 
@@ -38,6 +38,7 @@ pub(crate) fn table() -> Vec<Row> {
         row(Admin, routes!(tokens::list)),
         row(Admin, routes!(tokens::create)),
         row(Admin, routes!(tokens::revoke)),
+        row(Admin, routes!(portal_links::create)),
         row(SignedIn, routes!(event_types::list)),
         row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),
