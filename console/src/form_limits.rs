@@ -53,7 +53,10 @@ mod tests {
             assert!(tries.count(address).is_ok());
         }
         let wait = tries.count(address).unwrap_err();
-        assert!(wait > Duration::from_secs(3) && wait <= ONE_MORE_AFTER, "{wait:?}");
+        assert!(
+            wait > Duration::from_secs(3) && wait <= ONE_MORE_AFTER,
+            "{wait:?}"
+        );
         assert!(tries.count("192.0.2.2".parse().unwrap()).is_ok());
     }
 }

@@ -25,11 +25,9 @@ fn main() -> ExitCode {
         .subcommand(
             clap::Command::new("openapi").about("Print the description of the API in OpenAPI, and end"),
         )
-        .subcommand(
-            clap::Command::new("sign-in-link").about(
-                "Print a link that signs the operator in to the dashboard, once and within 15 minutes, and end",
-            ),
-        )
+        .subcommand(clap::Command::new("sign-in-link").about(
+            "Print a link that signs the operator in to the dashboard, once and within 15 minutes, and end",
+        ))
         .subcommand(
             clap::Command::new("reseal").about(
                 "Seal everything in the database under the newest key of HOOKLINE_MASTER_KEY, and end",

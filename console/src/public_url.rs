@@ -4,8 +4,7 @@ use hookline_common::settings::SettingSource;
 use hookline_common::settings::variables as var;
 use url::Url;
 
-const ALLOWED: &str =
-    "must be http:// or https:// and a host, with a port where it needs one and without a path, like https://hooks.example.com";
+const ALLOWED: &str = "must be http:// or https:// and a host, with a port where it needs one and without a path, like https://hooks.example.com";
 
 /// Scheme, host and port, as a browser writes an origin: without a slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +66,10 @@ mod tests {
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ] {
             let url = PublicUrl::parse(text).unwrap();
-            assert_eq!((url.as_str(), url.is_https()), (origin, origin.starts_with("https")));
+            assert_eq!(
+                (url.as_str(), url.is_https()),
+                (origin, origin.starts_with("https"))
+            );
         }
         for bad in [
             "",

@@ -116,7 +116,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
-        let query = sqlx::query("SELECT * FROM sessions WHERE hash = $1 AND expires_at > now()").bind(key.hash());
+        let query =
+            sqlx::query("SELECT * FROM sessions WHERE hash = $1 AND expires_at > now()").bind(key.hash());
         let row = within(async { Ok(query.fetch_optional(&self.pool).await?) }).await?;
         row.map(|row| session(&row)).transpose()
     }
@@ -202,11 +203,12 @@ impl Store {
     ) -> Result<Option<(Session, SessionKey)>, StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let row =
-                sqlx::query("DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > now() RETURNING company")
-                    .bind(key.hash())
-                    .fetch_optional(&mut *transaction)
-                    .await?;
+            let row = sqlx::query(
+                "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > now() RETURNING company",
+            )
+            .bind(key.hash())
+            .fetch_optional(&mut *transaction)
+            .await?;
             let Some(row) = row else {
                 return Ok(None);
             };
@@ -284,7 +286,13 @@ mod tests {
         assert_ne!(key.form_proof(), SessionKey::new().unwrap().form_proof());
         assert!(!key.form_proof().contains(key.expose()));
         assert_eq!(format!("{key:?}"), "***");
-        for bad in ["", "a", &"a".repeat(44), &format!("{}=", "a".repeat(42)), &"é".repeat(43)] {
+        for bad in [
+            "",
+            "a",
+            &"a".repeat(44),
+            &format!("{}=", "a".repeat(42)),
+            &"é".repeat(43),
+        ] {
             assert!(SessionKey::parse(bad).is_none(), "{bad}");
         }
     }

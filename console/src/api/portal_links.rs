@@ -1,9 +1,9 @@
 //! Links into a company's own dashboard: made by the platform for one of the company's people, good once and for minutes.
 
 use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -5,7 +5,10 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use super::{audit, document, endpoints, event_types, events, health, import, portal_links, secrets, test_event, tokens};
+use super::{
+    audit, document, endpoints, event_types, events, health, import, portal_links, secrets, test_event,
+    tokens,
+};
 use crate::app::App;
 use crate::auth::Access;
 

@@ -63,7 +63,9 @@ async fn check(
 ) -> Result<Checked, Refused> {
     let is_form = is_form(request.method());
     if is_form && !origin::is_ours(request.headers(), app.settings().public_url.as_ref()) {
-        return Err(foreign("this form does not come from a page of this console, or the browser did not say so"));
+        return Err(foreign(
+            "this form does not come from a page of this console, or the browser did not say so",
+        ));
     }
     let signed_in = signed_in(app, request.headers()).await?;
     if let Some(signed_in) = signed_in.clone() {
@@ -74,7 +76,9 @@ async fn check(
     }
     let Some(SignedIn { session, .. }) = signed_in else {
         return if is_form {
-            Err(foreign("you are no longer signed in; sign in again, and send the form once more"))
+            Err(foreign(
+                "you are no longer signed in; sign in again, and send the form once more",
+            ))
         } else {
             Ok(Checked::SignInFirst)
         };
@@ -88,7 +92,9 @@ async fn check(
         request.extensions_mut().insert(Tenant { company, actor });
     }
     if access == Access::Admin && session.company.is_some() {
-        return Err(foreign("this page is the operator's; your company's pages are all in the menu"));
+        return Err(foreign(
+            "this page is the operator's; your company's pages are all in the menu",
+        ));
     }
     Ok(Checked::Pass)
 }

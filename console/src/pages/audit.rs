@@ -137,7 +137,10 @@ fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
         Some(Change {
             name: name.replace('_', " "),
             before: before.and(was).map(told),
-            after: after.map_or_else(|| "gone".to_owned(), |_| is.map_or_else(|| "nothing".to_owned(), told)),
+            after: after.map_or_else(
+                || "gone".to_owned(),
+                |_| is.map_or_else(|| "nothing".to_owned(), told),
+            ),
         })
     });
     changed.collect()

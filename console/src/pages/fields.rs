@@ -75,9 +75,15 @@ mod tests {
     #[test]
     fn names_may_come_several_times_and_broken_text_breaks_nothing() {
         let fields = Fields::parse(b"a=1&b=+x%20&a=2&c&%ff=%zz&=");
-        assert_eq!((fields.text("a"), fields.text("b"), fields.text("none")), ("1", "x", ""));
+        assert_eq!(
+            (fields.text("a"), fields.text("b"), fields.text("none")),
+            ("1", "x", "")
+        );
         assert_eq!(fields.all("a").collect::<Vec<_>>(), ["1", "2"]);
         assert!(fields.has("a", "2") && !fields.has("a", "3"));
-        assert_eq!((fields.given("c"), fields.given("b").as_deref()), (None, Some("x")));
+        assert_eq!(
+            (fields.given("c"), fields.given("b").as_deref()),
+            (None, Some("x"))
+        );
     }
 }

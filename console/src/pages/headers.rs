@@ -33,7 +33,9 @@ pub(super) fn add(response: &mut Response) {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
 }
 

@@ -1,8 +1,8 @@
 //! What several pages have in them.
 
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
@@ -18,7 +18,9 @@ pub(super) fn see(path: &str) -> Response {
 pub(super) fn done(word: &str) -> Markup {
     let told = match word {
         "saved" => "Saved. It counts from the next delivery on.",
-        "paused" => "Paused. Events for it are not sent, and wait under the failed ones until you resume and retry them.",
+        "paused" => {
+            "Paused. Events for it are not sent, and wait under the failed ones until you resume and retry them."
+        }
         "resumed" => "Resumed. New events are sent again.",
         "removed" => "Removed. What was still on its way to it is discarded.",
         "completed" => "The rotation is complete: only the new secret counts.",

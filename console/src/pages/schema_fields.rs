@@ -93,7 +93,14 @@ mod tests {
         let rows = fields(schema);
         let told: Vec<String> = rows
             .iter()
-            .map(|row| format!("{} ({}){}", row.path, row.kind, if row.is_required { "!" } else { "" }))
+            .map(|row| {
+                format!(
+                    "{} ({}){}",
+                    row.path,
+                    row.kind,
+                    if row.is_required { "!" } else { "" }
+                )
+            })
             .collect();
         assert_eq!(
             told,

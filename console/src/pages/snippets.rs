@@ -97,12 +97,34 @@ mod tests {
         for language in &LANGUAGES {
             for program in [language.standard, language.meeva] {
                 assert!(program.contains("WEBHOOK_SECRET"), "{}", language.file);
-                let compares = ["timingSafeEqual", "compare_digest", "hash_equals", "hmac.Equal", "verify_slice"];
-                assert!(compares.iter().any(|name| program.contains(name)), "{}", language.file);
-                assert!(!program.contains('\t') || language.id == "go", "{}", language.file);
+                let compares = [
+                    "timingSafeEqual",
+                    "compare_digest",
+                    "hash_equals",
+                    "hmac.Equal",
+                    "verify_slice",
+                ];
+                assert!(
+                    compares.iter().any(|name| program.contains(name)),
+                    "{}",
+                    language.file
+                );
+                assert!(
+                    !program.contains('\t') || language.id == "go",
+                    "{}",
+                    language.file
+                );
             }
-            assert!(language.standard.contains("webhook-signature"), "{}", language.file);
-            assert!(language.meeva.to_lowercase().contains("meeva"), "{}", language.file);
+            assert!(
+                language.standard.contains("webhook-signature"),
+                "{}",
+                language.file
+            );
+            assert!(
+                language.meeva.to_lowercase().contains("meeva"),
+                "{}",
+                language.file
+            );
         }
     }
 }

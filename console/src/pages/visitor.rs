@@ -45,7 +45,10 @@ impl Visitor {
     pub(super) fn of(parts: &Parts) -> Self {
         Self {
             signed_in: parts.extensions.get::<SignedIn>().cloned(),
-            company: parts.extensions.get::<Tenant>().map(|tenant| tenant.company.clone()),
+            company: parts
+                .extensions
+                .get::<Tenant>()
+                .map(|tenant| tenant.company.clone()),
         }
     }
 }

@@ -51,24 +51,25 @@ pub(super) fn grouped(number: u64) -> String {
 /// Text from outside, with everything seen that could play tricks: control characters as their pictures, and what would turn
 /// the direction of text, or hide in it, by its number. Markup is escaped by whoever writes it into a page.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut seen, c| {
-        match c {
-            '\n' | '\t' => seen.push(c),
-            '\u{7f}' => seen.push('\u{2421}'),
-            '\0'..='\u{1f}' => seen.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
-            '\u{80}'..='\u{9f}'
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}' => seen.push_str(&format!("<U+{:04X}>", u32::from(c))),
-            other => seen.push(other),
-        }
-        seen
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut seen, c| {
+            match c {
+                '\n' | '\t' => seen.push(c),
+                '\u{7f}' => seen.push('\u{2421}'),
+                '\0'..='\u{1f}' => seen.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+                '\u{80}'..='\u{9f}'
+                | '\u{ad}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}' => seen.push_str(&format!("<U+{:04X}>", u32::from(c))),
+                other => seen.push(other),
+            }
+            seen
+        })
 }
 
 /// JSON over several lines, and any other text as it is, both visible.

@@ -68,6 +68,7 @@ mod console_test_event; // and how one is tried
 mod console_database; // what becomes of it while it runs, and what it lets whom do
 mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody
+mod console_pages; // the same for people
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
 mod cli_console; // the same from a shell

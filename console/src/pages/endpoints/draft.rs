@@ -235,11 +235,22 @@ mod tests {
         assert_eq!(create.events.unwrap(), ["booking.created", "form.*", "x.y"]);
         assert_eq!(create.headers.unwrap().len(), 1);
         assert_eq!((create.format.as_deref(), create.rate), (Some("meetergo"), None));
-        assert!(read("which=all&event=booking.created").create().unwrap().events.unwrap().is_empty());
-        let none = read("which=some").create().unwrap_err();
+        assert!(
+            read("which=all&event=booking.created")
+                .create()
+                .unwrap()
+                .events
+                .unwrap()
+                .is_empty()
+        );
+        let none = read("which=some").create().err().unwrap();
         assert!(Fault::of(&none).at("events").is_some());
         let twice = "header_name=x-a&header_value=1&header_name=x-a&header_value=2";
-        assert!(Fault::of(&read(twice).create().unwrap_err()).at("headers").is_some());
+        assert!(
+            Fault::of(&read(twice).create().err().unwrap())
+                .at("headers")
+                .is_some()
+        );
     }
 
     #[test]

@@ -85,13 +85,7 @@ pub(in crate::pages) async fn change(
 }
 
 /// The form once more, with all that was typed.
-fn again(
-    app: &App,
-    visitor: &Visitor,
-    endpoint: &Registered,
-    draft: &Draft,
-    problem: &Problem,
-) -> Response {
+fn again(app: &App, visitor: &Visitor, endpoint: &Registered, draft: &Draft, problem: &Problem) -> Response {
     let mut response = form(app, visitor, endpoint, draft, &Fault::of(problem));
     *response.status_mut() = problem.status();
     response

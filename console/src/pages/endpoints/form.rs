@@ -10,10 +10,22 @@ use crate::pages::visitor::Visitor;
 
 /// What each format is, for whoever has to choose one.
 const FORMATS: [(Format, &str); 4] = [
-    (Format::Meeva, "Body with id, type, createdAt and data; signed with Meeva-Signature too"),
-    (Format::Meetergo, "Body with event and data; names like booking_created"),
-    (Format::MeetergoFlat, "Body with webhookType and the members of data beside it"),
-    (Format::Standard, "Body with type, timestamp and data, as Standard Webhooks proposes"),
+    (
+        Format::Meeva,
+        "Body with id, type, createdAt and data; signed with Meeva-Signature too",
+    ),
+    (
+        Format::Meetergo,
+        "Body with event and data; names like booking_created",
+    ),
+    (
+        Format::MeetergoFlat,
+        "Body with webhookType and the members of data beside it",
+    ),
+    (
+        Format::Standard,
+        "Body with type, timestamp and data, as Standard Webhooks proposes",
+    ),
 ];
 /// Empty rows for headers where no script adds them.
 const SPARE_ROWS: usize = 2;

@@ -119,7 +119,10 @@ pub(in crate::pages) fn name(endpoint: &Registered) -> String {
     let host = url::Url::parse(&endpoint.url).ok();
     let host = host.and_then(|url| {
         let host = url.host_str()?.to_owned();
-        Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+        Some(
+            url.port()
+                .map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
+        )
     });
     visible(&host.unwrap_or_else(|| endpoint.id.to_string()))
 }
@@ -137,7 +140,10 @@ pub(in crate::pages) fn state(endpoint: &Registered) -> Markup {
     match (endpoint.disabled, &endpoint.disabled_reason) {
         (false, _) => badge("good", "active"),
         (true, None) => badge("idle", "paused"),
-        (true, Some(reason)) => badge("bad", &format!("disabled: {}", visible(&reason.replace('_', " ")))),
+        (true, Some(reason)) => badge(
+            "bad",
+            &format!("disabled: {}", visible(&reason.replace('_', " "))),
+        ),
     }
 }
 

@@ -18,7 +18,10 @@ pub(in crate::pages) async fn pause(
     EndpointOf(id): EndpointOf,
 ) -> Result<Response, Refused> {
     set(&app, &tenant, &id, true).await?;
-    Ok(see(&path(&tenant.company, &format!("endpoints/{id}?done=paused"))))
+    Ok(see(&path(
+        &tenant.company,
+        &format!("endpoints/{id}?done=paused"),
+    )))
 }
 
 pub(in crate::pages) async fn resume(
@@ -27,7 +30,10 @@ pub(in crate::pages) async fn resume(
     EndpointOf(id): EndpointOf,
 ) -> Result<Response, Refused> {
     set(&app, &tenant, &id, false).await?;
-    Ok(see(&path(&tenant.company, &format!("endpoints/{id}?done=resumed"))))
+    Ok(see(&path(
+        &tenant.company,
+        &format!("endpoints/{id}?done=resumed"),
+    )))
 }
 
 async fn set(app: &App, tenant: &Tenant, id: &EndpointId, is_paused: bool) -> Result<(), Refused> {

@@ -112,7 +112,11 @@ pub(in crate::pages) async fn rotate(
     match rotated {
         Ok(rotated) => {
             let endpoint = store.endpoint(&tenant.company, &id).await?;
-            Ok(page(&visitor, &endpoint, &rotated_to(&visitor, &endpoint, &rotated)))
+            Ok(page(
+                &visitor,
+                &endpoint,
+                &rotated_to(&visitor, &endpoint, &rotated),
+            ))
         }
         Err(error @ StoreError::Rotating { .. }) => {
             let here = path(&tenant.company, &format!("endpoints/{id}"));
@@ -160,6 +164,11 @@ pub(in crate::pages) async fn complete(
     EndpointOf(id): EndpointOf,
 ) -> Result<Response, Refused> {
     let store = app.store();
-    store.complete_rotation(&tenant.company, &id, &tenant.actor).await?;
-    Ok(see(&path(&tenant.company, &format!("endpoints/{id}?done=completed"))))
+    store
+        .complete_rotation(&tenant.company, &id, &tenant.actor)
+        .await?;
+    Ok(see(&path(
+        &tenant.company,
+        &format!("endpoints/{id}?done=completed"),
+    )))
 }
