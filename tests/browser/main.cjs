@@ -9,7 +9,7 @@ const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg on
 
 // A page of its own context: no dialog may open, nothing may be refused by the policy, no script may fail.
 async function open(browser, options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const faults = [];

@@ -32,7 +32,7 @@ pub(super) async fn list(
         @if found.items.is_empty() {
             (empty("Nothing was done yet", "Every change to endpoints, secrets and tokens is written down here, with who made it.", &html! {}))
         } @else {
-            div.table-frame {
+            div.table-frame tabindex="0" role="region" aria-label="Audit" {
                 table {
                     thead { tr {
                         th scope="col" { "What" }

@@ -87,7 +87,7 @@ pub(super) async fn retries(visitor: Visitor, tenant: Tenant) -> Response {
         }
         section {
             h2 { "What happens after a failed attempt" }
-            div.table-frame {
+            div.table-frame tabindex="0" role="region" aria-label="Schedule of attempts" {
                 table.dense {
                     thead { tr { th scope="col" { "Attempt" } th scope="col" { "When" } } }
                     tbody {

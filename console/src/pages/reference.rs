@@ -159,7 +159,7 @@ fn members(info: &EventTypeInfo) -> Markup {
         @if rows.is_empty() {
             p.hint { "Its schema names no members." }
         } @else {
-            div.table-frame {
+            div.table-frame tabindex="0" role="region" aria-label="Members of the data" {
                 table.dense {
                     thead { tr { th scope="col" { "Member" } th scope="col" { "Type" } th scope="col" { "Always there" } th scope="col" { "About" } } }
                     tbody {

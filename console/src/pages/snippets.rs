@@ -3,7 +3,7 @@
 
 use hookline_common::endpoint::Format;
 use hookline_common::secret::Secret;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::parts::copyable;
 
@@ -80,7 +80,7 @@ pub(super) fn snippets(format: Format, secret: Option<&Secret>) -> Markup {
             @for language in &LANGUAGES {
                 div class={ "snippet snippet-" (language.id) } {
                     @let program = if format == Format::Meeva { language.meeva } else { language.standard };
-                    p.hint { "Save it as " code { (language.file) } " and run " code { (language.run) } (PreEscaped("&nbsp;")) ":" }
+                    p.hint { "Save it as " code { (language.file) } " and run " code { (language.run) } ":" }
                     (copyable(program, &format!("the program in {}", language.name)))
                 }
             }
