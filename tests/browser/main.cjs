@@ -136,6 +136,7 @@ async function asOperator(browser, run) {
     await run.api("POST", "/v1/companies/acme/endpoints", { url: `https://team${number}.example.com/hooks`, events: number % 2 ? ["booking.*"] : [], disabled: number === 4 });
   }
   await page.click(".menu >> text=Endpoints");
+  await page.waitForURL("**/endpoints");
   assert.match(await page.textContent(".notice.warn"), /6 endpoints/);
   await page.keyboard.press("j");
   await page.keyboard.press("j");
@@ -150,6 +151,7 @@ async function asOperator(browser, run) {
 
   // Reference and guide.
   await page.click(".menu >> text=Event types");
+  await page.waitForURL("**/reference");
   await page.keyboard.press("/");
   await page.keyboard.type("form");
   await page.waitForFunction(() => document.querySelectorAll("tbody tr:not([hidden])").length === 1);
