@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer bench dist test-dist lint clean
+.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer test-browser bench dist test-dist lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only w
 
 test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
 	@scripts/test-demo.sh
+
+test-browser: ## the dashboard in a real browser, with pictures of every page in target/screenshots/
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/test-browser.sh
 
 bench: ## the benchmark beside the smallest programs that could do the work (SCENARIO=name: one; QUICK=1: in small)
 	@scripts/preflight.sh build rabbitmq postgresql

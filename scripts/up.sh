@@ -125,11 +125,19 @@ cmd_up() {
     tell
 }
 
+# A link that signs the operator in, once.
+sign_in_link() {
+    env -u HOOKLINE_DATABASE_URL_FILE HOOKLINE_PUBLIC_URL="http://127.0.0.1:$(port_of hookline-console)" \
+        "$(folder)/hookline-console" sign-in-link
+}
+
 tell() {
     cat <<END
 
 Hookline runs, and stays running until make down.
 
+  dashboard   $(sign_in_link)
+              (signs you in once and within 15 minutes; make up prints another one)
   console     http://127.0.0.1:$(port_of hookline-console)  (GET /openapi.json describes the API)
   dispatcher  http://127.0.0.1:$(port_of hookline-dispatcher)/metrics
   logs        .local/up/console.log, .local/up/dispatcher.log

@@ -9,6 +9,7 @@ use hookline_store::{Store, StoreSettings};
 use tokio::sync::Notify;
 
 use crate::followed_attempts::FollowedAttempts;
+use crate::form_limits::SignInTries;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
@@ -31,6 +32,7 @@ struct Parts {
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
     rates: Rates,
+    sign_in_tries: SignInTries,
     is_migrated: AtomicBool,
     /// Somebody asked for a retry.
     retries_asked: Notify,
@@ -56,6 +58,7 @@ impl App {
             attempts: FollowedAttempts::new(&settings.broker),
             known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
+            sign_in_tries: SignInTries::new(),
             settings,
             telemetry,
             shutdown,
@@ -108,6 +111,11 @@ impl App {
     /// Woken when somebody asks this console for a retry.
     pub(crate) fn retries_asked(&self) -> &Notify {
         &self.0.retries_asked
+    }
+
+    /// Who has tried to sign in.
+    pub(crate) fn sign_in_tries(&self) -> &SignInTries {
+        &self.0.sign_in_tries
     }
 
     /// The API in OpenAPI.

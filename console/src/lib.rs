@@ -1,6 +1,7 @@
 //! The console: the API through which endpoints are registered and looked after, and events published. Read downwards, the modules follow a
 //! request: in through a bounded connection, past the limits and whoever may ask, to the resource and its answer.
 
+mod public_url; // where people see it
 pub mod settings; // what an operator can set
 mod publishing; // events, to the broker
 mod followed_attempts; // and what becomes of test events
@@ -14,7 +15,11 @@ mod problem; // what went wrong, as RFC 9457 has it
 mod auth; // who asks, and what they may
 mod extract; // what they ask: body, query, path
 mod meters; // what is counted
+mod form_limits; // how often somebody may try to sign in
+mod sign_in_links; // by which one signs in once
 pub mod api; // the resources, one a file
+pub mod pages; // the dashboard: the same for people
+mod router; // both together
 mod error; // why it cannot run
 mod filing; // dead letters, from their queue into the database
 mod retrying; // and back to the broker, where somebody asks for it
@@ -34,6 +39,7 @@ use tracing::info;
 
 use crate::app::App;
 pub use crate::error::RunError;
+pub use crate::public_url::{PublicUrl, guessed as guessed_address};
 use crate::settings::Settings;
 
 /// Serves until shutdown, then lets requests in flight finish. The caller owns the port and decides when to stop.
@@ -58,7 +64,7 @@ pub async fn run(
     );
     let serving = tokio::spawn(server::serve(
         listener,
-        api::router(app.clone()),
+        router::router(app.clone()),
         shutdown.clone(),
     ));
     let ended = tokio::select! {
@@ -90,6 +96,15 @@ pub async fn run(
 /// [`SchemaError`].
 pub async fn migrate(settings: StoreSettings) -> Result<(), SchemaError> {
     Store::new(settings).migrate().await
+}
+
+/// The path of a link that signs the operator in, once and within a quarter of an hour.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn sign_in_path(settings: StoreSettings) -> Result<String, StoreError> {
+    let store = Store::new(settings);
+    sign_in_links::for_operator(&store).await
 }
 
 /// Seals everything under the newest key and ends.

@@ -25,6 +25,9 @@ fn main() -> ExitCode {
         .subcommand(
             clap::Command::new("openapi").about("Print the description of the API in OpenAPI, and end"),
         )
+        .subcommand(clap::Command::new("sign-in-link").about(
+            "Print a link that signs the operator in to the dashboard, once and within 15 minutes, and end",
+        ))
         .subcommand(
             clap::Command::new("reseal").about(
                 "Seal everything in the database under the newest key of HOOKLINE_MASTER_KEY, and end",
@@ -47,9 +50,16 @@ fn main() -> ExitCode {
 }
 
 /// Why the process ends, and its exit status.
+#[derive(Debug)]
 struct Failure {
     status: u8,
     error: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.error)
+    }
 }
 
 fn failed(error: impl ToString) -> Failure {
@@ -72,6 +82,16 @@ async fn run(flags: CommandLine) -> Result<(), Failure> {
         Some("migrate") => {
             let settings = read_store(&flags, false).map_err(|faults| wrong(faults, &flags))?;
             until_stopped(&shutdown, hookline_console::migrate(settings)).await
+        }
+        Some("sign-in-link") => {
+            use std::io::Write as _;
+            let settings = read_store(&flags, false).map_err(|faults| wrong(faults, &flags))?;
+            until_stopped(&shutdown, async {
+                let path = hookline_console::sign_in_path(settings).await.map_err(failed)?;
+                let link = format!("{}{path}\n", hookline_console::guessed_address(&flags));
+                std::io::stdout().write_all(link.as_bytes()).map_err(failed)
+            })
+            .await
         }
         Some(_) => {
             let settings = read_store(&flags, true).map_err(|faults| wrong(faults, &flags))?;

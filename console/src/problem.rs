@@ -187,6 +187,26 @@ impl Problem {
         self.status
     }
 
+    /// The kind for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The kind in words.
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What is wrong, and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whole seconds to wait, where waiting helps.
+    pub(crate) fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+
     /// Whole seconds, and one at least.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after_s = Some(wait.as_secs_f64().ceil().max(1.0) as u32);

@@ -18,6 +18,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::public_url::PublicUrl;
+
 const HTTP_ADDR: Variable = Variable {
     help: "Address and port of the API, and of /healthz, /readyz and /metrics",
     default: Some("0.0.0.0:8080"),
@@ -34,6 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     var::MASTER_KEY,
     var::ADMIN_TOKEN,
     HTTP_ADDR,
+    var::PUBLIC_URL,
     var::ENDPOINTS_PER_COMPANY,
     var::API_RATE,
     var::MANUAL_RETRY_RATE,
@@ -73,6 +76,8 @@ pub struct Settings {
     pub admin_token: AdminToken,
     /// Where the API is served.
     pub http_addr: SocketAddr,
+    /// The console's address as people see it, where it was set.
+    pub public_url: Option<PublicUrl>,
     /// Endpoints that a company may have.
     pub endpoints_per_company: u32,
     /// Requests that a company's token may make.
@@ -109,6 +114,7 @@ impl Settings {
             text.parse()
                 .map_err(|_| "must be an address and a port, like 0.0.0.0:8080 or [::]:8080")
         });
+        let public_url = r.read(&var::PUBLIC_URL, PublicUrl::parse);
         let endpoints_per_company = r.read(&var::ENDPOINTS_PER_COMPANY, |text| {
             parse::number_within(text, 1, 1000)
         });
@@ -133,6 +139,7 @@ impl Settings {
                 migrate_on_start: migrate_on_start?,
                 admin_token: admin_token?,
                 http_addr: http_addr?,
+                public_url,
                 endpoints_per_company: u32::try_from(endpoints_per_company?).ok()?,
                 api_rate: api_rate?,
                 manual_retry_rate: manual_retry_rate?,

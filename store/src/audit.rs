@@ -22,6 +22,8 @@ pub enum Actor {
     Token(String),
     /// Hookline itself.
     Hookline,
+    /// A company's people in the dashboard, by their session's id.
+    Portal(String),
 }
 
 impl fmt::Display for Actor {
@@ -30,6 +32,7 @@ impl fmt::Display for Actor {
             Self::Admin => f.write_str("admin"),
             Self::Token(id) => write!(f, "token:{id}"),
             Self::Hookline => f.write_str("hookline"),
+            Self::Portal(id) => write!(f, "portal:{id}"),
         }
     }
 }
@@ -41,7 +44,7 @@ pub struct AuditEntry {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: `admin`, `token:<id>` or `hookline`.
+    /// Who: `admin`, `token:<id>`, `portal:<id>` or `hookline`.
     pub actor: String,
     /// What: `endpoint.created`.
     pub action: String,

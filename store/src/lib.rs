@@ -15,6 +15,8 @@ mod page; // lists, a page at a time
 mod audit; // who did what, in the same transaction
 mod endpoints; // the registry
 mod tokens; // a company's own tokens
+mod sessions; // who is signed in to the dashboard
+mod companies; // who has anything here
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod dead_letters; // what failed for good, until it is delivered or discarded
@@ -30,6 +32,7 @@ mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::changes::{Changed, Changes};
+pub use self::companies::CompanySummary;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,
@@ -53,4 +56,5 @@ pub use self::problems::FailingGroup;
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
+pub use self::sessions::{Session, SessionKey};
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

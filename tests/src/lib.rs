@@ -26,6 +26,7 @@ pub mod dispatcher; // the real program as a child process
 pub mod in_process; // the same as a library, where a test turns a knob that operators have not
 pub mod database; // a PostgreSQL database for one scenario
 pub mod api; // the console's API as a client speaks to it
+pub mod browser; // the dashboard as a browser meets it
 pub mod console; // the console as a child process
 pub mod log_rows; // rows of its log, written by hand
 pub mod ports; // ports that nobody else takes

@@ -21,7 +21,7 @@ pub(crate) struct AuditView {
     /// When.
     #[schema(format = DateTime)]
     at: String,
-    /// Who: `admin`, or `token:` and a token's id.
+    /// Who: `admin`, `token:` and a token's id, or `portal:` and the id of a session in the dashboard.
     actor: String,
     /// What, like `endpoint.created`.
     action: String,

@@ -73,6 +73,10 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             json!({"id": token, "token": "hkl_…", "name": "CI", "expires_at": ENDS_AT}),
         ),
         (
+            "PortalLink",
+            json!({"url": "https://hooks.example.com/enter/…", "expires_at": CREATED_AT}),
+        ),
+        (
             "Token",
             json!({"id": token, "name": "CI", "created_at": CREATED_AT, "expires_at": ENDS_AT, "revoked_at": null,
                 "last_used_at": null}),

@@ -30,34 +30,34 @@ pub(super) fn taken_id(id: &EndpointId) -> Option<String> {
 }
 
 /// A new endpoint.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateEndpoint {
     /// Where to: https, a public address, no user or password.
     #[schema(max_length = 2048, example = "https://crm.example.com/hooks")]
-    url: String,
+    pub(crate) url: String,
     /// How bodies are written: meeva, meetergo, meetergo-flat or standard; the installation's own default where it is left out.
     #[schema(pattern = "^(meeva|meetergo|meetergo-flat|standard)$")]
-    format: Option<String>,
+    pub(crate) format: Option<String>,
     /// Patterns of the event types that it gets, like `booking.*`; none for all.
     #[schema(max_items = 100)]
-    events: Option<Vec<String>>,
+    pub(crate) events: Option<Vec<String>>,
     /// Headers to add to each request: 20 at most.
-    headers: Option<BTreeMap<String, String>>,
+    pub(crate) headers: Option<BTreeMap<String, String>>,
     /// A word about it.
     #[schema(max_length = 500)]
-    description: Option<String>,
+    pub(crate) description: Option<String>,
     /// Attempts at most, like `50/s` or `90/m`.
     #[schema(pattern = r"^[0-9]{1,10}(\.[0-9]{1,3})?/[smh]$")]
-    rate: Option<String>,
+    pub(crate) rate: Option<String>,
     /// Whether it starts disabled.
-    disabled: Option<bool>,
+    pub(crate) disabled: Option<bool>,
     /// A secret brought along from another system: the operator only. Without one a new one is made.
     #[schema(min_length = 16, max_length = 256)]
-    secret: Option<String>,
+    pub(crate) secret: Option<String>,
     /// An id brought along from another system: the operator only.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]{1,64}$")]
-    id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 impl CreateEndpoint {
@@ -101,30 +101,30 @@ impl CreateEndpoint {
 }
 
 /// What is to be changed; what is left out stays.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeEndpoint {
     /// Where to.
     #[schema(max_length = 2048)]
-    url: Option<String>,
+    pub(crate) url: Option<String>,
     /// How bodies are written.
     #[schema(pattern = "^(meeva|meetergo|meetergo-flat|standard)$")]
-    format: Option<String>,
+    pub(crate) format: Option<String>,
     /// Patterns of event types, all of them; an empty list for all events.
     #[schema(max_items = 100)]
-    events: Option<Vec<String>>,
+    pub(crate) events: Option<Vec<String>>,
     /// Headers to set; with null as its value one is removed, with `***` it keeps the value that it has. Others stay.
-    headers: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) headers: Option<BTreeMap<String, Option<String>>>,
     /// A word about it; null removes it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 500)]
-    description: Option<Option<String>>,
+    pub(crate) description: Option<Option<String>>,
     /// Attempts at most; null removes the limit.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,10}(\.[0-9]{1,3})?/[smh]$")]
-    rate: Option<Option<String>>,
+    pub(crate) rate: Option<Option<String>>,
     /// Whether matched events are failed instead of sent.
-    disabled: Option<bool>,
+    pub(crate) disabled: Option<bool>,
 }
 
 /// Tells null from what is left out.

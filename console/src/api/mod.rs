@@ -6,12 +6,13 @@ mod health; // what probes and scrapers ask
 mod events; // published
 mod event_types; // which there are
 mod view; // an endpoint as it is shown
-mod input; // and as it is given
+pub(crate) mod input; // and as it is given
 mod endpoints; // register, list, show, change, remove
-mod secrets; // reveal, rotate, complete
-mod test_event; // one for an endpoint
+pub(crate) mod secrets; // reveal, rotate, complete
+pub(crate) mod test_event; // one for an endpoint
 mod import; // a file's worth
-mod tokens; // a company's own tokens
+pub(crate) mod tokens; // a company's own tokens
+pub(crate) mod portal_links; // into a company's own dashboard
 mod audit; // who did what
 mod words; // what an outcome means
 mod json; // what was kept as JSON, handed on as it is

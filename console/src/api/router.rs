@@ -1,18 +1,16 @@
-//! All routes together, each behind the check that its row asks for.
+//! The API's routes together, each behind the check that its row asks for.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use utoipa::openapi::path::Paths;
 
 use super::routes::table;
 use crate::app::App;
 use crate::auth::{Asks, authorize};
-use crate::meters;
-use crate::problem::Problem;
 
-/// The router.
-pub(crate) fn router(app: App) -> Router {
-    let router = table().into_iter().fold(Router::new(), |router, row| {
+/// The router, which still lacks what it has in common with the dashboard's.
+pub(crate) fn router(app: &App) -> Router<App> {
+    table().into_iter().fold(Router::new(), |router, row| {
         let (_, paths, handler) = row.route;
         let asks = Asks {
             access: row.access,
@@ -20,12 +18,7 @@ pub(crate) fn router(app: App) -> Router {
         };
         let check = from_fn_with_state((app.clone(), asks), authorize);
         router.route(&path(&paths), handler.route_layer(check))
-    });
-    router
-        .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn(meters::measure))
-        .with_state(app)
+    })
 }
 
 /// A row has one path.

@@ -6,8 +6,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::{
-    audit, deliveries, document, endpoints, event_types, events, failed, feed, health, import, problems,
-    replay, secrets, test_event, tokens,
+    audit, deliveries, document, endpoints, event_types, events, failed, feed, health, import, portal_links,
+    problems, replay, secrets, test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::Access;
@@ -67,6 +67,7 @@ pub(crate) fn table() -> Vec<Row> {
         row(Admin, routes!(tokens::list)),
         audited(Admin, routes!(tokens::create)),
         audited(Admin, routes!(tokens::revoke)),
+        audited(Admin, routes!(portal_links::create)),
         row(SignedIn, routes!(event_types::list)),
         row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),

@@ -80,10 +80,7 @@ pub(crate) async fn rotate(
     EndpointOf(id): EndpointOf,
     OptionalJson(body): OptionalJson<RotateSecret>,
 ) -> Result<Json<RotatedSecret>, Problem> {
-    let overlap = body.and_then(|body| body.overlap);
-    let overlap = duration::parse(overlap.as_deref().unwrap_or(DEFAULT_OVERLAP)).and_then(Overlap::new);
-    let overlap =
-        overlap.ok_or_else(|| Problem::invalid("overlap: must be a duration from 0s to 7d, like 24h"))?;
+    let overlap = overlap(body.and_then(|body| body.overlap).as_deref())?;
     let rotated = app
         .store()
         .rotate_secret(&tenant.company, &id, overlap, &tenant.actor)
@@ -92,6 +89,12 @@ pub(crate) async fn rotate(
         secret: rotated.secret.expose().to_owned(),
         overlap_until: rotated.overlap_until.to_string(),
     }))
+}
+
+/// How long the old secret is to count as well.
+pub(crate) fn overlap(text: Option<&str>) -> Result<Overlap, Problem> {
+    let overlap = duration::parse(text.unwrap_or(DEFAULT_OVERLAP)).and_then(Overlap::new);
+    overlap.ok_or_else(|| Problem::invalid("overlap: must be a duration from 0s to 7d, like 24h"))
 }
 
 /// Complete a rotation: from now on only the new secret counts.

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use hookline_common::delivery::{Delivery, Origin, PassThrough};
 use hookline_common::duration;
 use hookline_common::event::{CreatedAt, Event};
-use hookline_common::ids::{AttemptNo, EventId};
+use hookline_common::ids::{AttemptNo, CompanyId, EndpointId, EventId};
+use hookline_common::trace_context::TraceContext;
+use hookline_store::Registered;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -47,55 +49,55 @@ pub(crate) struct SentTestEvent {
 #[schema(as = Attempt)]
 pub(crate) struct AttemptView {
     /// The attempt's own id.
-    id: String,
+    pub(crate) id: String,
     /// The event.
-    event: String,
+    pub(crate) event: String,
     /// Its type.
     #[serde(rename = "type")]
-    event_type: String,
+    pub(crate) event_type: String,
     /// The company.
-    company: String,
+    pub(crate) company: String,
     /// The endpoint.
-    endpoint: String,
+    pub(crate) endpoint: String,
     /// Where it was sent.
-    url: String,
+    pub(crate) url: String,
     /// `event`, `test` or `manual`.
-    origin: String,
+    pub(crate) origin: String,
     /// Which attempt: 1 for the first.
-    attempt: u16,
+    pub(crate) attempt: u16,
     /// When it began.
     #[schema(format = DateTime)]
-    started_at: String,
+    pub(crate) started_at: String,
     /// How long it took, in milliseconds.
-    duration_ms: u64,
+    pub(crate) duration_ms: u64,
     /// How it ended: `delivered`, `http_status`, `timeout` …
-    outcome: String,
+    pub(crate) outcome: String,
     /// The HTTP status, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     /// The beginning of the response's body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<String>,
+    pub(crate) response: Option<String>,
     /// When the next attempt is due, if one is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    next_attempt_at: Option<String>,
+    pub(crate) next_attempt_at: Option<String>,
     /// Whether this is the delivery's last attempt.
     #[serde(rename = "final")]
-    is_final: bool,
+    pub(crate) is_final: bool,
     /// The trace that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
     /// What was sent, without signatures and static values.
-    request_headers: BTreeMap<String, String>,
+    pub(crate) request_headers: BTreeMap<String, String>,
     /// What came back.
-    response_headers: BTreeMap<String, String>,
+    pub(crate) response_headers: BTreeMap<String, String>,
     /// The event's data as it was published, where it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<String>,
+    pub(crate) data: Option<String>,
 }
 
 /// How long to wait.
@@ -146,10 +148,34 @@ pub(crate) async fn send(
     Trace(trace): Trace,
     Json(body): Json<TestEvent>,
 ) -> Result<Response, Problem> {
-    let endpoint = app.store().endpoint(&tenant.company, &id).await?;
+    let sent = send_one(&app, tenant.company, id, &body.event_type, wait, trace).await?;
+    if let Some(attempt) = sent.attempt {
+        return Ok(Json(attempt).into_response());
+    }
+    let event = sent.event.id.to_string();
+    Ok((StatusCode::ACCEPTED, Json(SentTestEvent { event })).into_response())
+}
+
+/// A test event, the endpoint that it went to, and its attempt where that ended in time.
+pub(crate) struct Sent {
+    pub(crate) endpoint: Registered,
+    pub(crate) event: Event,
+    pub(crate) attempt: Option<AttemptView>,
+}
+
+/// Sends a test event of this type, and waits so long for its attempt.
+pub(crate) async fn send_one(
+    app: &App,
+    company: CompanyId,
+    id: EndpointId,
+    event_type: &str,
+    wait: Duration,
+    trace: TraceContext,
+) -> Result<Sent, Problem> {
+    let endpoint = app.store().endpoint(&company, &id).await?;
     let catalogue = &app.settings().catalogue;
-    let known = catalogue.find_in(endpoint.format, &body.event_type);
-    let info = known.or_else(|| catalogue.find(&body.event_type));
+    let known = catalogue.find_in(endpoint.format, event_type);
+    let info = known.or_else(|| catalogue.find(event_type));
     let info =
         info.ok_or_else(|| Problem::invalid("type: there is no such type; GET /v1/event-types lists all"))?;
     let data = info.sample_data().map_err(|error| {
@@ -158,7 +184,7 @@ pub(crate) async fn send(
     })?;
     let event = Event {
         id: EventId::new(),
-        company: tenant.company.clone(),
+        company,
         event_type: info.name.clone(),
         created_at: CreatedAt::now(),
         data,
@@ -166,7 +192,7 @@ pub(crate) async fn send(
     };
     let event_id = event.id.clone();
     let delivery = Delivery {
-        event,
+        event: event.clone(),
         endpoint: id,
         attempt: AttemptNo::FIRST,
         origin: Origin::Test,
@@ -177,20 +203,22 @@ pub(crate) async fn send(
     let waiting = if wait.is_zero() {
         None
     } else {
-        app.attempts().follow(&tenant.company, &event_id, until).await
+        app.attempts().follow(&event.company, &event_id, until).await
     };
     let published = app
         .publishing()
         .delivery(&delivery, Instant::now() + PUBLISH_WITHIN)
         .await;
     published.map_err(|fault| Problem::from(fault).event(event_id.clone()))?;
-    if let Some(waiting) = waiting
-        && let Some(attempt) = attempt(&app, waiting, until).await
-    {
-        return Ok(Json(attempt).into_response());
-    }
-    let event = event_id.to_string();
-    Ok((StatusCode::ACCEPTED, Json(SentTestEvent { event })).into_response())
+    let attempt = match waiting {
+        Some(waiting) => attempt(app, waiting, until).await,
+        None => None,
+    };
+    Ok(Sent {
+        endpoint,
+        event,
+        attempt,
+    })
 }
 
 /// The attempt, if it ends in time and before the console does.

@@ -112,21 +112,7 @@ pub(crate) async fn create(
     OptionalJson(body): OptionalJson<CreateToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
     let (name, expires_in) = body.map(|body| (body.name, body.expires_in)).unwrap_or_default();
-    let name = name.unwrap_or_default();
-    if !is_plain_text(&name, MAX_NAME) {
-        let detail = "name: at most 100 characters, without control characters, are allowed";
-        return Err(Problem::invalid(detail));
-    }
-    let lifetime = expires_in.map(|text| {
-        let days = |days: u64| std::time::Duration::from_secs(days * 24 * 3600);
-        let allowed = std::time::Duration::from_secs(60)..=days(3650);
-        let lifetime = duration::parse(&text).filter(|lifetime| allowed.contains(lifetime));
-        lifetime.ok_or_else(|| Problem::invalid("expires_in: must be a duration from 1m to 3650d, like 90d"))
-    });
-    let new = NewToken {
-        name,
-        lifetime: lifetime.transpose()?,
-    };
+    let new = new_token(name, expires_in)?;
     let (token, text) = app
         .store()
         .create_token(&tenant.company, &new, &tenant.actor)
@@ -140,8 +126,27 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
+/// Checks what a token is to be.
+pub(crate) fn new_token(name: Option<String>, expires_in: Option<String>) -> Result<NewToken, Problem> {
+    let name = name.unwrap_or_default();
+    if !is_plain_text(&name, MAX_NAME) {
+        let detail = "name: at most 100 characters, without control characters, are allowed";
+        return Err(Problem::invalid(detail));
+    }
+    let lifetime = expires_in.map(|text| {
+        let days = |days: u64| std::time::Duration::from_secs(days * 24 * 3600);
+        let allowed = std::time::Duration::from_secs(60)..=days(3650);
+        let lifetime = duration::parse(&text).filter(|lifetime| allowed.contains(lifetime));
+        lifetime.ok_or_else(|| Problem::invalid("expires_in: must be a duration from 1m to 3650d, like 90d"))
+    });
+    Ok(NewToken {
+        name,
+        lifetime: lifetime.transpose()?,
+    })
+}
+
 /// The token of the path.
-pub(crate) struct TokenOf(String);
+pub(crate) struct TokenOf(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for TokenOf {
     type Rejection = Problem;

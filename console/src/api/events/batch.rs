@@ -65,7 +65,7 @@ pub(super) async fn publish(
         company: tenant.company,
         token: match tenant.actor {
             Actor::Token(id) => Some(id),
-            Actor::Admin | Actor::Hookline => None,
+            Actor::Admin | Actor::Hookline | Actor::Portal(_) => None,
         },
         trace,
         deadline: Instant::now() + ANSWERED_WITHIN,

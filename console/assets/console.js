@@ -1,0 +1,205 @@
+// What scripts improve. Every page can be read and used without them; nothing here makes markup or code of a text.
+(function () {
+  "use strict";
+
+  const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
+  const one = (selector, root) => (root || document).querySelector(selector);
+
+  // --- theme: the system's, light, dark -----------------------------------------------------------
+
+  const THEMES = ["system", "light", "dark"];
+  function theme() {
+    return document.documentElement.dataset.theme || "system";
+  }
+  function showTheme() {
+    for (const button of all("[data-theme-switch]")) button.textContent = "Theme: " + theme();
+  }
+  function nextTheme() {
+    const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+    if (next === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    try {
+      if (next === "system") localStorage.removeItem("hookline-theme");
+      else localStorage.setItem("hookline-theme", next);
+    } catch (error) {
+      // Without storage it holds for this page.
+    }
+    showTheme();
+  }
+
+  // --- times, kept true while the page stands open -------------------------------------------------
+
+  function relative(seconds) {
+    const distance = Math.abs(seconds);
+    let amount;
+    if (distance < 5) return "now";
+    if (distance < 60) amount = distance + " s";
+    else if (distance < 3600) amount = Math.floor(distance / 60) + " min";
+    else if (distance < 172800) amount = Math.floor(distance / 3600) + " h";
+    else amount = Math.floor(distance / 86400) + " days";
+    return seconds > 0 ? amount + " ago" : "in " + amount;
+  }
+  function showTimes() {
+    for (const time of all("time[data-time]")) {
+      const at = Date.parse(time.dateTime);
+      if (!Number.isNaN(at)) time.textContent = relative(Math.trunc((Date.now() - at) / 1000));
+    }
+  }
+
+  // --- copying ------------------------------------------------------------------------------------
+
+  async function copy(text, button) {
+    const was = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch (error) {
+      // Without https a browser gives no clipboard: what is meant is selected instead.
+      const code = one("code", button.parentElement);
+      if (code) getSelection().selectAllChildren(code);
+      button.textContent = code ? "Selected" : was;
+    }
+    setTimeout(() => (button.textContent = was), 1500);
+  }
+  function prepareCopying(root) {
+    for (const code of all("code[data-copy]", root)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "id";
+      button.title = code.title + " (copy)";
+      button.setAttribute("aria-label", "Copy " + code.title);
+      button.textContent = code.textContent;
+      button.dataset.copy = code.dataset.copy;
+      code.replaceWith(button);
+    }
+  }
+
+  // --- keys ---------------------------------------------------------------------------------------
+
+  const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
+
+  function moveRow(step) {
+    const rows = all("[data-rows] [data-row]").filter((row) => row.offsetParent !== null);
+    if (!rows.length) return;
+    const at = rows.indexOf(document.activeElement);
+    const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + step, 0), rows.length - 1);
+    rows[next].focus();
+  }
+  function openKeys() {
+    const dialog = one("#keys");
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target.matches("[data-search]")) event.target.blur();
+    if (isTyping(event.target) || one("dialog[open]")) return;
+    if (event.key === "/") {
+      const search = one("[data-search]");
+      if (!search) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+    } else if (event.key === "j") moveRow(1);
+    else if (event.key === "k") moveRow(-1);
+    else if (event.key === "?") openKeys();
+  });
+
+  // --- a list that is filtered where it stands ----------------------------------------------------
+
+  function filter(input) {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of all("tbody tr", one(input.dataset.filter))) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      if (!row.hidden) shown += 1;
+    }
+    const none = one("[data-no-match]");
+    if (none) none.hidden = shown > 0;
+  }
+
+  // --- the form of an endpoint --------------------------------------------------------------------
+
+  function prepareEndpointForm(form) {
+    const url = one("[data-check-url]", form);
+    const told = one("#url-fault", form);
+    let waiting, asked = 0;
+    async function check() {
+      const number = ++asked;
+      if (!url.value.trim()) return tell("");
+      const body = new URLSearchParams({ csrf: one("input[name=csrf]", form).value, url: url.value });
+      try {
+        const response = await fetch(url.dataset.checkUrl, { method: "POST", body });
+        if (!response.ok || number !== asked) return;
+        tell((await response.json()).fault);
+      } catch (error) {
+        // It is judged again when the form is sent.
+      }
+    }
+    function tell(fault) {
+      told.textContent = fault;
+      if (fault) url.setAttribute("aria-invalid", "true");
+      else url.removeAttribute("aria-invalid");
+    }
+    url.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(check, 350);
+    });
+    one("[data-add-header]", form).addEventListener("click", () => {
+      const rows = one("[data-header-rows]", form);
+      const row = rows.lastElementChild.cloneNode(true);
+      for (const input of all("input", row)) input.value = "";
+      rows.append(row);
+      one("input", row).focus();
+    });
+  }
+
+  // --- a form whose answer is awaited on the page --------------------------------------------------
+
+  function prepareLiveForm(form) {
+    const state = one("[data-live-state]", form);
+    const button = one("button[type=submit]", form);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      const begun = performance.now();
+      const tick = () => (state.textContent = "Waiting for the answer, " + ((performance.now() - begun) / 1000).toFixed(1) + " s");
+      tick();
+      const clock = setInterval(tick, 100);
+      try {
+        const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const answer = one(form.dataset.live, page);
+        const place = one(form.dataset.live);
+        if (!answer) throw new Error("no answer");
+        place.replaceChildren(...Array.from(answer.childNodes, (node) => document.importNode(node, true)));
+        prepareCopying(place);
+        state.textContent = "";
+      } catch (error) {
+        state.textContent = "The console did not answer. Send it again.";
+      } finally {
+        clearInterval(clock);
+        button.disabled = false;
+      }
+    });
+  }
+
+  // --- all of it ----------------------------------------------------------------------------------
+
+  showTheme();
+  showTimes();
+  setInterval(showTimes, 15000);
+  prepareCopying(document);
+  for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
+  for (const form of all("[data-live]")) prepareLiveForm(form);
+  for (const form of all("[data-auto-submit]")) form.requestSubmit();
+  for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if ("themeSwitch" in button.dataset) nextTheme();
+    else if ("keys" in button.dataset) openKeys();
+    else if ("copyText" in button.dataset) copy(one("code", button.parentElement).textContent, button);
+    else if ("copy" in button.dataset) copy(button.dataset.copy, button);
+  });
+})();

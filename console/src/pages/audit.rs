@@ -1,0 +1,192 @@
+//! Who did what to a company's endpoints, tokens and secrets, and what it changed.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hookline_store::{AuditEntry, Cursor};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::fields::Search;
+use super::layout::Page;
+use super::navigation::{Place, path};
+use super::parts::{empty, head, id};
+use super::refused::Refused;
+use super::visitor::Visitor;
+use super::words::{time, visible};
+use crate::app::App;
+use crate::auth::Tenant;
+
+/// Lines on one page.
+const ROWS: u32 = 50;
+
+pub(super) async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    tenant: Tenant,
+    Search(query): Search,
+) -> Result<Response, Refused> {
+    let cursor = Cursor::parse(query.text("after"));
+    let found = app.store().audit(&tenant.company, cursor, ROWS).await?;
+    let body = html! {
+        (head(&[], "Audit", &html! {}))
+        @if found.items.is_empty() {
+            (empty("Nothing was done yet", "Every change to endpoints, secrets and tokens is written down here, with who made it.", &html! {}))
+        } @else {
+            div.table-frame tabindex="0" role="region" aria-label="Audit" {
+                table {
+                    thead { tr {
+                        th scope="col" { "What" }
+                        th scope="col" { "When" }
+                        th scope="col" { "Who" }
+                        th scope="col" { "To what" }
+                        th scope="col" { "Change" }
+                    } }
+                    tbody { @for entry in &found.items { (row(entry)) } }
+                }
+            }
+            @if let Some(next) = &found.next {
+                p.below { a.button href={ (path(&tenant.company, "audit")) "?after=" (next) } { "Older" } }
+            }
+        }
+    };
+    let page = Page {
+        visitor: &visitor,
+        place: Place::Audit,
+        title: "Audit",
+        body,
+    };
+    Ok(page.into_response())
+}
+
+fn row(entry: &AuditEntry) -> Markup {
+    let changes = changes(entry.before.as_ref(), entry.after.as_ref());
+    html! {
+        tr {
+            th scope="row" { (deed(&entry.action)) }
+            td { (time(entry.at)) }
+            td { (actor(&entry.actor)) }
+            td { @if !entry.object.is_empty() { (id(&entry.object)) } }
+            td.wide {
+                @if changes.is_empty() { span.hint { "–" } }
+                ul.changes {
+                    @for change in &changes {
+                        li {
+                            span.hint { (visible(&change.name)) " " }
+                            @if let Some(before) = &change.before { del { (visible(before)) } " → " }
+                            ins { (visible(&change.after)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A deed in words; one that is not known here by its own name.
+fn deed(action: &str) -> String {
+    let known = match action {
+        "endpoint.created" => "Endpoint added",
+        "endpoint.imported" => "Endpoint imported",
+        "endpoint.changed" => "Endpoint changed",
+        "endpoint.removed" => "Endpoint removed",
+        "endpoint.secret_revealed" => "Secret shown",
+        "endpoint.secret_rotated" => "Secret rotated",
+        "endpoint.rotation_completed" => "Rotation completed",
+        "token.created" => "Token made",
+        "token.revoked" => "Token revoked",
+        "portal_link.created" => "Portal link made",
+        "portal.entered" => "Portal opened",
+        other => other,
+    };
+    visible(known)
+}
+
+fn actor(text: &str) -> Markup {
+    html! {
+        @match text.split_once(':') {
+            Some(("token", token)) => { "token " (id(token)) }
+            Some(("portal", session)) => { "portal " (id(session)) }
+            _ if text == "admin" => "operator",
+            _ => (visible(text)),
+        }
+    }
+}
+
+/// One member that is another one now.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    name: String,
+    /// None where there was nothing before.
+    before: Option<String>,
+    after: String,
+}
+
+/// What differs. Where nothing was there before, what was set; where nothing is left, what there was.
+fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
+    let empty = serde_json::Map::new();
+    let members = |value: Option<&Value>| value.and_then(Value::as_object).unwrap_or(&empty).clone();
+    let (old, new) = (members(before), members(after));
+    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let changed = names.into_iter().filter_map(|name| {
+        let (was, is) = (old.get(name), new.get(name));
+        if was == is || (was.is_none_or(is_nothing) && is.is_none_or(is_nothing)) {
+            return None;
+        }
+        Some(Change {
+            name: name.replace('_', " "),
+            before: before.and(was).map(told),
+            after: after.map_or_else(
+                || "gone".to_owned(),
+                |_| is.map_or_else(|| "nothing".to_owned(), told),
+            ),
+        })
+    });
+    changed.collect()
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn told(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn all(before: Option<Value>, after: Option<Value>) -> Vec<String> {
+        let changes = changes(before.as_ref(), after.as_ref());
+        let line = |change: &Change| format!("{}: {:?} → {}", change.name, change.before, change.after);
+        changes.iter().map(line).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let before = json!({"url": "https://a/", "disabled": false, "events": [], "rate": null});
+        let after = json!({"url": "https://a/", "disabled": true, "events": ["a", "b"], "rate": null});
+        assert_eq!(
+            all(Some(before), Some(after)),
+            ["disabled: Some(\"no\") → yes", "events: Some(\"none\") → a, b"]
+        );
+        let made = json!({"url": "https://a/", "disabled": false, "headers": []});
+        assert_eq!(all(None, Some(made)), ["url: None → https://a/"]);
+        assert!(all(None, None).is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! Where one begins: a company's people with their endpoints, the operator with the list of companies.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hookline_common::ids::CompanyId;
+use hookline_store::CompanySummary;
+use maud::{Markup, html};
+
+use super::fields::Search;
+use super::layout::Page;
+use super::navigation::{Place, path};
+use super::parts::{empty, fault, head, see};
+use super::refused::Refused;
+use super::visitor::Visitor;
+use super::words::{count, grouped};
+use crate::app::App;
+use crate::auth::Tenant;
+use crate::problem::Problem;
+
+/// Companies on one page.
+const ROWS: u32 = 50;
+
+pub(super) async fn start(visitor: Visitor) -> Response {
+    let own = visitor.signed_in.and_then(|signed_in| signed_in.session.company);
+    match own {
+        Some(company) => see(&path(&company, "endpoints")),
+        None => see("/companies"),
+    }
+}
+
+/// The page that a company's menu begins with.
+pub(super) async fn first_page(tenant: Tenant) -> Response {
+    see(&path(&tenant.company, "endpoints"))
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Search(query): Search,
+) -> Result<Response, Refused> {
+    // A company's people have one, and need no list of it.
+    if !visitor.is_operator() {
+        return Err(Problem::not_found().into());
+    }
+    let wanted = query.text("company").to_owned();
+    let mut wrong = None;
+    if !query.text("open").is_empty() {
+        match CompanyId::parse(&wanted) {
+            Ok(company) => return Ok(see(&path(&company, "endpoints"))),
+            Err(error) => wrong = Some(error.to_string()),
+        }
+    }
+    let after = CompanyId::parse(query.text("after")).ok();
+    let found = app
+        .store()
+        .company_summaries(&wanted, after.as_ref(), ROWS + 1)
+        .await?;
+    let page = Page {
+        visitor: &visitor,
+        place: Place::Companies,
+        title: "Companies",
+        body: body(&found, &wanted, wrong.as_deref()),
+    };
+    Ok(page.into_response())
+}
+
+fn body(found: &[CompanySummary], wanted: &str, wrong: Option<&str>) -> Markup {
+    let rows: Vec<&CompanySummary> = found.iter().take(ROWS as usize).collect();
+    let last = rows.last().filter(|_| found.len() > rows.len());
+    html! {
+        (head(&[], "Companies", &html! {}))
+        @if let Some(wrong) = wrong { (fault(wrong)) }
+        form.toolbar method="get" action="/companies" role="search" {
+            label.sr for="company" { "Company" }
+            input #company name="company" value=(wanted) placeholder="Name of a company" autocomplete="off" spellcheck="false" data-search;
+            button type="submit" { "Search" }
+            button type="submit" name="open" value="1" { "Open this company" }
+            @if !wanted.is_empty() {
+                a.chip href="/companies" title="Take this filter off" { "begins with " strong { (wanted) } " ✕" }
+            }
+        }
+        @if rows.is_empty() && wanted.is_empty() {
+            (empty("No company has anything here yet",
+                "A company appears with its first endpoint or API token. Type its id above and open it to add one.",
+                &html! {}))
+        } @else if rows.is_empty() {
+            (empty("No company begins like that",
+                "Companies are listed once they have an endpoint or an API token. Open it all the same to add one.",
+                &html! {}))
+        } @else {
+            div.table-frame {
+                table data-rows {
+                    thead { tr {
+                        th scope="col" { "Company" }
+                        th.number scope="col" { "Endpoints" }
+                        th.number scope="col" { "Paused" }
+                        th.number scope="col" { "API tokens" }
+                    } }
+                    tbody {
+                        @for row in &rows {
+                            tr {
+                                th scope="row" { a href=(path(&row.company, "endpoints")) data-row { (row.company) } }
+                                td.number { (grouped(row.endpoints.into())) }
+                                td.number { (grouped(row.paused.into())) }
+                                td.number { (grouped(row.tokens.into())) }
+                            }
+                        }
+                    }
+                }
+            }
+            p.below {
+                @if let Some(last) = last {
+                    a.button href={ "/companies?company=" (wanted) "&after=" (last.company) } { "More" }
+                } @else {
+                    span.hint { (count(rows.len() as u64, "row")) }
+                }
+            }
+        }
+    }
+}

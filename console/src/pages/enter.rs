@@ -1,0 +1,106 @@
+//! In by a link. Looking at it changes nothing, so that a program that looks at links before people do does not use it up:
+//! the page has one button, which a script presses.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use hookline_store::SessionKey;
+use maud::html;
+
+use super::cookie;
+use super::layout::Page;
+use super::navigation::Place;
+use super::parts::see;
+use super::refused::Refused;
+use super::sign_in::with;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::extract::path_param;
+use crate::sign_in_links::{OPERATOR_SESSION, PORTAL_SESSION, path};
+
+/// The link's last part, if it has the shape of one.
+pub(super) struct Link(Option<SessionKey>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Link {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let text = path_param(parts, state, "link").await?;
+        Ok(Self(SessionKey::parse(&text)))
+    }
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Link(link): Link,
+) -> Result<Response, Refused> {
+    let Some(link) = link else {
+        return Ok(over(&visitor));
+    };
+    if !app.store().is_good_link(&link).await? {
+        return Ok(over(&visitor));
+    }
+    let body = html! {
+        div.narrow {
+            h1 { "Open the dashboard" }
+            p { "This link works once, here and now." }
+            form method="post" action=(path(&link)) data-auto-submit {
+                (visitor.proof())
+                div.actions { button.primary type="submit" { "Open" } }
+            }
+        }
+    };
+    Ok(Page {
+        visitor: &visitor,
+        place: Place::Nowhere,
+        title: "Open the dashboard",
+        body,
+    }
+    .into_response())
+}
+
+pub(super) async fn enter(
+    State(app): State<App>,
+    visitor: Visitor,
+    Link(link): Link,
+) -> Result<Response, Refused> {
+    let Some(link) = link else {
+        return Ok(over(&visitor));
+    };
+    let used = app
+        .store()
+        .use_sign_in_link(&link, OPERATOR_SESSION, PORTAL_SESSION)
+        .await?;
+    let Some((session, key)) = used else {
+        return Ok(over(&visitor));
+    };
+    let lifetime = if session.company.is_some() {
+        PORTAL_SESSION
+    } else {
+        OPERATOR_SESSION
+    };
+    Ok(with(see("/"), cookie::given(&app, &key, lifetime)))
+}
+
+/// The same whether it was used, has expired or never was.
+fn over(visitor: &Visitor) -> Response {
+    let body = html! {
+        div.narrow {
+            h1 { "This link is over" }
+            p { "It was used already, or its time is up: such a link works once and for minutes." }
+            p { "Go back to where you found it, and open the dashboard from there again." }
+            @if visitor.signed_in.is_some() {
+                p.actions { a.button href="/" { "You are signed in: to the start" } }
+            }
+        }
+    };
+    let page = Page {
+        visitor,
+        place: Place::Nowhere,
+        title: "This link is over",
+        body,
+    };
+    (StatusCode::GONE, page).into_response()
+}

@@ -1,0 +1,119 @@
+//! How to verify a request, and how retries work: what whoever writes a receiver has to know, on two pages.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hookline_common::endpoint::Format;
+use hookline_common::ids::CompanyId;
+use maud::{Markup, html};
+
+use super::fields::Search;
+use super::layout::Page;
+use super::navigation::{Place, path};
+use super::parts::head;
+use super::reference::formats;
+use super::snippets::snippets;
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::auth::Tenant;
+
+fn pages(company: &CompanyId, is_verify: bool) -> Markup {
+    html! {
+        nav.tabs aria-label="Guide" {
+            @for (end, name, is_here) in [("guide/verify", "Verify", is_verify), ("guide/retries", "Retries", !is_verify)] {
+                @if is_here {
+                    a href=(path(company, end)) aria-current="true" { (name) }
+                } @else {
+                    a href=(path(company, end)) { (name) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn verify(
+    State(app): State<App>,
+    visitor: Visitor,
+    tenant: Tenant,
+    Search(query): Search,
+) -> Response {
+    let format = query
+        .text("format")
+        .parse()
+        .unwrap_or(app.settings().default_format);
+    let here = path(&tenant.company, "guide/verify");
+    let body = html! {
+        (head(&[], "Verify and retries", &html! {}))
+        (pages(&tenant.company, true))
+        section {
+            h2 { "Why" }
+            p { "Anybody can send a request to your URL. A signature shows that one came from here and was not changed on its way. Verify it over the raw body, before the body is parsed, and answer 401 where it is wrong." }
+        }
+        section {
+            h2 { "In which format" }
+            p { "An endpoint’s page says which format it has, and hands this code out with its own secret." }
+            (formats(&here, format))
+            (snippets(format, None))
+        }
+        section {
+            h2 { "What every request has" }
+            dl.facts {
+                div { dt { code { "webhook-id" } } dd { "The event’s id, the same on every attempt. Store it: an event may come twice, and must be handled once." } }
+                div { dt { code { "webhook-timestamp" } } dd { "When this attempt was made, in seconds. Refuse what is older than five minutes." } }
+                div { dt { code { "webhook-signature" } } dd { code { "v1," } " and the base64 of HMAC-SHA256 over " code { "id.timestamp.body" } ", with what follows " code { "whsec_" } " decoded as the key. During a rotation there are two, with a space between." } }
+                @if format == Format::Meeva {
+                    div { dt { code { "Meeva-Signature" } } dd { code { "sha256=" } " and the hex of HMAC-SHA256 over the body, with the whole secret as the key." } }
+                }
+                div { dt { code { "webhook-attempt" } } dd { "Which attempt this is, 1 for the first." } }
+            }
+        }
+    };
+    Page {
+        visitor: &visitor,
+        place: Place::Guide,
+        title: "How to verify a request",
+        body,
+    }
+    .into_response()
+}
+
+pub(super) async fn retries(visitor: Visitor, tenant: Tenant) -> Response {
+    let body = html! {
+        (head(&[], "Verify and retries", &html! {}))
+        (pages(&tenant.company, false))
+        section {
+            h2 { "What counts as delivered" }
+            p { "An answer with a 2xx status within 30 seconds. Its body does not matter. Everything else is a failed attempt: another status, a redirect (it is not followed), no answer, no connection." }
+            p { strong { "Answer first, work afterwards: " } "store the event, answer 200, and do what takes time later." }
+        }
+        section {
+            h2 { "What happens after a failed attempt" }
+            div.table-frame tabindex="0" role="region" aria-label="Schedule of attempts" {
+                table.dense {
+                    thead { tr { th scope="col" { "Attempt" } th scope="col" { "When" } } }
+                    tbody {
+                        tr { th scope="row" { "1" } td { "at once" } }
+                        tr { th scope="row" { "2" } td { "1 minute after the first one ended" } }
+                        tr { th scope="row" { "3" } td { "5 minutes after the second" } }
+                        tr { th scope="row" { "4" } td { "30 minutes after the third" } }
+                    }
+                }
+            }
+            p { "This is the usual schedule; the platform may have set another. A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
+        }
+        section {
+            h2 { "Order, and twice" }
+            p { "Events are sent side by side, so a later one may come first: compare " code { "createdAt" } " or the times in data. An event may come twice with the same " code { "webhook-id" } ": an answer that did not reach us looks like none." }
+        }
+        section {
+            h2 { "Try it" }
+            p.actions { a.button href=(path(&tenant.company, "endpoints")) { "Send a test event to an endpoint" } }
+        }
+    };
+    Page {
+        visitor: &visitor,
+        place: Place::Guide,
+        title: "How retries work",
+        body,
+    }
+    .into_response()
+}

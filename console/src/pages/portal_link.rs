@@ -1,0 +1,59 @@
+//! A link into a company's own dashboard, made by hand; the platform's own programs make them over the API.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use maud::{Markup, html};
+
+use super::layout::Page;
+use super::navigation::{Place, path};
+use super::parts::{copyable, head};
+use super::refused::Refused;
+use super::visitor::Visitor;
+use super::words::time;
+use crate::api::portal_links::{Address, make};
+use crate::app::App;
+use crate::auth::Tenant;
+
+pub(super) async fn show(visitor: Visitor, tenant: Tenant) -> Response {
+    page(&visitor, &tenant, &html! {})
+}
+
+fn page(visitor: &Visitor, tenant: &Tenant, made: &Markup) -> Response {
+    let over_the_api = format!("POST /v1/companies/{}/portal-links", tenant.company);
+    let body = html! {
+        (head(&[], "Portal link", &html! {}))
+        p { "Lets one of " strong { (tenant.company) } "’s own people into this company’s dashboard: its endpoints, secrets and event types, and nothing of others. It works once, within five minutes; after that they stay signed in for two hours." }
+        (made)
+        form method="post" action=(path(&tenant.company, "portal-link")) {
+            (visitor.proof())
+            div.actions { button.primary type="submit" { "Make a link" } }
+        }
+        section {
+            h2 { "From the booking product" }
+            p { "The product makes such a link over the API when somebody clicks on “Webhooks”, and opens it in a new tab:" }
+            (copyable(&over_the_api, "the request"))
+            p.hint { "With the operator’s token. The answer has " code { "url" } " and " code { "expires_at" } "." }
+        }
+    };
+    Page {
+        visitor,
+        place: Place::PortalLink,
+        title: "Portal link",
+        body,
+    }
+    .into_response()
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    visitor: Visitor,
+    tenant: Tenant,
+    address: Address,
+) -> Result<Response, Refused> {
+    let (url, expires_at) = make(&app, &tenant, &address).await?;
+    let made = html! {
+        p.notice.good role="status" { "The link works once. It ends " (time(expires_at)) "." }
+        (copyable(&url, "the link"))
+    };
+    Ok(page(&visitor, &tenant, &made))
+}

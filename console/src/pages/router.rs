@@ -1,0 +1,18 @@
+//! All pages together, each behind the check that its row asks for.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use super::access::authorize;
+use super::headers::safe;
+use super::routes::table;
+use crate::app::App;
+
+/// The router of the dashboard.
+pub(crate) fn router(app: &App) -> Router<App> {
+    let router = table().into_iter().fold(Router::new(), |router, row| {
+        let check = from_fn_with_state((app.clone(), row.access), authorize);
+        router.route(row.path, row.handler.route_layer(check))
+    });
+    router.layer(from_fn(safe))
+}

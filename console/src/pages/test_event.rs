@@ -1,0 +1,231 @@
+//! Send Test Event: the exact request beside the answer, and, where it failed, why in words. Without scripts the page comes
+//! back once the endpoint has answered; with them it is replaced where it stands.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hookline_catalogue::{EventTypeInfo, ExampleRequest};
+use hookline_common::endpoint::Format;
+use hookline_common::envelope;
+use hookline_common::explanation::explain;
+use hookline_common::outcome::Outcome;
+use hookline_common::trace_context::TraceContext;
+use hookline_store::Registered;
+use maud::{Markup, html};
+
+use super::endpoints::list::{name, shown_url};
+use super::fields::{Fields, Search};
+use super::layout::Page;
+use super::navigation::{Place, path};
+use super::parts::{badge, fault, head, header_list, id, raw};
+use super::refused::Refused;
+use super::visitor::Visitor;
+use super::words::{grouped, pretty, visible};
+use crate::api::test_event::{AttemptView, Sent, send_one};
+use crate::app::App;
+use crate::auth::Tenant;
+use crate::extract::EndpointOf;
+use crate::problem::Problem;
+
+/// As long as an attempt takes at most by default.
+const WAIT: Duration = Duration::from_secs(30);
+/// What stands in place of what only the sent request has.
+const SIGNED: &str = "v1,… (made with the endpoint’s secret)";
+const SIGNED_MEEVA: &str = "sha256=… (made with the endpoint’s secret)";
+
+pub(super) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    tenant: Tenant,
+    EndpointOf(id): EndpointOf,
+    Search(query): Search,
+) -> Result<Response, Refused> {
+    let endpoint = app.store().endpoint(&tenant.company, &id).await?;
+    let chosen = chosen(&app, &endpoint, query.text("type"));
+    let request = match chosen {
+        Some(info) => example(info, endpoint.format)?,
+        None => html! {},
+    };
+    let answer = html! {
+        div.answer #answer aria-live="polite" {
+            h2 { "Answer" }
+            p.hint { "Nothing was sent yet." }
+        }
+    };
+    Ok(page(&app, &visitor, &endpoint, chosen, &request, &answer))
+}
+
+fn chosen<'a>(app: &'a App, endpoint: &Registered, wanted: &str) -> Option<&'a EventTypeInfo> {
+    let catalogue = &app.settings().catalogue;
+    let found = catalogue
+        .find_in(endpoint.format, wanted)
+        .or_else(|| catalogue.find(wanted));
+    found.or_else(|| catalogue.iter().next())
+}
+
+fn page(
+    app: &App,
+    visitor: &Visitor,
+    endpoint: &Registered,
+    chosen: Option<&EventTypeInfo>,
+    request: &Markup,
+    answer: &Markup,
+) -> Response {
+    let list = path(&endpoint.company, "endpoints");
+    let here = format!("{list}/{}", endpoint.id);
+    let action = format!("{here}/test");
+    let own_name = |info: &EventTypeInfo| info.name_in(endpoint.format);
+    let body = html! {
+        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Send test event", &html! {}))
+        p { "One attempt without retries, to " span.url { (visible(&shown_url(endpoint))) } ", whatever its event filter says and even while it is paused." }
+        nav.tabs aria-label="Type of event" {
+            @for info in app.settings().catalogue.iter() {
+                @if chosen.is_some_and(|chosen| chosen.name == info.name) {
+                    a href={ (action) "?type=" (info.name) } aria-current="true" { (own_name(info)) }
+                } @else {
+                    a href={ (action) "?type=" (info.name) } { (own_name(info)) }
+                }
+            }
+        }
+        @if let Some(info) = chosen {
+            form method="post" action=(action) data-live="#exchange" {
+                (visitor.proof())
+                input type="hidden" name="type" value=(info.name);
+                div.actions {
+                    button.primary type="submit" { "Send " (own_name(info)) }
+                    span.hint data-live-state role="status" {}
+                }
+            }
+            div.exchange #exchange { (request) (answer) }
+        }
+    };
+    Page {
+        visitor,
+        place: Place::Endpoints,
+        title: "Send test event",
+        body,
+    }
+    .into_response()
+}
+
+/// The request as it will be, with an id and a time of the catalogue's.
+fn example(info: &EventTypeInfo, format: Format) -> Result<Markup, Problem> {
+    let ExampleRequest { headers, body, .. } = info.rendered(format).map_err(internal)?.request;
+    let headers = headers.iter().map(|(name, value)| {
+        let value = match *name {
+            "webhook-signature" => SIGNED,
+            "meeva-signature" => SIGNED_MEEVA,
+            _ => value.as_str(),
+        };
+        (*name, value)
+    });
+    let headers: Vec<(&str, &str)> = headers.collect();
+    Ok(request("Request, with an example’s id and time", &headers, &body))
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an example cannot be shown");
+    Problem::internal()
+}
+
+fn request(title: &str, headers: &[(&str, &str)], body: &str) -> Markup {
+    html! {
+        div.request {
+            h2 { (title) }
+            (header_list(headers.iter().copied()))
+            (raw(&pretty(body), "Body of the request"))
+            details {
+                summary { "The exact bytes, " (grouped(body.len() as u64)) " of them" }
+                (raw(&visible(body), "Exact body of the request"))
+            }
+        }
+    }
+}
+
+pub(super) async fn send(
+    State(app): State<App>,
+    visitor: Visitor,
+    tenant: Tenant,
+    EndpointOf(id): EndpointOf,
+    fields: Fields,
+) -> Result<Response, Refused> {
+    let store = app.store();
+    let endpoint = store.endpoint(&tenant.company, &id).await?;
+    let info = chosen(&app, &endpoint, fields.text("type"));
+    let wanted = fields.text("type");
+    let company = tenant.company.clone();
+    match send_one(&app, company, id, wanted, WAIT, TraceContext::default()).await {
+        Ok(sent) => {
+            let (request, answer) = exchange(&sent);
+            Ok(page(&app, &visitor, &sent.endpoint, info, &request, &answer))
+        }
+        Err(problem) => {
+            let answer = html! { div.answer #answer { h2 { "Answer" } (fault(problem.detail())) } };
+            let mut response = page(&app, &visitor, &endpoint, info, &html! {}, &answer);
+            *response.status_mut() = problem.status();
+            Ok(response)
+        }
+    }
+}
+
+/// What was sent, and what came back.
+fn exchange(sent: &Sent) -> (Markup, Markup) {
+    let format = sent.endpoint.format;
+    let bytes = envelope::body(format, &sent.event);
+    let text = String::from_utf8_lossy(&bytes);
+    let recorded = sent.attempt.as_ref().map(|attempt| &attempt.request_headers);
+    let mut headers: Vec<(&str, &str)> = recorded
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    if headers.is_empty() {
+        headers.push(("webhook-id", sent.event.id.as_str()));
+    }
+    headers.push(("webhook-signature", SIGNED));
+    if format == Format::Meeva {
+        headers.push(("meeva-signature", SIGNED_MEEVA));
+    }
+    let request = request("Request", &headers, &text);
+    let answer = html! {
+        div.answer #answer aria-live="polite" {
+            h2 { "Answer" }
+            @match &sent.attempt {
+                Some(attempt) => (answered(attempt)),
+                None => {
+                    p { (badge("idle", "on its way")) }
+                    p { "The event is on its way, and its attempt was not seen within " (WAIT.as_secs()) " s: no dispatcher has taken it up yet, or attempts are not recorded." }
+                    p.hint { "Event " (id(sent.event.id.as_str())) }
+                }
+            }
+        }
+    };
+    (request, answer)
+}
+
+fn answered(attempt: &AttemptView) -> Markup {
+    let outcome = Outcome::parse(&attempt.outcome);
+    let is_delivered = outcome == Some(Outcome::Delivered);
+    let words = outcome.map(|outcome| explain(outcome, attempt.status, attempt.error.as_deref()));
+    html! {
+        p.verdict {
+            @if is_delivered { (badge("good", "delivered")) } @else { (badge("bad", "failed")) }
+            @if let Some(status) = attempt.status { span { "HTTP " strong { (status) } } }
+            span.number { (grouped(attempt.duration_ms)) " ms" }
+        }
+        @if let Some(words) = words {
+            p { (words.sentence) @if !is_delivered { " " (words.next_step) } }
+        }
+        @if let Some(error) = &attempt.error { p.hint { (visible(error)) } }
+        @if !attempt.response_headers.is_empty() {
+            (header_list(attempt.response_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+        }
+        @match attempt.response.as_deref() {
+            Some(body) if !body.is_empty() => (raw(&pretty(body), "Body of the answer, its beginning")),
+            _ if attempt.status.is_some() => p.hint { "The answer has no body, which is as good as any." },
+            _ => {}
+        }
+        p.hint { "Event " (id(&attempt.event)) }
+    }
+}

@@ -1,0 +1,299 @@
+//! Who is signed in to the dashboard, and the links that sign somebody in once. Only hashes are kept, so nobody who reads
+//! the database can be anybody.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hookline_common::ids::CompanyId;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use crate::audit::{self, Actor, Deed};
+use crate::connect::{Store, within};
+use crate::error::StoreError;
+use crate::moment::Moment;
+use crate::random;
+
+const RANDOM_BYTES: usize = 32;
+const RANDOM_CHARS: usize = 43;
+
+/// What a cookie or a link holds in clear. It exists once, in the answer that hands it over.
+pub struct SessionKey(SecretString);
+
+impl SessionKey {
+    fn new() -> Result<Self, StoreError> {
+        let text = URL_SAFE_NO_PAD.encode(random::bytes::<RANDOM_BYTES>()?);
+        Ok(Self(text.into()))
+    }
+
+    /// A text of a key's shape, perhaps nobody's.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_key = text.len() == RANDOM_CHARS
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        is_key.then(|| Self(text.into()))
+    }
+
+    /// The text, for that answer alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is kept of it.
+    fn hash(&self) -> Vec<u8> {
+        Sha256::digest(self.expose()).to_vec()
+    }
+
+    /// What proves that a form came from a page of this session: it follows from the key, and the key not from it.
+    #[must_use]
+    pub fn form_proof(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(b"hookline form\0")
+            .chain_update(self.expose())
+            .finalize();
+        URL_SAFE_NO_PAD.encode(digest)
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// What the audit calls it.
+    pub id: String,
+    /// The only company that it may see; none for the operator, who may see all.
+    pub company: Option<CompanyId>,
+    /// When it ends, used or not.
+    pub expires_at: Timestamp,
+}
+
+impl Session {
+    /// Who acts in it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self.company {
+            None => Actor::Admin,
+            Some(_) => Actor::Portal(self.id.clone()),
+        }
+    }
+}
+
+impl Store {
+    /// Signs somebody in: the operator, or a company's own people.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_session(
+        &self,
+        company: Option<&CompanyId>,
+        lifetime: Duration,
+    ) -> Result<(Session, SessionKey), StoreError> {
+        within(async {
+            let mut transaction = self.begin().await?;
+            let opened = open(&mut transaction, company, lifetime).await?;
+            transaction.commit().await?;
+            Ok(opened)
+        })
+        .await
+    }
+
+    /// Who is signed in with this key now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
+        let query =
+            sqlx::query("SELECT * FROM sessions WHERE hash = $1 AND expires_at > now()").bind(key.hash());
+        let row = within(async { Ok(query.fetch_optional(&self.pool).await?) }).await?;
+        row.map(|row| session(&row)).transpose()
+    }
+
+    /// Signs out. Where nobody was signed in nothing changes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn close_session(&self, key: &SessionKey) -> Result<(), StoreError> {
+        let query = sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(key.hash());
+        within(async { Ok(query.execute(&self.pool).await?) }).await?;
+        Ok(())
+    }
+
+    /// Makes a link's last part, with which the operator (`company` is none) or a company's own people sign in once. That a
+    /// company's was made stands in its audit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create_sign_in_link(
+        &self,
+        company: Option<&CompanyId>,
+        lifetime: Duration,
+        actor: &Actor,
+    ) -> Result<(SessionKey, Timestamp), StoreError> {
+        let key = SessionKey::new()?;
+        let expires_at = within(async {
+            let mut transaction = self.begin().await?;
+            // Nobody else looks at those that were never used.
+            sqlx::query("DELETE FROM sign_in_links WHERE expires_at < now()")
+                .execute(&mut *transaction)
+                .await?;
+            let row = sqlx::query(
+                "INSERT INTO sign_in_links (hash, company, expires_at) \
+                 VALUES ($1, $2, now() + $3::bigint * interval '1 second') RETURNING expires_at",
+            )
+            .bind(key.hash())
+            .bind(company.map(CompanyId::as_str))
+            .bind(seconds(lifetime))
+            .fetch_one(&mut *transaction)
+            .await?;
+            let expires_at = row.try_get::<Moment, _>("expires_at")?.0;
+            if let Some(company) = company {
+                let deed = Deed {
+                    company,
+                    actor,
+                    action: "portal_link.created",
+                    object: "",
+                    before: None,
+                    after: Some(json!({"expires_at": expires_at.to_string()})),
+                };
+                audit::record(&mut transaction, deed).await?;
+            }
+            transaction.commit().await?;
+            Ok(expires_at)
+        })
+        .await?;
+        Ok((key, expires_at))
+    }
+
+    /// Whether a link could be used now. It is not used by that.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_good_link(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sign_in_links WHERE hash = $1 AND expires_at > now())",
+        )
+        .bind(key.hash());
+        within(async { Ok(query.fetch_one(&self.pool).await?) }).await
+    }
+
+    /// Signs in by a link, once, however many try at the same moment; `None` where it was used, has expired or never was.
+    /// The session is good for `operator` or `portal`, as the link is the operator's or a company's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn use_sign_in_link(
+        &self,
+        key: &SessionKey,
+        operator: Duration,
+        portal: Duration,
+    ) -> Result<Option<(Session, SessionKey)>, StoreError> {
+        within(async {
+            let mut transaction = self.begin().await?;
+            let row = sqlx::query(
+                "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > now() RETURNING company",
+            )
+            .bind(key.hash())
+            .fetch_optional(&mut *transaction)
+            .await?;
+            let Some(row) = row else {
+                return Ok(None);
+            };
+            let company = company(&row)?;
+            let lifetime = if company.is_some() { portal } else { operator };
+            let (session, key) = open(&mut transaction, company.as_ref(), lifetime).await?;
+            if let Some(company) = &company {
+                let deed = Deed {
+                    company,
+                    actor: &session.actor(),
+                    action: "portal.entered",
+                    object: &session.id,
+                    before: None,
+                    after: Some(json!({"expires_at": session.expires_at.to_string()})),
+                };
+                audit::record(&mut transaction, deed).await?;
+            }
+            transaction.commit().await?;
+            Ok(Some((session, key)))
+        })
+        .await
+    }
+}
+
+async fn open(
+    transaction: &mut PgConnection,
+    company: Option<&CompanyId>,
+    lifetime: Duration,
+) -> Result<(Session, SessionKey), StoreError> {
+    let key = SessionKey::new()?;
+    sqlx::query("DELETE FROM sessions WHERE expires_at < now()")
+        .execute(&mut *transaction)
+        .await?;
+    let row = sqlx::query(
+        "INSERT INTO sessions (hash, id, company, expires_at) \
+         VALUES ($1, $2, $3, now() + $4::bigint * interval '1 second') RETURNING *",
+    )
+    .bind(key.hash())
+    .bind(random::new_id("ses"))
+    .bind(company.map(CompanyId::as_str))
+    .bind(seconds(lifetime))
+    .fetch_one(transaction)
+    .await?;
+    Ok((session(&row)?, key))
+}
+
+fn seconds(lifetime: Duration) -> i64 {
+    i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn session(row: &PgRow) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: row.try_get("id")?,
+        company: company(row)?,
+        expires_at: row.try_get::<Moment, _>("expires_at")?.0,
+    })
+}
+
+fn company(row: &PgRow) -> Result<Option<CompanyId>, StoreError> {
+    let text: Option<String> = row.try_get("company")?;
+    let company = text.map(|text| CompanyId::parse(&text)).transpose();
+    company.map_err(|_| StoreError::Corrupt("session"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_shape_is_never_printed_and_does_not_follow_from_what_proves_a_form() {
+        let key = SessionKey::new().unwrap();
+        let same = SessionKey::parse(key.expose()).unwrap();
+        assert_eq!(key.hash(), same.hash());
+        assert_eq!(key.form_proof(), same.form_proof());
+        assert_ne!(key.form_proof(), SessionKey::new().unwrap().form_proof());
+        assert!(!key.form_proof().contains(key.expose()));
+        assert_eq!(format!("{key:?}"), "***");
+        for bad in [
+            "",
+            "a",
+            &"a".repeat(44),
+            &format!("{}=", "a".repeat(42)),
+            &"é".repeat(43),
+        ] {
+            assert!(SessionKey::parse(bad).is_none(), "{bad}");
+        }
+    }
+}
