@@ -291,10 +291,10 @@ stops() {
 }
 
 no_call_refused() {
-    local refused trace=$WORK/$1.trace
-    until_true 20 grep -q 'exit_group(' "$trace" || return 1
-    grep -q "execve(\"[^\"]*hookline-$1\"" "$trace"
-    refused=$(refused_calls "$trace")
+    local refused calls=$WORK/$1.trace
+    until_true 20 grep -q 'exit_group(' "$calls" || return 1
+    grep -q "execve(\"[^\"]*hookline-$1\"" "$calls"
+    refused=$(refused_calls "$calls")
     [[ -z $refused ]] || { printf 'not in the filter: %s\n' "$refused" && return 1; }
 }
 

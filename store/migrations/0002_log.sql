@@ -46,8 +46,9 @@ CREATE TABLE deliveries (
     next_attempt_at timestamptz,
     PRIMARY KEY (company, event, endpoint, created_at)
 ) PARTITION BY RANGE (created_at);
-CREATE INDEX deliveries_by_time ON deliveries (company, created_at);
--- Behind the time stands what a list may be asked for besides: rows that are not wanted are passed over without being read.
+-- Behind the time stands what a list may be asked for besides: rows that are not wanted are passed over without being read,
+-- whichever of these the planner takes.
+CREATE INDEX deliveries_by_time ON deliveries (company, created_at, endpoint, type);
 CREATE INDEX deliveries_by_endpoint ON deliveries (company, endpoint, created_at, type);
 CREATE INDEX deliveries_by_type ON deliveries (company, type, created_at, endpoint);
 -- Most deliveries are delivered, and that needs no index to be found.

@@ -54,7 +54,7 @@ variables! {
     ADMIN_TOKEN = "HOOKLINE_ADMIN_TOKEN", None, true,
         "The operator's bearer token for the API: 16 to 256 printable ASCII characters without spaces";
     PUBLIC_URL = "HOOKLINE_PUBLIC_URL", None, false,
-        "The console's address as people see it, for links; https makes its cookies Secure: like https://hooks.example.com";
+        "The console's address as people see it, for links; https makes its cookies Secure";
     ENDPOINTS_PER_COMPANY = "HOOKLINE_ENDPOINTS_PER_COMPANY", Some("6"), false,
         "Endpoints that a company may have: 1 to 1000";
     API_RATE = "HOOKLINE_API_RATE", Some("1000/s"), false,
