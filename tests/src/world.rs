@@ -12,6 +12,7 @@ use hookline_common::topology::{Namespace, Queue};
 use hookline_producer::{Event, Producer, Settings};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::broker::{Broker, Stored};
 use crate::dispatcher::{Dispatcher, Setup};
@@ -53,7 +54,7 @@ pub async fn scenario(body: impl AsyncFnOnce(&World)) {
     for dispatcher in world.dispatchers() {
         dispatcher.kill().await;
     }
-    delete_namespace(&world.broker, &world.namespace.to_string()).await;
+    delete_later(&world).await;
     if let Err(panic) = ended {
         resume_unwind(panic);
     }
@@ -267,6 +268,28 @@ impl World {
             let ready = self.broker.ready(name(&queue)).await;
             eprintln!("--- queue {}: {ready:?} ready", name(&queue));
         }
+    }
+}
+
+/// How long a queue has stood at least before it is deleted. RabbitMQ 3.10 starts a dead-letter worker with each; one that is
+/// deleted in that moment makes its supervisor give up, and with it every queue of the broker. Nothing tells that a worker
+/// has started, which takes it milliseconds.
+const STOOD_FOR: Duration = Duration::from_secs(2);
+
+/// Deletes what earlier scenarios have left, and leaves this one's to a later one. What nobody comes to is swept up by the
+/// next run.
+async fn delete_later(world: &World) {
+    static LEFT: Mutex<Vec<(Instant, String)>> = Mutex::new(Vec::new());
+    let old = {
+        let mut left = LEFT.lock().unwrap();
+        left.push((Instant::now(), world.namespace.to_string()));
+        let (young, old) = left.drain(..).partition(|(since, _)| since.elapsed() < STOOD_FOR);
+        *left = young;
+        let old: Vec<(Instant, String)> = old;
+        old
+    };
+    for (_, namespace) in old {
+        delete_namespace(&world.broker, &namespace).await;
     }
 }
 
