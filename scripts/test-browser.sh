@@ -27,7 +27,7 @@ modules=$(tests/conformance/install.sh npm tests/browser "$STATE/tools/packages"
 export NODE_PATH=$modules
 HOOKLINE_DATABASE_URL=$(scripts/services.sh database browser)
 export HOOKLINE_DATABASE_URL
-export HOOKLINE_PROGRAMS=${CARGO_TARGET_DIR:-$ROOT/target}/debug
+export PROGRAMS_DIR=${CARGO_TARGET_DIR:-$ROOT/target}/debug
 # Emptied first: a picture of a page that is no more would be looked at for nothing.
 rm -rf target/screenshots
 mkdir -p target/screenshots

@@ -5,7 +5,7 @@ const { randomBytes } = require("node:crypto");
 const { createServer } = require("node:http");
 const path = require("node:path");
 
-const folder = process.env.HOOKLINE_PROGRAMS;
+const folder = process.env.PROGRAMS_DIR;
 const running = [];
 
 // Every line of the log of what runs, so that a test that fails can show it.

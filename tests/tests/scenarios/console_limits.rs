@@ -64,7 +64,6 @@ async fn what_is_no_route_is_a_problem_and_every_answer_has_safe_headers() {
     console_scenario(async |console, _| {
         let admin = console.admin();
         for path in [
-            "/",
             "/v1",
             "/v1/companies",
             "/v1/companies/acme",
