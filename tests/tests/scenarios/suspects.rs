@@ -191,7 +191,13 @@ async fn a_message_that_crashes(crash: &str, replicas: usize) {
             );
             sleep(Duration::from_millis(25)).await;
         }
-        // One of two may have ended on its last crash as the other rejected the message.
+        // One of two may end on its last crash as the other rejects the message, and that one is rejected once more.
+        eventually(SOON, "nothing is left of the message", async || {
+            supervised.look().await;
+            let left = world.broker().ready(&world.queue(Queue::Quarantine)).await;
+            (left == Some(0)).then_some(())
+        })
+        .await;
         supervised.look().await;
         for dispatcher in &supervised.running {
             dispatcher.is_ready_within(SOON).await;
