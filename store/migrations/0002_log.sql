@@ -69,6 +69,8 @@ CREATE TABLE events (
     type text COLLATE "C" NOT NULL,
     -- When it happened, where that is known.
     created_at timestamptz,
+    -- A sample that somebody sent to try an endpoint: nothing has happened.
+    is_test boolean NOT NULL DEFAULT false,
     -- The bytes that were published, where payloads are kept.
     data bytea,
     PRIMARY KEY (company, position, recorded_at)

@@ -75,7 +75,7 @@ SELECT position, id, type, created_at, recorded_at, data FROM (
         - COALESCE(octet_length(data), 0) AS bytes_before
     FROM (
         SELECT position, id, type, created_at, recorded_at, data FROM events
-        WHERE company = $1 AND position > $2 ORDER BY position LIMIT $3
+        WHERE company = $1 AND position > $2 AND NOT is_test ORDER BY position LIMIT $3
     ) page
 ) weighed WHERE bytes_before < $4 ORDER BY position";
 

@@ -63,6 +63,7 @@ fn event(letter: &NewDeadLetter) -> NewEvent<'_> {
         created_at: Some(happened_at(&letter.delivery)),
         data: Some(event.data.as_bytes()),
         is_late: is_late(letter),
+        is_test: false,
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct NewEvent<'a> {
     pub(crate) data: Option<&'a [u8]>,
     /// Whether it may have been recorded long ago: it was tried before, or is sent again.
     pub(crate) is_late: bool,
+    /// Whether it is a sample that was sent to try an endpoint.
+    pub(crate) is_test: bool,
 }
 
 /// The events of records, each once, in the order in which their first records came.
@@ -50,6 +52,7 @@ pub(super) fn of_records<'a>(records: &[&'a AttemptRecord]) -> Vec<NewEvent<'a>>
                 created_at: record.created_at,
                 data,
                 is_late,
+                is_test: record.origin == "test",
             }),
         }
     }
@@ -149,8 +152,8 @@ async fn insert(
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO events (recorded_at, company, id, type, created_at, data) \
-         SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bytea[]) AS u",
+        "INSERT INTO events (recorded_at, company, id, type, created_at, data, is_test) \
+         SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bytea[], $7::bool[]) AS u",
     )
     .bind(Moment(now))
     .bind(
@@ -173,6 +176,7 @@ async fn insert(
             .collect::<Vec<_>>(),
     )
     .bind(events.iter().map(|event| event.data).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.is_test).collect::<Vec<_>>())
     .execute(transaction)
     .await?;
     Ok(())

@@ -58,6 +58,10 @@ async fn the_feed_goes_on_where_it_ended_and_skips_nothing() {
             page(&acme, &format!("after={after}")).await,
             (Vec::new(), after.clone())
         );
+        // What was sent to try an endpoint has not happened.
+        insert_event(database, "acme", "evt_test", Some("{}")).await;
+        let is_test = "UPDATE events SET is_test = true WHERE id = 'evt_test'";
+        database.execute(is_test).await.unwrap();
         insert_event(database, "acme", "evt_8", Some("{}")).await;
         let (events, _) = page(&acme, &format!("after={after}")).await;
         assert_eq!(ids(&events), ["evt_8"]);
