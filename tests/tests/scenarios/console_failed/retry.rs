@@ -60,7 +60,7 @@ async fn a_retry_sends_what_was_published_and_no_more() {
         let row = listed(&console, "").await.remove(0);
         let time = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
         let retried_at = row["retried_at"].as_str().unwrap();
-        assert_eq!(time(retried_at), time(&sent.text("retried-at")));
+        assert_eq!(time(retried_at), time(sent.text("retried-at")));
         assert_eq!(listed(&console, "?open=true").await.len(), 0);
         let told = "SELECT status FROM deliveries WHERE next_attempt_at IS NOT NULL";
         assert_eq!(database.texts(told).await, ["retrying"]);
