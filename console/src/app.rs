@@ -9,11 +9,11 @@ use hookline_store::{Store, StoreSettings};
 use tokio::sync::Notify;
 
 use crate::followed_attempts::FollowedAttempts;
-use crate::form_limits::SignInTries;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
 use crate::settings::Settings;
+use crate::sign_in_limits::SignInTries;
 
 /// Connections to the database for work in the background: each kind of it needs one at a time.
 const BACKGROUND_CONNECTIONS: u32 = 4;

@@ -15,7 +15,7 @@ mod problem; // what went wrong, as RFC 9457 has it
 mod auth; // who asks, and what they may
 mod extract; // what they ask: body, query, path
 mod meters; // what is counted
-mod form_limits; // how often somebody may try to sign in
+mod sign_in_limits; // how often somebody may try to sign in
 mod sign_in_links; // by which one signs in once
 pub mod api; // the resources, one a file
 pub mod pages; // the dashboard: the same for people

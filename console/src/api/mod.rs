@@ -16,6 +16,7 @@ pub(crate) mod portal_links; // into a company's own dashboard
 mod audit; // who did what
 mod words; // what an outcome means
 mod json; // what was kept as JSON, handed on as it is
+mod filters; // what lists are narrowed by
 mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails
 mod feed; // events for whoever was away

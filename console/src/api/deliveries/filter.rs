@@ -5,10 +5,10 @@ use axum::http::request::Parts;
 use hookline_catalogue::Catalogue;
 use hookline_common::ids::{EndpointId, EventId, EventType};
 use hookline_store::{DeliveryCursor, DeliveryFilter, DeliveryStatus};
-use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::super::filters::{field, span, type_name};
 use crate::extract::{page_limit, place, query};
 use crate::problem::Problem;
 
@@ -73,45 +73,24 @@ impl DeliveryQuery {
             DeliveryStatus::parse(&text)
                 .ok_or_else(|| field("status", "must be delivered, retrying, failed or discarded"))
         });
+        let event_type = self
+            .event_type
+            .map(|text| EventType::parse(type_name(catalogue, &text)));
+        let (since, until) = span(self.since, self.until)?;
         let filter = DeliveryFilter {
             endpoint: endpoint.transpose().map_err(|error| field("endpoint", error))?,
-            event_type: self
-                .event_type
-                .map(|text| event_type(catalogue, &text))
-                .transpose()?,
+            event_type: event_type.transpose().map_err(|error| field("type", error))?,
             status: status.transpose()?,
             event: event.transpose().map_err(|error| field("event", error))?,
-            since: self.since.map(|text| time("since", &text)).transpose()?,
-            until: self.until.map(|text| time("until", &text)).transpose()?,
+            since,
+            until,
         };
-        if let (Some(since), Some(until)) = (filter.since, filter.until)
-            && since >= until
-        {
-            return Err(field("until", "must be after `since`; nothing lies between them"));
-        }
         Ok(Asked {
             filter,
             cursor: place("cursor", self.cursor, DeliveryCursor::parse)?,
             limit: page_limit(self.limit)?,
         })
     }
-}
-
-fn field(name: &str, error: impl std::fmt::Display) -> Problem {
-    Problem::invalid(format!("{name}: {error}"))
-}
-
-/// A type by any of its names; one that the catalogue does not know, by its own.
-fn event_type(catalogue: &Catalogue, text: &str) -> Result<EventType, Problem> {
-    if let Some(info) = catalogue.find(text) {
-        return Ok(info.name.clone());
-    }
-    EventType::parse(text).map_err(|error| field("type", error))
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    let wanted = "must be an RFC 3339 time, like 2030-01-15T14:30:00Z";
-    text.parse().map_err(|_| field(name, wanted))
 }
 
 #[cfg(test)]

@@ -2,15 +2,17 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use hookline_catalogue::Catalogue;
 use hookline_common::delivery::DeadLetterReason;
 use hookline_common::endpoint::EventPattern;
 use hookline_common::ids::{EndpointId, EventId};
 use hookline_common::outcome::Outcome;
 use hookline_store::{Cursor, DeadLetterFilter};
-use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::super::filters::{field, span, type_name};
+use crate::app::App;
 use crate::extract::{page_limit, place, query};
 use crate::problem::Problem;
 
@@ -30,7 +32,7 @@ pub(crate) struct FailedQuery {
         example = "ep_crm"
     )]
     endpoint: Option<String>,
-    /// Only of this type, or of those that a pattern means: `booking.created`, `booking.*`.
+    /// Only of this type, or of those that a pattern means: `booking.created`, `booking_created`, `booking.*`.
     #[serde(rename = "type")]
     #[param(example = "booking.*", max_length = 128)]
     event_type: Option<String>,
@@ -65,11 +67,11 @@ pub(crate) struct FailedAsked {
     pub(super) limit: u32,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for FailedAsked {
+impl FromRequestParts<App> for FailedAsked {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let asked: FailedQuery = query(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let asked: FailedQuery = query(parts, app).await?;
         let only_open = match asked.open.as_deref() {
             None | Some("false") => false,
             Some("true") => true,
@@ -88,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FailedAsked {
         Ok(Self {
             filter: DeadLetterFilter {
                 event,
-                ..filter.checked(only_open)?
+                ..filter.checked(&app.settings().catalogue, only_open)?
             },
             cursor: place("cursor", asked.cursor, Cursor::parse)?,
             limit: page_limit(asked.limit)?,
@@ -108,7 +110,7 @@ pub(crate) struct FailedFilter {
         example = "ep_crm"
     )]
     endpoint: Option<String>,
-    /// Of this type, or of those that a pattern means: `booking.created`, `booking.*`.
+    /// Of this type, or of those that a pattern means: `booking.created`, `booking_created`, `booking.*`.
     #[serde(rename = "type")]
     #[schema(example = "booking.*", max_length = 128)]
     event_type: Option<String>,
@@ -138,7 +140,7 @@ pub(crate) struct RetryFailed {
         example = "ep_crm"
     )]
     endpoint: Option<String>,
-    /// Of this type, or of those that a pattern means: `booking.created`, `booking.*`.
+    /// Of this type, or of those that a pattern means: `booking.created`, `booking_created`, `booking.*`.
     #[serde(rename = "type")]
     #[schema(example = "booking.*", max_length = 128)]
     event_type: Option<String>,
@@ -163,7 +165,7 @@ pub(crate) struct RetryFailed {
 }
 
 impl RetryFailed {
-    pub(super) fn checked(self) -> Result<DeadLetterFilter, Problem> {
+    pub(super) fn checked(self, catalogue: &Catalogue) -> Result<DeadLetterFilter, Problem> {
         let filter = FailedFilter {
             endpoint: self.endpoint,
             event_type: self.event_type,
@@ -172,14 +174,17 @@ impl RetryFailed {
             outcome: self.outcome,
             reason: self.reason,
         };
-        filter.checked(!self.again)
+        filter.checked(catalogue, !self.again)
     }
 }
 
 impl FailedFilter {
-    pub(super) fn checked(self, only_open: bool) -> Result<DeadLetterFilter, Problem> {
+    pub(super) fn checked(self, catalogue: &Catalogue, only_open: bool) -> Result<DeadLetterFilter, Problem> {
         let endpoint = self.endpoint.map(|text| EndpointId::parse(&text));
-        let event_type = self.event_type.map(|text| EventPattern::parse(&text));
+        let event_type = self
+            .event_type
+            .map(|text| EventPattern::parse(type_name(catalogue, &text)));
+        let (since, until) = span(self.since, self.until)?;
         let outcome = self.outcome.map(|text| {
             Outcome::parse(&text).ok_or_else(|| {
                 field(
@@ -192,32 +197,17 @@ impl FailedFilter {
             let wanted = "must be retries_exhausted or endpoint_disabled";
             DeadLetterReason::parse(&text).ok_or_else(|| field("reason", wanted))
         });
-        let filter = DeadLetterFilter {
+        Ok(DeadLetterFilter {
             endpoint: endpoint.transpose().map_err(|error| field("endpoint", error))?,
             event_type: event_type.transpose().map_err(|error| field("type", error))?,
-            since: self.since.map(|text| time("since", &text)).transpose()?,
-            until: self.until.map(|text| time("until", &text)).transpose()?,
+            since,
+            until,
             outcome: outcome.transpose()?,
             reason: reason.transpose()?,
             event: None,
             only_open,
-        };
-        if let (Some(since), Some(until)) = (filter.since, filter.until)
-            && since >= until
-        {
-            return Err(field("until", "must be after `since`; nothing lies between them"));
-        }
-        Ok(filter)
+        })
     }
-}
-
-fn field(name: &str, error: impl std::fmt::Display) -> Problem {
-    Problem::invalid(format!("{name}: {error}"))
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    let wanted = "must be an RFC 3339 time, like 2030-01-15T14:30:00Z";
-    text.parse().map_err(|_| field(name, wanted))
 }
 
 #[cfg(test)]
@@ -238,14 +228,17 @@ mod tests {
             (r#"{"reason": "lost"}"#, "reason"),
         ] {
             let filter: RetryFailed = serde_json::from_str(body).unwrap();
-            let told = filter.checked().unwrap_err().body();
+            let told = filter.checked(&Catalogue::built_in()).unwrap_err().body();
             assert!(
                 format!("{told:?}").contains(&format!("{name}:")),
                 "{body}: {told:?}"
             );
         }
+        let own_name: RetryFailed = serde_json::from_str(r#"{"type": "booking_created"}"#).unwrap();
+        let filter = own_name.checked(&Catalogue::built_in()).unwrap();
+        assert_eq!(filter.event_type.unwrap().as_str(), "booking.created");
         assert!(serde_json::from_str::<RetryFailed>(r#"{"company": "globex"}"#).is_err());
-        let all = RetryFailed::default().checked().unwrap();
+        let all = RetryFailed::default().checked(&Catalogue::built_in()).unwrap();
         assert!(all.only_open, "what is on its way is not sent twice");
     }
 }

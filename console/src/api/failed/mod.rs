@@ -115,7 +115,7 @@ pub(crate) async fn retry(
     Json(body): Json<RetryFailed>,
 ) -> Result<(StatusCode, Json<Retried>), Problem> {
     let dry_run = body.dry_run;
-    let filter = body.checked()?;
+    let filter = body.checked(&app.settings().catalogue)?;
     if dry_run {
         let counted = app.store().count_dead_letters(&tenant.company, &filter).await?;
         let sum = |can: bool| {
@@ -205,7 +205,7 @@ pub(crate) async fn discard(
     tenant: Tenant,
     Json(body): Json<FailedFilter>,
 ) -> Result<Json<Counted>, Problem> {
-    let filter = body.checked(false)?;
+    let filter = body.checked(&app.settings().catalogue, false)?;
     let count = app
         .store()
         .discard_dead_letters(&tenant.company, &filter, &tenant.actor)

@@ -1,7 +1,5 @@
 //! A database that stops, or hangs, while deliveries go on: afterwards the log is complete.
 
-use std::time::Duration;
-
 use hookline_tests::console::{ADMIN_TOKEN, MASTER_KEY};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_postgres::PrivatePostgres;
@@ -47,7 +45,6 @@ async fn publish(world: &World, receiver: &Receiver, count: usize) {
         (receiver.count() >= count).then_some(())
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test]
