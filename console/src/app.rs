@@ -15,8 +15,8 @@ use crate::publishing::Publishing;
 use crate::settings::Settings;
 use crate::sign_in_limits::SignInTries;
 
-/// Connections to the database for work in the background: each kind of it needs one at a time.
-const BACKGROUND_CONNECTIONS: u32 = 4;
+/// Connections to the database for work in the background: each kind of it needs one at a time, and recording two.
+const BACKGROUND_CONNECTIONS: u32 = 5;
 
 /// The parts that requests are answered with.
 #[derive(Clone)]

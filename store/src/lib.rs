@@ -48,7 +48,7 @@ pub use self::feed::{Feed, FeedCursor, FeedEvent};
 pub use self::health::{DisableReason, Disabled, EndpointHealth};
 pub use self::kept::KeptEvent;
 pub use self::leadership::Leadership;
-pub use self::log::{Dropped, LogBatch, Recorded, SetAside, StreamPlace};
+pub use self::log::{Dropped, LogBatch, Predecessor, Recorded, SetAside, StreamPlace, Turn};
 pub use self::migrate::{SchemaError, SchemaState};
 pub use self::operational::OperationalEvent;
 pub use self::page::{Cursor, Page};

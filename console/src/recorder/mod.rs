@@ -5,6 +5,7 @@ mod error; // why it begins anew
 mod decode; // messages of the stream, as records
 mod reading; // many of them at once, while others are written
 mod progress; // how far behind that is
+mod writing; // two batches at once
 mod truncation; // what the stream has lost unread
 
 use std::time::Duration;
@@ -12,13 +13,15 @@ use std::time::Duration;
 use hookline_common::broker::{AttemptsLog, LinkSettings};
 use hookline_common::topology::Queue;
 use hookline_store::{LogBatch, StoreError};
+use tokio::select;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 use self::error::RecorderError;
 use self::reading::Reading;
+use self::writing::Writing;
 use crate::app::App;
-use crate::{meters, retention};
+use crate::retention;
 
 /// The waits between two tries, while broker or database are away.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -86,20 +89,29 @@ impl Recorder {
         let offset = place.next_offset;
         debug!(offset, "recording attempts");
         let mut reading = Reading::begin(&self.link, &self.log, &self.stream, place);
+        let mut writing = Writing::new(store, &self.stream);
         let mut next_offset = offset;
         loop {
-            let read = match reading.next().await {
-                Ok(read) => read,
-                Err(RecorderError::MadeAnew) => {
-                    warn!(
-                        stream = self.stream,
-                        offset = next_offset,
-                        "the stream of attempts was made anew; it is read from its beginning"
-                    );
-                    store.restart_stream(&self.stream, next_offset).await?;
-                    return Err(RecorderError::MadeAnew);
+            if writing.has_written() && !self.has_written {
+                self.has_written = true;
+                info!(offset, "attempts are recorded");
+            }
+            let read = select! {
+                biased;
+                read = reading.next() => Some(read),
+                // What was written is told although nothing more comes.
+                () = writing.ends() => None,
+            };
+            let read = match read {
+                Some(Ok(read)) => read,
+                Some(Err(error)) => {
+                    writing.finish().await?;
+                    return Err(self.began_anew(error, next_offset).await?);
                 }
-                Err(error) => return Err(error),
+                None => {
+                    writing.finish().await?;
+                    continue;
+                }
             };
             let batch = LogBatch {
                 offset: next_offset,
@@ -109,42 +121,22 @@ impl Recorder {
                 set_aside: read.set_aside,
                 keep_since: retention::keep_since(&self.app),
             };
-            self.write(&batch).await?;
             next_offset = batch.next_offset;
-            progress::written(next_offset);
-            if !self.has_written {
-                self.has_written = true;
-                info!(offset, "attempts are recorded");
-            }
+            writing.write(batch).await?;
         }
     }
 
-    /// A database that is away is waited for here, so that what was read is not read again.
-    async fn write(&self, batch: &LogBatch) -> Result<(), RecorderError> {
-        let (mut wait, mut told) = (FIRST_WAIT, None::<Instant>);
-        loop {
-            match self.app.background_store().record(&self.stream, batch).await {
-                Ok(recorded) => {
-                    meters::recorded(recorded);
-                    for item in &batch.set_aside {
-                        warn!(
-                            offset = item.offset,
-                            reason = item.reason,
-                            "something in the stream of attempts was set aside"
-                        );
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.is_retryable() => {
-                    if told.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-                        told = Some(Instant::now());
-                        warn!(%error, "attempts are not recorded for now; they wait in the stream, and it is tried again");
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+    /// The error itself; of a stream that was made anew, after its place is forgotten.
+    async fn began_anew(&self, error: RecorderError, next_offset: u64) -> Result<RecorderError, StoreError> {
+        if matches!(error, RecorderError::MadeAnew) {
+            warn!(
+                stream = self.stream,
+                offset = next_offset,
+                "the stream of attempts was made anew; it is read from its beginning"
+            );
+            let store = self.app.background_store();
+            store.restart_stream(&self.stream, next_offset).await?;
         }
+        Ok(error)
     }
 }

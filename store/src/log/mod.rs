@@ -10,6 +10,7 @@ mod deliveries; // what they make of deliveries
 mod order; // who takes numbers, one after the other
 mod events; // events, in the order in which they were recorded
 mod set_aside; // what cannot be stored
+mod turn; // two batches at once
 mod write; // all of it in one transaction
 mod retention; // days that are too old
 
@@ -19,3 +20,4 @@ pub(crate) use self::events::{NewEvent, add_events};
 pub(crate) use self::known_days::{DayTable, KnownDays};
 pub(crate) use self::order::in_order;
 pub use self::retention::Dropped;
+pub use self::turn::{Predecessor, Turn};

@@ -14,6 +14,7 @@ use super::attempts::{self, Entry};
 use super::batch::{LogBatch, Recorded, SetAside};
 use super::days::{self, day_of};
 use super::known_days::DayTable;
+use super::turn::Turn;
 use super::{deliveries, events, offsets, order, set_aside};
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -36,35 +37,51 @@ const SET: &str = "SELECT set_config('synchronous_commit', 'off', true), set_con
      set_config('work_mem', '64MB', true)";
 
 impl Store {
-    /// Records a batch, and moves the offset of `stream` in the same transaction.
+    /// Records a batch, and moves the offset of `stream` in the same transaction. What PostgreSQL refuses is set aside.
     ///
     /// # Errors
     /// [`StoreError::Moved`] where somebody else has recorded from there; other [`StoreError`]s. Nothing was stored then.
     pub async fn record(&self, stream: &str, batch: &LogBatch) -> Result<Recorded, StoreError> {
         let sorted = Sorted::of(batch, Timestamp::now());
-        let written = self.record_in_time(stream, batch, &sorted, false).await;
+        let written = self.write(stream, batch, &sorted, Care::None).await;
         let written = match written {
             // A day was dropped, or this is another database.
             Err(error) if error.lacks_day() => {
                 self.days.forget();
-                self.record_in_time(stream, batch, &sorted, false).await
+                self.write(stream, batch, &sorted, Care::None).await
             }
             written => written,
         };
         match written {
-            Err(error) if error.refuses_data() => self.record_in_time(stream, batch, &sorted, true).await,
+            Err(error) if error.refuses_data() => self.write(stream, batch, &sorted, Care::Each).await,
             written => written,
         }
     }
 
-    async fn record_in_time(
+    /// The same beside the batch before: its attempts are inserted while what that one's attempts tell is written, and the
+    /// rest when that one is committed. PostgreSQL has a process for each.
+    ///
+    /// # Errors
+    /// [`StoreError`], whatever the cause: whoever keeps the order knows whether the batch before was written, and records
+    /// this one by itself then. Nothing was stored.
+    pub async fn record_behind(
+        &self,
+        stream: &str,
+        batch: &LogBatch,
+        turn: Turn,
+    ) -> Result<Recorded, StoreError> {
+        let sorted = Sorted::of(batch, Timestamp::now());
+        self.write(stream, batch, &sorted, Care::Turn(turn)).await
+    }
+
+    async fn write(
         &self,
         stream: &str,
         batch: &LogBatch,
         sorted: &Sorted<'_>,
-        is_careful: bool,
+        care: Care,
     ) -> Result<Recorded, StoreError> {
-        let writing = self.record_once(stream, batch, sorted, is_careful);
+        let writing = self.write_once(stream, batch, sorted, care);
         timeout(WRITTEN_WITHIN, writing).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable(format!(
                 "a batch was not written within {} s",
@@ -73,12 +90,12 @@ impl Store {
         })
     }
 
-    async fn record_once(
+    async fn write_once(
         &self,
         stream: &str,
         batch: &LogBatch,
         sorted: &Sorted<'_>,
-        is_careful: bool,
+        mut care: Care,
     ) -> Result<Recorded, StoreError> {
         let now = Timestamp::now();
         let mut seen = HashSet::new();
@@ -89,21 +106,37 @@ impl Store {
             }
         }
         days::ensure(self, DayTable::Events, day_of(now)).await?;
+        if let Care::Turn(turn) = &mut care {
+            turn.may_insert().await?;
+        }
         // Given up in the middle, it is closed and takes no place from anybody.
         let mut lent = self.lend().await?;
         let mut transaction = lent.connection()?.begin().await?;
         sqlx::query(SET).execute(&mut *transaction).await?;
-        offsets::advance(&mut transaction, stream, batch).await?;
-        let (mut new, mut refused) = (0, Vec::new());
-        if is_careful {
-            new = write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?;
-        } else if !sorted.entries.is_empty() {
-            new = write(&mut transaction, &sorted.entries, now).await?;
-        }
+        let mut refused = Vec::new();
+        let new = match &mut care {
+            Care::None => {
+                offsets::advance(&mut transaction, stream, batch).await?;
+                write(&mut transaction, &sorted.entries, now).await?
+            }
+            Care::Turn(turn) => {
+                let attempts = attempts::insert(&mut transaction, &sorted.entries).await?;
+                turn.comes().await?;
+                offsets::advance(&mut transaction, stream, batch).await?;
+                learn(&mut transaction, &attempts, now).await?
+            }
+            Care::Each => {
+                offsets::advance(&mut transaction, stream, batch).await?;
+                write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?
+            }
+        };
         for items in [&batch.set_aside, &sorted.set_aside, &refused] {
             set_aside::insert(&mut transaction, stream, items).await?;
         }
         transaction.commit().await?;
+        if let Care::Turn(turn) = care {
+            turn.pass_on();
+        }
         lent.give_back();
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Ok(Recorded {
@@ -115,6 +148,16 @@ impl Store {
     }
 }
 
+/// How a batch is written.
+enum Care {
+    /// As a whole.
+    None,
+    /// As a whole, behind another one.
+    Turn(Turn),
+    /// So that what is refused stands alone.
+    Each,
+}
+
 /// Stores attempts and what they tell. Returns how many of them were new.
 async fn write(
     transaction: &mut PgConnection,
@@ -122,15 +165,24 @@ async fn write(
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let new = attempts::insert(transaction, entries).await?;
+    learn(transaction, &new, now).await
+}
+
+/// Stores what new attempts tell. Returns how many they are.
+async fn learn(
+    transaction: &mut PgConnection,
+    new: &[&AttemptRecord],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     if new.is_empty() {
         return Ok(0);
     }
     order::in_order(transaction).await?;
-    deliveries::write(transaction, &deliveries::changes(&new)).await?;
-    events::add_events(transaction, &events::of_records(&new), now).await?;
+    deliveries::write(transaction, &deliveries::changes(new)).await?;
+    events::add_events(transaction, &events::of_records(new), now).await?;
     // Whoever else learns from new attempts does it here, in the same transaction.
-    dead_letters::delivered(transaction, &new).await?;
-    health::note(transaction, &new).await?;
+    dead_letters::delivered(transaction, new).await?;
+    health::note(transaction, new).await?;
     Ok(new.len())
 }
 
