@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use crate::endpoints::{Registration, registrations};
 use crate::error::{Context as _, Fault, Result};
+use crate::names;
 use crate::settings::Settings;
 use crate::sink::Ports;
 use crate::subject::{Registry, Setup};
@@ -119,6 +120,24 @@ impl Filled {
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
+    }
+
+    /// Registers endpoints `ep_0`, `ep_1` and so on for a company, to which nothing is delivered.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub(crate) async fn register(&self, company: &str, endpoints: u64) -> Result<()> {
+        let registered = (0..endpoints).map(|number| {
+            let id = format!("ep_{number}");
+            Registration {
+                company: company.to_owned(),
+                url: "https://crm.example.com/hooks".to_owned(),
+                secret: names::secret(&id),
+                id,
+                per_second: None,
+            }
+        });
+        self.fill(registered.collect()).await
     }
 
     /// Takes it away.

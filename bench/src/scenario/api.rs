@@ -1,11 +1,10 @@
 //! The console's lists on a large log: how long each takes, one after the other, as a person looks at them.
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::api_rows::{EVENT, LARGE, SMALL, fill};
-use super::http_publish::{TOKEN, start};
-use crate::broker::http_client;
+use super::asking::Asking;
+use super::http_publish::start;
 use crate::error::{Context as _, Fault, Result};
 use crate::measure::SCHEDULE;
 use crate::registry::Filled;
@@ -18,9 +17,6 @@ pub(super) const NAME: &str = "api";
 /// Deliveries in the log, and where only the scenario itself is tried.
 const ROWS: u32 = 1_000_000;
 const QUICK_ROWS: u32 = 100_000;
-/// Requests of each question; and before them, some that bring what is read into memory, as pages that people look at are.
-const REQUESTS: usize = 300;
-const WARM_UP: usize = 20;
 /// Milliseconds to the answer.
 const P99_MS: f64 = 50.0;
 
@@ -110,10 +106,7 @@ async fn measure(stage: &mut Stage<'_>, report: &mut Report, filled: &Filled) ->
              FROM unnest(ARRAY[4, 2]) i",
         )
         .await?;
-    let asking = Asking {
-        client: http_client()?,
-        address,
-    };
+    let asking = Asking::of(address)?;
     let mut slowest: f64 = 0.0;
     for (name, company, question) in questions() {
         let [from, to] = times.as_slice() else {
@@ -134,43 +127,4 @@ async fn measure(stage: &mut Stage<'_>, report: &mut Report, filled: &Filled) ->
     let name = format!("api: p99 of the slowest list of {rows} deliveries in ms");
     report.at_most(&name, slowest, P99_MS);
     Ok(())
-}
-
-struct Asking {
-    client: reqwest::Client,
-    address: String,
-}
-
-impl Asking {
-    /// How long each page took, in milliseconds.
-    async fn pages(&self, company: &str, question: &str) -> Result<Vec<f64>> {
-        let first = format!("http://{}/v1/companies/{company}/{question}", self.address);
-        let joint = if question.contains('?') { '&' } else { '?' };
-        let parameter = if question.starts_with("events") {
-            "after"
-        } else {
-            "cursor"
-        };
-        let (mut took_ms, mut url) = (Vec::with_capacity(REQUESTS), first.clone());
-        for number in 0..WARM_UP + REQUESTS {
-            let since = Instant::now();
-            let request = self.client.get(&url).bearer_auth(TOKEN).send();
-            let answer = request.await.context("asking")?;
-            let status = answer.status();
-            let body = answer.bytes().await.context("reading")?;
-            if number >= WARM_UP {
-                took_ms.push(since.elapsed().as_secs_f64() * 1e3);
-            }
-            if !status.is_success() {
-                return Err(Fault::new(format!("{url} is answered {status}")));
-            }
-            let page: Value = serde_json::from_slice(&body).context("a page")?;
-            let is_empty = page["data"].as_array().is_some_and(Vec::is_empty);
-            url = match page["next"].as_str().filter(|_| !is_empty) {
-                Some(next) => format!("{first}{joint}{parameter}={next}"),
-                None => first.clone(),
-            };
-        }
-        Ok(took_ms)
-    }
 }

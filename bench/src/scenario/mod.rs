@@ -2,10 +2,12 @@
 
 mod api; // the console's lists on a large log
 mod api_rows; // what that holds
+mod asking; // one question after the other
 mod backlog; // a mountain that waits at the start
 mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
 mod burst; // for few endpoints
+mod failed; // lists and counts of very many dead letters
 mod http_publish; // events over HTTP, to a console
 mod latency; // from publish to receiver, at a low rate
 mod lateness; // of retries
@@ -38,7 +40,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 17] = [
+const ALL: [(&str, &[&str]); 18] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -55,6 +57,7 @@ const ALL: [(&str, &[&str]); 17] = [
     (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
     (api::NAME, &["p50", "p99"]),
+    (failed::NAME, &["p50", "p99"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -163,6 +166,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
         api::NAME => api::run(stage, report).await,
+        failed::NAME => failed::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

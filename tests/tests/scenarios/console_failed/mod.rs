@@ -79,7 +79,7 @@ async fn listed(console: &Console, query: &str) -> Vec<Value> {
 
 /// Waits until a retry of many is done, and returns how far it came.
 async fn done(console: &Console, retry: &str) -> Value {
-    eventually(SOON, "the retry is done", async || {
+    eventually(3 * SOON, "the retry is done", async || {
         let progress = console.admin().get(&format!("{FAILED}/retries/{retry}")).await;
         let progress = progress.expect(200).json();
         (progress["state"] == "done").then_some(progress)

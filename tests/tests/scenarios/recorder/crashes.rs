@@ -12,7 +12,7 @@ use super::recorded_once;
 use crate::SOON;
 
 /// Deliveries; more of them where somebody has the time.
-const DELIVERIES: &str = "HOOKLINE_RECORDER_DELIVERIES";
+const DELIVERIES: &str = "RECORDER_DELIVERIES";
 const USUALLY: usize = 2000;
 /// One of so many fails at first.
 const FAILS: usize = 20;

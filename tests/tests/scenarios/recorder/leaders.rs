@@ -1,6 +1,7 @@
 //! Two consoles: one records, and the other takes over from one that is gone, stopped, or cut off from the database.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hookline_tests::console::{Console, database_scenario, setup, start};
 use hookline_tests::database::Database;
@@ -21,6 +22,14 @@ async fn leads(console: &Arc<Dispatcher>) {
     .await;
 }
 
+/// Prints how long it took, for whoever wants the figure.
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
+async fn takes_over(from: &str, console: &Arc<Dispatcher>) {
+    let since = Instant::now();
+    leads(console).await;
+    println!("the lead was taken over from {from} after {:?}", since.elapsed());
+}
+
 /// What a console that leads records, one that follows does not.
 async fn records(stream: &Stream<'_>, database: &Database, count: usize) {
     stream.batch(&[record(&format!("evt_{count}"), &[])]).await;
@@ -39,7 +48,7 @@ async fn another_console_takes_over_from_one_that_was_stopped_or_killed() {
 
         // Its connections stay, and nobody answers on them.
         first.process().signal("STOP").await;
-        leads(second.process()).await;
+        takes_over("one that was stopped with SIGSTOP", second.process()).await;
         records(&stream, database, 2).await;
         // It comes back and knows nothing of that.
         first.process().signal("CONT").await;
@@ -47,7 +56,7 @@ async fn another_console_takes_over_from_one_that_was_stopped_or_killed() {
         records(&stream, database, 3).await;
 
         second.process().kill().await;
-        leads(first.process()).await;
+        takes_over("one that was killed", first.process()).await;
         records(&stream, database, 4).await;
         // One that stops as it should gives the lead away at once.
         let third = start(setup(world, database)).await;

@@ -1,5 +1,7 @@
 //! A database that stops, or hangs, while deliveries go on: afterwards the log is complete.
 
+use std::time::{Duration, Instant};
+
 use hookline_tests::console::{ADMIN_TOKEN, MASTER_KEY};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_postgres::PrivatePostgres;
@@ -9,8 +11,13 @@ use super::recorded_once;
 use crate::SOON;
 
 const EVENTS: usize = 300;
+/// How many seconds events go on being published while the database is away; longer where somebody has the time.
+const AWAY: &str = "DATABASE_AWAY_SECONDS";
+const USUALLY: u64 = 2;
 
 async fn after(stops: impl AsyncFnOnce(&PrivatePostgres), goes_on: impl AsyncFnOnce(&PrivatePostgres)) {
+    let seconds = std::env::var(AWAY).map_or(USUALLY, |text| text.parse().unwrap());
+    let seconds = Duration::from_secs(seconds);
     let postgres = PrivatePostgres::start().await;
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
@@ -29,11 +36,16 @@ async fn after(stops: impl AsyncFnOnce(&PrivatePostgres), goes_on: impl AsyncFnO
         console.says("attempts are recorded", SOON).await;
         tokio::join!(publish(world, &receiver, 2 * EVENTS), stops(&postgres));
         // Deliveries do not need it, and the console does not go on as if it were there.
-        publish(world, &receiver, 3 * EVENTS).await;
+        let (away, mut published) = (Instant::now(), 2 * EVENTS);
+        while published == 2 * EVENTS || away.elapsed() < seconds {
+            published += EVENTS;
+            publish(world, &receiver, published).await;
+        }
         console.says("does not lead any more", SOON).await;
         goes_on(&postgres).await;
-        publish(world, &receiver, 4 * EVENTS).await;
-        recorded_once(&postgres.url(), 4 * EVENTS, 2 * SOON).await;
+        published += EVENTS;
+        publish(world, &receiver, published).await;
+        recorded_once(&postgres.url(), published, 3 * SOON).await;
     })
     .await;
 }
