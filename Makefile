@@ -11,7 +11,7 @@ demo: ## the whole way of a booking event, from nothing to the signed and verifi
 	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/with-services.sh --need rabbitmq --need postgresql --beside scripts/build.sh demo -- scripts/demo.sh
 
-up: ## broker, database, console and dispatcher, left running to be tried (RELEASE=1: the release build)
+up: ## broker, database, console and dispatcher, left running to be tried (DEMO=1: with a small booking day; RELEASE=1: the release build)
 	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/up.sh up
 

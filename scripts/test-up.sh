@@ -53,7 +53,7 @@ left() {
     local pid exe
     for pid in /proc/[0-9]*; do
         exe=$(readlink "$pid/exe" 2>/dev/null) || continue
-        if [[ $exe == "$ROOT"/* && ${exe##*/} == hookline-* ]]; then echo "${pid##*/}"; fi
+        if [[ $exe == "$ROOT"/* && (${exe##*/} == hookline-* || ${exe##*/} == booking-day) ]]; then echo "${pid##*/}"; fi
     done
 }
 none_left() { [[ -z $(left) ]]; }
@@ -90,6 +90,12 @@ claim "but for another link into the dashboard" test "$(link "$out/first")" != "
 claim "which is good" curl -fsS -o /dev/null "$(link "$out/second")"
 claim "the endpoint is still there" hookline endpoints show "$id" --company up-test
 hookline endpoints remove "$id" --company up-test --yes >/dev/null
+
+DEMO=1 make -s up >"$out/day"
+claim "a booking day is told of" grep -q '^A small booking day goes on' "$out/day"
+of_day() { hookline deliveries list --company "$1" --endpoint "$2" --json | grep -q "\"status\":\"$3\""; }
+soon "its receivers that are well get their bookings" of_day acme-dental ep_crm delivered
+soon "and what fails at one that is broken is tried again" of_day bergmann-coaching ep_newsletter retrying
 
 make -s down
 claim "nothing of it is left running" none_left

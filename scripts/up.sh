@@ -6,6 +6,9 @@
 #                         logs, and with services that it started all their data: the database and what is in the queues
 #   up.sh status          says what runs; exit 0 if both programs are ready
 #
+# With DEMO=1 a small booking day runs as well (examples/booking-day): companies whose receivers are well, slow or broken, and
+# bookings, with retries after seconds instead of minutes, so that the dashboard has something to show at once.
+#
 # The programs are the debug build, or the release build with RELEASE=1. They listen on 127.0.0.1 alone, on ports of the
 # checkout's own block (services.sh). Master key and token are made once, in .local/up/, and only this user can read them.
 set -euo pipefail
@@ -15,8 +18,9 @@ cd "$ROOT"
 
 UP=$STATE/up
 PROGRAMS=(hookline-console hookline-dispatcher)
+DAY=booking-day
 # Where services.sh has left room in its block: behind the services' own eleven ports.
-declare -A OFFSETS=([hookline-console]=12 [hookline-dispatcher]=13)
+declare -A OFFSETS=([hookline-console]=12 [hookline-dispatcher]=13 [$DAY]=14)
 READY_WITHIN=90   # seconds; on an idle machine it takes one or two
 STOPPED_WITHIN=60 # a dispatcher may wait 42 for requests in flight
 
@@ -84,6 +88,9 @@ start() {
     done
 }
 
+# How soon failures are tried again in a booking day: what fails for good has done so within a minute.
+DEMO_SCHEDULE=5s,10s,20s
+
 # What the caller's shell has set may be about another broker or another file of endpoints: only what is said here counts, and
 # what else there is to try (HOOKLINE_RETRY_SCHEDULE …).
 spawn() {
@@ -97,6 +104,10 @@ spawn() {
         HOOKLINE_HTTP_ADDR=127.0.0.1:$(port_of "$name")
         # Receivers on this machine are what one tries it with.
         export HOOKLINE_HTTP_ADDR HOOKLINE_ALLOW_HTTP=true HOOKLINE_ALLOW_CIDRS=127.0.0.0/8 HOOKLINE_LOG_FORMAT=text
+        if [[ $name == "$DAY" ]]; then
+            HOOKLINE_API_URL=http://127.0.0.1:$(port_of hookline-console)
+            export HOOKLINE_API_URL HOOKLINE_API_TOKEN_FILE=$UP/admin-token
+        fi
         exec setsid "$(folder)/$name"
     ) </dev/null >>"$log" 2>&1 &
     echo "$!" >"$UP/$name.pid"
@@ -119,9 +130,16 @@ cmd_up() {
     eval "$environment"
     once "$UP/master-key" master_key
     once "$UP/admin-token" token
+    if [[ -n ${DEMO:-} ]]; then
+        if pid_of hookline-dispatcher >/dev/null && ! pid_of "$DAY" >/dev/null; then
+            say "the dispatcher runs already and keeps its retry schedule; make down first to see failures within a minute"
+        fi
+        export HOOKLINE_RETRY_SCHEDULE=${HOOKLINE_RETRY_SCHEDULE:-$DEMO_SCHEDULE}
+    fi
     # The console first: it makes the tables that the dispatcher reads.
     start hookline-console
     start hookline-dispatcher
+    if [[ -n ${DEMO:-} ]]; then start "$DAY"; fi
     tell
 }
 
@@ -132,10 +150,17 @@ sign_in_link() {
 }
 
 tell() {
+    local day=
+    if [[ -n ${DEMO:-} ]]; then
+        day="
+A small booking day goes on: three companies, whose receivers are well, slow, limited or broken. Failures are tried again after
+$HOOKLINE_RETRY_SCHEDULE here.
+"
+    fi
     cat <<END
 
 Hookline runs, and stays running until make down.
-
+$day
   dashboard   $(sign_in_link)
               (signs you in once and within 15 minutes; make up prints another one)
   console     http://127.0.0.1:$(port_of hookline-console)  (GET /openapi.json describes the API)
@@ -159,7 +184,7 @@ END
 cmd_down() {
     local name pid pids=()
     lock_up
-    for name in "${PROGRAMS[@]}"; do
+    for name in "$DAY" "${PROGRAMS[@]}"; do
         if pid=$(pid_of "$name"); then
             kill -TERM "$pid"
             pids+=("$pid")
@@ -170,7 +195,7 @@ cmd_down() {
         kill -KILL "${pids[@]}" 2>/dev/null || true
         wait_gone 10 "${pids[@]}" || die "it survived SIGKILL"
     fi
-    for name in "${PROGRAMS[@]}"; do rm -f "$UP/$name.pid"; done
+    for name in "$DAY" "${PROGRAMS[@]}"; do rm -f "$UP/$name.pid"; done
     if ((${#pids[@]})); then say "console and dispatcher are stopped"; else say "neither console nor dispatcher was running"; fi
     if [[ -e $UP/services ]]; then
         # What the database holds cannot be read without the keys, which go as well.

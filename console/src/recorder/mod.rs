@@ -2,42 +2,35 @@
 //! in between, nothing is lost and nothing stands there twice.
 
 mod error; // why it begins anew
+mod patience; // and when
 mod decode; // messages of the stream, as records
 mod reading; // many of them at once, while others are written
 mod progress; // how far behind that is
 mod writing; // two batches at once
 mod truncation; // what the stream has lost unread
 
-use std::time::Duration;
-
 use hookline_common::broker::{AttemptsLog, LinkSettings};
 use hookline_common::topology::Queue;
 use hookline_store::{LogBatch, StoreError};
 use tokio::select;
-use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 use self::error::RecorderError;
+use self::patience::Patience;
 use self::reading::Reading;
 use self::writing::Writing;
 use crate::app::App;
 use crate::retention;
 
-/// The waits between two tries, while broker or database are away.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How often a lasting fault is told.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-
 /// Records for as long as it is let. Dropped, it loses nothing.
 pub(crate) async fn run(app: App) {
     let mut recorder = Recorder::new(app);
-    let (mut wait, mut told) = (FIRST_WAIT, None::<Instant>);
+    let mut patience = Patience::new();
     loop {
         let Err(error) = recorder.record().await;
         progress::forget();
         if recorder.has_written {
-            wait = FIRST_WAIT;
+            patience.renew();
         }
         // The first dispatcher makes the stream, and another console may have recorded meanwhile.
         let is_usual = match &error {
@@ -48,12 +41,10 @@ pub(crate) async fn run(app: App) {
         };
         if is_usual {
             debug!(%error, "recording begins anew");
-        } else if told.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            told = Some(Instant::now());
-            warn!(%error, "attempts are not recorded for now; they wait in the stream, and it is tried again");
+        } else {
+            patience.complain(&error);
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        patience.wait().await;
     }
 }
 

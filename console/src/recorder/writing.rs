@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use hookline_store::{LogBatch, Predecessor, Recorded, Store, StoreError, Turn};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
+use super::patience::Patience;
 use super::progress;
-use super::{COMPLAIN_EVERY, FIRST_WAIT, LONGEST_WAIT};
 use crate::meters;
 
 /// Writes batches in their order, two at once. Dropped, it gives up what is under way, and nothing of that is stored.
@@ -114,19 +113,13 @@ impl Writing {
     /// Writes one with nothing beside it. A database that is away is waited for here, so that what was read is not read
     /// again.
     async fn write_alone(&self, batch: &LogBatch) -> Result<Recorded, StoreError> {
-        let (mut wait, mut told) = (FIRST_WAIT, None::<Instant>);
+        let mut patience = Patience::new();
         loop {
             match self.store.record(&self.stream, batch).await {
-                Err(error) if error.is_retryable() => {
-                    if told.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-                        told = Some(Instant::now());
-                        warn!(%error, "attempts are not recorded for now; they wait in the stream, and it is tried again");
-                    }
-                }
+                Err(error) if error.is_retryable() => patience.complain(&error),
                 written => return written,
             }
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            patience.wait().await;
         }
     }
 }
