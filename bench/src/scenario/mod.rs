@@ -14,6 +14,7 @@ mod lateness; // of retries
 mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
+mod pages; // the dashboard on a large log
 mod parkedcost; // what parked deliveries cost the others
 mod recorder; // attempts, from the stream into the log
 mod registry; // endpoints from a database
@@ -40,7 +41,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 18] = [
+const ALL: [(&str, &[&str]); 19] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -58,6 +59,7 @@ const ALL: [(&str, &[&str]); 18] = [
     (http_publish::NAME, &["rate", "p99"]),
     (api::NAME, &["p50", "p99"]),
     (failed::NAME, &["p50", "p99"]),
+    (pages::NAME, &["p50", "p95"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -167,6 +169,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         http_publish::NAME => http_publish::run(stage, report).await,
         api::NAME => api::run(stage, report).await,
         failed::NAME => failed::run(stage, report).await,
+        pages::NAME => pages::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }
