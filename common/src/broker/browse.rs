@@ -48,6 +48,8 @@ const QUIET: Duration = Duration::from_millis(300);
 const STILL: Duration = Duration::from_millis(50);
 /// So often in a row, before a queue that has messages and hands out none is given up.
 const QUIET_ROUNDS: u32 = 30;
+/// How long what was held may take to come back, which it does in milliseconds. It comes all the same afterwards.
+const COMES_BACK: Duration = Duration::from_secs(2);
 const WHAT: &str = "reading the queue";
 
 /// Reads a queue from its head, as far as it went when it was opened, over a connection of its own.
@@ -68,7 +70,8 @@ pub struct Browser {
     capacity: u64,
     /// Messages received and not acknowledged.
     held: u64,
-    has_acknowledged: bool,
+    /// Messages that were taken out.
+    acknowledged: u32,
 }
 
 /// A message that a [`Browser`] holds.
@@ -120,7 +123,7 @@ impl Browser {
             tags: Vec::new(),
             capacity: 0,
             held: 0,
-            has_acknowledged: false,
+            acknowledged: 0,
         }))
     }
 
@@ -228,7 +231,7 @@ impl Browser {
         if receipt.is_in_window {
             self.held = self.held.saturating_sub(1);
         }
-        self.has_acknowledged = true;
+        self.acknowledged += 1;
         Ok(())
     }
 
@@ -260,13 +263,14 @@ impl Browser {
     pub async fn close(mut self) -> Result<(), QueueError> {
         while self.next().await?.is_some() {}
         self.receive_the_rest().await?;
-        if self.has_acknowledged {
+        if self.acknowledged > 0 {
             self.flush_acks().await?;
             self.cancel().await?;
         }
         for channel in self.all_channels() {
             in_time("closing a channel", channel.close(200, "done".into())).await?;
         }
+        self.all_is_back().await;
         // Nothing is held any more. The library refuses to close while one of its channels still does so by
         // itself.
         let close = self.connection.close(200, "done".into());
@@ -274,6 +278,26 @@ impl Browser {
             tracing::debug!(%error, "the connection is left to end by itself");
         }
         Ok(())
+    }
+
+    /// Waits until the queue has again what was held: the broker answers that a channel is closed before the queue has heard of
+    /// it, and whoever looked then would miss what is there.
+    async fn all_is_back(&self) {
+        let wanted = self.depth.ready.saturating_sub(self.acknowledged);
+        let since = Instant::now();
+        while since.elapsed() < COMES_BACK {
+            let channel = open_channel(&self.connection).await;
+            let asked = match &channel {
+                Ok(channel) => ask_depth(channel, self.queue.as_str()).await,
+                Err(_) => return,
+            };
+            match asked {
+                // Where others read it as well, nobody knows how much will stand there.
+                Ok(Some(depth)) if depth.ready < wanted && depth.consumers == 0 => {}
+                _ => return,
+            }
+            sleep(STILL).await;
+        }
     }
 
     /// Receives what came since, where acknowledging made room for it.

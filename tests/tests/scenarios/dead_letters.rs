@@ -170,6 +170,23 @@ async fn a_manual_retry_that_is_killed_again_and_again_loses_nothing() {
 }
 
 #[tokio::test]
+async fn who_looks_right_after_another_finds_all_that_is_there() {
+    scenario(async |world| {
+        world.leaves(Queue::Failed);
+        succeed(world, &["topology", "apply"]).await;
+        let letters = 40;
+        for _ in 0..letters {
+            HandMade::delivery("ep_crm").send(world, Queue::Failed).await;
+        }
+        world.expect_in(Queue::Failed, letters, SOON).await;
+        for _ in 0..15 {
+            assert_eq!(objects(world, &["dlq", "list", "--json"]).await.len(), letters);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn data_that_is_nested_deeply_is_shown_within_bounds() {
     scenario(async |world| {
         world.leaves(Queue::Failed);
