@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use hookline_common::topology::Queue;
+use hookline_tests::SOON;
 use hookline_tests::answer::status;
 use hookline_tests::console::{Console, MASTER_KEY, database_scenario, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Setup;
+use hookline_tests::eventually::{always, eventually};
 use hookline_tests::receiver::Receiver;
 use hookline_tests::world::World;
-use hookline_tests::{SOON, eventually::always};
 use serde_json::{Value, json};
 
 /// A dispatcher that reads endpoints where the console keeps them.
@@ -27,6 +28,11 @@ async fn register(console: &Console, company: &str, body: Value) -> String {
     let made = console.register(company, &body).await;
     let id = made["id"].as_str().unwrap();
     format!("/v1/companies/{company}/endpoints/{id}/test")
+}
+
+/// The endpoint of such a path.
+fn endpoint_of(path: &str) -> &str {
+    path.trim_end_matches("/test").rsplit('/').next().unwrap()
 }
 
 #[tokio::test]
@@ -75,6 +81,19 @@ async fn a_test_event_is_one_attempt_whatever_filter_and_state_say_and_its_recor
             receiver.count() == 1
         })
         .await;
+
+        // It is in the log, and nothing has happened that the company's feed should tell.
+        let recorded = format!(
+            "/v1/companies/acme/deliveries/{}/{}",
+            request.id(),
+            endpoint_of(&path)
+        );
+        eventually(SOON, "the attempt is recorded", async || {
+            (acme.get(&recorded).await.status == 200).then_some(())
+        })
+        .await;
+        let feed = acme.get("/v1/companies/acme/events").await.expect(200).json();
+        assert_eq!(feed["data"], json!([]));
 
         // Several who wait each get their own.
         receiver.answer_now(status(204));
