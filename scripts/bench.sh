@@ -21,5 +21,5 @@ else
 fi
 needs=(--need rabbitmq)
 # Endpoints are read from a database there.
-case ${SCENARIO:-registry} in registry | http-publish | recorder | api) needs+=(--need postgresql) ;; esac
+case ${SCENARIO:-registry} in registry | http-publish | recorder | api | pages) needs+=(--need postgresql) ;; esac
 exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/$built/hookline-bench"

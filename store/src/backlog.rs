@@ -46,7 +46,8 @@ impl Store {
         let query = query.persistent(false);
         let row = within(async { Ok(query.fetch_one(&self.pool).await?) }).await?;
         let count = |column: &str| -> Result<u64, StoreError> {
-            u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StoreError::Corrupt("number of deliveries"))
+            u64::try_from(row.try_get::<i64, _>(column)?)
+                .map_err(|_| StoreError::Corrupt("number of deliveries"))
         };
         Ok(Backlog {
             retrying: count("retrying")?,

@@ -2,6 +2,7 @@
 
 mod api; // the console's lists on a large log
 mod api_rows; // what that holds
+mod pages; // the dashboard's pages on the same
 mod backlog; // a mountain that waits at the start
 mod backlogged; // what waits for busy endpoints: one measurement
 mod builds; // another build of the dispatcher beside this one
@@ -38,7 +39,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 17] = [
+const ALL: [(&str, &[&str]); 18] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -55,6 +56,7 @@ const ALL: [(&str, &[&str]); 17] = [
     (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
     (api::NAME, &["p50", "p99"]),
+    (pages::NAME, &["p50", "p95"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -163,6 +165,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
         api::NAME => api::run(stage, report).await,
+        pages::NAME => pages::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

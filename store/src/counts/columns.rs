@@ -11,13 +11,31 @@ use crate::error::StoreError;
 
 /// What is counted, in the order of the table.
 pub(super) const COUNTED: [&str; 3 + BUCKETS] = [
-    "attempts", "delivered", "failed", "ms_5", "ms_10", "ms_20", "ms_50", "ms_100", "ms_200", "ms_500", "ms_1000",
-    "ms_2000", "ms_5000", "ms_10000", "ms_20000", "ms_30000", "ms_more",
+    "attempts",
+    "delivered",
+    "failed",
+    "ms_5",
+    "ms_10",
+    "ms_20",
+    "ms_50",
+    "ms_100",
+    "ms_200",
+    "ms_500",
+    "ms_1000",
+    "ms_2000",
+    "ms_5000",
+    "ms_10000",
+    "ms_20000",
+    "ms_30000",
+    "ms_more",
 ];
 
 /// The sums of all of them, under their own names.
-pub(super) static SUMS: LazyLock<String> =
-    LazyLock::new(|| COUNTED.map(|column| format!("sum({column})::bigint AS {column}")).join(", "));
+pub(super) static SUMS: LazyLock<String> = LazyLock::new(|| {
+    COUNTED
+        .map(|column| format!("sum({column})::bigint AS {column}"))
+        .join(", ")
+});
 
 impl Counts {
     /// In the order of [`COUNTED`].
@@ -67,7 +85,10 @@ mod tests {
         };
         counts.answers.add(60_000);
         let values = counts.values();
-        assert_eq!((values[..3].to_vec(), values[COUNTED.len() - 1]), (vec![1, 2, 3], 1));
+        assert_eq!(
+            (values[..3].to_vec(), values[COUNTED.len() - 1]),
+            (vec![1, 2, 3], 1)
+        );
         assert_eq!(values.iter().sum::<u64>(), 7);
     }
 }

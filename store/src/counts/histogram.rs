@@ -116,7 +116,11 @@ mod tests {
             let truth = sorted[place];
             let told = histogram.percentile_ms(part).unwrap();
             let bucket = |ms: f64| BOUNDS_MS.iter().position(|bound| ms <= f64::from(*bound));
-            assert_eq!(bucket(told), bucket(truth.min(30_000) as f64), "{part}: {told} and {truth}");
+            assert_eq!(
+                bucket(told),
+                bucket(truth.min(30_000) as f64),
+                "{part}: {told} and {truth}"
+            );
         }
     }
 

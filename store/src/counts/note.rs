@@ -14,7 +14,9 @@ use crate::moment::Moment;
 
 static ADD: LazyLock<String> = LazyLock::new(|| {
     let columns = COUNTED.join(", ");
-    let arrays: Vec<String> = (5..5 + COUNTED.len()).map(|number| format!("${number}::int[]")).collect();
+    let arrays: Vec<String> = (5..5 + COUNTED.len())
+        .map(|number| format!("${number}::int[]"))
+        .collect();
     let sums = COUNTED.map(|column| format!("{column} = c.{column} + EXCLUDED.{column}"));
     format!(
         "INSERT INTO attempt_counts AS c (company, step_s, at, endpoint, {columns}) \
@@ -41,7 +43,9 @@ pub(crate) async fn note(
     for ((company, step, at, endpoint), counts) in &rows {
         companies.push(*company);
         steps.push(step.seconds());
-        times.push(Moment(Timestamp::from_second(*at).unwrap_or(Timestamp::UNIX_EPOCH)));
+        times.push(Moment(
+            Timestamp::from_second(*at).unwrap_or(Timestamp::UNIX_EPOCH),
+        ));
         endpoints.push(*endpoint);
         for (column, value) in counted.iter_mut().zip(counts.values()) {
             column.push(i32::try_from(value).unwrap_or(i32::MAX));
@@ -52,7 +56,9 @@ pub(crate) async fn note(
         .bind(steps)
         .bind(times)
         .bind(endpoints);
-    let query = counted.into_iter().fold(query, |query, column| query.bind(column));
+    let query = counted
+        .into_iter()
+        .fold(query, |query, column| query.bind(column));
     query.execute(transaction).await?;
     Ok(())
 }

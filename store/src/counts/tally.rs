@@ -134,7 +134,10 @@ mod tests {
     fn rows(records: &[AttemptRecord]) -> Vec<(String, u64, u64, u64, u64)> {
         let records: Vec<&AttemptRecord> = records.iter().collect();
         let told = |((company, step, at, endpoint), counts): (Key<'_>, Counts)| {
-            let at = Timestamp::from_second(at).unwrap().strftime("%dT%H:%M").to_string();
+            let at = Timestamp::from_second(at)
+                .unwrap()
+                .strftime("%dT%H:%M")
+                .to_string();
             let key = format!("{company}/{} {at} {endpoint}", step.seconds());
             (
                 key,
@@ -144,7 +147,10 @@ mod tests {
                 counts.answers.count(),
             )
         };
-        tally(&records, NOW.parse().unwrap()).into_iter().map(told).collect()
+        tally(&records, NOW.parse().unwrap())
+            .into_iter()
+            .map(told)
+            .collect()
     }
 
     #[test]
@@ -154,9 +160,15 @@ mod tests {
             ("status", json!(null)),
             ("final", json!(false)),
         ];
-        let given_up = [("outcome", json!("http_status")), ("status", json!(500)), ("endpoint", json!("ep_2"))];
+        let given_up = [
+            ("outcome", json!("http_status")),
+            ("status", json!(500)),
+            ("endpoint", json!("ep_2")),
+        ];
         let records = [record(&[]), record(&failed), record(&given_up)];
-        let row = |key: &str, counts: (u64, u64, u64, u64)| (key.to_owned(), counts.0, counts.1, counts.2, counts.3);
+        let row = |key: &str, counts: (u64, u64, u64, u64)| {
+            (key.to_owned(), counts.0, counts.1, counts.2, counts.3)
+        };
         assert_eq!(
             rows(&records),
             [
@@ -171,7 +183,11 @@ mod tests {
 
     #[test]
     fn what_is_too_old_for_minutes_counts_by_the_hour_until_it_is_too_old_for_that() {
-        let of = |at: &str| rows(&[record(&[("started_at", json!(at))])]).into_iter().map(|row| row.0);
+        let of = |at: &str| {
+            rows(&[record(&[("started_at", json!(at))])])
+                .into_iter()
+                .map(|row| row.0)
+        };
         let hours = ["/3600 14T12:00 ", "acme/3600 14T12:00 ep"];
         assert_eq!(of("2030-01-14T12:00:00Z").collect::<Vec<_>>(), hours);
         assert_eq!(of("2030-01-07T00:00:00Z").count(), 0);

@@ -1,7 +1,5 @@
 //! Amounts, one on the other: a bar for each step. One path for each series, as sixty rectangles weigh ten times as much.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
 use super::scale::Scale;
@@ -34,9 +32,8 @@ pub(super) fn paths(all: &[Series], scale: Scale) -> Vec<String> {
                 };
                 let bottom = *top;
                 *top = (bottom - (100.0 - scale.y(value)).max(LEAST)).max(0.0);
-                // A text takes every number.
-                let written = write!(path, "M{step}.1 {}V{}h.8V{0}z", number(bottom), number(*top));
-                drop(written);
+                let (bottom, top) = (number(bottom), number(*top));
+                path.push_str(&format!("M{step}.1 {bottom}V{top}h.8V{bottom}z"));
             }
             path
         })

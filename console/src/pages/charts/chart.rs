@@ -96,9 +96,15 @@ impl Chart<'_> {
     /// The times at both ends and the quarters between them.
     fn labels(&self) -> Vec<String> {
         let quarter = self.steps.all.len() / 4;
-        let format = if self.steps.step_s >= 10_800 { "%b %-d" } else { "%H:%M" };
+        let format = if self.steps.step_s >= 10_800 {
+            "%b %-d"
+        } else {
+            "%H:%M"
+        };
         let quarters = (0..4).filter_map(|number| self.steps.all.get(number * quarter));
-        let mut labels: Vec<String> = quarters.map(|step| step.at.strftime(format).to_string()).collect();
+        let mut labels: Vec<String> = quarters
+            .map(|step| step.at.strftime(format).to_string())
+            .collect();
         labels.push("now".to_owned());
         labels
     }
@@ -108,7 +114,11 @@ impl Chart<'_> {
             let value = series.values.get(step).copied().flatten();
             value.map_or_else(|| "–".to_owned(), |value| self.unit.tell(value))
         };
-        let told = |step: &usize| self.series.iter().any(|series| series.values.get(*step).is_some_and(Option::is_some));
+        let told = |step: &usize| {
+            self.series
+                .iter()
+                .any(|series| series.values.get(*step).is_some_and(Option::is_some))
+        };
         let steps: Vec<usize> = (0..self.steps.all.len()).filter(told).collect();
         html! {
             details id=(self.id) {
@@ -179,7 +189,10 @@ mod tests {
         let mut values = vec![None; 60];
         values[2] = Some(3.0);
         let html = drawn(values);
-        assert!(html.contains("<title>14:02 UTC: delivered 3, failed 3</title>"), "{html}");
+        assert!(
+            html.contains("<title>14:02 UTC: delivered 3, failed 3</title>"),
+            "{html}"
+        );
         assert!(html.contains("<title>14:03 UTC: no attempt</title>"), "{html}");
         assert_eq!(html.matches("<tr>").count(), 2, "the head, and one row");
         for label in ["14:00", "14:15", "14:30", "14:45", "now"] {

@@ -1,7 +1,5 @@
 //! Values that rise and fall: a stair for each series, flat over each step, broken where there is nothing to tell.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
 use super::scale::Scale;
@@ -25,13 +23,11 @@ fn path(series: &Series, scale: Scale) -> String {
             continue;
         };
         let y = number(scale.y(*value));
-        // A text takes every number.
-        let written = if is_drawing {
-            write!(path, "V{y}h1")
+        path.push_str(&if is_drawing {
+            format!("V{y}h1")
         } else {
-            write!(path, "M{step} {y}h1")
-        };
-        drop(written);
+            format!("M{step} {y}h1")
+        });
         is_drawing = true;
     }
     path

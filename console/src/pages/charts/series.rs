@@ -29,7 +29,8 @@ pub(super) fn most_together(all: &[Series]) -> f64 {
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    text.strip_prefix("0.").map_or_else(|| text.to_owned(), |part| format!(".{part}"))
+    text.strip_prefix("0.")
+        .map_or_else(|| text.to_owned(), |part| format!(".{part}"))
 }
 
 #[cfg(test)]
@@ -43,14 +44,23 @@ mod tests {
             word: "",
             values: values.to_vec(),
         };
-        let all = [series(&[Some(1.0), None, Some(4.0)]), series(&[Some(2.0), Some(5.0), Some(3.0)])];
+        let all = [
+            series(&[Some(1.0), None, Some(4.0)]),
+            series(&[Some(2.0), Some(5.0), Some(3.0)]),
+        ];
         assert_eq!((most(&all), most_together(&all)), (5.0, 7.0));
         assert_eq!((most(&[]), most_together(&[])), (0.0, 0.0));
     }
 
     #[test]
     fn numbers_are_short() {
-        for (value, text) in [(0.0, "0"), (100.0, "100"), (0.5, ".5"), (33.333, "33.33"), (0.001, "0")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (100.0, "100"),
+            (0.5, ".5"),
+            (33.333, "33.33"),
+            (0.001, "0"),
+        ] {
             assert_eq!(number(value), text);
         }
     }

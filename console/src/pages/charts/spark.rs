@@ -21,7 +21,11 @@ pub(in crate::pages) fn spark(hours: &[CountsAt], now: Timestamp) -> Markup {
         return html! { span.hint { "nothing sent" } };
     }
     let values = |of: fn(&Counts) -> u64| -> Vec<Option<f64>> {
-        steps.all.iter().map(|step| Some(amount(of(&step.counts)))).collect()
+        steps
+            .all
+            .iter()
+            .map(|step| Some(amount(of(&step.counts))))
+            .collect()
     };
     let series = [
         Series {
@@ -76,8 +80,14 @@ mod tests {
             at("2030-01-15T14:00:00Z", 1, 0),
         ];
         let html = spark(&hours, now).into_string();
-        assert!(html.contains("In 24 hours 1,204 delivered, 97 attempts failed"), "{html}");
-        assert!(html.contains("M0.1 ") && html.contains("M23.1 "), "first and last hour: {html}");
+        assert!(
+            html.contains("In 24 hours 1,204 delivered, 97 attempts failed"),
+            "{html}"
+        );
+        assert!(
+            html.contains("M0.1 ") && html.contains("M23.1 "),
+            "first and last hour: {html}"
+        );
         assert!(spark(&[], now).into_string().contains("nothing sent"));
     }
 }
