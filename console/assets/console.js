@@ -205,7 +205,7 @@
   function prepareRenewal(place) {
     const state = one("[data-renew-state]");
     const every = Number(place.dataset.renew) * 1000;
-    const clock = () => new Date().toLocaleTimeString();
+    const clock = () => new Date().toISOString().slice(11, 19) + " UTC";
     let last = clock();
     let isAsking = false;
     const tell = (name, text) => {

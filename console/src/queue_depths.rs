@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// What is younger counts as now. Pages that renew themselves do so as often.
+/// What is younger is not asked anew. Pages that renew themselves do so as often.
 const FRESH: Duration = Duration::from_secs(4);
+/// What is younger is shown without a wait: the look before, on a page that renews itself.
+const RECENT: Duration = Duration::from_secs(10);
 /// What is older is not shown any more.
 const STALE: Duration = Duration::from_secs(60);
-/// How long a page waits where nothing is known yet. The next look finds what came later.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a page waits where nothing recent is known. The next look finds what came later.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// How long the broker may take for all of its queues.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -68,10 +70,13 @@ impl QueueDepths {
         if age(&self.0.known.borrow()).is_none_or(|age| age > FRESH) {
             self.ask();
         }
-        let is_shown = |known: &Option<(Instant, Known)>| age(known).is_some_and(|age| age < STALE);
-        let mut known = self.0.known.subscribe();
-        let shown = timeout(PATIENCE, known.wait_for(is_shown)).await.ok()?.ok()?;
-        shown.as_ref().map(|(_, known)| known.clone())
+        let is_recent = |known: &Option<(Instant, Known)>| age(known).is_some_and(|age| age < RECENT);
+        let mut answered = self.0.known.subscribe();
+        // Where the wait was in vain, what is older serves.
+        drop(timeout(PATIENCE, answered.wait_for(is_recent)).await);
+        let known = self.0.known.borrow();
+        let (at, known) = known.as_ref()?;
+        (at.elapsed() < STALE).then(|| known.clone())
     }
 
     /// Asks, unless somebody does already.

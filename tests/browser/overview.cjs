@@ -71,7 +71,7 @@ async function overview(browser, run) {
     await page.keyboard.press("Enter");
     await page.waitForSelector("dt:text-is('Last failure')");
     await look(page, "endpoint-failing");
-    await page.click(".menu >> text=All companies");
+    await page.click('.menu a[href="/overview"]');
     await page.waitForURL("**/overview");
     await page.waitForSelector("h2:text-is('What the broker holds')");
     await page.waitForFunction(() => document.querySelectorAll("main table code").length >= 8, null, { timeout: 30_000 });

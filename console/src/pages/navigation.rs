@@ -37,7 +37,7 @@ pub(super) fn menu(visitor: &Visitor, place: Place) -> Markup {
         nav.menu aria-label="Main" {
             @if visitor.is_operator() {
                 ul {
-                    (line("/overview", "All companies", place == Place::Overview && visitor.company.is_none()))
+                    (line("/overview", "Overview", place == Place::Overview && visitor.company.is_none()))
                     (line("/companies", "Companies", place == Place::Companies))
                 }
             }

@@ -55,6 +55,7 @@ pub(in crate::pages) async fn show(
         ..Situation::default()
     };
     let view = View {
+        title: "All companies",
         path: "/overview",
         window,
         situation: &situation,

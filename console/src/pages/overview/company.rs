@@ -57,6 +57,7 @@ pub(in crate::pages) async fn show(
     let failed = path(company, "failed");
     let shown = failing.get(..PROBLEMS).unwrap_or(&failing);
     let view = View {
+        title: "Overview",
         path: &path(company, "overview"),
         window,
         situation: &situation,

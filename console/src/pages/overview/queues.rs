@@ -33,7 +33,7 @@ const MEANINGS: [(&str, &str, bool, bool); 9] = [
     (
         "quarantine",
         "messages that came back several times, handled one at a time",
-        true,
+        false,
         false,
     ),
     (

@@ -52,6 +52,7 @@ pub(super) async fn counted(
 
 /// A page, with all that differs.
 pub(super) struct View<'a> {
+    pub(super) title: &'static str,
     pub(super) path: &'a str,
     pub(super) window: Window,
     pub(super) situation: &'a Situation,
@@ -68,17 +69,21 @@ pub(super) struct View<'a> {
 impl View<'_> {
     pub(super) fn body(&self) -> Markup {
         let (tone, text) = sentence(self.situation);
+        let total = self.steps.total();
         html! {
-            (head(&[], "Overview", &renewed()))
+            (head(&[], self.title, &renewed()))
             div #overview.flow data-renew=(RENEWED_EVERY_S) {
                 div class={ "verdict-line " (tone.class()) } {
                     p { (text) }
                     (self.actions)
                 }
                 (self.problems)
-                (self.window.choice(self.path))
-                (figures(&self.steps.total(), &self.backlog, self.failed_path))
-                (charts(self.steps, self.window))
+                // Before anything is registered there is nothing to count.
+                @if self.situation.standings.endpoints() > 0 || total.attempts > 0 {
+                    (self.window.choice(self.path))
+                    (figures(&total, &self.backlog, self.failed_path))
+                    (charts(self.steps, self.window))
+                }
                 (self.more)
             }
         }
