@@ -90,7 +90,7 @@ async function overview(browser, run) {
     assert.match(await plain.page.textContent(".verdict-line > p"), /Mail fails/);
     await plain.page.click("#answers > summary");
     assert.ok(await plain.page.locator("#answers table").isVisible());
-    assert.equal(await plain.page.locator(".live").isVisible(), false);
+    assert.equal(await plain.page.locator(".renewal").isVisible(), false);
     await plain.context.close();
   } finally {
     failing.close();

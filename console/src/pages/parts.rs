@@ -74,7 +74,7 @@ pub(super) fn head(trail: &[(&str, &str)], title: &str, actions: &Markup) -> Mar
 
 /// Says that a page renews itself, and when it last did so; a script keeps it true.
 pub(super) fn renewed() -> Markup {
-    html! { span.live.needs-script data-renew-state { "Live" } }
+    html! { span.renewal.needs-script data-renew-state { "Live" } }
 }
 
 /// A dot of a shape and colour, and its word beside it.

@@ -14,6 +14,7 @@ use hookline_tests::database::Database;
 use hookline_tests::log_rows::{Row, make_days};
 use hookline_tests::receiver::Receiver;
 use hookline_tests::{SOON, eventually};
+use jiff::Timestamp;
 use serde_json::json;
 
 async fn operator(console: &Console) -> Browser {
@@ -66,6 +67,15 @@ async fn publish(console: &Console, company: &str, event_type: &str) {
 async fn register(console: &Console, company: &str, id: &str, receiver: &Receiver, events: &[&str]) {
     let body = json!({"id": id, "url": receiver.url(), "description": format!("The {id}"), "events": events});
     console.register(company, &body).await;
+}
+
+fn store(database: &Database) -> Store {
+    Store::new(StoreSettings {
+        database: DatabaseUrl::parse(database.url().as_str()).unwrap(),
+        keyring: Keyring::parse(MASTER_KEY).unwrap(),
+        application: "scenario",
+        max_connections: 2,
+    })
 }
 
 #[tokio::test]
@@ -260,6 +270,35 @@ async fn a_broker_that_is_away_is_told_of_and_the_page_is_there() {
 }
 
 #[tokio::test]
+async fn counts_are_kept_for_as_long_as_they_are_shown() {
+    database_scenario(async |_, database| {
+        let store = store(database);
+        store.migrate().await.unwrap();
+        for (step_s, ago_h) in [(60, 25), (60, 27), (3_600, 7 * 24), (3_600, 8 * 24 + 1)] {
+            let sql = format!(
+                "INSERT INTO attempt_counts SELECT 'acme', {step_s}, now() - interval '{ago_h} hours' - i * interval '1 ms', \
+                 'ep', 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 12000) i"
+            );
+            database.execute(&sql).await.unwrap();
+        }
+        // Some at a time, so that nobody waits for long.
+        let mut rounds = Vec::new();
+        loop {
+            let forgotten = store.forget_old_counts(Timestamp::now()).await.unwrap();
+            rounds.push(forgotten);
+            if forgotten == 0 {
+                break;
+            }
+        }
+        assert_eq!(rounds, [20_000, 4_000, 0]);
+        let left = "SELECT concat_ws(' ', step_s, count(*)) FROM attempt_counts GROUP BY step_s ORDER BY step_s";
+        assert_eq!(database.texts(left).await, ["60 12000", "3600 12000"]);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn how_an_endpoint_stands_is_the_same_for_the_database_and_for_the_program() {
     console_scenario(async |console, database| {
         for (number, (disabled, health)) in [
@@ -296,12 +335,7 @@ async fn how_an_endpoint_stands_is_the_same_for_the_database_and_for_the_program
         console
             .register("globex", &json!({"id": "ep_new", "url": "https://example.com/"}))
             .await;
-        let store = Store::new(StoreSettings {
-            database: DatabaseUrl::parse(database.url().as_str()).unwrap(),
-            keyring: Keyring::parse(MASTER_KEY).unwrap(),
-            application: "scenario",
-            max_connections: 2,
-        });
+        let store = store(database);
         let mut counted = Standings {
             companies: 3,
             ..Standings::default()
