@@ -184,12 +184,77 @@
     });
   }
 
+  // --- charts: what is pointed at is told in words ------------------------------------------------
+
+  function prepareCharts(root) {
+    for (const chart of all("[data-chart]", root)) {
+      const readout = one("[data-readout]", chart);
+      const steps = all(".step", chart);
+      const answer = readout.textContent;
+      const read = (step) => {
+        for (const other of steps) other.classList.toggle("is-read", other === step);
+        readout.textContent = step ? one("title", step).textContent : answer;
+      };
+      chart.addEventListener("pointerover", (event) => read(event.target.closest(".step")));
+      chart.addEventListener("pointerleave", () => read(null));
+    }
+  }
+
+  // --- a page that renews itself, but not under somebody who reads it -----------------------------
+
+  function prepareRenewal(place) {
+    const state = one("[data-renew-state]");
+    const every = Number(place.dataset.renew) * 1000;
+    const clock = () => new Date().toISOString().slice(11, 19) + " UTC";
+    let last = clock();
+    let isAsking = false;
+    const tell = (name, text) => {
+      if (!state) return;
+      state.dataset.state = name;
+      state.textContent = text;
+    };
+    // Read is what is pointed at or stands in focus, and what is selected to be copied.
+    const isRead = () =>
+      one(":is([data-chart], table, .problem):hover", place) !== null ||
+      place.contains(document.activeElement) ||
+      (getSelection().rangeCount > 0 && !getSelection().isCollapsed && place.contains(getSelection().anchorNode));
+    async function renew() {
+      if (document.hidden || isAsking) return;
+      if (isRead()) return tell("held", "Held while you read, from " + last);
+      isAsking = true;
+      try {
+        const response = await fetch(location.href, { headers: { accept: "text/html" } });
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const now = page.getElementById(place.id);
+        if (!response.ok || !now) throw new Error(response.redirected ? "signed out" : "no page");
+        // Somebody may have begun to read meanwhile.
+        if (isRead()) return;
+        const open = all("details[open][id]", place).map((details) => details.id);
+        place.replaceChildren(...Array.from(now.childNodes, (node) => document.importNode(node, true)));
+        for (const id of open) one("#" + CSS.escape(id), place)?.setAttribute("open", "");
+        prepareCopying(place);
+        prepareCharts(place);
+        last = clock();
+        tell("live", "Live, as of " + last);
+      } catch (error) {
+        tell("lost", error.message === "signed out" ? "You are signed out. Load the page again." : "The console does not answer. This is from " + last + ".");
+      } finally {
+        isAsking = false;
+      }
+    }
+    tell("live", "Live, as of " + last);
+    setInterval(renew, every);
+    document.addEventListener("visibilitychange", renew);
+  }
+
   // --- all of it ----------------------------------------------------------------------------------
 
   showTheme();
   showTimes();
   setInterval(showTimes, 15000);
   prepareCopying(document);
+  prepareCharts(document);
+  for (const place of all("[data-renew]")) prepareRenewal(place);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();

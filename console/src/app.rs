@@ -12,6 +12,7 @@ use crate::followed_attempts::FollowedAttempts;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
+use crate::queue_depths::QueueDepths;
 use crate::settings::Settings;
 use crate::sign_in_limits::SignInTries;
 
@@ -28,6 +29,7 @@ struct Parts {
     background_store: Store,
     publishing: Publishing,
     attempts: FollowedAttempts,
+    queue_depths: QueueDepths,
     known_tokens: KnownTokens,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
@@ -56,6 +58,7 @@ impl App {
             }),
             publishing: Publishing::start(&settings.broker),
             attempts: FollowedAttempts::new(&settings.broker),
+            queue_depths: QueueDepths::new(&settings.broker),
             known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
@@ -89,6 +92,11 @@ impl App {
     /// What becomes of test events.
     pub(crate) fn attempts(&self) -> &FollowedAttempts {
         &self.0.attempts
+    }
+
+    /// How deep the broker's queues are.
+    pub(crate) fn queue_depths(&self) -> &QueueDepths {
+        &self.0.queue_depths
     }
 
     /// Tokens that were good a moment ago.

@@ -5,6 +5,7 @@ mod public_url; // where people see it
 pub mod settings; // what an operator can set
 mod publishing; // events, to the broker
 mod followed_attempts; // and what becomes of test events
+mod queue_depths; // how deep the broker's queues are
 mod known_tokens; // who asked a moment ago
 mod app; // what every handler needs
 mod server; // connections in, within bounds

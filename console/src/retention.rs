@@ -46,5 +46,6 @@ async fn drop_old_days(app: &App) -> Result<(), StoreError> {
     while let Some(day) = app.background_store().drop_old_day(keep_since(app)).await? {
         info!(%day, "a day of the log is older than HOOKLINE_RETENTION, and was dropped");
     }
+    while app.background_store().forget_old_counts(Timestamp::now()).await? > 0 {}
     Ok(())
 }

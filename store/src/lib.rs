@@ -21,19 +21,23 @@ mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
 mod dead_letters; // what failed for good, until it is delivered or discarded
 mod health; // how endpoints fare, and those that are disabled for it
+mod counts; // how many attempts ended how, over time
 mod operational; // what companies are told about that
 mod reseal; // everything sealed, under the newest key
 mod leadership; // who of several consoles does what one should do
 mod log; // attempts, deliveries and events
 mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails, as a person solves it
+mod backlog; // and how much of it there is
 mod kept; // events with the payloads that were kept
 mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
+pub use self::backlog::Backlog;
 pub use self::changes::{Changed, Changes};
 pub use self::companies::CompanySummary;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
+pub use self::counts::{Counts, CountsAt, Histogram, Step};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,
 };
@@ -45,7 +49,7 @@ pub use self::endpoints::{
 };
 pub use self::error::{InvalidChange, Problem, StoreError};
 pub use self::feed::{Feed, FeedCursor, FeedEvent};
-pub use self::health::{DisableReason, Disabled, EndpointHealth};
+pub use self::health::{DisableReason, Disabled, EndpointHealth, Standing, Standings};
 pub use self::kept::KeptEvent;
 pub use self::leadership::Leadership;
 pub use self::log::{Dropped, LogBatch, Predecessor, Recorded, SetAside, StreamPlace, Turn};

@@ -53,6 +53,24 @@ SELECT endpoint, last_outcome, last_status, sum(retrying)::bigint AS retrying, s
 FROM failing GROUP BY endpoint, last_outcome, last_status
 ORDER BY last_at DESC, endpoint, last_outcome, last_status LIMIT $2";
 
+/// The same over all companies, with those first that hold most up.
+const OF_ALL: &str = "\
+WITH failing AS (
+    SELECT company, endpoint, last_outcome, last_status, count(*) AS retrying, 0::bigint AS failed,
+        min(created_at) AS first_at, max(COALESCE(last_attempt_at, created_at)) AS last_at,
+        max(event COLLATE \"C\") AS sample
+    FROM deliveries WHERE status = 'retrying'
+    GROUP BY company, endpoint, last_outcome, last_status
+    UNION ALL
+    SELECT company, endpoint, last_outcome, last_status, 0, count(*), min(failed_at), max(failed_at), max(event COLLATE \"C\")
+    FROM dead_letters WHERE retried_at IS NULL
+    GROUP BY company, endpoint, last_outcome, last_status
+)
+SELECT company, endpoint, last_outcome, last_status, sum(retrying)::bigint AS retrying, sum(failed)::bigint AS failed,
+    min(first_at) AS first_at, max(last_at) AS last_at, max(sample) AS sample
+FROM failing GROUP BY company, endpoint, last_outcome, last_status
+ORDER BY sum(retrying) + sum(failed) DESC, last_at DESC, company, endpoint, last_outcome, last_status LIMIT $1";
+
 impl Store {
     /// What fails at a company now, and what has failed for good and was not retried: that which failed last comes first.
     ///
@@ -66,6 +84,21 @@ impl Store {
             .persistent(false);
         let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
         rows.iter().map(group).collect()
+    }
+
+    /// What fails anywhere, the first `limit` of the groups that hold most deliveries up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn problems_of_all(&self, limit: u32) -> Result<Vec<(CompanyId, FailingGroup)>, StoreError> {
+        let query = sqlx::query(OF_ALL).bind(i64::from(limit)).persistent(false);
+        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
+        let of_row = |row: &PgRow| {
+            let company = CompanyId::parse(row.try_get("company")?)
+                .map_err(|_| StoreError::Corrupt("company of a failing delivery"))?;
+            Ok((company, group(row)?))
+        };
+        rows.iter().map(of_row).collect()
     }
 }
 

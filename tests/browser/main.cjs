@@ -4,26 +4,10 @@ const assert = require("node:assert/strict");
 const { chromium } = require("playwright-core");
 const { everything, receiver, stop, log } = require("./programs.cjs");
 const { look, seen } = require("./look.cjs");
+const { open } = require("./open.cjs");
+const overview = require("./overview.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
-
-// A page of its own context: no dialog may open, nothing may be refused by the policy, no script may fail.
-async function open(browser, options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const faults = [];
-  page.on("dialog", (dialog) => {
-    faults.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (message) => {
-    // A form that is refused is answered with its status, which the browser tells as a failed load.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-  });
-  return { context, page, faults };
-}
 
 const heading = (page) => page.locator("main h1").first().textContent();
 
@@ -183,7 +167,7 @@ async function asOperator(browser, run) {
   await page.click("text=Make a link");
   const link = (await page.locator(".copyable code").first().textContent()).trim();
   await look(page, "portal-link");
-  await page.click(".menu >> text=Companies");
+  await page.click('.menu >> text="Companies"');
   await look(page, "companies");
   await page.fill("#company", "nobody");
   await page.click("button:text-is('Search')");
@@ -201,6 +185,8 @@ async function asOperator(browser, run) {
 async function asCompany(browser, run, link) {
   const { context, page, faults } = await open(browser);
   await page.goto(link);
+  await page.waitForURL("**/companies/acme/overview");
+  await page.click(".menu >> text=Endpoints");
   await page.waitForURL("**/companies/acme/endpoints");
   assert.equal(await page.locator(".menu >> text=API tokens").count(), 0);
   await look(page, "portal-endpoints");
@@ -242,6 +228,7 @@ async function main() {
     const link = await asOperator(browser, run);
     await asCompany(browser, run, link);
     await withoutScripts(browser, run);
+    await overview(browser, run);
   } finally {
     await browser.close();
     run.receiver.close();

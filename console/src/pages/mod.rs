@@ -20,9 +20,12 @@ mod parts; // what several pages have in them
 mod snippets; // how a signature is verified, in five languages
 mod sign_in; // in and out
 mod enter; // by a link
+mod charts; // figures over time, drawn
+mod overview; // whether everything is all right
 mod companies; // who is there
 mod endpoints; // register, look after, remove
 mod test_event; // one for an endpoint, and what it answers
+mod problems; // what fails, each in one line
 mod reference; // the types of events
 mod schema_fields; // a schema as rows
 mod guide; // how to verify, and how retries work

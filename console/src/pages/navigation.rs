@@ -8,6 +8,7 @@ use super::visitor::Visitor;
 /// The part of the menu that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    Overview,
     Companies,
     Endpoints,
     Reference,
@@ -20,7 +21,8 @@ pub(super) enum Place {
 }
 
 /// A line of a company's menu: where, how it is called, the end of its path, and whether it is the operator's alone.
-const OF_COMPANY: [(Place, &str, &str, bool); 6] = [
+const OF_COMPANY: [(Place, &str, &str, bool); 7] = [
+    (Place::Overview, "Overview", "overview", false),
     (Place::Endpoints, "Endpoints", "endpoints", false),
     (Place::Reference, "Event types", "reference", false),
     (Place::Guide, "Verify and retries", "guide/verify", false),
@@ -34,7 +36,10 @@ pub(super) fn menu(visitor: &Visitor, place: Place) -> Markup {
     html! {
         nav.menu aria-label="Main" {
             @if visitor.is_operator() {
-                ul { (line("/companies", "Companies", place == Place::Companies)) }
+                ul {
+                    (line("/overview", "Overview", place == Place::Overview && visitor.company.is_none()))
+                    (line("/companies", "Companies", place == Place::Companies))
+                }
             }
             @if let Some(company) = &visitor.company {
                 @if visitor.is_operator() {

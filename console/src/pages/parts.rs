@@ -72,6 +72,11 @@ pub(super) fn head(trail: &[(&str, &str)], title: &str, actions: &Markup) -> Mar
     }
 }
 
+/// Says that a page renews itself, and when it last did so; a script keeps it true.
+pub(super) fn renewed() -> Markup {
+    html! { span.renewal.needs-script data-renew-state { "Live" } }
+}
+
 /// A dot of a shape and colour, and its word beside it.
 pub(super) fn badge(kind: &str, word: &str) -> Markup {
     html! { span class={ "badge " (kind) } { (word) } }

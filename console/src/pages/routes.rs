@@ -4,7 +4,8 @@
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    assets, audit, companies, endpoints, enter, guide, portal_link, reference, sign_in, test_event, tokens,
+    assets, audit, companies, endpoints, enter, guide, overview, portal_link, reference, sign_in, test_event,
+    tokens,
 };
 use crate::app::App;
 use crate::auth::Access;
@@ -38,8 +39,10 @@ pub(super) fn table() -> Vec<Row> {
         Public post "/enter/{link}" => enter::enter;
         SignedIn post "/sign-out" => sign_in::leave;
         SignedIn get "/" => companies::start;
+        SignedIn get "/overview" => overview::all::show;
         SignedIn get "/companies" => companies::list;
         Company get "/companies/{company}" => companies::first_page;
+        Company get "/companies/{company}/overview" => overview::company::show;
         Company get "/companies/{company}/endpoints" => endpoints::list::show;
         Company post "/companies/{company}/endpoints" => endpoints::add::create;
         Company get "/companies/{company}/endpoints/new" => endpoints::add::show;

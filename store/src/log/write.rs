@@ -18,7 +18,7 @@ use super::turn::Turn;
 use super::{deliveries, events, offsets, order, set_aside};
 use crate::connect::Store;
 use crate::error::StoreError;
-use crate::{dead_letters, health};
+use crate::{counts, dead_letters, health};
 
 /// How long a whole batch may take, on a machine that is busy with everything else.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
@@ -183,6 +183,7 @@ async fn learn(
     // Whoever else learns from new attempts does it here, in the same transaction.
     dead_letters::delivered(transaction, new).await?;
     health::note(transaction, new).await?;
+    counts::note(transaction, new, now).await?;
     Ok(new.len())
 }
 

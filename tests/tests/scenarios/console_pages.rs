@@ -139,7 +139,10 @@ async fn every_page_is_for_whom_its_row_says_and_another_company_is_not_there() 
         }
         // The operator's list of companies is nothing to a company's people.
         assert_eq!(acme.get("/companies").await.status, 404);
-        assert_eq!(Browser::location(&acme.get("/").await), Some(ENDPOINTS));
+        assert_eq!(
+            Browser::location(&acme.get("/").await),
+            Some("/companies/acme/overview")
+        );
     })
     .await;
 }

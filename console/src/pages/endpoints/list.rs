@@ -9,15 +9,16 @@ use hookline_store::{Registered, StoreError};
 use maud::{Markup, html};
 
 use super::draft::type_of;
+use super::health::Glances;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::pages::fields::Search;
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
-use crate::pages::parts::{badge, done, empty, head};
+use crate::pages::parts::{done, empty, head};
 use crate::pages::refused::Refused;
 use crate::pages::visitor::Visitor;
-use crate::pages::words::{count, time, visible};
+use crate::pages::words::{count, visible};
 
 /// Rows that are read at once.
 const ROWS: u32 = 200;
@@ -29,6 +30,7 @@ pub(in crate::pages) async fn show(
     Search(query): Search,
 ) -> Result<Response, Refused> {
     let endpoints = all(&app, &tenant.company).await?;
+    let glances = Glances::read(&app, &tenant.company, &endpoints).await?;
     let limit = app.settings().endpoints_per_company;
     let has_room = (endpoints.len() as u64) < u64::from(limit);
     let add = html! {
@@ -46,7 +48,7 @@ pub(in crate::pages) async fn show(
                 "An endpoint is a URL of yours to which events are sent as they happen: a booking made, moved or cancelled.",
                 &html! { a.button.primary href=(path(&tenant.company, "endpoints/new")) { "Add the first one" } }))
         } @else {
-            (table(&endpoints, &tenant.company, &app.settings().catalogue))
+            (table(&endpoints, &glances, &tenant.company, &app.settings().catalogue))
         }
     };
     let page = Page {
@@ -59,7 +61,7 @@ pub(in crate::pages) async fn show(
 }
 
 /// All of them: the limit of a company keeps them few.
-pub(super) async fn all(app: &App, company: &CompanyId) -> Result<Vec<Registered>, StoreError> {
+pub(in crate::pages) async fn all(app: &App, company: &CompanyId) -> Result<Vec<Registered>, StoreError> {
     let mut all = Vec::new();
     let mut cursor = None;
     loop {
@@ -81,16 +83,17 @@ pub(super) fn full(limit: u32) -> Markup {
     }
 }
 
-fn table(endpoints: &[Registered], company: &CompanyId, catalogue: &Catalogue) -> Markup {
+fn table(endpoints: &[Registered], glances: &Glances, company: &CompanyId, catalogue: &Catalogue) -> Markup {
     html! {
         div.table-frame {
             table data-rows {
                 thead { tr {
                     th scope="col" { "Endpoint" }
                     th scope="col" { "State" }
+                    th scope="col" { "Last success" }
+                    th scope="col" { "Last 24 hours" }
                     th scope="col" { "Events" }
                     th scope="col" { "Format" }
-                    th scope="col" { "Changed" }
                 } }
                 tbody {
                     @for endpoint in endpoints {
@@ -99,10 +102,11 @@ fn table(endpoints: &[Registered], company: &CompanyId, catalogue: &Catalogue) -
                                 a href=(path(company, &format!("endpoints/{}", endpoint.id))) data-row { (name(endpoint)) }
                                 span.sub.url { (visible(&shown_url(endpoint))) }
                             }
-                            td { (state(endpoint)) }
-                            td { (events(endpoint, catalogue)) }
+                            td { (glances.state(endpoint)) }
+                            td { (glances.last_success(endpoint)) }
+                            td { (glances.day(endpoint)) }
+                            td.wide { (events(endpoint, catalogue)) }
                             td { (endpoint.format) }
-                            td { (time(endpoint.updated_at)) }
                         }
                     }
                 }
@@ -132,18 +136,6 @@ pub(in crate::pages) fn shown_url(endpoint: &Registered) -> String {
     match endpoint.url.split_once('?') {
         Some((start, _)) => format!("{start}?…"),
         None => endpoint.url.clone(),
-    }
-}
-
-/// Whether it is sent to.
-pub(in crate::pages) fn state(endpoint: &Registered) -> Markup {
-    match (endpoint.disabled, &endpoint.disabled_reason) {
-        (false, _) => badge("good", "active"),
-        (true, None) => badge("idle", "paused"),
-        (true, Some(reason)) => badge(
-            "bad",
-            &format!("disabled: {}", visible(&reason.replace('_', " "))),
-        ),
     }
 }
 

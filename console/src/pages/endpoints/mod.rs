@@ -3,6 +3,7 @@
 pub(super) mod draft; // an endpoint as a form holds it
 pub(super) mod form; // that form
 pub(super) mod check_url; // the guard's word on a URL while it is typed
+pub(super) mod health; // how it fares, at a glance
 pub(super) mod list; // all of a company's
 pub(super) mod add; // a new one, and its secret once
 pub(super) mod one; // one of them

@@ -6,7 +6,8 @@ use hookline_store::Registered;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::list::{events, name, state};
+use super::health::Glances;
+use super::list::{events, name};
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::EndpointOf;
@@ -26,6 +27,7 @@ pub(in crate::pages) async fn show(
     Search(query): Search,
 ) -> Result<Response, Refused> {
     let endpoint = app.store().endpoint(&tenant.company, &endpoint).await?;
+    let glances = Glances::read(&app, &tenant.company, std::slice::from_ref(&endpoint)).await?;
     let list = path(&tenant.company, "endpoints");
     let here = format!("{list}/{}", endpoint.id);
     let overlap = endpoint.overlap_until.filter(|until| *until > Timestamp::now());
@@ -34,7 +36,10 @@ pub(in crate::pages) async fn show(
         (done(query.text("done")))
         @if let Some(until) = overlap { (overlapping(&visitor, &here, until)) }
         dl.facts {
-            div { dt { "State" } dd { (state(&endpoint)) } }
+            div { dt { "State" } dd { (glances.state(&endpoint)) } }
+            div { dt { "Last success" } dd { (glances.last_success(&endpoint)) } }
+            div { dt { "Last failure" } dd { (glances.last_failure(&endpoint)) } }
+            div { dt { "Last 24 hours" } dd { (glances.day(&endpoint)) } }
             div { dt { "URL" } dd.url { (visible(&endpoint.url)) } }
             div { dt { "Format" } dd { (endpoint.format) } }
             div { dt { "Events" } dd { (events(&endpoint, &app.settings().catalogue)) } }

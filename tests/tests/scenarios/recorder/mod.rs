@@ -68,6 +68,13 @@ async fn recorded_once(url: &Url, count: usize, within: Duration) {
             "SELECT event FROM deliveries d WHERE attempts <> (SELECT count(*) FROM attempts a \
              WHERE a.event = d.event AND a.endpoint = d.endpoint)",
         ),
+        (
+            "counts over time",
+            "SELECT company || ' ' || step_s FROM attempt_counts GROUP BY company, step_s \
+             HAVING sum(attempts) <> (SELECT count(*) FROM attempts a WHERE origin <> 'test' AND outcome <> 'discarded' \
+             AND attempt_counts.company IN ('', a.company) AND started_at > now() \
+             - CASE step_s WHEN 60 THEN interval '26 hours' ELSE interval '8 days' END)",
+        ),
     ] {
         assert_eq!(texts(url, sql).await, Some(Vec::new()), "{of}");
     }

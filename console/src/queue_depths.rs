@@ -1,0 +1,205 @@
+//! How deep the broker's queues are, for the operator's overview: asked over a connection of its own when somebody looks, and
+//! kept for some seconds. Nobody waits for a broker that does not answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hookline_common::broker::{LinkSettings, QueueDepth, SurveyedQueue, survey};
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::settings::BrokerSettings;
+use hookline_common::topology::{Namespace, Topology};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// What is younger is not asked anew. Pages that renew themselves do so as often.
+const FRESH: Duration = Duration::from_secs(4);
+/// What is younger is shown without a wait: the look before, on a page that renews itself.
+const RECENT: Duration = Duration::from_secs(10);
+/// What is older is not shown any more.
+const STALE: Duration = Duration::from_secs(60);
+/// How long a page waits where nothing recent is known. The next look finds what came later.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How long the broker may take for all of its queues.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+/// What one queue said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Queue {
+    /// Its name without the namespace: `events`, `retry.60s`.
+    pub(crate) name: String,
+    /// How deep it is, or why that is not known. A queue that is not there is left out.
+    pub(crate) depth: Result<QueueDepth, String>,
+}
+
+/// What was learned, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) at: Timestamp,
+    /// The queues in the order in which an event meets them, or why the broker did not say.
+    pub(crate) queues: Result<Vec<Queue>, String>,
+}
+
+/// Asks, and keeps what was answered.
+pub(crate) struct QueueDepths(Arc<Shared>);
+
+struct Shared {
+    link: LinkSettings,
+    queues: Vec<SurveyedQueue>,
+    /// What their names begin with.
+    prefix: String,
+    known: watch::Sender<Option<(Instant, Known)>>,
+    is_asking: AtomicBool,
+}
+
+impl QueueDepths {
+    pub(crate) fn new(broker: &BrokerSettings) -> Self {
+        Self(Arc::new(Shared {
+            link: broker.link("hookline-console overview"),
+            queues: queues(&broker.namespace),
+            prefix: format!("{}.", broker.namespace),
+            known: watch::Sender::new(None),
+            is_asking: AtomicBool::new(false),
+        }))
+    }
+
+    /// What is known, and asks anew where that is not fresh; none where the broker has not answered yet.
+    pub(crate) async fn known(&self) -> Option<Known> {
+        let age = |known: &Option<(Instant, Known)>| known.as_ref().map(|(at, _)| at.elapsed());
+        if age(&self.0.known.borrow()).is_none_or(|age| age > FRESH) {
+            self.ask();
+        }
+        let is_recent = |known: &Option<(Instant, Known)>| age(known).is_some_and(|age| age < RECENT);
+        let mut answered = self.0.known.subscribe();
+        // Where the wait was in vain, what is older serves.
+        drop(timeout(PATIENCE, answered.wait_for(is_recent)).await);
+        let known = self.0.known.borrow();
+        let (at, known) = known.as_ref()?;
+        (at.elapsed() < STALE).then(|| known.clone())
+    }
+
+    /// Asks, unless somebody does already.
+    fn ask(&self) {
+        if self.0.is_asking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let asked = timeout(ANSWERED_WITHIN, survey(&shared.link, &shared.queues)).await;
+            let queues = match asked {
+                Ok(Ok(depths)) => Ok(shared.named(
+                    depths
+                        .into_iter()
+                        .map(|depth| depth.map_err(|error| error.to_string())),
+                )),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "the broker does not say how deep its queues are");
+                    Err("the broker cannot be reached".to_owned())
+                }
+                Err(_) => Err("the broker does not answer".to_owned()),
+            };
+            let at = Timestamp::now();
+            shared
+                .known
+                .send_replace(Some((Instant::now(), Known { at, queues })));
+            shared.is_asking.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl Shared {
+    fn named(&self, depths: impl Iterator<Item = Result<Option<QueueDepth>, String>>) -> Vec<Queue> {
+        let queues = self.queues.iter().zip(depths);
+        queues
+            .filter_map(|(queue, depth)| {
+                let name = queue.name.strip_prefix(&self.prefix)?.to_owned();
+                Some(Queue {
+                    name,
+                    depth: depth.transpose()?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The queues that may hold messages, as an event meets them. Delays of another schedule than the usual one are not known
+/// here.
+fn queues(namespace: &Namespace) -> Vec<SurveyedQueue> {
+    let topology = Topology::whole(namespace, &RetrySchedule::default());
+    let mut queues: Vec<SurveyedQueue> = topology
+        .queues
+        .iter()
+        .filter(|spec| !spec.is_stream())
+        .map(|spec| SurveyedQueue {
+            name: spec.name.clone(),
+            is_stream: false,
+        })
+        .collect();
+    let place = |name: &str| {
+        let order = [
+            "events",
+            "deliveries",
+            "due",
+            "quarantine",
+            "retry",
+            "park",
+            "failed",
+            "rejected",
+        ];
+        let own = name.strip_prefix(&format!("{namespace}.")).unwrap_or(name);
+        order
+            .iter()
+            .position(|start| own.starts_with(start))
+            .unwrap_or(order.len())
+    };
+    queues.sort_by_key(|queue| place(&queue.name));
+    queues
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::broker::BrokerUrl;
+
+    use super::*;
+
+    fn nowhere() -> QueueDepths {
+        QueueDepths::new(&BrokerSettings {
+            url: BrokerUrl::parse("amqp://127.0.0.1:1").unwrap(),
+            namespace: Namespace::default(),
+            ca_pem: None,
+        })
+    }
+
+    #[test]
+    fn queues_stand_in_the_order_of_the_flow_and_a_missing_one_is_left_out() {
+        let depths = nowhere();
+        let depth = |ready| QueueDepth { ready, consumers: 1 };
+        let answers = (0..).map(|number| match number {
+            0 => Ok(None),
+            1 => Err("its leader is down".to_owned()),
+            ready => Ok(Some(depth(ready))),
+        });
+        let named = depths.0.named(answers);
+        let names: Vec<&str> = named.iter().map(|queue| queue.name.as_str()).collect();
+        assert_eq!(names[..4], ["deliveries", "due", "quarantine", "retry.60s"]);
+        assert_eq!(names[names.len() - 3..], ["failed", "rejected", "attempts.spill"]);
+        assert_eq!(named[0].depth, Err("its leader is down".to_owned()));
+        assert_eq!(named[1].depth, Ok(depth(2)));
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_away_is_told_of_and_not_waited_for() {
+        let depths = nowhere();
+        // It may be told at once, or with the next look.
+        let known = match depths.known().await {
+            Some(known) => known,
+            None => {
+                let mut known = depths.0.known.subscribe();
+                let known = known.wait_for(Option::is_some).await.unwrap().clone();
+                known.unwrap().1
+            }
+        };
+        assert!(known.queues.is_err(), "{known:?}");
+    }
+}
