@@ -2,6 +2,7 @@
 //! hold nothing that came from outside.
 
 mod words; // a sentence and a next step for each
+mod short; // the same in a few words
 
 use std::borrow::Cow;
 
@@ -11,7 +12,8 @@ use self::words::{
 };
 use crate::outcome::Outcome;
 
-pub use self::words::Explanation;
+pub use self::short::in_short;
+pub use self::words::{ENDPOINT_DISABLED, Explanation};
 
 /// What it means that an attempt ended in `outcome`, with this HTTP status if there was one, and with the record's `error`
 /// if it is at hand. Without it, or with one that is not known, the words are more general.

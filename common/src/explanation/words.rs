@@ -43,6 +43,12 @@ pub(super) const DISCARDED: Explanation = Explanation::of(
     "There is nothing to do, unless it was removed by mistake; then add it again, and new events will reach it.",
 );
 
+/// Where nothing was attempted, as the endpoint was disabled.
+pub const ENDPOINT_DISABLED: Explanation = Explanation::of(
+    "Nothing was sent: the endpoint is disabled.",
+    "Enable the endpoint, and retry what has failed meanwhile.",
+);
+
 pub(super) const NO_ANSWER: Explanation = Explanation::of(
     "The endpoint took the connection, and did not answer in time.",
     "Answer 2xx as soon as the event is stored, and do the work afterwards; look what the handler waits for.",

@@ -14,7 +14,7 @@ mod import; // a file's worth
 pub(crate) mod tokens; // a company's own tokens
 pub(crate) mod portal_links; // into a company's own dashboard
 mod audit; // who did what
-mod words; // what an outcome means
+pub(crate) mod words; // what an outcome means
 mod json; // what was kept as JSON, handed on as it is
 mod filters; // what lists are narrowed by
 mod deliveries; // what became of each event at each endpoint

@@ -1,6 +1,6 @@
 //! What became of an attempt in words: for the owner of the endpoint, with what to do.
 
-use hookline_common::explanation::{Explanation, explain};
+use hookline_common::explanation::{ENDPOINT_DISABLED, Explanation, explain};
 use hookline_common::outcome::Outcome;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,17 +24,19 @@ impl From<Explanation> for ExplanationView {
     }
 }
 
-/// What an outcome means; without one nothing was attempted, which is so where an endpoint is disabled.
+/// What an outcome means, as the API shows it.
 pub(crate) fn in_words(
     outcome: Option<Outcome>,
     status: Option<u16>,
     error: Option<&str>,
 ) -> ExplanationView {
+    explained(outcome, status, error).into()
+}
+
+/// What an outcome means; without one nothing was attempted, which is so where an endpoint is disabled.
+pub(crate) fn explained(outcome: Option<Outcome>, status: Option<u16>, error: Option<&str>) -> Explanation {
     match outcome {
-        Some(outcome) => explain(outcome, status, error).into(),
-        None => ExplanationView {
-            sentence: "Nothing was sent: the endpoint is disabled.".to_owned(),
-            next_step: "Enable the endpoint, and retry what has failed meanwhile.".to_owned(),
-        },
+        Some(outcome) => explain(outcome, status, error),
+        None => ENDPOINT_DISABLED,
     }
 }

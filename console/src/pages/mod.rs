@@ -23,6 +23,7 @@ mod enter; // by a link
 mod companies; // who is there
 mod endpoints; // register, look after, remove
 mod test_event; // one for an endpoint, and what it answers
+mod problems; // what fails, each in one line
 mod reference; // the types of events
 mod schema_fields; // a schema as rows
 mod guide; // how to verify, and how retries work
