@@ -101,6 +101,7 @@
       search.select();
     } else if (event.key === "j") moveRow(1);
     else if (event.key === "k") moveRow(-1);
+    else if (event.key === "x") pickRow();
     else if (event.key === "?") openKeys();
   });
 
@@ -184,6 +185,51 @@
     });
   }
 
+  // --- rows that are picked -----------------------------------------------------------------------
+
+  function pickRow() {
+    const row = document.activeElement.closest("[data-picks] tr");
+    const box = row && one("input[name=pick]", row);
+    if (box) box.click();
+  }
+  function preparePicks(form) {
+    const every = one("[data-pick-all]", form);
+    const told = one("[data-picked]", form);
+    const boxes = () => all("input[name=pick]", form);
+    function tell() {
+      const picked = boxes().filter((box) => box.checked).length;
+      told.textContent = picked ? picked + " selected" : "";
+      every.checked = picked > 0 && picked === boxes().length;
+      every.indeterminate = picked > 0 && !every.checked;
+    }
+    every.addEventListener("change", () => {
+      for (const box of boxes()) box.checked = every.checked;
+      tell();
+    });
+    form.addEventListener("change", tell);
+    tell();
+  }
+
+  // --- a part of a page that is kept true, and rests while one reads it ------------------------------
+
+  function prepareRefresh(place) {
+    const isRead = () => place.matches(":hover") || place.contains(document.activeElement);
+    const clock = setInterval(async () => {
+      if (document.hidden || isRead()) return;
+      try {
+        const response = await fetch(location.href);
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const fresh = response.ok && one("#" + place.id, page);
+        if (!fresh || isRead()) return;
+        place.replaceChildren(...Array.from(fresh.childNodes, (node) => document.importNode(node, true)));
+        showTimes();
+        if (!("refresh" in fresh.dataset)) clearInterval(clock);
+      } catch (error) {
+        // It is asked again in a moment.
+      }
+    }, 1500);
+  }
+
   // --- all of it ----------------------------------------------------------------------------------
 
   showTheme();
@@ -192,6 +238,8 @@
   prepareCopying(document);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
+  for (const form of all("[data-picks]")) preparePicks(form);
+  for (const place of all("[data-refresh]")) prepareRefresh(place);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();
   for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
   document.addEventListener("click", (event) => {

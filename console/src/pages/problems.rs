@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::endpoints::list::name;
 use super::navigation::path;
 use super::parts::badge;
-use super::words::{count, grouped};
+use super::words::grouped;
 use crate::api::words::explained;
 
 /// The problems of a company as lines, each with a way to its deliveries and, where some failed for good, to their retry;
@@ -102,7 +102,7 @@ pub(super) fn deliveries(number: u64) -> String {
     if number == 1 {
         "1 delivery".to_owned()
     } else {
-        count(number, "deliverie")
+        format!("{} deliveries", grouped(number))
     }
 }
 

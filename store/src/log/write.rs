@@ -100,9 +100,16 @@ impl Store {
         } else if !sorted.entries.is_empty() {
             new = write(&mut transaction, &sorted.entries, now).await?;
         }
-        for items in [&batch.set_aside, &sorted.set_aside, &refused] {
+        let set_aside = [&batch.set_aside, &sorted.set_aside, &refused];
+        for items in set_aside {
             set_aside::insert(&mut transaction, stream, items).await?;
         }
+        let set_aside = set_aside.into_iter().map(Vec::len).sum();
+        let given_up = if set_aside == 0 {
+            0
+        } else {
+            set_aside::make_room(&mut transaction).await?
+        };
         transaction.commit().await?;
         lent.give_back();
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
@@ -110,7 +117,8 @@ impl Store {
             new: count(new),
             known: count(sorted.entries.len() - new - refused.len()),
             expired: sorted.expired,
-            set_aside: count(batch.set_aside.len() + sorted.set_aside.len() + refused.len()),
+            set_aside: count(set_aside),
+            given_up,
         })
     }
 }
