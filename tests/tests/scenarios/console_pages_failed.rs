@@ -368,7 +368,10 @@ async fn what_nobody_wants_is_discarded_after_one_question_and_nothing_else_is()
 
 #[tokio::test]
 async fn nobody_reaches_what_failed_at_another_company() {
-    console_scenario(async |console, database| {
+    database_scenario(async |world, database| {
+        // Nobody takes up what acme sends again.
+        world.leaves(Queue::Deliveries);
+        let console = &start(setup(world, database)).await;
         console
             .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
             .await;
@@ -543,7 +546,12 @@ async fn a_companys_people_change_only_so_much_and_looking_counts_for_nothing() 
 
 #[tokio::test]
 async fn only_the_operator_is_told_of_settings_that_only_the_operator_can_change() {
-    console_scenario(async |console, _| {
+    database_scenario(async |world, database| {
+        // As it is where nothing more is let through.
+        let setup = setup(world, database)
+            .unset("HOOKLINE_ALLOW_HTTP")
+            .unset("HOOKLINE_ALLOW_CIDRS");
+        let console = &start(setup).await;
         let (operator, acme) = (operator(console).await, member(console, "acme").await);
         for url in [
             "http://example.com/",

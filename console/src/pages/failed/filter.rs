@@ -33,11 +33,11 @@ const MORE: [&str; 5] = ["outcome", "last_status", "reason", "since", "until"];
 pub(super) struct Filter(Vec<(&'static str, String)>);
 
 impl Filter {
-    /// Of a query or a form.
+    /// Of a query or a form. What plays tricks is made visible at once: no part that means something has any of that.
     pub(super) fn of(fields: &Fields) -> Self {
         let given = PARTS
             .into_iter()
-            .filter_map(|(name, _)| Some((name, fields.given(name)?)));
+            .filter_map(|(name, _)| Some((name, visible(&fields.given(name)?))));
         Self(given.collect())
     }
 
