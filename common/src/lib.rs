@@ -17,6 +17,7 @@ pub mod guard; // where we may connect
 pub mod envelope; // the request body around untouched data
 pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
+pub mod cause; // and why, where it has no answer
 pub mod explanation; // what that means, in words
 pub mod retry_after; // when a receiver asks to be tried later
 pub mod duration; // how people write times

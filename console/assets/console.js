@@ -101,6 +101,7 @@
       search.select();
     } else if (event.key === "j") moveRow(1);
     else if (event.key === "k") moveRow(-1);
+    else if (event.key === "x") pickRow();
     else if (event.key === "?") openKeys();
   });
 
@@ -234,8 +235,14 @@
         for (const id of open) one("#" + CSS.escape(id), place)?.setAttribute("open", "");
         prepareCopying(place);
         prepareCharts(place);
+        showTimes();
         last = clock();
         tell("live", "Live, as of " + last);
+        // What it told has come to its end.
+        if (!("renew" in now.dataset)) {
+          clearInterval(timer);
+          document.removeEventListener("visibilitychange", renew);
+        }
       } catch (error) {
         tell("lost", error.message === "signed out" ? "You are signed out. Load the page again." : "The console does not answer. This is from " + last + ".");
       } finally {
@@ -243,8 +250,33 @@
       }
     }
     tell("live", "Live, as of " + last);
-    setInterval(renew, every);
+    const timer = setInterval(renew, every);
     document.addEventListener("visibilitychange", renew);
+  }
+
+  // --- rows that are picked -----------------------------------------------------------------------
+
+  function pickRow() {
+    const row = document.activeElement.closest("[data-picks] tr");
+    const box = row && one("input[name=pick]", row);
+    if (box) box.click();
+  }
+  function preparePicks(form) {
+    const every = one("[data-pick-all]", form);
+    const told = one("[data-picked]", form);
+    const boxes = () => all("input[name=pick]", form);
+    function tell() {
+      const picked = boxes().filter((box) => box.checked).length;
+      told.textContent = picked ? picked + " selected" : "";
+      every.checked = picked > 0 && picked === boxes().length;
+      every.indeterminate = picked > 0 && !every.checked;
+    }
+    every.addEventListener("change", () => {
+      for (const box of boxes()) box.checked = every.checked;
+      tell();
+    });
+    form.addEventListener("change", tell);
+    tell();
   }
 
   // --- all of it ----------------------------------------------------------------------------------
@@ -257,6 +289,7 @@
   for (const place of all("[data-renew]")) prepareRenewal(place);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
+  for (const form of all("[data-picks]")) preparePicks(form);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();
   for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
   document.addEventListener("click", (event) => {

@@ -93,12 +93,20 @@ static SET_ASIDE: LazyLock<Counter<u64>> = LazyLock::new(|| {
     )
 });
 
+static GIVEN_UP: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    counter(
+        "hookline_log_records_given_up",
+        "Records and messages that were set aside and gave way to newer ones, as only so many are kept",
+    )
+});
+
 /// A batch was recorded.
 pub(crate) fn recorded(recorded: Recorded) {
     WRITTEN.add(recorded.new, &[]);
     KNOWN.add(recorded.known, &[]);
     EXPIRED.add(recorded.expired, &[]);
     SET_ASIDE.add(recorded.set_aside, &[]);
+    GIVEN_UP.add(recorded.given_up, &[]);
 }
 
 /// Dead letters that were filed.

@@ -157,8 +157,11 @@ impl Problem {
     }
 
     pub(crate) fn too_many_changes(wait: Duration) -> Self {
-        let detail = "this company has changed its endpoints, or looked at their secrets, too often; each time stands in its \
-                      audit. Wait as long as Retry-After says";
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let detail = format!(
+            "this company has changed its endpoints, looked at their secrets, or retried and discarded what failed, too often; \
+             each time stands in its audit. Wait {seconds} s, and send it again"
+        );
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
@@ -166,6 +169,23 @@ impl Problem {
             detail,
         )
         .retry_after(wait)
+    }
+
+    /// What the guard refused, in the words for an endpoint's owner.
+    pub(crate) fn refused_for_owner(refusal: &Refusal) -> Self {
+        Self::refused(refusal, refusal.for_owner())
+    }
+
+    fn refused(refusal: &Refusal, detail: String) -> Self {
+        let (code, title) = if refusal.reason().starts_with("header") {
+            ("header_refused", "Header refused")
+        } else {
+            ("url_refused", "URL refused")
+        };
+        Self {
+            reason: Some(refusal.reason()),
+            ..Self::new(StatusCode::BAD_REQUEST, code, title, detail)
+        }
     }
 
     pub(crate) fn internal() -> Self {
@@ -227,23 +247,7 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let mut problem = if refusal.reason().starts_with("header") {
-            Self::new(
-                StatusCode::BAD_REQUEST,
-                "header_refused",
-                "Header refused",
-                refusal.to_string(),
-            )
-        } else {
-            Self::new(
-                StatusCode::BAD_REQUEST,
-                "url_refused",
-                "URL refused",
-                refusal.to_string(),
-            )
-        };
-        problem.reason = Some(refusal.reason());
-        problem
+        Self::refused(&refusal, refusal.to_string())
     }
 }
 

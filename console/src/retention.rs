@@ -1,9 +1,10 @@
-//! The log's retention: days that are too old are dropped whole.
+//! The log's retention: days that are too old are dropped whole. What was set aside goes with them, and what is remembered of
+//! discarded dead letters after a time of its own.
 
 use std::time::Duration;
 
 use hookline_store::StoreError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -16,6 +17,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How many failures in a row are nothing to tell: two minutes of them.
 const FAILURES_UNTOLD: u32 = 24;
 
+/// How long it is remembered what was discarded: longer than a broker or a console stands still with a message that it had
+/// not acknowledged.
+const DISCARDED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// What began before this is too old.
 pub(crate) fn keep_since(app: &App) -> Timestamp {
     let kept = Timestamp::now().checked_sub(app.settings().retention);
@@ -26,7 +31,7 @@ pub(crate) fn keep_since(app: &App) -> Timestamp {
 pub(crate) async fn run(app: App) {
     let mut failures = 0;
     loop {
-        match drop_old_days(&app).await {
+        match forget(&app).await {
             Ok(()) => {
                 failures = 0;
                 sleep(LOOK_EVERY).await;
@@ -40,6 +45,15 @@ pub(crate) async fn run(app: App) {
             }
         }
     }
+}
+
+async fn forget(app: &App) -> Result<(), StoreError> {
+    let store = app.background_store();
+    store.forget_set_aside(keep_since(app)).await?;
+    let until = Timestamp::now().checked_sub(DISCARDED_FOR);
+    let until = until.unwrap_or(Timestamp::UNIX_EPOCH);
+    while store.forget_discarded(until).await? > 0 {}
+    drop_old_days(app).await
 }
 
 async fn drop_old_days(app: &App) -> Result<(), StoreError> {

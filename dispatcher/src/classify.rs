@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use hookline_common::cause::BODY_CUT_OFF;
 use hookline_common::outcome::Outcome;
 use hookline_common::retry_after;
 use hyper::StatusCode;
@@ -72,7 +73,7 @@ pub fn answered(answer: Answer, now: Timestamp) -> Verdict {
     Verdict {
         outcome,
         status: Some(status.as_u16()),
-        error: body_incomplete.then_some(Cow::Borrowed("body_incomplete: the response's body was cut off")),
+        error: body_incomplete.then_some(Cow::Borrowed(BODY_CUT_OFF)),
         body: Some(body),
         headers,
         not_before,

@@ -6,6 +6,7 @@ const { everything, receiver, stop, log } = require("./programs.cjs");
 const { look, seen } = require("./look.cjs");
 const { open } = require("./open.cjs");
 const overview = require("./overview.cjs");
+const failed = require("./failed.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
 
@@ -229,6 +230,7 @@ async function main() {
     await asCompany(browser, run, link);
     await withoutScripts(browser, run);
     await overview(browser, run);
+    await failed(browser, run);
   } finally {
     await browser.close();
     run.receiver.close();

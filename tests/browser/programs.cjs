@@ -72,6 +72,14 @@ async function everything() {
   await ready(console);
   const { HOOKLINE_ADMIN_TOKEN: _, ...rest } = settings;
   await ready(await start("hookline-dispatcher", rest));
+  // The dispatcher anew, with other settings.
+  const restartDispatcher = async (more) => {
+    const old = running.pop();
+    const gone = new Promise((ended) => old.once("exit", ended));
+    old.kill("SIGTERM");
+    await gone;
+    await ready(await start("hookline-dispatcher", { ...rest, ...more }));
+  };
   const address = `http://127.0.0.1:${console}`;
   const signInLink = () => {
     const link = execFileSync(path.join(folder, "hookline-console"), ["sign-in-link"], {
@@ -88,7 +96,7 @@ async function everything() {
     if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${await answer.text()}`);
     return answer.status === 204 ? null : answer.json();
   };
-  return { address, token, signInLink, api };
+  return { address, token, signInLink, api, restartDispatcher };
 }
 
 async function stop() {

@@ -2,14 +2,17 @@
 //! hold nothing that came from outside.
 
 mod words; // a sentence and a next step for each
+mod statuses; // and for each HTTP status
 mod short; // the same in a few words
 
-use std::borrow::Cow;
-
+use self::statuses::of_status;
 use self::words::{
-    BLOCKED, CONNECT_ERRORS, DELIVERED, DISCARDED, DNS, Known, NO_ANSWER, NO_CONNECTION, NO_HTTP, NO_TLS,
-    PROTOCOL_ERRORS, STATUSES, TIMEOUTS, TLS_ERRORS,
+    ALL_FAILED, BLOCKED, CONNECT_ERRORS, DELIVERED, DELIVERED_CUT_OFF, DISABLED_MEANWHILE, DISCARDED, DNS,
+    HEAD_TOO_LARGE, Known, NO_ANSWER, NO_CERTIFICATE_NAME, NO_CONNECTION, NO_HOST, NO_HTTP, NO_TLS, NOT_HTTP,
+    PROXY, SILENT_ADDRESS, SILENT_PROXY, SWITCHED_PROTOCOLS, TLS_ERRORS, TLS_HUNG, TOO_MANY_INTERIM,
 };
+use crate::cause::{BODY_CUT_OFF, Cause};
+use crate::delivery::DeadLetterReason;
 use crate::outcome::Outcome;
 
 pub use self::short::in_short;
@@ -20,60 +23,63 @@ pub use self::words::{ENDPOINT_DISABLED, Explanation};
 #[must_use]
 pub fn explain(outcome: Outcome, status: Option<u16>, error: Option<&str>) -> Explanation {
     let error = error.unwrap_or_default();
-    match outcome {
-        Outcome::Delivered => DELIVERED,
-        Outcome::HttpStatus => of_status(status),
-        Outcome::Timeout => of_error(error, &TIMEOUTS, NO_ANSWER),
-        Outcome::DnsError => DNS,
-        Outcome::ConnectError => of_error(error, &CONNECT_ERRORS, NO_CONNECTION),
-        Outcome::TlsError => of_error(error, &TLS_ERRORS, NO_TLS),
-        Outcome::ProtocolError => of_error(error, &PROTOCOL_ERRORS, NO_HTTP),
-        Outcome::Blocked => BLOCKED,
-        Outcome::Discarded => DISCARDED,
+    let cause = Cause::of(error).filter(|(cause, _)| cause.outcome() == outcome);
+    match (cause, outcome) {
+        (Some((cause, detail)), _) => of_cause(cause, detail),
+        (None, Outcome::Delivered) if error.starts_with(BODY_CUT_OFF) => DELIVERED_CUT_OFF,
+        (None, Outcome::Delivered) => DELIVERED,
+        (None, Outcome::HttpStatus) => of_status(status),
+        (None, Outcome::Timeout) => NO_ANSWER,
+        (None, Outcome::DnsError) => DNS,
+        (None, Outcome::ConnectError) => NO_CONNECTION,
+        (None, Outcome::TlsError) => NO_TLS,
+        (None, Outcome::ProtocolError) => NO_HTTP,
+        (None, Outcome::Blocked) => BLOCKED,
+        (None, Outcome::Discarded) => DISCARDED,
     }
 }
 
-fn of_error(error: &str, known: &Known, else_: Explanation) -> Explanation {
-    let found = known.iter().find(|(part, _)| error.contains(part));
+/// What it means that a delivery failed for good, for this reason, and with this outcome and HTTP status of its last attempt if
+/// there was one.
+#[must_use]
+pub fn explain_dead_letter(
+    reason: DeadLetterReason,
+    outcome: Option<Outcome>,
+    status: Option<u16>,
+) -> Explanation {
+    match (reason, outcome) {
+        (DeadLetterReason::EndpointDisabled, None) => ENDPOINT_DISABLED,
+        (DeadLetterReason::EndpointDisabled, Some(_)) => DISABLED_MEANWHILE,
+        (DeadLetterReason::RetriesExhausted, Some(outcome)) => explain(outcome, status, None),
+        (DeadLetterReason::RetriesExhausted, None) => ALL_FAILED,
+    }
+}
+
+/// The same for why an attempt has no answer, and what was said of that besides.
+fn of_cause(cause: Cause, detail: &str) -> Explanation {
+    match cause {
+        Cause::NoResponse => NO_ANSWER,
+        Cause::NoConnectionInTime => SILENT_ADDRESS,
+        Cause::ProxySilent => SILENT_PROXY,
+        Cause::NoAddress => DNS,
+        Cause::NoConnection => known(detail, &CONNECT_ERRORS, NO_CONNECTION),
+        Cause::Proxy => PROXY,
+        Cause::NoCertificateName => NO_CERTIFICATE_NAME,
+        Cause::TlsFailed | Cause::TlsBrokenOff => known(detail, &TLS_ERRORS, NO_TLS),
+        Cause::TlsHung => TLS_HUNG,
+        Cause::HeadTooLarge => HEAD_TOO_LARGE,
+        Cause::NotHttp => NOT_HTTP,
+        Cause::Closed | Cause::Lost => NO_HTTP,
+        Cause::SwitchedProtocols => SWITCHED_PROTOCOLS,
+        Cause::TooManyInterim => TOO_MANY_INTERIM,
+        Cause::NoHost => NO_HOST,
+        Cause::NotAllowed => BLOCKED,
+    }
+}
+
+fn known(detail: &str, known: &Known, else_: Explanation) -> Explanation {
+    let found = known.iter().find(|(part, _)| detail.contains(part));
     found.map_or(else_, |(_, explanation)| explanation.clone())
-}
-
-fn of_status(status: Option<u16>) -> Explanation {
-    let Some(status) = status else {
-        return Explanation::of(
-            "The endpoint answered with a status that is not 2xx.",
-            "Look at the response, and let the handler answer 2xx once the event is stored.",
-        );
-    };
-    if let Some((_, explanation)) = STATUSES.iter().find(|(known, _)| *known == status) {
-        return explanation.clone();
-    }
-    let (what, next_step) = match status {
-        300..=399 => (
-            "The endpoint answered with a redirect, which is never followed",
-            "Give the endpoint the URL that it redirects to, with https and the right slash at its end.",
-        ),
-        400..=499 => (
-            "The endpoint refused the request",
-            "Look at the response and the server's log, and let the handler answer 2xx once the event is stored.",
-        ),
-        502 | 504 => (
-            "What stands before the endpoint got no good answer from it",
-            "Look whether the server behind the proxy or load balancer runs, and answers in time.",
-        ),
-        500..=599 => (
-            "The endpoint's server failed while it handled the event",
-            "Look at the server's log at that time for the error, and mend the handler.",
-        ),
-        _ => (
-            "The endpoint answered with a status that means no success",
-            "Let the handler answer 2xx once the event is stored.",
-        ),
-    };
-    Explanation {
-        sentence: format!("{what} ({status}).").into(),
-        next_step: Cow::Borrowed(next_step),
-    }
 }
 
 #[cfg(test)]

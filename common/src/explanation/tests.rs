@@ -17,7 +17,14 @@ fn every_one() -> Vec<Explanation> {
         .map(|outcome| explain(outcome, None, None))
         .collect();
     all.extend((300..600).map(|status| explain(Outcome::HttpStatus, Some(status), None)));
-    let tables = [&TIMEOUTS[..], &CONNECT_ERRORS, &TLS_ERRORS, &PROTOCOL_ERRORS];
+    all.extend(Cause::ALL.into_iter().map(|cause| of_cause(cause, "")));
+    all.extend([
+        ENDPOINT_DISABLED,
+        DELIVERED_CUT_OFF,
+        DISABLED_MEANWHILE,
+        ALL_FAILED,
+    ]);
+    let tables = [&CONNECT_ERRORS[..], &TLS_ERRORS];
     all.extend(
         tables
             .into_iter()
@@ -87,7 +94,7 @@ fn a_status_is_named_with_its_number_and_what_is_often_behind_it() {
     }
 }
 
-/// The dispatcher writes `no connection: ` and the kind of the system's error.
+/// The dispatcher writes the kind of the system's error behind the cause.
 #[test]
 fn what_the_system_says_of_a_connection_is_recognised() {
     for (kind, part) in [
@@ -95,15 +102,18 @@ fn what_the_system_says_of_a_connection_is_recognised() {
         (ErrorKind::HostUnreachable, "no way"),
         (ErrorKind::NetworkUnreachable, "no way"),
         (ErrorKind::ConnectionReset, "cut off"),
+        (ErrorKind::ConnectionAborted, "cut off"),
+        (ErrorKind::PermissionDenied, "cut off"),
+        (ErrorKind::TimedOut, "nothing came back"),
         (ErrorKind::AddrNotAvailable, "No connection"),
     ] {
-        let error = format!("no connection: {kind}");
+        let error = Cause::NoConnection.with(kind);
         let sentence = explain(Outcome::ConnectError, None, Some(&error)).sentence;
         assert!(sentence.contains(part), "{error}: {sentence}");
     }
 }
 
-/// The dispatcher writes `TLS handshake failed: ` and the library's error.
+/// The dispatcher writes the library's error behind the cause.
 #[test]
 fn what_the_library_says_of_tls_is_recognised() {
     let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
@@ -144,84 +154,87 @@ fn what_the_library_says_of_tls_is_recognised() {
             "No secure connection",
         ),
     ] {
-        let error = format!("TLS handshake failed: {error}");
+        let error = Cause::TlsFailed.with(error);
         let sentence = explain(Outcome::TlsError, None, Some(&error)).sentence;
         assert!(sentence.contains(part), "{error}: {sentence}");
     }
+    let alert = Error::AlertReceived(AlertDescription::CertificateRequired);
     for (error, part) in [
-        ("TLS handshake did not finish within 30s", "hung"),
+        (Cause::TlsBrokenOff.with(alert), "broke the TLS handshake off"),
         (
-            "TLS failed before a response: received fatal alert: CertificateRequired",
-            "broke the TLS handshake off",
+            Cause::TlsFailed.with("tls handshake eof"),
+            "hung up in the middle",
         ),
+        (
+            Cause::TlsFailed.with("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"),
+            "issues others",
+        ),
+        (Cause::TlsHung.with("30s"), "hung"),
     ] {
-        let sentence = explain(Outcome::TlsError, None, Some(error)).sentence;
+        let sentence = explain(Outcome::TlsError, None, Some(&error)).sentence;
         assert!(sentence.contains(part), "{error}: {sentence}");
     }
 }
 
+/// Whatever a dispatcher can write, and what its owner reads then. The compiler asks for words for a new cause; here they are
+/// seen to be its own.
 #[test]
-fn what_the_dispatcher_says_of_time_and_protocol_is_recognised() {
-    for (outcome, error, part) in [
+fn every_cause_has_its_words() {
+    for cause in Cause::ALL {
+        let part = match cause {
+            Cause::NoResponse => "did not answer in time",
+            Cause::NoConnectionInTime => "nothing came back",
+            Cause::ProxySilent => "proxy was not made in time",
+            Cause::NoAddress => "could not be looked up",
+            Cause::NoConnection => "No connection to the endpoint",
+            Cause::Proxy => "proxy did not connect",
+            Cause::NoCertificateName => "No certificate can be made out",
+            Cause::TlsFailed | Cause::TlsBrokenOff => "No secure connection",
+            Cause::TlsHung => "handshake hung",
+            Cause::HeadTooLarge => "more headers",
+            Cause::NotHttp => "does not speak HTTP",
+            Cause::Closed | Cause::Lost => "broke before",
+            Cause::SwitchedProtocols => "WebSocket",
+            Cause::TooManyInterim => "1xx",
+            Cause::NoHost => "names no host",
+            Cause::NotAllowed => "Nothing was sent",
+        };
+        for error in [cause.to_string(), cause.with("30s")] {
+            let sentence = explain(cause.outcome(), None, Some(&error)).sentence;
+            assert!(sentence.contains(part), "{error}: {sentence}");
+        }
+    }
+    let cut_off = explain(Outcome::Delivered, Some(200), Some(BODY_CUT_OFF)).sentence;
+    assert!(
+        cut_off.contains("took the event") && cut_off.contains("broke"),
+        "{cut_off}"
+    );
+    let refused = explain(Outcome::HttpStatus, Some(500), Some(BODY_CUT_OFF));
+    assert_eq!(
+        refused,
+        explain(Outcome::HttpStatus, Some(500), None),
+        "the status says more"
+    );
+}
+
+#[test]
+fn every_reason_of_a_dead_letter_has_its_words() {
+    let disabled = DeadLetterReason::EndpointDisabled;
+    let exhausted = DeadLetterReason::RetriesExhausted;
+    for (reason, outcome, status, part) in [
+        (disabled, None, None, "Nothing was sent: the endpoint is disabled"),
         (
-            Outcome::Timeout,
-            "no response within 30s",
-            "did not answer in time",
+            disabled,
+            Some(Outcome::HttpStatus),
+            Some(500),
+            "disabled before the next attempt",
         ),
-        (Outcome::Timeout, "no connection within 30s", "nothing came back"),
-        (
-            Outcome::Timeout,
-            "no answer from the egress proxy within 30s",
-            "proxy",
-        ),
-        (
-            Outcome::ConnectError,
-            "the egress proxy refused to connect there: it answered 502",
-            "proxy",
-        ),
-        (
-            Outcome::ProtocolError,
-            "the response's head is too large",
-            "more headers",
-        ),
-        (
-            Outcome::ProtocolError,
-            "the response is not HTTP/1.1",
-            "does not speak HTTP",
-        ),
-        (
-            Outcome::ProtocolError,
-            "the connection was closed before a response",
-            "broke before",
-        ),
-        (
-            Outcome::ProtocolError,
-            "the connection was lost before a response: connection reset",
-            "broke before",
-        ),
-        (
-            Outcome::ProtocolError,
-            "101 Switching Protocols to a request that asked for none",
-            "WebSocket",
-        ),
-        (
-            Outcome::ProtocolError,
-            "more than 8 interim responses (1xx), or more than 32 KiB of them, before a response",
-            "1xx",
-        ),
-        (
-            Outcome::Blocked,
-            "the URL or its address is not allowed",
-            "Nothing was sent",
-        ),
-        (
-            Outcome::DnsError,
-            "no usable answer from the name servers",
-            "could not be looked up",
-        ),
+        (exhausted, None, None, "Every attempt failed"),
+        (exhausted, Some(Outcome::HttpStatus), Some(503), "(503)"),
+        (exhausted, Some(Outcome::Timeout), None, "in time"),
     ] {
-        let sentence = explain(outcome, None, Some(error)).sentence;
-        assert!(sentence.contains(part), "{error}: {sentence}");
+        let sentence = explain_dead_letter(reason, outcome, status).sentence;
+        assert!(sentence.contains(part), "{sentence}");
     }
 }
 

@@ -20,12 +20,17 @@ impl Explanation {
     }
 }
 
-/// Parts of the dispatcher's texts, and what they mean. The first that is found counts.
+/// Parts of what is said besides a cause, and what they mean. The first that is found counts.
 pub(super) type Known = [(&'static str, Explanation)];
 
 pub(super) const DELIVERED: Explanation = Explanation::of(
     "The endpoint took the event: it answered with a 2xx status.",
     "There is nothing to do.",
+);
+
+pub(super) const DELIVERED_CUT_OFF: Explanation = Explanation::of(
+    "The endpoint took the event: it answered with a 2xx status, and then broke its answer's body off.",
+    "There is nothing to do for the event; the server's log may say why it hung up.",
 );
 
 pub(super) const DNS: Explanation = Explanation::of(
@@ -49,34 +54,45 @@ pub const ENDPOINT_DISABLED: Explanation = Explanation::of(
     "Enable the endpoint, and retry what has failed meanwhile.",
 );
 
+/// Where attempts were made, and then the endpoint was disabled.
+pub(super) const DISABLED_MEANWHILE: Explanation = Explanation::of(
+    "The endpoint was disabled before the next attempt, and nothing more was sent.",
+    "Enable the endpoint, and retry what has failed meanwhile.",
+);
+
+/// Where nothing is known of the last attempt.
+pub(super) const ALL_FAILED: Explanation = Explanation::of(
+    "Every attempt failed, and how the last one ended was not noted.",
+    "Retry it, and look at what the new attempt tells.",
+);
+
 pub(super) const NO_ANSWER: Explanation = Explanation::of(
     "The endpoint took the connection, and did not answer in time.",
     "Answer 2xx as soon as the event is stored, and do the work afterwards; look what the handler waits for.",
 );
 
-pub(super) const TIMEOUTS: [(&str, Explanation); 2] = [
-    (
-        "no connection within",
-        Explanation::of(
-            "No connection was made in time: nothing came back from the endpoint's address.",
-            "Look whether the server runs, and whether a firewall drops what comes from us instead of refusing it.",
-        ),
-    ),
-    (
-        "egress proxy",
-        Explanation::of(
-            "The connection through the sender's proxy was not made in time.",
-            "Look whether the server can be reached from outside; if it can, ask the platform about its proxy.",
-        ),
-    ),
-];
+pub(super) const SILENT_ADDRESS: Explanation = Explanation::of(
+    "No connection was made in time: nothing came back from the endpoint's address.",
+    "Look whether the server runs, and whether a firewall drops what comes from us instead of refusing it.",
+);
+
+pub(super) const SILENT_PROXY: Explanation = Explanation::of(
+    "The connection through the sender's proxy was not made in time.",
+    "Look whether the server can be reached from outside; if it can, ask the platform about its proxy.",
+);
+
+pub(super) const PROXY: Explanation = Explanation::of(
+    "The sender's proxy did not connect to the endpoint.",
+    "Look whether the server can be reached from outside; if it can, ask the platform about its proxy.",
+);
 
 pub(super) const NO_CONNECTION: Explanation = Explanation::of(
     "No connection to the endpoint could be made.",
     "Look whether the server runs and can be reached from outside at the URL's name and port.",
 );
 
-pub(super) const CONNECT_ERRORS: [(&str, Explanation); 4] = [
+/// What the system says of a connection that it did not make.
+pub(super) const CONNECT_ERRORS: [(&str, Explanation); 6] = [
     (
         "connection refused",
         Explanation::of(
@@ -91,28 +107,34 @@ pub(super) const CONNECT_ERRORS: [(&str, Explanation); 4] = [
             "Look whether the name has the right address, and whether the server's network is up.",
         ),
     ),
-    (
-        "connection reset",
-        Explanation::of(
-            "The connection was cut off as it was made.",
-            "Look at the firewall or load balancer before the server: it seems to turn us away.",
-        ),
-    ),
-    (
-        "egress proxy",
-        Explanation::of(
-            "The sender's proxy did not connect to the endpoint.",
-            "Look whether the server can be reached from outside; if it can, ask the platform about its proxy.",
-        ),
-    ),
+    ("connection reset", TURNED_AWAY),
+    ("connection aborted", TURNED_AWAY),
+    ("permission denied", TURNED_AWAY),
+    ("timed out", SILENT_ADDRESS),
 ];
+
+const TURNED_AWAY: Explanation = Explanation::of(
+    "The connection was cut off as it was made.",
+    "Look at the firewall or load balancer before the server: it seems to turn us away.",
+);
 
 pub(super) const NO_TLS: Explanation = Explanation::of(
     "No secure connection could be made; nothing of the event was sent.",
     "Try the URL with `curl -v` from another network, and mend what it complains of.",
 );
 
-pub(super) const TLS_ERRORS: [(&str, Explanation); 8] = [
+pub(super) const NO_CERTIFICATE_NAME: Explanation = Explanation::of(
+    "No certificate can be made out for the host in the endpoint's URL, so no secure connection is possible.",
+    "Give the endpoint a URL with a name that a certificate can have.",
+);
+
+pub(super) const TLS_HUNG: Explanation = Explanation::of(
+    "The connection was made, and the TLS handshake hung.",
+    "Look whether that port speaks TLS at all, and whether something between swallows large packets.",
+);
+
+/// What the library says of a handshake that failed.
+pub(super) const TLS_ERRORS: [(&str, Explanation); 9] = [
     (
         "not valid yet",
         Explanation::of(
@@ -142,10 +164,17 @@ pub(super) const TLS_ERRORS: [(&str, Explanation); 8] = [
         ),
     ),
     (
-        "did not finish",
+        "CaUsedAsEndEntity",
         Explanation::of(
-            "The connection was made, and the TLS handshake hung.",
-            "Look whether that port speaks TLS at all, and whether something between swallows large packets.",
+            "The endpoint's certificate is one that issues others, as those are that one signs oneself.",
+            "Install a server certificate from a public authority, with its whole chain.",
+        ),
+    ),
+    (
+        "eof",
+        Explanation::of(
+            "The endpoint's server hung up in the middle of the TLS handshake.",
+            "Look whether that port speaks TLS, and whether the server has a certificate for the name in the URL.",
         ),
     ),
     (
@@ -176,121 +205,27 @@ pub(super) const NO_HTTP: Explanation = Explanation::of(
     "Look at the server's log: it may have crashed, restarted, or closed the connection on its own.",
 );
 
-pub(super) const PROTOCOL_ERRORS: [(&str, Explanation); 4] = [
-    (
-        "head is too large",
-        Explanation::of(
-            "The endpoint's answer has more headers than we take.",
-            "Send fewer or shorter headers; cookies are the usual reason, and mean nothing here.",
-        ),
-    ),
-    (
-        "not HTTP/1.1",
-        Explanation::of(
-            "What answered at the URL does not speak HTTP/1.1.",
-            "Look whether the URL's port is that of the web server.",
-        ),
-    ),
-    (
-        "101 Switching Protocols",
-        Explanation::of(
-            "The endpoint answered as if a WebSocket had been asked for.",
-            "Give the endpoint a URL that takes a plain POST.",
-        ),
-    ),
-    (
-        "interim responses",
-        Explanation::of(
-            "The endpoint kept sending 1xx responses and never a final one.",
-            "Look at the proxy before the server: it must send a final status.",
-        ),
-    ),
-];
+pub(super) const HEAD_TOO_LARGE: Explanation = Explanation::of(
+    "The endpoint's answer has more headers than we take.",
+    "Send fewer or shorter headers; cookies are the usual reason, and mean nothing here.",
+);
 
-/// Statuses with a meaning of their own to whoever mends a receiver.
-pub(super) const STATUSES: [(u16, Explanation); 12] = [
-    (
-        400,
-        Explanation::of(
-            "The endpoint found the request faulty (400).",
-            "Look at the response: the handler may expect another format than the endpoint is set to.",
-        ),
-    ),
-    (
-        401,
-        Explanation::of(
-            "The endpoint wants to know who asks (401).",
-            "Look whether the secret that it verifies with is the endpoint's own, and whether it verifies the raw body.",
-        ),
-    ),
-    (
-        403,
-        Explanation::of(
-            "The endpoint does not allow the request (403).",
-            "Look at its firewall and its check of signatures: a wrong secret, or a bot filter that knows no webhooks.",
-        ),
-    ),
-    (
-        404,
-        Explanation::of(
-            "There is nothing at the URL's path (404).",
-            "Mend the path in the endpoint's URL, or deploy the handler there.",
-        ),
-    ),
-    (
-        405,
-        Explanation::of(
-            "The URL's path takes no POST (405).",
-            "Let the handler take POST, or mend the path: a slash at its end can make the difference.",
-        ),
-    ),
-    (
-        408,
-        Explanation::of(
-            "The endpoint's server gave up waiting for the request (408).",
-            "Look at its load: it accepted the connection and did not read in time.",
-        ),
-    ),
-    (
-        410,
-        Explanation::of(
-            "The endpoint says that it is gone for good (410).",
-            "Remove the endpoint, or give it the new URL.",
-        ),
-    ),
-    (
-        413,
-        Explanation::of(
-            "The event is larger than the endpoint takes (413).",
-            "Let the server and what stands before it take bodies of 100 KiB.",
-        ),
-    ),
-    (
-        415,
-        Explanation::of(
-            "The endpoint takes no application/json (415).",
-            "Let the handler read a JSON body.",
-        ),
-    ),
-    (
-        422,
-        Explanation::of(
-            "The endpoint understood the event, and refused what is in it (422).",
-            "Look at the response, and let the handler ignore types and members that it does not know.",
-        ),
-    ),
-    (
-        429,
-        Explanation::of(
-            "The endpoint has too much to do and asked for fewer requests (429).",
-            "Set a rate for the endpoint, or raise the limit of its server; what waits is sent slower meanwhile.",
-        ),
-    ),
-    (
-        503,
-        Explanation::of(
-            "The endpoint is not available for now (503).",
-            "Look whether it is being deployed or overloaded; it is tried again by itself while retries are left.",
-        ),
-    ),
-];
+pub(super) const NOT_HTTP: Explanation = Explanation::of(
+    "What answered at the URL does not speak HTTP/1.1.",
+    "Look whether the URL's port is that of the web server.",
+);
+
+pub(super) const SWITCHED_PROTOCOLS: Explanation = Explanation::of(
+    "The endpoint answered as if a WebSocket had been asked for.",
+    "Give the endpoint a URL that takes a plain POST.",
+);
+
+pub(super) const TOO_MANY_INTERIM: Explanation = Explanation::of(
+    "The endpoint kept sending 1xx responses and never a final one.",
+    "Look at the proxy before the server: it must send a final status.",
+);
+
+pub(super) const NO_HOST: Explanation = Explanation::of(
+    "The endpoint's URL names no host, so nothing was sent.",
+    "Give the endpoint a whole URL, like https://example.com/hooks.",
+);

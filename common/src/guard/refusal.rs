@@ -1,5 +1,6 @@
 //! Why the guard refuses: one reason for operators' logs and one sentence for people, none of which holds a
-//! URL's userinfo, path or query, or a header's value. Customers are only told `blocked`.
+//! URL's userinfo, path or query, or a header's value. Whoever owns an endpoint reads words of their own, without settings that
+//! only the operator can change; of an attempt they are only told `blocked`.
 
 use std::net::IpAddr;
 
@@ -109,6 +110,37 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The same for an endpoint's owner, who cannot change what an installation lets through.
+    #[must_use]
+    pub fn for_owner(&self) -> String {
+        match self {
+            Self::UrlHttp => "plain http is not allowed; use https".to_owned(),
+            Self::NameInternal { name, what } => {
+                format!("the host {name} is not allowed ({what}); use a public name")
+            }
+            Self::Address { address, network } => {
+                let what = network.what;
+                format!("the address {address} is not allowed ({what}); use a public one")
+            }
+            Self::AddressDenied { address } => {
+                format!("the address {address} is in a network that nothing is sent to; use another one")
+            }
+            Self::UrlLength { .. }
+            | Self::UrlCharacters
+            | Self::UrlMalformed(_)
+            | Self::UrlScheme
+            | Self::UrlUserinfo
+            | Self::UrlFragment
+            | Self::UrlPort { .. }
+            | Self::NameMalformed
+            | Self::AddressNat64 { .. }
+            | Self::HeaderName
+            | Self::HeaderForbidden { .. }
+            | Self::HeaderValue { .. }
+            | Self::HeaderLength { .. } => self.to_string(),
+        }
+    }
+
     /// The rule's name in logs and metrics: stable, `snake_case`, from a small fixed set.
     #[must_use]
     pub fn reason(&self) -> &'static str {

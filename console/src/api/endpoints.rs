@@ -109,7 +109,7 @@ pub(crate) async fn change(
     EndpointOf(id): EndpointOf,
     Json(body): Json<ChangeEndpoint>,
 ) -> Result<Json<EndpointView>, Problem> {
-    let change = body.checked(app.settings())?;
+    let change = body.checked(app.settings(), tenant.is_admin())?;
     let endpoint = app
         .store()
         .change_endpoint(&tenant.company, &id, &change, &tenant.actor)

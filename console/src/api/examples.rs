@@ -130,7 +130,7 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
         (
             "RetryProgress",
             json!({"id": "rty_0199c2f4a0b17d3e8f5a6b7c8d9e0f1a", "state": "running", "total": 214, "done": 50,
-                "skipped": 0, "created_at": CREATED_AT, "finished_at": null}),
+                "delivered": 38, "failed_again": 0, "left_otherwise": 0, "under_way": 12, "skipped": 0, "created_at": CREATED_AT, "finished_at": null}),
         ),
         ("Problem", json!(Problem::not_found().body())),
     ]

@@ -139,7 +139,7 @@ fn checked(app: &App, entry: WithSecrets) -> Result<ImportedEndpoint, Problem> {
     let endpoint = entry.endpoint;
     Ok(ImportedEndpoint {
         endpoint: NewEndpoint {
-            url: url(&app.settings().policy, &endpoint.url)?,
+            url: url(&app.settings().policy, &endpoint.url, true)?,
             id: endpoint.id,
             format: endpoint.format,
             events: endpoint.events,

@@ -85,7 +85,7 @@ impl CreateEndpoint {
         let format = self.format.map(|format| format.parse());
         Ok(NewEndpoint {
             id,
-            url: url(&settings.policy, &self.url)?,
+            url: url(&settings.policy, &self.url, is_admin)?,
             format: format
                 .transpose()
                 .map_err(|error| field("format", error))?
@@ -134,10 +134,11 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 
 impl ChangeEndpoint {
     /// Checks everything that can be checked without the endpoint.
-    pub(crate) fn checked(self, settings: &Settings) -> Result<Change, Problem> {
+    pub(crate) fn checked(self, settings: &Settings, is_admin: bool) -> Result<Change, Problem> {
         let format = self.format.map(|format| format.parse());
+        let url = self.url.map(|text| url(&settings.policy, &text, is_admin));
         Ok(Change {
-            url: self.url.map(|text| url(&settings.policy, &text)).transpose()?,
+            url: url.transpose()?,
             format: format.transpose().map_err(|error| field("format", error))?,
             events: self.events.map(events).transpose()?,
             headers: header_changes(self.headers.unwrap_or_default())?,
@@ -152,9 +153,14 @@ fn field(name: &str, error: impl std::fmt::Display) -> Problem {
     Problem::invalid(format!("{name}: {error}"))
 }
 
-/// In its normal form, as the guard passes it; the name is resolved only when something is sent.
-pub(crate) fn url(policy: &Policy, text: &str) -> Result<String, Problem> {
-    Ok(policy.check_url(text)?.url().to_string())
+/// In its normal form, as the guard passes it; the name is resolved only when something is sent. Only the operator is told of
+/// settings by which more is let through.
+pub(crate) fn url(policy: &Policy, text: &str, is_admin: bool) -> Result<String, Problem> {
+    match policy.check_url(text) {
+        Ok(checked) => Ok(checked.url().to_string()),
+        Err(refusal) if is_admin => Err(refusal.into()),
+        Err(refusal) => Err(Problem::refused_for_owner(&refusal)),
+    }
 }
 
 fn events(patterns: Vec<String>) -> Result<EventFilter, Problem> {
@@ -237,6 +243,33 @@ fn need_different_names<'a>(mut names: impl Iterator<Item = &'a String>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_operator_is_told_of_settings() {
+        let policy = Policy::default();
+        for (text, reason) in [
+            ("http://example.com/", "url_http"),
+            ("https://localhost/", "name_internal"),
+            ("https://10.0.0.1/", "address_private"),
+        ] {
+            let told =
+                |is_admin| serde_json::to_value(url(&policy, text, is_admin).unwrap_err().body()).unwrap();
+            let (operator, owner) = (told(true), told(false));
+            for (reader, is_told) in [(&operator, true), (&owner, false)] {
+                let detail = reader["detail"].as_str().unwrap();
+                assert_eq!(detail.contains("HOOKLINE_"), is_told, "{text}: {detail}");
+                assert!(
+                    detail.contains("not allowed") && detail.contains("use "),
+                    "{detail}"
+                );
+            }
+            assert!(
+                operator["reason"].as_str().unwrap().starts_with(&reason[..4]),
+                "{operator}"
+            );
+            assert_eq!(operator["reason"], owner["reason"]);
+        }
+    }
 
     #[test]
     fn text_for_people_plays_no_tricks() {

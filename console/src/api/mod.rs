@@ -21,7 +21,7 @@ mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails
 mod feed; // events for whoever was away
 mod replay; // one of them, once more
-mod failed; // what failed for good, and once more
+pub(crate) mod failed; // what failed for good, and once more
 mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it
 mod examples; // what bodies look like

@@ -18,19 +18,19 @@ use super::origin;
 use super::refused::Refused;
 use super::visitor::{SignedIn, Visitor};
 use crate::app::App;
-use crate::auth::{Access, Tenant};
+use crate::auth::{Access, Asks, Tenant};
 use crate::extract;
 use crate::limits::MAX_BODY_BYTES;
 use crate::problem::Problem;
 
 /// Lets a request through to its page, or answers it.
 pub(super) async fn authorize(
-    State((app, access)): State<(App, Access)>,
+    State((app, asks)): State<(App, Asks)>,
     path: RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let checked = check(&app, access, &path, &mut request).await;
+    let checked = check(&app, asks.access, &path, &mut request).await;
     let visitor = Visitor {
         signed_in: request.extensions().get().cloned(),
         company: request
@@ -40,7 +40,10 @@ pub(super) async fn authorize(
     };
     let response = match checked {
         Ok(Checked::Pass) => match with_form(request, visitor.signed_in.as_ref()).await {
-            Ok(request) => next.run(request).await,
+            Ok(request) => match may_do(&app, asks, visitor.signed_in.as_ref()) {
+                Ok(()) => next.run(request).await,
+                Err(refused) => refused.into_response(),
+            },
             Err(refused) => refused.into_response(),
         },
         Ok(Checked::SignInFirst) => sign_in_first(&request),
@@ -139,6 +142,17 @@ async fn with_form(request: Request, signed_in: Option<&SignedIn>) -> Result<Req
     }
     head.extensions.insert(fields);
     Ok(Request::from_parts(head, axum::body::Body::empty()))
+}
+
+/// Counts what a company's people do that stands in their audit, together with what its tokens do.
+fn may_do(app: &App, asks: Asks, signed_in: Option<&SignedIn>) -> Result<(), Refused> {
+    let company = signed_in.and_then(|signed_in| signed_in.session.company.as_ref());
+    match company {
+        Some(company) if asks.is_audited => {
+            Ok(app.rates().deed(company).map_err(Problem::too_many_changes)?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// To the page where one signs in, and back afterwards.

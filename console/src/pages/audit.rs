@@ -94,6 +94,8 @@ fn deed(action: &str) -> String {
         "endpoint.rotation_completed" => "Rotation completed",
         "token.created" => "Token made",
         "token.revoked" => "Token revoked",
+        "failed.retried" => "Failed deliveries retried",
+        "failed.discarded" => "Failed deliveries discarded",
         "portal_link.created" => "Portal link made",
         "portal.entered" => "Portal opened",
         other => other,

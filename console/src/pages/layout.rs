@@ -93,6 +93,7 @@ fn keys() -> Markup {
         ("j", "next row"),
         ("k", "previous row"),
         ("Enter", "open the row"),
+        ("x", "select the row, where rows can be selected"),
         ("?", "this list"),
         ("Esc", "close it"),
     ];

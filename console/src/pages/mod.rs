@@ -26,6 +26,7 @@ mod companies; // who is there
 mod endpoints; // register, look after, remove
 mod test_event; // one for an endpoint, and what it answers
 mod problems; // what fails, each in one line
+mod failed; // what failed for good, and once more
 mod reference; // the types of events
 mod schema_fields; // a schema as rows
 mod guide; // how to verify, and how retries work

@@ -11,6 +11,7 @@ pub(super) enum Place {
     Overview,
     Companies,
     Endpoints,
+    Failed,
     Reference,
     Guide,
     Audit,
@@ -21,9 +22,10 @@ pub(super) enum Place {
 }
 
 /// A line of a company's menu: where, how it is called, the end of its path, and whether it is the operator's alone.
-const OF_COMPANY: [(Place, &str, &str, bool); 7] = [
+const OF_COMPANY: [(Place, &str, &str, bool); 8] = [
     (Place::Overview, "Overview", "overview", false),
     (Place::Endpoints, "Endpoints", "endpoints", false),
+    (Place::Failed, "Failed", "failed", false),
     (Place::Reference, "Event types", "reference", false),
     (Place::Guide, "Verify and retries", "guide/verify", false),
     (Place::Audit, "Audit", "audit", false),

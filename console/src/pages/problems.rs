@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::endpoints::list::name;
 use super::navigation::path;
 use super::parts::badge;
-use super::words::{count, grouped};
+use super::words::grouped;
 use crate::api::words::explained;
 
 /// The problems of a company as lines, each with a way to its deliveries and, where some failed for good, to their retry;
@@ -102,7 +102,7 @@ pub(super) fn deliveries(number: u64) -> String {
     if number == 1 {
         "1 delivery".to_owned()
     } else {
-        count(number, "deliverie")
+        format!("{} deliveries", grouped(number))
     }
 }
 
@@ -135,5 +135,78 @@ fn clock(at: Timestamp, now: Timestamp) -> Markup {
     };
     html! {
         time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(at.strftime("%Y-%m-%d %H:%M:%S UTC")) { (at.strftime(format)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookline_common::ids::EventId;
+    use hookline_common::outcome::Outcome;
+
+    fn problem(outcome: Option<Outcome>, status: Option<u16>, retrying: u64, failed: u64) -> FailingGroup {
+        let at = |text: &str| text.parse().unwrap();
+        FailingGroup {
+            endpoint: EndpointId::parse("ep_crm").unwrap(),
+            outcome,
+            status,
+            retrying,
+            failed,
+            first_at: at("2030-01-15T10:32:00Z"),
+            last_at: at("2030-01-15T11:00:00Z"),
+            sample: EventId::parse("evt_1").unwrap(),
+        }
+    }
+
+    fn told(problem: &FailingGroup, now: &str) -> String {
+        let company = CompanyId::parse("acme").unwrap();
+        line(&company, problem, None, now.parse().unwrap()).into_string()
+    }
+
+    #[test]
+    fn a_problem_is_told_in_one_line_with_the_way_to_what_it_means() {
+        let many = problem(Some(Outcome::HttpStatus), Some(503), 1_202, 12);
+        let page = told(&many, "2030-01-15T12:00:00Z");
+        assert!(page.contains("</strong> answers 503 since <time"), "{page}");
+        assert!(page.contains(">10:32 UTC</time>"), "{page}");
+        assert!(
+            page.contains("1,214 deliveries affected · 12 failed for good"),
+            "{page}"
+        );
+        assert!(
+            page.contains("deliveries?endpoint=ep_crm&amp;outcome=http_status"),
+            "{page}"
+        );
+        assert!(
+            page.contains("failed?endpoint=ep_crm&amp;outcome=http_status&amp;last_status=503"),
+            "{page}"
+        );
+        let next_day = told(&many, "2030-01-16T12:00:00Z");
+        assert!(next_day.contains(">Jan 15, 10:32 UTC</time>"), "{next_day}");
+    }
+
+    #[test]
+    fn numbers_say_what_they_count() {
+        let timeout = Some(Outcome::Timeout);
+        for (retrying, failed, words) in [
+            (1, 0, "1 delivery being retried"),
+            (0, 1, "1 delivery failed for good"),
+            (0, 1_204, "1,204 deliveries failed for good"),
+            (1, 1, "2 deliveries affected · 1 failed for good"),
+        ] {
+            assert_eq!(affected(&problem(timeout, None, retrying, failed)), words);
+        }
+    }
+
+    #[test]
+    fn what_failed_while_its_endpoint_was_disabled_is_found_by_its_reason() {
+        let disabled = problem(None, None, 0, 3);
+        let page = told(&disabled, "2030-01-15T12:00:00Z");
+        assert!(
+            page.contains("failed?endpoint=ep_crm&amp;reason=endpoint_disabled"),
+            "{page}"
+        );
+        // The endpoint is none of the company's any more: nothing can be sent to it.
+        assert!(page.contains("Discard") && !page.contains(">Retry<"), "{page}");
     }
 }

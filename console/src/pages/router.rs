@@ -7,11 +7,16 @@ use super::access::authorize;
 use super::headers::safe;
 use super::routes::table;
 use crate::app::App;
+use crate::auth::Asks;
 
 /// The router of the dashboard.
 pub(crate) fn router(app: &App) -> Router<App> {
     let router = table().into_iter().fold(Router::new(), |router, row| {
-        let check = from_fn_with_state((app.clone(), row.access), authorize);
+        let asks = Asks {
+            access: row.access,
+            is_audited: row.is_audited,
+        };
+        let check = from_fn_with_state((app.clone(), asks), authorize);
         router.route(row.path, row.handler.route_layer(check))
     });
     router.layer(from_fn(safe))

@@ -1,11 +1,12 @@
 //! Every page, and who may see it. There is no other way in: the router is made of this table, and so is the test of who
-//! sees whose pages. A row with `POST` takes a form, and only with the proof that it came from a page of the same session.
+//! sees whose pages. A row with `POST` takes a form, and only with the proof that it came from a page of the same session; one
+//! that is `audited` as often as a company may do what is written down, as with the API.
 
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    assets, audit, companies, endpoints, enter, guide, overview, portal_link, reference, sign_in, test_event,
-    tokens,
+    assets, audit, companies, endpoints, enter, failed, guide, overview, portal_link, reference, sign_in,
+    test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::Access;
@@ -15,15 +16,18 @@ pub(super) struct Row {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) access: Access,
+    /// Whether what it does stands in the company's audit, which is kept for ever: a company may do so only so often.
+    pub(super) is_audited: bool,
     pub(super) handler: MethodRouter<App>,
 }
 
 macro_rules! rows {
-    ($($access:ident $method:ident $path:literal => $handler:expr;)*) => {
+    ($($access:ident $method:ident $($audited:ident)? $path:literal => $handler:expr;)*) => {
         vec![$(Row {
             method: stringify!($method),
             path: $path,
             access: Access::$access,
+            is_audited: matches!(&[$(stringify!($audited))?] as &[&str], ["audited"]),
             handler: $method($handler),
         }),*]
     };
@@ -44,23 +48,28 @@ pub(super) fn table() -> Vec<Row> {
         Company get "/companies/{company}" => companies::first_page;
         Company get "/companies/{company}/overview" => overview::company::show;
         Company get "/companies/{company}/endpoints" => endpoints::list::show;
-        Company post "/companies/{company}/endpoints" => endpoints::add::create;
+        Company post audited "/companies/{company}/endpoints" => endpoints::add::create;
         Company get "/companies/{company}/endpoints/new" => endpoints::add::show;
         Company post "/companies/{company}/check-url" => endpoints::check_url::check;
         Company get "/companies/{company}/endpoints/{id}" => endpoints::one::show;
         Company get "/companies/{company}/endpoints/{id}/edit" => endpoints::edit::show;
-        Company post "/companies/{company}/endpoints/{id}/edit" => endpoints::edit::change;
-        Company post "/companies/{company}/endpoints/{id}/pause" => endpoints::pause::pause;
-        Company post "/companies/{company}/endpoints/{id}/resume" => endpoints::pause::resume;
+        Company post audited "/companies/{company}/endpoints/{id}/edit" => endpoints::edit::change;
+        Company post audited "/companies/{company}/endpoints/{id}/pause" => endpoints::pause::pause;
+        Company post audited "/companies/{company}/endpoints/{id}/resume" => endpoints::pause::resume;
         Company get "/companies/{company}/endpoints/{id}/remove" => endpoints::remove::show;
-        Company post "/companies/{company}/endpoints/{id}/remove" => endpoints::remove::remove;
+        Company post audited "/companies/{company}/endpoints/{id}/remove" => endpoints::remove::remove;
         Company get "/companies/{company}/endpoints/{id}/secret" => endpoints::secret::show;
-        Company post "/companies/{company}/endpoints/{id}/secret" => endpoints::secret::reveal;
+        Company post audited "/companies/{company}/endpoints/{id}/secret" => endpoints::secret::reveal;
         Company get "/companies/{company}/endpoints/{id}/rotate" => endpoints::rotate::show;
-        Company post "/companies/{company}/endpoints/{id}/rotate" => endpoints::rotate::rotate;
-        Company post "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::complete;
+        Company post audited "/companies/{company}/endpoints/{id}/rotate" => endpoints::rotate::rotate;
+        Company post audited "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::complete;
         Company get "/companies/{company}/endpoints/{id}/test" => test_event::show;
         Company post "/companies/{company}/endpoints/{id}/test" => test_event::send;
+        Company get "/companies/{company}/failed" => failed::list::show;
+        Company post audited "/companies/{company}/failed/retry" => failed::retry::retry;
+        Company post audited "/companies/{company}/failed/discard" => failed::discard::discard;
+        Company get "/companies/{company}/failed/retries/{id}" => failed::progress::show;
+        Company get "/companies/{company}/failed/{event}/{endpoint}" => failed::one::show;
         Company get "/companies/{company}/reference" => reference::list;
         Company get "/companies/{company}/reference/{type}" => reference::show;
         Company get "/companies/{company}/guide/verify" => guide::verify;
@@ -101,6 +110,19 @@ pub fn pages() -> Vec<PageInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_audited_is_a_form_of_a_company() {
+        let audited: Vec<Row> = table().into_iter().filter(|row| row.is_audited).collect();
+        assert!(audited.len() >= 10, "{}", audited.len());
+        for row in audited {
+            assert!(
+                row.access == Access::Company && row.method == "post",
+                "{}",
+                row.path
+            );
+        }
+    }
 
     #[test]
     fn a_path_with_a_company_is_for_that_company_or_the_operator() {

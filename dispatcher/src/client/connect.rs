@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hookline_common::cause::Cause;
 use hookline_common::guard::Policy;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ use super::room::Places;
 use super::socket::Stream;
 use super::target::Target;
 use super::tunnel::{self, TunnelError};
-use super::{Resolver, Shortage};
+use super::{RequestError, Resolver, Shortage};
 
 /// A connection that is not made shortly before its request's time is up can carry no answer any more; given up
 /// this much earlier, it can still say in which phase it hung.
@@ -70,14 +71,11 @@ impl Connector {
             return Ok((Stream::Plain(tcp), permit));
         }
         let name = ServerName::try_from(target.host().to_owned())
-            .map_err(|_| ConnectError::Tls("the host is no name that a certificate can have".to_owned()))?;
+            .map_err(|_| RequestError::plain(Cause::NoCertificateName))?;
         match timeout_at(deadline, self.tls.connect(name, tcp)).await {
             Ok(Ok(tls)) => Ok((Stream::Tls(Box::new(tls)), permit)),
-            Ok(Err(error)) => Err(ConnectError::Tls(format!("TLS handshake failed: {error}"))),
-            Err(_) => Err(ConnectError::Tls(format!(
-                "TLS handshake did not finish within {:?}",
-                self.timeout
-            ))),
+            Ok(Err(error)) => Err(RequestError::new(Cause::TlsFailed, error).into()),
+            Err(_) => Err(RequestError::new(Cause::TlsHung, format_args!("{:?}", self.timeout)).into()),
         }
     }
 
@@ -128,8 +126,8 @@ impl Connector {
         match timeout_at(deadline, opening).await {
             Ok(Ok(tcp)) => Ok((tcp, permit)),
             Ok(Err(TunnelError::Credentials)) => Err(Shortage::ProxyCredentials.into()),
-            Ok(Err(error)) => Err(ConnectError::Connect(error.to_string())),
-            Err(_) => Err(ConnectError::ProxyTimeout(self.timeout)),
+            Ok(Err(error)) => Err(RequestError::new(Cause::Proxy, error).into()),
+            Err(_) => Err(RequestError::new(Cause::ProxySilent, format_args!("{:?}", self.timeout)).into()),
         }
     }
 
@@ -147,5 +145,5 @@ impl Connector {
 }
 
 fn unusable(error: &io::Error) -> ConnectError {
-    ConnectError::Connect(format!("no connection: {}", error.kind()))
+    RequestError::new(Cause::NoConnection, error.kind()).into()
 }

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hookline_common::cause::Cause;
 use hookline_common::guard::Refusal;
-use hookline_common::outcome::Outcome;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -24,31 +24,19 @@ use super::{RequestError, Resolver, SendError, Shortage};
 pub(super) enum ConnectError {
     #[error("refused by the guard: {0}")]
     Blocked(Refusal),
-    #[error("no usable answer from the name servers")]
-    Dns,
     #[error("{0}")]
-    Connect(String),
-    #[error("no connection within {0:?}")]
-    ConnectTimeout(Duration),
-    #[error("no answer from the egress proxy within {0:?}")]
-    ProxyTimeout(Duration),
-    #[error("{0}")]
-    Tls(String),
+    Failed(#[from] RequestError),
     #[error("{0}")]
     Shortage(#[from] Shortage),
 }
 
 impl From<ConnectError> for SendError {
     fn from(error: ConnectError) -> Self {
-        let outcome = match error {
-            ConnectError::Shortage(shortage) => return Self::Shortage(shortage),
-            ConnectError::Blocked(refusal) => return Self::Failed(RequestError::blocked(refusal)),
-            ConnectError::Dns => Outcome::DnsError,
-            ConnectError::Connect(_) => Outcome::ConnectError,
-            ConnectError::ConnectTimeout(_) | ConnectError::ProxyTimeout(_) => Outcome::Timeout,
-            ConnectError::Tls(_) => Outcome::TlsError,
-        };
-        Self::Failed(RequestError::new(outcome, error.to_string()))
+        match error {
+            ConnectError::Shortage(shortage) => Self::Shortage(shortage),
+            ConnectError::Blocked(refusal) => Self::Failed(RequestError::blocked(refusal)),
+            ConnectError::Failed(error) => Self::Failed(error),
+        }
     }
 }
 
@@ -98,7 +86,7 @@ impl Dialer {
         let short = self.resolver.short();
         match short.last {
             Some(shortage) if short.count > short_before => Err(shortage.into()),
-            _ => Err(ConnectError::Dns),
+            _ => Err(RequestError::plain(Cause::NoAddress).into()),
         }
     }
 
@@ -114,7 +102,7 @@ impl Dialer {
         deadline: Instant,
     ) -> Result<TcpStream, ConnectError> {
         let addresses = to_try(addresses, self.turn());
-        let mut failure = ConnectError::Dns;
+        let mut failure = RequestError::plain(Cause::NoAddress).into();
         for (index, address) in addresses.iter().enumerate() {
             let now = Instant::now();
             let left = u32::try_from(addresses.len() - index).unwrap_or(1);
@@ -125,9 +113,11 @@ impl Dialer {
                     // Another address has ports of its own; of all else there is as little for the next one.
                     Some(shortage) if shortage != Shortage::Ports => return Err(shortage.into()),
                     Some(shortage) => shortage.into(),
-                    None => ConnectError::Connect(format!("no connection: {}", error.kind())),
+                    None => RequestError::new(Cause::NoConnection, error.kind()).into(),
                 },
-                Err(_) => ConnectError::ConnectTimeout(self.timeout),
+                Err(_) => {
+                    RequestError::new(Cause::NoConnectionInTime, format_args!("{:?}", self.timeout)).into()
+                }
             };
         }
         Err(failure)

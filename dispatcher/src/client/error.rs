@@ -1,8 +1,10 @@
 //! Why there is no answer: what the attempt ends in, and what its endpoint's owner may read about it.
 
 use std::error::Error as _;
+use std::fmt::Display;
 use std::io;
 
+use hookline_common::cause::Cause;
 use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 
@@ -46,10 +48,20 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    pub(super) fn new(outcome: Outcome, text: impl Into<String>) -> Self {
+    /// With nothing to say besides.
+    pub(super) fn plain(cause: Cause) -> Self {
+        Self::told(cause, cause.to_string())
+    }
+
+    /// With what there is to say besides.
+    pub(super) fn new(cause: Cause, detail: impl Display) -> Self {
+        Self::told(cause, cause.with(detail))
+    }
+
+    fn told(cause: Cause, text: String) -> Self {
         Self {
-            outcome,
-            text: capped(text.into()),
+            outcome: cause.outcome(),
+            text: capped(text),
             refusal: None,
         }
     }
@@ -57,11 +69,9 @@ impl RequestError {
     /// A refusal by the guard. Its reason would tell a hostile owner about our network, so the text does not.
     #[must_use]
     pub fn blocked(refusal: Refusal) -> Self {
-        let text = "the URL or its address is not allowed".to_owned();
         Self {
-            outcome: Outcome::Blocked,
-            text,
             refusal: Some(refusal),
+            ..Self::plain(Cause::NotAllowed)
         }
     }
 
@@ -77,22 +87,24 @@ impl RequestError {
         // side of the handshake is done and the request is on its way.
         let inner = io.and_then(io::Error::get_ref);
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Self::new(Outcome::TlsError, format!("TLS failed before a response: {tls}"));
+            return Self::new(Cause::TlsBrokenOff, tls);
         }
         if inner.is_some_and(|inner| inner.is::<TooManyInterim>()) {
-            return Self::new(Outcome::ProtocolError, TooManyInterim.to_string());
+            return Self::new(Cause::TooManyInterim, TooManyInterim);
         }
-        let what = if error.is_parse_too_large() {
-            "the response's head is too large"
+        let cause = if error.is_parse_too_large() {
+            Cause::HeadTooLarge
         } else if error.is_parse() {
-            "the response is not HTTP/1.1"
+            Cause::NotHttp
         } else if error.is_incomplete_message() {
-            "the connection was closed before a response"
+            Cause::Closed
         } else {
-            "the connection was lost before a response"
+            Cause::Lost
         };
-        let text = io.map_or_else(|| what.to_owned(), |io| format!("{what}: {}", io.kind()));
-        Self::new(Outcome::ProtocolError, text)
+        io.map_or_else(
+            || Self::plain(cause),
+            |io| Self::new(cause, format_args!("({})", io.kind())),
+        )
     }
 }
 
@@ -103,7 +115,7 @@ mod tests {
     #[test]
     fn texts_are_cut_at_500_characters_and_say_so() {
         for (length, said) in [(0, 0), (499, 499), (500, 500), (501, 500), (45_000, 500)] {
-            let text = RequestError::new(Outcome::TlsError, "ü".repeat(length)).text;
+            let text = capped("ü".repeat(length));
             assert_eq!(text.chars().count(), said, "{length}");
             assert_eq!(text.ends_with('…'), length > MAX_TEXT, "{length}");
         }

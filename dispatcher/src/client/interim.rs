@@ -29,7 +29,7 @@ pub(super) struct Interim {
 
 /// What a connection's reader is told, instead of more bytes, once there were too many.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("more than {MAX_HEADS} interim responses (1xx), or more than 32 KiB of them, before a response")]
+#[error("(more than {MAX_HEADS}, or more than 32 KiB of them)")]
 pub(super) struct TooManyInterim;
 
 impl Interim {

@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
+use hookline_common::cause::Cause;
 use hookline_common::guard::Policy;
-use hookline_common::outcome::Outcome;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -188,13 +188,11 @@ impl Shared {
         let deadline = Instant::now() + self.timeout;
         let target = Target::of(&mut request)?;
         let Ok(exchanged) = timeout_at(deadline, self.exchange(request, &target, deadline)).await else {
-            let text = format!("no response within {:?}", self.timeout);
-            return Err(RequestError::new(Outcome::Timeout, text).into());
+            return Err(RequestError::new(Cause::NoResponse, format_args!("{:?}", self.timeout)).into());
         };
         let (response, in_use) = exchanged?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let text = "101 Switching Protocols to a request that asked for none";
-            return Err(RequestError::new(Outcome::ProtocolError, text).into());
+            return Err(RequestError::plain(Cause::SwitchedProtocols).into());
         }
         let body_time = BODY_TIME.min(deadline.saturating_duration_since(Instant::now()));
         let answer = answer::read(response, body_time).await;
@@ -223,7 +221,7 @@ impl Shared {
                 Ok(response) => match interim.check() {
                     Ok(()) => return Ok((response, in_use)),
                     Err(too_many) => {
-                        return Err(RequestError::new(Outcome::ProtocolError, too_many.to_string()).into());
+                        return Err(RequestError::new(Cause::TooManyInterim, too_many).into());
                     }
                 },
                 Err(mut error) => match error.take_message() {

@@ -1,7 +1,7 @@
 //! Where a request goes, and what HTTP/1.1 says about it on the wire. Pure.
 
 use bytes::Bytes;
-use hookline_common::outcome::Outcome;
+use hookline_common::cause::Cause;
 use http_body_util::Full;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::{Authority, Scheme};
@@ -19,7 +19,7 @@ pub(super) struct Target {
 impl Target {
     /// Where `request` goes. On the wire its URI is the path and the query alone, and its `Host` header the rest.
     pub(super) fn of(request: &mut Request<Full<Bytes>>) -> Result<Self, RequestError> {
-        let no_target = || RequestError::new(Outcome::ProtocolError, "the URL names no host to send to");
+        let no_target = || RequestError::plain(Cause::NoHost);
         let uri = request.uri();
         let authority = uri.authority().ok_or_else(no_target)?.clone();
         let is_https = match uri.scheme() {

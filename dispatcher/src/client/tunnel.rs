@@ -9,19 +9,19 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 /// What a proxy may say before the tunnel is there: fifty times what they do say.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Why there is no tunnel.
+/// Why there is no tunnel: what the proxy did. Its endpoint's owner reads it, so it names no setting of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TunnelError {
     /// It wants a user and a password, or others.
-    #[error("the egress proxy wants other credentials")]
+    #[error("wants other credentials")]
     Credentials,
-    #[error("the egress proxy refused to connect there: it answered {0}")]
+    #[error("refused to connect there: it answered {0}")]
     Refused(StatusCode),
-    #[error("the egress proxy hung up before it answered: {0}")]
+    #[error("hung up before it answered: {0}")]
     Lost(io::ErrorKind),
-    #[error("the egress proxy does not speak HTTP/1.1; HOOKLINE_EGRESS_PROXY must be one that knows CONNECT")]
+    #[error("does not speak HTTP/1.1")]
     NoHttp,
-    #[error("the egress proxy's answer is longer than 16 KiB")]
+    #[error("answered with more than 16 KiB")]
     TooLong,
 }
 

@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 use crate::error::StoreError;
 use crate::moment::Moment;
 
-/// Removes the dead letters of deliveries that new records tell to be delivered, by an attempt that began after they failed.
+/// Removes the dead letters of deliveries that new records tell to be delivered, by an attempt that began after they failed,
+/// and counts them for the retries that sent them.
 /// Belongs into the transaction that stores the records. First deliveries have no dead letter, so that they are not asked
 /// about.
 ///
@@ -26,9 +27,14 @@ pub(crate) async fn delivered(
     }
     let texts = |of: fn(&AttemptRecord) -> &str| records.iter().map(|record| of(record)).collect::<Vec<_>>();
     sqlx::query(
-        "DELETE FROM dead_letters l USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
-         AS u (company, event, endpoint, started_at) \
-         WHERE l.company = u.company AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < u.started_at",
+        "WITH gone AS ( \
+             DELETE FROM dead_letters l USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
+             AS u (company, event, endpoint, started_at) \
+             WHERE l.company = u.company AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < u.started_at \
+             RETURNING l.company, l.retry) \
+         UPDATE retries r SET delivered = r.delivered + g.n \
+         FROM (SELECT company, retry, count(*) AS n FROM gone GROUP BY company, retry) g \
+         WHERE r.company = g.company AND r.id = g.retry",
     )
     .bind(texts(|record| record.company.as_str()))
     .bind(texts(|record| record.event.as_str()))

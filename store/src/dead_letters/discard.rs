@@ -4,6 +4,7 @@ use hookline_common::ids::{CompanyId, EndpointId, EventId};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
+use super::discarded::{Discarded, remember};
 use super::filter::DeadLetterFilter;
 use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
@@ -11,6 +12,13 @@ use crate::error::StoreError;
 
 /// Dead letters that are removed in one transaction: a second's work at most. A company with more discards them in several.
 const AT_ONCE: usize = 5_000;
+
+/// The parts of [`Discarded`].
+macro_rules! returning {
+    () => {
+        " RETURNING event, endpoint, failed_at, CASE WHEN retried_at IS NOT NULL THEN retry END"
+    };
+}
 
 impl Store {
     /// Removes a dead letter for good.
@@ -26,17 +34,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let removed =
-                sqlx::query("DELETE FROM dead_letters WHERE company = $1 AND event = $2 AND endpoint = $3")
-                    .bind(company.as_str())
-                    .bind(event.as_str())
-                    .bind(endpoint.as_str())
-                    .execute(&mut *transaction)
-                    .await?;
-            if removed.rows_affected() == 0 {
+            let gone: Vec<Discarded> = sqlx::query_as(concat!(
+                "DELETE FROM dead_letters WHERE company = $1 AND event = $2 AND endpoint = $3",
+                returning!()
+            ))
+            .bind(company.as_str())
+            .bind(event.as_str())
+            .bind(endpoint.as_str())
+            .fetch_all(&mut *transaction)
+            .await?;
+            if gone.is_empty() {
                 return Err(StoreError::NotFound);
             }
-            let gone = [(event.as_str().to_owned(), endpoint.as_str().to_owned())];
             set_discarded(&mut transaction, company, &gone).await?;
             let after = json!({"event": event.as_str(), "count": 1});
             note(&mut transaction, company, actor, endpoint.as_str(), after).await?;
@@ -91,8 +100,8 @@ impl Store {
         query
             .push(" ORDER BY position LIMIT ")
             .push_bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX));
-        query.push(") RETURNING event, endpoint");
-        let removed: Vec<(String, String)> = query.build_query_as().fetch_all(&mut *transaction).await?;
+        query.push(concat!(")", returning!()));
+        let removed: Vec<Discarded> = query.build_query_as().fetch_all(&mut *transaction).await?;
         if is_first || !removed.is_empty() {
             set_discarded(&mut transaction, company, &removed).await?;
             let after = json!({"filter": filter.to_json(), "count": removed.len()});
@@ -125,11 +134,12 @@ async fn note(
 async fn set_discarded(
     transaction: &mut PgConnection,
     company: &CompanyId,
-    gone: &[(String, String)],
+    gone: &[Discarded],
 ) -> Result<(), StoreError> {
+    remember(transaction, company, gone).await?;
     let (events, endpoints): (Vec<&str>, Vec<&str>) = gone
         .iter()
-        .map(|(event, endpoint)| (event.as_str(), endpoint.as_str()))
+        .map(|(event, endpoint, ..)| (event.as_str(), endpoint.as_str()))
         .unzip();
     sqlx::query(
         "UPDATE deliveries d SET status = 'discarded' FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \

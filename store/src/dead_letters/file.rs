@@ -6,8 +6,8 @@ use hookline_common::message::FiledDelivery;
 use jiff::Timestamp;
 use sqlx::{Acquire as _, PgConnection};
 
-use super::in_log;
-use super::model::{NewDeadLetter, attempts_made, happened_at};
+use super::model::{NewDeadLetter, attempts_made, failed_at, happened_at};
+use super::{discarded, in_log};
 use crate::connect::{Store, within};
 use crate::error::StoreError;
 use crate::log::{DayTable, day_of, ensure, in_order};
@@ -20,8 +20,8 @@ const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), set_co
 
 impl Store {
     /// Files dead letters, all or none, and sees to it that the log knows of them. One that was filed before, with the same
-    /// time of failing, changes nothing; one that was delivered after it failed is not filed again. One that failed again
-    /// takes the place of what a person had retried.
+    /// time of failing, changes nothing; one that was delivered after it failed, or that was discarded by hand, is not filed
+    /// again. One that failed again takes the place of what a person had retried.
     ///
     /// # Errors
     /// [`StoreError`]; with [`StoreError::refuses_data`] one of them is at fault.
@@ -57,8 +57,11 @@ impl Store {
             let mut transaction = lent.connection()?.begin().await?;
             sqlx::query(BY_INDEX).execute(&mut *transaction).await?;
             in_order(&mut transaction).await?;
-            let letters = in_log::note(&mut transaction, letters, now).await?;
+            let letters = discarded::without(&mut transaction, letters).await?;
+            let letters = in_log::note(&mut transaction, &letters, now).await?;
             insert(&mut transaction, &letters).await?;
+            // Somebody may have discarded one that was there until a moment ago, while its place was waited for.
+            discarded::remove(&mut transaction, &letters).await?;
             transaction.commit().await?;
             lent.give_back();
             Ok(())
@@ -132,10 +135,14 @@ async fn insert(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> R
     .await?;
     // What had been retried by then has come back.
     sqlx::query(
-        "DELETE FROM dead_letters old USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
-         AS new (company, event, endpoint, failed_at) \
-         WHERE old.company = new.company AND old.event = new.event AND old.endpoint = new.endpoint \
-         AND old.retried_at < new.failed_at AND old.failed_at < new.failed_at",
+        "WITH gone AS ( \
+             DELETE FROM dead_letters old USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
+             AS new (company, event, endpoint, failed_at) \
+             WHERE old.company = new.company AND old.event = new.event AND old.endpoint = new.endpoint \
+             AND old.retried_at < new.failed_at AND old.failed_at < new.failed_at RETURNING old.company, old.retry) \
+         UPDATE retries r SET failed_again = r.failed_again + g.n \
+         FROM (SELECT company, retry, count(*) AS n FROM gone GROUP BY company, retry) g \
+         WHERE r.company = g.company AND r.id = g.retry",
     )
     .bind(texts(|letter| letter.delivery.event.company.as_str()))
     .bind(texts(|letter| letter.delivery.event.id.as_str()))
@@ -144,11 +151,4 @@ async fn insert(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> R
     .execute(transaction)
     .await?;
     Ok(())
-}
-
-fn failed_at(letters: &[&NewDeadLetter]) -> Vec<Moment> {
-    letters
-        .iter()
-        .map(|letter| Moment(letter.cause.failed_at))
-        .collect()
 }

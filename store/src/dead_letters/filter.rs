@@ -16,6 +16,8 @@ use crate::moment::Moment;
 pub struct DeadLetterFilter {
     /// Of which event.
     pub event: Option<EventId>,
+    /// These alone, by event and endpoint; all where it is empty.
+    pub picked: Vec<(EventId, EndpointId)>,
     /// Whose.
     pub endpoint: Option<EndpointId>,
     /// Of which types.
@@ -26,6 +28,8 @@ pub struct DeadLetterFilter {
     pub until: Option<Timestamp>,
     /// How the last attempt ended.
     pub outcome: Option<Outcome>,
+    /// The HTTP status of the last attempt.
+    pub last_status: Option<u16>,
     /// Why.
     pub reason: Option<DeadLetterReason>,
     /// Whether those are left out that were retried and have not come back.
@@ -35,16 +39,32 @@ pub struct DeadLetterFilter {
 impl DeadLetterFilter {
     /// What was asked for, for people and for the job that does it.
     pub(super) fn to_json(&self) -> Value {
-        json!({
-            "event": self.event.as_ref().map(EventId::as_str),
-            "endpoint": self.endpoint.as_ref().map(EndpointId::as_str),
-            "type": self.event_type.as_ref().map(EventPattern::as_str),
-            "since": self.since.map(|at| at.to_string()),
-            "until": self.until.map(|at| at.to_string()),
-            "outcome": self.outcome.map(Outcome::as_str),
-            "reason": self.reason.map(DeadLetterReason::as_str),
-            "again": !self.only_open,
-        })
+        let picked = self
+            .picked
+            .iter()
+            .map(|(event, endpoint)| json!([event.as_str(), endpoint.as_str()]));
+        let parts = [
+            ("event", self.event.as_ref().map(|event| json!(event.as_str()))),
+            ("picked", (!self.picked.is_empty()).then(|| picked.collect())),
+            (
+                "endpoint",
+                self.endpoint.as_ref().map(|endpoint| json!(endpoint.as_str())),
+            ),
+            (
+                "type",
+                self.event_type.as_ref().map(|pattern| json!(pattern.as_str())),
+            ),
+            ("since", self.since.map(|at| json!(at.to_string()))),
+            ("until", self.until.map(|at| json!(at.to_string()))),
+            ("outcome", self.outcome.map(|outcome| json!(outcome.as_str()))),
+            ("last_status", self.last_status.map(|status| json!(status))),
+            ("reason", self.reason.map(|reason| json!(reason.as_str()))),
+            ("again", Some(json!(!self.only_open))),
+        ];
+        let given = parts
+            .into_iter()
+            .filter_map(|(name, part)| Some((name.to_owned(), part?)));
+        Value::Object(given.collect())
     }
 
     /// Reads what [`Self::to_json`] made.
@@ -53,8 +73,14 @@ impl DeadLetterFilter {
         let value: Value = serde_json::from_str(text).map_err(|_| bad())?;
         let part = |name: &str| value[name].as_str();
         let time = |name: &str| part(name).map(|text| text.parse().map_err(|_| bad())).transpose();
+        let picked = value["picked"].as_array().into_iter().flatten().map(|pair| {
+            let event = EventId::parse(pair[0].as_str().unwrap_or_default());
+            let endpoint = EndpointId::parse(pair[1].as_str().unwrap_or_default());
+            Ok((event.map_err(|_| bad())?, endpoint.map_err(|_| bad())?))
+        });
         Ok(Self {
             event: part("event").map(EventId::parse).transpose().map_err(|_| bad())?,
+            picked: picked.collect::<Result<_, StoreError>>()?,
             endpoint: part("endpoint")
                 .map(EndpointId::parse)
                 .transpose()
@@ -68,6 +94,9 @@ impl DeadLetterFilter {
             outcome: part("outcome")
                 .map(|name| Outcome::parse(name).ok_or_else(bad))
                 .transpose()?,
+            last_status: value["last_status"]
+                .as_u64()
+                .and_then(|status| u16::try_from(status).ok()),
             reason: part("reason")
                 .map(|name| DeadLetterReason::parse(name).ok_or_else(bad))
                 .transpose()?,
@@ -83,6 +112,19 @@ impl DeadLetterFilter {
             .push_bind(company.as_str().to_owned());
         if let Some(event) = &self.event {
             query.push(" AND event = ").push_bind(event.as_str().to_owned());
+        }
+        if !self.picked.is_empty() {
+            let (events, endpoints): (Vec<String>, Vec<String>) = self
+                .picked
+                .iter()
+                .map(|(event, endpoint)| (event.to_string(), endpoint.to_string()))
+                .unzip();
+            query
+                .push(" AND (event, endpoint) IN (SELECT * FROM unnest(")
+                .push_bind(events)
+                .push("::text[], ")
+                .push_bind(endpoints)
+                .push("::text[]))");
         }
         if let Some(endpoint) = &self.endpoint {
             query
@@ -112,6 +154,9 @@ impl DeadLetterFilter {
         if let Some(outcome) = self.outcome {
             query.push(" AND last_outcome = ").push_bind(outcome.as_str());
         }
+        if let Some(status) = self.last_status {
+            query.push(" AND last_status = ").push_bind(i32::from(status));
+        }
         if let Some(reason) = self.reason {
             query.push(" AND reason = ").push_bind(reason.as_str());
         }
@@ -138,11 +183,16 @@ mod tests {
     fn a_filter_is_read_as_it_was_written() {
         let all = DeadLetterFilter {
             event: EventId::parse("evt_1").ok(),
+            picked: vec![(
+                EventId::parse("evt_2").unwrap(),
+                EndpointId::parse("ep_2").unwrap(),
+            )],
             endpoint: EndpointId::parse("ep_1").ok(),
             event_type: EventPattern::parse("booking.*").ok(),
             since: "2030-01-15T14:30:00Z".parse().ok(),
             until: "2030-01-16T14:30:00.5Z".parse().ok(),
-            outcome: Some(Outcome::Timeout),
+            outcome: Some(Outcome::HttpStatus),
+            last_status: Some(503),
             reason: Some(DeadLetterReason::RetriesExhausted),
             only_open: true,
         };
@@ -150,7 +200,12 @@ mod tests {
             let text = filter.to_json().to_string();
             assert_eq!(DeadLetterFilter::from_json(&text).unwrap(), filter);
         }
-        for bad in ["", "{\"since\":\"x\"}", "{\"reason\":\"x\"}"] {
+        for bad in [
+            "",
+            "{\"since\":\"x\"}",
+            "{\"reason\":\"x\"}",
+            "{\"picked\":[[\"evt_1\"]]}",
+        ] {
             assert!(DeadLetterFilter::from_json(bad).is_err(), "{bad}");
         }
     }

@@ -47,10 +47,25 @@ pub struct RetryState {
     pub total: u64,
     /// Those that were sent.
     pub done: u64,
+    /// Those of them that were delivered.
+    pub delivered: u64,
+    /// Those that failed again, and are dead letters once more.
+    pub failed_again: u64,
+    /// Those that were discarded since, or sent by a later retry.
+    pub left_otherwise: u64,
     /// Those of endpoints that were disabled or gone.
     pub skipped: u64,
     /// When the last one was sent, or was found to be gone; `None` while it runs.
     pub finished_at: Option<Timestamp>,
+}
+
+impl RetryState {
+    /// Those that were sent, and of which nothing is known yet.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        let known = self.delivered + self.failed_again + self.left_otherwise;
+        self.done.saturating_sub(known)
+    }
 }
 
 impl Store {
@@ -114,7 +129,7 @@ impl Store {
     /// [`StoreError::NotFound`] where the company has none of this id.
     pub async fn retry_state(&self, company: &CompanyId, id: &str) -> Result<RetryState, StoreError> {
         let query = sqlx::query(
-            "SELECT r.id, r.created_at, r.total, r.skipped, COALESCE(sum(p.done), 0)::bigint AS done, \
+            "SELECT r.id, r.created_at, r.total, r.skipped, r.delivered, r.failed_again, r.left_otherwise, COALESCE(sum(p.done), 0)::bigint AS done, \
              COALESCE(max(p.finished_at), r.created_at) AS finished_at, \
              count(p.*) FILTER (WHERE p.finished_at IS NULL) AS open \
              FROM retries r LEFT JOIN retry_parts p ON p.company = r.company AND p.retry = r.id \
@@ -135,6 +150,9 @@ fn state(row: &PgRow) -> Result<RetryState, StoreError> {
         created_at: row.try_get::<Moment, _>("created_at")?.0,
         total: number(row, "total")?,
         done: number(row, "done")?,
+        delivered: number(row, "delivered")?,
+        failed_again: number(row, "failed_again")?,
+        left_otherwise: number(row, "left_otherwise")?,
         skipped: number(row, "skipped")?,
         finished_at: (open == 0).then_some(finished_at),
     })

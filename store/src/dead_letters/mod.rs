@@ -10,6 +10,7 @@ mod retry_one; // one was sent again
 mod job; // many are to be sent again
 mod step; // and are, step by step
 mod discard; // nobody wants them any more
+mod discarded; // and they do not come back
 mod delivered; // somebody got them
 
 pub(crate) use self::delivered::delivered;

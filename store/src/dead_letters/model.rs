@@ -111,3 +111,11 @@ pub(super) fn attempts_made(letter: &NewDeadLetter) -> i32 {
         DeadLetterReason::EndpointDisabled => number - 1,
     }
 }
+
+/// When each of them failed.
+pub(super) fn failed_at(letters: &[&NewDeadLetter]) -> Vec<Moment> {
+    letters
+        .iter()
+        .map(|letter| Moment(letter.cause.failed_at))
+        .collect()
+}

@@ -55,16 +55,15 @@ impl Store {
         rows.iter().map(part).collect()
     }
 
-    /// The next dead letters of a part, at most `limit`; none at its end.
+    /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
+    /// told what becomes of them, however soon that is.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn retry_step(&self, part: &RetryPart, limit: u32) -> Result<RetryStep, StoreError> {
-        let mut query = QueryBuilder::<Postgres>::new(concat!(
-            "SELECT ",
-            letter_columns!(),
-            ", headers, data FROM dead_letters"
-        ));
+        let mut query = QueryBuilder::<Postgres>::new(
+            "WITH wanted AS (SELECT company, event, endpoint, failed_at, retry FROM dead_letters",
+        );
         let filter = DeadLetterFilter {
             endpoint: Some(part.endpoint.clone()),
             ..part.filter.clone()
@@ -78,6 +77,18 @@ impl Store {
             .push_bind(Moment(part.created_at))
             .push(") ORDER BY position LIMIT ")
             .push_bind(i64::from(limit));
+        query
+            .push("), taken AS (UPDATE dead_letters l SET retry = ")
+            .push_bind(&part.retry)
+            .push(concat!(
+                " FROM wanted w WHERE l.company = w.company AND l.event = w.event AND l.endpoint = w.endpoint \
+                 AND l.failed_at = w.failed_at RETURNING l.*, w.retry AS before), \
+                 told AS (UPDATE retries r SET left_otherwise = r.left_otherwise + g.n FROM \
+                 (SELECT company, before, count(*) AS n FROM taken WHERE before <> retry AND retried_at IS NOT NULL \
+                 GROUP BY company, before) g WHERE r.company = g.company AND r.id = g.before) SELECT ",
+                letter_columns!(),
+                ", headers, data FROM taken ORDER BY position"
+            ));
         let rows = within(async { Ok(query.build().fetch_all(&self.pool).await?) }).await?;
         let last = rows.last().map(|row| row.try_get("position")).transpose()?;
         Ok(RetryStep {

@@ -95,11 +95,18 @@ impl Store {
                 }
             },
         };
+        let before_import = found.as_ref().map(|found| found.endpoint.clone());
         let after = match found {
             None => self.insert(transaction, company, &wanted.endpoint).await?,
             Some(found) => self.overwrite(transaction, &found, &wanted.endpoint).await?,
         };
         self.write_secrets(transaction, &after, wanted).await?;
+        // As a change does: whoever enables it, or sends it elsewhere, says that what was wrong is mended.
+        let starts_afresh = before_import
+            .is_some_and(|before| (before.disabled && !after.disabled) || before.url != after.url);
+        if starts_afresh {
+            crate::health::forget_failures(transaction, company, &after.id).await?;
+        }
         let deed = Deed {
             company,
             actor,

@@ -51,4 +51,6 @@ pub struct Recorded {
     pub expired: u64,
     /// Lines and messages that were set aside.
     pub set_aside: u64,
+    /// Older ones that gave way to them, as only so many are kept.
+    pub given_up: u64,
 }

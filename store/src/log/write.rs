@@ -130,9 +130,16 @@ impl Store {
                 write_carefully(&mut transaction, &sorted.entries, now, &mut refused).await?
             }
         };
-        for items in [&batch.set_aside, &sorted.set_aside, &refused] {
+        let set_aside = [&batch.set_aside, &sorted.set_aside, &refused];
+        for items in set_aside {
             set_aside::insert(&mut transaction, stream, items).await?;
         }
+        let set_aside = set_aside.into_iter().map(Vec::len).sum();
+        let given_up = if set_aside == 0 {
+            0
+        } else {
+            set_aside::make_room(&mut transaction).await?
+        };
         transaction.commit().await?;
         if let Care::Turn(turn) = care {
             turn.pass_on();
@@ -143,7 +150,8 @@ impl Store {
             new: count(new),
             known: count(sorted.entries.len() - new - refused.len()),
             expired: sorted.expired,
-            set_aside: count(batch.set_aside.len() + sorted.set_aside.len() + refused.len()),
+            set_aside: count(set_aside),
+            given_up,
         })
     }
 }

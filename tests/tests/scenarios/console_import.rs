@@ -144,3 +144,50 @@ async fn a_file_with_faults_is_refused_whole_and_reads_nothing_of_the_consoles()
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_import_that_enables_an_endpoint_or_sends_it_elsewhere_lets_it_start_afresh() {
+    console_scenario(async |console, database| {
+        let health = async |id: &str| {
+            let path = format!("/v1/companies/acme/endpoints/{id}");
+            console.admin().get(&path).await.expect(200).json()["health"].clone()
+        };
+        let file = |rest: &str| {
+            format!(
+                "{}{}{}",
+                entry("acme", "ep_enabled", rest),
+                entry("acme", "ep_other", "rate = \"1/s\""),
+                entry("acme", "ep_moved", "")
+            )
+        };
+        import(console, "", &file("disabled = true")).await.expect(200);
+        for id in ["ep_enabled", "ep_other", "ep_moved"] {
+            let failing = format!(
+                "INSERT INTO endpoint_health (company, endpoint, consecutive_failures, failing_since, last_failure_at, gone_at) \
+                 VALUES ('acme', '{id}', 7, now() - interval '6 days', now(), now())"
+            );
+            database.execute(&failing).await.unwrap();
+        }
+        let wanted = file("")
+            .replace("1/s", "2/s")
+            .replace("https://example.com/ep_moved", "https://example.com/elsewhere");
+        // A dry run changes nothing.
+        import(console, "?dry_run=true", &wanted).await.expect(200);
+        assert_eq!(health("ep_enabled").await["consecutive_failures"], 7);
+        let told = results(import(console, "", &wanted).await);
+        assert!(told.iter().all(|(_, result)| result == "changed"), "{told:?}");
+        for id in ["ep_enabled", "ep_moved"] {
+            let health = health(id).await;
+            assert_eq!(
+                (&health["consecutive_failures"], &health["failing_since"]),
+                (&json!(0), &json!(null)),
+                "{id}: {health}"
+            );
+            assert!(health["last_failure_at"].is_string(), "{id}: {health}");
+        }
+        assert_eq!(health("ep_other").await["consecutive_failures"], 7, "another rate mends nothing");
+        let gone = "SELECT endpoint FROM endpoint_health WHERE gone_at IS NOT NULL";
+        assert_eq!(database.texts(gone).await, ["ep_other"]);
+    })
+    .await;
+}

@@ -11,6 +11,8 @@ use hookline_tests::browser::{Browser, between};
 use hookline_tests::console::{
     ADMIN_TOKEN, Console, MASTER_KEY, console_scenario, database_scenario, run, setup, start,
 };
+use hookline_tests::database::Database;
+use hookline_tests::log_rows::Row;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -51,6 +53,8 @@ async fn member(console: &Console, company: &str) -> Browser {
 fn path(page: &PageInfo, company: &str, id: &str) -> String {
     let path = page.path.replace("{company}", company).replace("{id}", id);
     path.replace("{type}", "booking.created")
+        .replace("{event}", "evt_page")
+        .replace("{endpoint}", "ep_page")
         .replace("{file}", "none")
         .replace("{link}", "none")
 }
@@ -70,7 +74,17 @@ async fn ask(browser: &Browser, page: &PageInfo, path: &str, proof: &str) -> Rep
     }
 }
 
-async fn id_of(console: &Console, page: &PageInfo, company: &str) -> String {
+async fn id_of(console: &Console, database: &Database, page: &PageInfo, company: &str) -> String {
+    if page.path.contains("/failed/{event}/") {
+        let mut letter = Row::of("evt_page", "ep_page", 60).status("failed", "http_status", 500);
+        company.clone_into(&mut letter.company);
+        letter.insert_dead(database, "{}").await;
+    }
+    if page.path.contains("/retries/") {
+        let path = format!("/v1/companies/{company}/failed/retry");
+        let made = console.admin().post(&path, &json!({})).await.expect(202).json();
+        return made["retry"].as_str().unwrap().to_owned();
+    }
     if page.path.contains("/tokens/") {
         let path = format!("/v1/companies/{company}/tokens");
         let made = console.admin().post(&path, &json!({})).await.expect(201).json();
@@ -90,7 +104,7 @@ async fn audit_lines(console: &Console, company: &str) -> usize {
 
 #[tokio::test]
 async fn every_page_is_for_whom_its_row_says_and_another_company_is_not_there() {
-    console_scenario(async |console, _| {
+    console_scenario(async |console, database| {
         let (operator, acme, nobody) = (
             operator(console).await,
             member(console, "acme").await,
@@ -104,7 +118,7 @@ async fn every_page_is_for_whom_its_row_says_and_another_company_is_not_there() 
             }
             let is_form = page.method == "POST";
             let globex = format!("globex-{number}");
-            let id = id_of(console, page, &globex).await;
+            let id = id_of(console, database, page, &globex).await;
             let lines = audit_lines(console, &globex).await;
             let path_of_globex = path(page, &globex, &id);
             // Nobody is asked to sign in, or is refused.
@@ -149,7 +163,7 @@ async fn every_page_is_for_whom_its_row_says_and_another_company_is_not_there() 
 
 #[tokio::test]
 async fn a_form_without_the_proof_of_this_session_changes_nothing() {
-    console_scenario(async |console, _| {
+    console_scenario(async |console, database| {
         let operator = operator(console).await;
         let proof = operator.proof().await;
         let of_another = member(console, "acme").await.proof().await;
@@ -158,7 +172,7 @@ async fn a_form_without_the_proof_of_this_session_changes_nothing() {
                 continue;
             }
             let company = format!("company-{number}");
-            let id = id_of(console, page, &company).await;
+            let id = id_of(console, database, page, &company).await;
             let path = path(page, &company, &id);
             let lines = audit_lines(console, &company).await;
             let told = &path;
@@ -224,7 +238,7 @@ async fn every_page_and_every_error_says_what_a_browser_may_do() {
                     continue;
                 }
                 let company = format!("company-{}-{number}", public.is_some());
-                let id = id_of(console, page, &company).await;
+                let id = id_of(console, database, page, &company).await;
                 replies.push(ask(&operator, page, &path(page, &company, &id), &proof).await);
                 replies.push(ask(&nobody, page, &path(page, &company, &id), "").await);
                 if page.path.contains("{id}") {

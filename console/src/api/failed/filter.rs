@@ -45,6 +45,9 @@ pub(crate) struct FailedQuery {
     /// Only what ended like this: `http_status`, `timeout` …
     #[param(max_length = 32, example = "timeout")]
     outcome: Option<String>,
+    /// Only where the last attempt was answered with this HTTP status.
+    #[param(value_type = Option<u16>, minimum = 100, maximum = 999, example = 503)]
+    last_status: Option<String>,
     /// Only for this reason: `retries_exhausted` or `endpoint_disabled`.
     #[param(pattern = "^(retries_exhausted|endpoint_disabled)$")]
     reason: Option<String>,
@@ -85,6 +88,7 @@ impl FromRequestParts<App> for FailedAsked {
             since: asked.since,
             until: asked.until,
             outcome: asked.outcome,
+            last_status: asked.last_status.map(|text| status(&text)).transpose()?,
             reason: asked.reason,
         };
         Ok(Self {
@@ -109,23 +113,26 @@ pub(crate) struct FailedFilter {
         pattern = "^[A-Za-z0-9_.-]{1,64}$",
         example = "ep_crm"
     )]
-    endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// Of this type, or of those that a pattern means: `booking.created`, `booking_created`, `booking.*`.
     #[serde(rename = "type")]
     #[schema(example = "booking.*", max_length = 128)]
-    event_type: Option<String>,
+    pub(crate) event_type: Option<String>,
     /// Failed at this time or later.
     #[schema(format = DateTime)]
-    since: Option<String>,
+    pub(crate) since: Option<String>,
     /// Failed before this time.
     #[schema(format = DateTime)]
-    until: Option<String>,
+    pub(crate) until: Option<String>,
     /// Ended like this: `http_status`, `timeout` …
     #[schema(max_length = 32, example = "timeout")]
-    outcome: Option<String>,
+    pub(crate) outcome: Option<String>,
+    /// Answered with this HTTP status at last.
+    #[schema(minimum = 100, maximum = 999, example = 503)]
+    pub(crate) last_status: Option<u16>,
     /// For this reason: `retries_exhausted` or `endpoint_disabled`.
     #[schema(pattern = "^(retries_exhausted|endpoint_disabled)$")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// A retry of many. Without a filter it means all of the company's dead letters.
@@ -153,6 +160,9 @@ pub(crate) struct RetryFailed {
     /// Ended like this: `http_status`, `timeout` …
     #[schema(max_length = 32, example = "timeout")]
     outcome: Option<String>,
+    /// Answered with this HTTP status at last.
+    #[schema(minimum = 100, maximum = 999, example = 503)]
+    last_status: Option<u16>,
     /// For this reason: `retries_exhausted` or `endpoint_disabled`.
     #[schema(pattern = "^(retries_exhausted|endpoint_disabled)$")]
     reason: Option<String>,
@@ -172,14 +182,22 @@ impl RetryFailed {
             since: self.since,
             until: self.until,
             outcome: self.outcome,
+            last_status: self.last_status,
             reason: self.reason,
         };
         filter.checked(catalogue, !self.again)
     }
 }
 
+/// A status as a query has it.
+pub(crate) fn status(text: &str) -> Result<u16, Problem> {
+    let number = text.parse().ok().filter(|number| (100..=999).contains(number));
+    number.ok_or_else(|| field("last_status", "must be an HTTP status, like 503"))
+}
+
 impl FailedFilter {
-    pub(super) fn checked(self, catalogue: &Catalogue, only_open: bool) -> Result<DeadLetterFilter, Problem> {
+    /// Checks everything.
+    pub(crate) fn checked(self, catalogue: &Catalogue, only_open: bool) -> Result<DeadLetterFilter, Problem> {
         let endpoint = self.endpoint.map(|text| EndpointId::parse(&text));
         let event_type = self
             .event_type
@@ -203,8 +221,10 @@ impl FailedFilter {
             since,
             until,
             outcome: outcome.transpose()?,
+            last_status: self.last_status,
             reason: reason.transpose()?,
             event: None,
+            picked: Vec::new(),
             only_open,
         })
     }

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use hookline_common::message::Unsendable;
 use tokio::time::Instant;
 
-pub(crate) use self::filter::{FailedAsked, FailedFilter, FailedQuery, RetryFailed};
+pub(crate) use self::filter::{FailedAsked, FailedFilter, FailedQuery, RetryFailed, status};
 pub(crate) use self::view::{Counted, DeadLetterInFull, DeadLetterView, Retried, RetryProgressView};
 use super::view::List;
 use crate::app::App;
@@ -145,7 +145,7 @@ pub(crate) async fn retry(
 }
 
 /// The retry of the path.
-pub(crate) struct RetryOf(String);
+pub(crate) struct RetryOf(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for RetryOf {
     type Rejection = Problem;

@@ -1,5 +1,6 @@
 //! A dead letter as it is shown, and what was asked of many.
 
+use hookline_common::explanation::explain_dead_letter;
 use hookline_common::message::FiledDelivery;
 use hookline_store::{DeadLetter, RetryState};
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::api::json::raw;
-use crate::api::words::{ExplanationView, in_words};
+use crate::api::words::ExplanationView;
 
 /// A delivery that failed for good.
 #[derive(Serialize, ToSchema)]
@@ -47,7 +48,7 @@ pub(crate) struct DeadLetterView {
 impl From<DeadLetter> for DeadLetterView {
     fn from(letter: DeadLetter) -> Self {
         Self {
-            explanation: in_words(letter.last_outcome, letter.last_status, None),
+            explanation: explain_dead_letter(letter.reason, letter.last_outcome, letter.last_status).into(),
             event: letter.event.to_string(),
             endpoint: letter.endpoint.to_string(),
             event_type: letter.event_type.to_string(),
@@ -115,6 +116,14 @@ pub(crate) struct RetryProgressView {
     total: u64,
     /// Those that were sent. What was delivered, discarded or retried otherwise meanwhile is not.
     done: u64,
+    /// Those of them that were delivered.
+    delivered: u64,
+    /// Those that failed again, and are listed once more.
+    failed_again: u64,
+    /// Those that were discarded since, or sent by a later retry.
+    left_otherwise: u64,
+    /// Those of which nothing is known yet.
+    under_way: u64,
     /// Those of endpoints that were disabled or removed: they stay.
     skipped: u64,
     /// When it was asked for.
@@ -128,7 +137,7 @@ pub(crate) struct RetryProgressView {
 impl From<RetryState> for RetryProgressView {
     fn from(state: RetryState) -> Self {
         Self {
-            id: state.id,
+            id: state.id.clone(),
             state: if state.finished_at.is_some() {
                 "done"
             } else {
@@ -136,6 +145,10 @@ impl From<RetryState> for RetryProgressView {
             },
             total: state.total,
             done: state.done,
+            delivered: state.delivered,
+            failed_again: state.failed_again,
+            left_otherwise: state.left_otherwise,
+            under_way: state.under_way(),
             skipped: state.skipped,
             created_at: state.created_at.to_string(),
             finished_at: state.finished_at.map(|at| at.to_string()),

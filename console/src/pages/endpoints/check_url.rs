@@ -18,8 +18,8 @@ struct Verdict {
     fault: String,
 }
 
-pub(in crate::pages) async fn check(State(app): State<App>, _: Tenant, fields: Fields) -> Response {
-    let fault = match input::url(&app.settings().policy, fields.text("url")) {
+pub(in crate::pages) async fn check(State(app): State<App>, tenant: Tenant, fields: Fields) -> Response {
+    let fault = match input::url(&app.settings().policy, fields.text("url"), tenant.is_admin()) {
         Ok(_) => String::new(),
         Err(problem) => sentence(&visible(problem.detail())),
     };

@@ -65,7 +65,9 @@ pub(in crate::pages) async fn change(
 ) -> Result<Response, Refused> {
     let endpoint = app.store().endpoint(&tenant.company, &id).await?;
     let draft = Draft::read(&fields, endpoint.format);
-    let checked = draft.change().and_then(|change| change.checked(app.settings()));
+    let checked = draft
+        .change()
+        .and_then(|change| change.checked(app.settings(), tenant.is_admin()));
     let change = match checked {
         Ok(change) => change,
         Err(problem) => return Ok(again(&app, &visitor, &endpoint, &draft, &problem)),

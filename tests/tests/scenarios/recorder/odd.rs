@@ -2,7 +2,7 @@
 
 use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::endpoint::endpoint;
-use hookline_tests::{Receiver, status};
+use hookline_tests::{Receiver, eventually, status};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -69,6 +69,57 @@ async fn whatever_receivers_answer_is_stored_and_capped_and_stops_nothing() {
                 .await,
             Some(8.0)
         );
+    })
+    .await;
+}
+
+/// A flood of garbage takes no more of the disk than so much, and the newest of it is there to be looked at.
+#[tokio::test]
+async fn of_what_is_set_aside_the_newest_is_kept_and_only_so_much_and_so_long() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let stream = Stream::of(world, 1_000_000).await;
+        for number in 0..1_300 {
+            stream.publish(format!("garbage {number}").as_bytes()).await;
+        }
+        let process = console.process();
+        eventually(SOON, "all of it was set aside", async || {
+            (process.metric("hookline_log_records_set_aside_total").await == Some(1_300.0)).then_some(())
+        })
+        .await;
+        assert_eq!(process.metric("hookline_log_records_given_up_total").await, Some(300.0));
+        let kept = database
+            .texts("SELECT convert_from(content, 'UTF8') FROM set_aside ORDER BY id")
+            .await;
+        assert_eq!((kept.len(), &kept[0][..]), (1_000, "garbage 300"));
+        assert_eq!(kept.last().map(String::as_str), Some("garbage 1299"));
+
+        // Large ones give way sooner.
+        database
+            .execute("UPDATE set_aside SET content = convert_to(repeat(md5(id::text), 8192), 'UTF8') WHERE id % 2 = 0")
+            .await
+            .unwrap();
+        stream.publish(b"one more").await;
+        eventually(SOON, "there is room again", async || {
+            let bytes = database.texts("SELECT sum(length(content))::text FROM set_aside").await;
+            let bytes: u64 = bytes[0].parse().unwrap();
+            (bytes <= 64 << 20 && bytes > 60 << 20).then_some(())
+        })
+        .await;
+        let newest = database
+            .texts("SELECT convert_from(content, 'UTF8') FROM set_aside ORDER BY id DESC LIMIT 1")
+            .await;
+        assert_eq!(newest, ["one more"]);
+
+        // What is older than the log is forgotten with it.
+        database
+            .execute("UPDATE set_aside SET at = now() - interval '31 days' WHERE convert_from(content, 'UTF8') <> 'one more'")
+            .await
+            .unwrap();
+        process.stop().await;
+        let again = start(setup(world, database)).await;
+        says(database, "SELECT convert_from(content, 'UTF8') FROM set_aside", &["one more"], SOON).await;
+        again.process().stop().await;
     })
     .await;
 }
