@@ -10,7 +10,7 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 /// The steps: number, name, SQL. One that was released is never changed; a new one is added at the end.
-const STEPS: [(i64, &str, &str); 6] = [
+const STEPS: [(i64, &str, &str); 7] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
     (
@@ -21,6 +21,7 @@ const STEPS: [(i64, &str, &str); 6] = [
     (4, "health", include_str!("../migrations/0004_health.sql")),
     (5, "truncate", include_str!("../migrations/0005_truncate.sql")),
     (6, "sessions", include_str!("../migrations/0006_sessions.sql")),
+    (8, "outcomes", include_str!("../migrations/0008_outcomes.sql")),
 ];
 
 /// How long all steps may take, with the wait for another console that takes them. Large tables take their time.

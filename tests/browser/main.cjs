@@ -4,6 +4,7 @@ const assert = require("node:assert/strict");
 const { chromium } = require("playwright-core");
 const { everything, receiver, stop, log } = require("./programs.cjs");
 const { look, seen } = require("./look.cjs");
+const deliveries = require("./deliveries.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
 
@@ -242,6 +243,7 @@ async function main() {
     const link = await asOperator(browser, run);
     await asCompany(browser, run, link);
     await withoutScripts(browser, run);
+    await deliveries(browser, run);
   } finally {
     await browser.close();
     run.receiver.close();

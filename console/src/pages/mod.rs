@@ -21,7 +21,9 @@ mod snippets; // how a signature is verified, in five languages
 mod sign_in; // in and out
 mod enter; // by a link
 mod companies; // who is there
+mod outcome; // how attempts and deliveries end, in words
 mod endpoints; // register, look after, remove
+mod deliveries; // what became of events
 mod test_event; // one for an endpoint, and what it answers
 mod reference; // the types of events
 mod schema_fields; // a schema as rows

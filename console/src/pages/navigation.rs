@@ -10,6 +10,7 @@ use super::visitor::Visitor;
 pub(super) enum Place {
     Companies,
     Endpoints,
+    Deliveries,
     Reference,
     Guide,
     Audit,
@@ -20,8 +21,9 @@ pub(super) enum Place {
 }
 
 /// A line of a company's menu: where, how it is called, the end of its path, and whether it is the operator's alone.
-const OF_COMPANY: [(Place, &str, &str, bool); 6] = [
+const OF_COMPANY: [(Place, &str, &str, bool); 7] = [
     (Place::Endpoints, "Endpoints", "endpoints", false),
+    (Place::Deliveries, "Deliveries", "deliveries", false),
     (Place::Reference, "Event types", "reference", false),
     (Place::Guide, "Verify and retries", "guide/verify", false),
     (Place::Audit, "Audit", "audit", false),

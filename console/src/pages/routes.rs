@@ -4,7 +4,8 @@
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    assets, audit, companies, endpoints, enter, guide, portal_link, reference, sign_in, test_event, tokens,
+    assets, audit, companies, deliveries, endpoints, enter, guide, portal_link, reference, sign_in,
+    test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::Access;
@@ -58,6 +59,10 @@ pub(super) fn table() -> Vec<Row> {
         Company post "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::complete;
         Company get "/companies/{company}/endpoints/{id}/test" => test_event::show;
         Company post "/companies/{company}/endpoints/{id}/test" => test_event::send;
+        Company get "/companies/{company}/deliveries" => deliveries::list::show;
+        Company get "/companies/{company}/deliveries/{event}/{endpoint}" => deliveries::one::show;
+        Company get "/companies/{company}/deliveries/{event}/{endpoint}/body" => deliveries::body::download;
+        Company post "/companies/{company}/deliveries/{event}/{endpoint}/replay" => deliveries::again::send;
         Company get "/companies/{company}/reference" => reference::list;
         Company get "/companies/{company}/reference/{type}" => reference::show;
         Company get "/companies/{company}/guide/verify" => guide::verify;

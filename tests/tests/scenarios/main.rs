@@ -77,6 +77,7 @@ mod console_database; // what becomes of it while it runs, and what it lets whom
 mod console_security; // whom all that keeps out
 mod console_redaction; // what of it is told nobody
 mod console_pages; // the same for people
+mod console_pages_deliveries; // what became of events, for those who look
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
 mod recorder; // what is recorded of all attempts, for good

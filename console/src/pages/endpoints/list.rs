@@ -59,7 +59,7 @@ pub(in crate::pages) async fn show(
 }
 
 /// All of them: the limit of a company keeps them few.
-pub(super) async fn all(app: &App, company: &CompanyId) -> Result<Vec<Registered>, StoreError> {
+pub(in crate::pages) async fn all(app: &App, company: &CompanyId) -> Result<Vec<Registered>, StoreError> {
     let mut all = Vec::new();
     let mut cursor = None;
     loop {
