@@ -62,17 +62,21 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The first attempt of an event that matched `endpoint`.
+    /// The first attempt of an event that matched `endpoint`: also where a person sends the event again.
     #[must_use]
     pub fn first(unrouted: Unrouted, endpoint: EndpointId) -> Self {
         Self {
             event: unrouted.event,
             endpoint,
             attempt: AttemptNo::FIRST,
-            origin: Origin::Event,
+            origin: match unrouted.pass_through.retried_at {
+                None => Origin::Event,
+                Some(_) => Origin::Manual,
+            },
             // Times parked belong to the event's own wait, not to the delivery's.
             pass_through: PassThrough {
                 other: unrouted.pass_through.other,
+                retried_at: unrouted.pass_through.retried_at,
                 ..PassThrough::default()
             },
         }
@@ -133,7 +137,7 @@ pub enum Origin {
     Event,
     /// Somebody sent a test event: one attempt, whatever the filter and `disabled` say.
     Test,
-    /// Somebody retried a dead letter.
+    /// Somebody retried a dead letter, or sent an event again.
     Manual,
 }
 

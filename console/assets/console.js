@@ -279,17 +279,96 @@
     tell();
   }
 
+  // --- a time that is counted down to --------------------------------------------------------------
+
+  function span(seconds) {
+    const two = (large, small, unit) => large + (small ? " " + small + " " + unit : "");
+    const days = Math.floor(seconds / 86400);
+    if (seconds < 60) return seconds + " s";
+    if (seconds < 3600) return two(Math.floor(seconds / 60) + " min", seconds % 60, "s");
+    if (seconds < 86400) return two(Math.floor(seconds / 3600) + " h", Math.floor((seconds % 3600) / 60), "min");
+    return two(days + (days === 1 ? " day" : " days"), Math.floor((seconds % 86400) / 3600), "h");
+  }
+  function showCountdowns() {
+    for (const time of all("time[data-countdown]")) {
+      const left = Math.ceil((Date.parse(time.dateTime) - Date.now()) / 1000);
+      if (!Number.isNaN(left)) time.textContent = left > 0 ? "in " + span(left) : "is due now";
+    }
+  }
+
+  // --- a part of a page that is kept up to date, but stands still while somebody reads it -----------
+
+  const LOOK_EVERY = 3000;
+  function prepareRefreshing(part) {
+    const state = one("[data-refresh-state]");
+    let news = null;
+    const isRead = () =>
+      (matchMedia("(hover: hover)").matches && part.matches(":hover")) || part.contains(document.activeElement);
+    function tell() {
+      const kind = news ? "waiting" : isRead() ? "waiting" : "live";
+      if (state.dataset.kind === kind && Boolean(one("button", state)) === Boolean(news)) return;
+      state.dataset.kind = kind;
+      state.textContent = news ? "Stands still while you read. " : kind === "live" ? "Live" : "Live; stands still while you read";
+      if (!news) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet";
+      button.textContent = "Show what is new";
+      button.addEventListener("click", show);
+      state.append(button);
+    }
+    function show() {
+      if (!news) return tell();
+      const open = new Map(all("details[id]", part).map((details) => [details.id, details.open]));
+      part.replaceChildren(...Array.from(news.childNodes, (node) => document.importNode(node, true)));
+      part.dataset.version = news.dataset.version;
+      news = null;
+      for (const details of all("details[id]", part)) if (open.has(details.id)) details.open = open.get(details.id);
+      prepareCopying(part);
+      showTimes();
+      showCountdowns();
+      tell();
+    }
+    const showIfFree = () => (isRead() ? tell() : show());
+    async function look() {
+      if (!document.hidden) {
+        try {
+          const response = await fetch(location.href);
+          const page = new DOMParser().parseFromString(await response.text(), "text/html");
+          const fresh = one("#" + part.id, page);
+          if (!response.ok || !fresh) throw new Error("no such part");
+          news = fresh.dataset.version === part.dataset.version ? null : fresh;
+          showIfFree();
+        } catch (error) {
+          state.dataset.kind = "away";
+          state.textContent = "Not up to date: the console does not answer, or you are signed out. Tried again in a moment.";
+        }
+      }
+      setTimeout(look, LOOK_EVERY);
+    }
+    for (const event of ["mouseenter", "mouseleave", "focusin", "focusout"]) part.addEventListener(event, () => setTimeout(showIfFree));
+    tell();
+    setTimeout(look, LOOK_EVERY);
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy-from]");
+    if (button) copy(one(button.dataset.copyFrom).textContent, button);
+  });
+
   // --- all of it ----------------------------------------------------------------------------------
 
   showTheme();
   showTimes();
   setInterval(showTimes, 15000);
+  showCountdowns();
+  setInterval(showCountdowns, 1000);
   prepareCopying(document);
   prepareCharts(document);
   for (const place of all("[data-renew]")) prepareRenewal(place);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
   for (const form of all("[data-picks]")) preparePicks(form);
+  for (const part of all("[data-refresh]")) prepareRefreshing(part);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();
   for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
   document.addEventListener("click", (event) => {

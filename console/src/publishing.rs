@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookline_common::broker::{Address, BrokerError, PublishFault, Publisher};
-use hookline_common::delivery::Delivery;
+use hookline_common::delivery::{Delivery, Work};
 use hookline_common::event::Event;
-use hookline_common::message::{Message, Rejection, write_delivery, write_event, write_rejected};
+use hookline_common::message::{Message, Rejection, write_delivery, write_event, write_rejected, write_work};
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use jiff::Timestamp;
@@ -60,6 +60,13 @@ impl Publishing {
     pub(crate) async fn delivery(&self, delivery: &Delivery, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
         self.publish(&to, &write_delivery(delivery), deadline).await
+    }
+
+    /// Publishes what is to be done again: a delivery, or an event whose endpoints are still to be found. Not as producers
+    /// publish events, as nobody of theirs says that one is sent again.
+    pub(crate) async fn work(&self, work: &Work, deadline: Instant) -> Result<(), NotStored> {
+        let to = Address::queue(&self.namespace, Queue::Deliveries);
+        self.publish(&to, &write_work(work), deadline).await
     }
 
     /// Sends a message that cannot be understood to where people look at it, for as long as that takes.

@@ -7,6 +7,7 @@ const { look, seen } = require("./look.cjs");
 const { open } = require("./open.cjs");
 const overview = require("./overview.cjs");
 const failed = require("./failed.cjs");
+const deliveries = require("./deliveries.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
 
@@ -231,6 +232,7 @@ async function main() {
     await withoutScripts(browser, run);
     await overview(browser, run);
     await failed(browser, run);
+    await deliveries(browser, run);
   } finally {
     await browser.close();
     run.receiver.close();

@@ -17,10 +17,10 @@ mod audit; // who did what
 pub(crate) mod words; // what an outcome means
 mod json; // what was kept as JSON, handed on as it is
 mod filters; // what lists are narrowed by
-mod deliveries; // what became of each event at each endpoint
+pub(crate) mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails
 mod feed; // events for whoever was away
-mod replay; // one of them, once more
+pub(crate) mod replay; // one of them, once more
 pub(crate) mod failed; // what failed for good, and once more
 mod document; // the description, handed out to programs and people
 mod routes; // every route, and who may use it

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use hookline_common::delivery::{Delivery, Origin, PassThrough};
+use hookline_common::delivery::{Delivery, Origin, PassThrough, Unrouted, Work};
 use hookline_common::event::{Data, Event};
 use hookline_common::ids::{AttemptNo, EndpointId, EventId};
 use hookline_common::trace_context::TraceContext;
@@ -62,22 +62,33 @@ pub(crate) async fn replay(
     let endpoint = endpoint
         .transpose()
         .map_err(|error| Problem::invalid(format!("endpoint: {error}")))?;
+    let replayed = ReplayedEvent {
+        event: id.to_string(),
+        endpoint: endpoint.as_ref().map(ToString::to_string),
+    };
+    send_again(&app, &tenant, id, endpoint, trace).await?;
+    Ok((StatusCode::ACCEPTED, Json(replayed)).into_response())
+}
+
+/// Sends an event again, to one endpoint or to all that want it.
+pub(crate) async fn send_again(
+    app: &App,
+    tenant: &Tenant,
+    id: EventId,
+    endpoint: Option<EndpointId>,
+    trace: TraceContext,
+) -> Result<(), Problem> {
     if let Some(endpoint) = &endpoint
         && app.store().endpoint(&tenant.company, endpoint).await?.disabled
     {
         return Err(disabled());
     }
-    let event = event(&app, &tenant, id, trace).await?;
+    let event = event(app, tenant, id, trace).await?;
     // First, so that nothing is sent for which nobody answers. Where the broker does not take it, somebody has tried.
     app.store()
         .note_replay(&tenant.company, &event.id, endpoint.as_ref(), &tenant.actor)
         .await?;
-    let replayed = ReplayedEvent {
-        event: event.id.to_string(),
-        endpoint: endpoint.as_ref().map(ToString::to_string),
-    };
-    publish(&app, event, endpoint).await?;
-    Ok((StatusCode::ACCEPTED, Json(replayed)).into_response())
+    publish(app, event, endpoint).await
 }
 
 /// The event as it was published.
@@ -103,22 +114,21 @@ async fn event(app: &App, tenant: &Tenant, id: EventId, trace: TraceContext) -> 
 
 async fn publish(app: &App, event: Event, endpoint: Option<EndpointId>) -> Result<(), Problem> {
     let (id, deadline) = (event.id.clone(), Instant::now() + PUBLISH_WITHIN);
-    let published = match endpoint {
-        None => app.publishing().event(&event, deadline).await,
-        Some(endpoint) => {
-            let delivery = Delivery {
-                event,
-                endpoint,
-                attempt: AttemptNo::FIRST,
-                origin: Origin::Manual,
-                pass_through: PassThrough {
-                    retried_at: Some(Timestamp::now()),
-                    ..PassThrough::default()
-                },
-            };
-            app.publishing().delivery(&delivery, deadline).await
-        }
+    let pass_through = PassThrough {
+        retried_at: Some(Timestamp::now()),
+        ..PassThrough::default()
     };
+    let work = match endpoint {
+        None => Work::Route(Unrouted { event, pass_through }),
+        Some(endpoint) => Work::Deliver(Delivery {
+            event,
+            endpoint,
+            attempt: AttemptNo::FIRST,
+            origin: Origin::Manual,
+            pass_through,
+        }),
+    };
+    let published = app.publishing().work(&work, deadline).await;
     published.map_err(|fault| Problem::from(fault).event(id))
 }
 

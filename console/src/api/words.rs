@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 #[schema(as = Explanation)]
 pub(crate) struct ExplanationView {
     /// What happened: one sentence.
-    sentence: String,
+    pub(crate) sentence: String,
     /// What the endpoint's owner can do.
-    next_step: String,
+    pub(crate) next_step: String,
 }
 
 impl From<Explanation> for ExplanationView {

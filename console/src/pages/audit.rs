@@ -92,6 +92,7 @@ fn deed(action: &str) -> String {
         "endpoint.secret_revealed" => "Secret shown",
         "endpoint.secret_rotated" => "Secret rotated",
         "endpoint.rotation_completed" => "Rotation completed",
+        "event.replayed" => "Event sent again",
         "token.created" => "Token made",
         "token.revoked" => "Token revoked",
         "failed.retried" => "Failed deliveries retried",

@@ -23,7 +23,9 @@ mod enter; // by a link
 mod charts; // figures over time, drawn
 mod overview; // whether everything is all right
 mod companies; // who is there
+mod outcome; // how attempts and deliveries end, in words
 mod endpoints; // register, look after, remove
+mod deliveries; // what became of events
 mod test_event; // one for an endpoint, and what it answers
 mod problems; // what fails, each in one line
 mod failed; // what failed for good, and once more

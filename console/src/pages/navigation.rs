@@ -11,6 +11,7 @@ pub(super) enum Place {
     Overview,
     Companies,
     Endpoints,
+    Deliveries,
     Failed,
     Reference,
     Guide,
@@ -22,9 +23,10 @@ pub(super) enum Place {
 }
 
 /// A line of a company's menu: where, how it is called, the end of its path, and whether it is the operator's alone.
-const OF_COMPANY: [(Place, &str, &str, bool); 8] = [
+const OF_COMPANY: [(Place, &str, &str, bool); 9] = [
     (Place::Overview, "Overview", "overview", false),
     (Place::Endpoints, "Endpoints", "endpoints", false),
+    (Place::Deliveries, "Deliveries", "deliveries", false),
     (Place::Failed, "Failed", "failed", false),
     (Place::Reference, "Event types", "reference", false),
     (Place::Guide, "Verify and retries", "guide/verify", false),

@@ -5,8 +5,8 @@
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    assets, audit, companies, endpoints, enter, failed, guide, overview, portal_link, reference, sign_in,
-    test_event, tokens,
+    assets, audit, companies, deliveries, endpoints, enter, failed, guide, overview, portal_link, reference,
+    sign_in, test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::Access;
@@ -70,6 +70,10 @@ pub(super) fn table() -> Vec<Row> {
         Company post audited "/companies/{company}/failed/discard" => failed::discard::discard;
         Company get "/companies/{company}/failed/retries/{id}" => failed::progress::show;
         Company get "/companies/{company}/failed/{event}/{endpoint}" => failed::one::show;
+        Company get "/companies/{company}/deliveries" => deliveries::list::show;
+        Company get "/companies/{company}/deliveries/{event}/{endpoint}" => deliveries::one::show;
+        Company get "/companies/{company}/deliveries/{event}/{endpoint}/body" => deliveries::body::download;
+        Company post "/companies/{company}/deliveries/{event}/{endpoint}/replay" => deliveries::again::send;
         Company get "/companies/{company}/reference" => reference::list;
         Company get "/companies/{company}/reference/{type}" => reference::show;
         Company get "/companies/{company}/guide/verify" => guide::verify;

@@ -9,6 +9,7 @@ use hookline_catalogue::{EventTypeInfo, ExampleRequest};
 use hookline_common::endpoint::Format;
 use hookline_common::envelope;
 use hookline_common::explanation::explain;
+use hookline_common::ids::CompanyId;
 use hookline_common::outcome::Outcome;
 use hookline_common::trace_context::TraceContext;
 use hookline_store::Registered;
@@ -77,7 +78,7 @@ fn page(
     let action = format!("{here}/test");
     let own_name = |info: &EventTypeInfo| info.name_in(endpoint.format);
     let body = html! {
-        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Send test event", &html! {}))
+        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Send test event", &deliveries_of(endpoint)))
         p { "One attempt without retries, to " span.url { (visible(&shown_url(endpoint))) } ", whatever its event filter says and even while it is paused." }
         nav.tabs aria-label="Type of event" {
             @for info in app.settings().catalogue.iter() {
@@ -107,6 +108,12 @@ fn page(
         body,
     }
     .into_response()
+}
+
+/// The way to what became of its events.
+fn deliveries_of(endpoint: &Registered) -> Markup {
+    let deliveries = path(&endpoint.company, &format!("deliveries?endpoint={}", endpoint.id));
+    html! { a.button href=(deliveries) { "Deliveries to it" } }
 }
 
 /// The request as it will be, with an id and a time of the catalogue's.
@@ -192,7 +199,7 @@ fn exchange(sent: &Sent) -> (Markup, Markup) {
         div.answer #answer aria-live="polite" {
             h2 { "Answer" }
             @match &sent.attempt {
-                Some(attempt) => (answered(attempt)),
+                Some(attempt) => (answered(attempt, &sent.endpoint.company)),
                 None => {
                     p { (badge("idle", "on its way")) }
                     p { "The event is on its way, and its attempt was not seen within " (WAIT.as_secs()) " s: no dispatcher has taken it up yet, or attempts are not recorded." }
@@ -204,7 +211,7 @@ fn exchange(sent: &Sent) -> (Markup, Markup) {
     (request, answer)
 }
 
-fn answered(attempt: &AttemptView) -> Markup {
+fn answered(attempt: &AttemptView, company: &CompanyId) -> Markup {
     let outcome = Outcome::parse(&attempt.outcome);
     let is_delivered = outcome == Some(Outcome::Delivered);
     let words = outcome.map(|outcome| explain(outcome, attempt.status, attempt.error.as_deref()));
@@ -226,6 +233,6 @@ fn answered(attempt: &AttemptView) -> Markup {
             _ if attempt.status.is_some() => p.hint { "The answer has no body, which is as good as any." },
             _ => {}
         }
-        p.hint { "Event " (id(&attempt.event)) }
+        p.hint { "Event " (id(&attempt.event)) " · " a href=(path(company, &format!("deliveries?event={}", attempt.event))) { "its delivery" } }
     }
 }

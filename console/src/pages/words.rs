@@ -11,6 +11,11 @@ pub(super) fn time(at: Timestamp) -> Markup {
     }
 }
 
+/// The time itself, to the millisecond.
+pub(super) fn exact(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
+}
+
 /// `3 min ago`, `in 4 h`.
 fn relative(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - at.as_second();
@@ -82,8 +87,8 @@ pub(super) fn pretty(text: &str) -> String {
     }
 }
 
-/// Valid JSON with its members in their order, and every token as it was written.
-fn indented(text: &str) -> String {
+/// Valid JSON with its members in their order, and every token as it was written. Of what is cut short, as much as there is.
+pub(super) fn indented(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     let mut rest = text.chars().peekable();
@@ -161,6 +166,12 @@ mod tests {
             let at = Timestamp::from_second(1_000_000 + seconds).unwrap();
             assert_eq!(relative(at, now), told, "{seconds}");
         }
+    }
+
+    #[test]
+    fn an_exact_time_has_its_milliseconds() {
+        let at: Timestamp = "2030-01-15T14:30:05.250Z".parse().unwrap();
+        assert_eq!(exact(at), "2030-01-15 14:30:05.250 UTC");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which deliveries a list holds, as conditions of its query.
 
 use hookline_common::ids::{EndpointId, EventId, EventType};
+use hookline_common::outcome::Outcome;
 use jiff::Timestamp;
 use sqlx::{Postgres, QueryBuilder};
 
@@ -16,6 +17,8 @@ pub struct DeliveryFilter {
     pub event_type: Option<EventType>,
     /// That have come so far.
     pub status: Option<DeliveryStatus>,
+    /// Whose last attempt ended like this.
+    pub outcome: Option<Outcome>,
     /// Of this event.
     pub event: Option<EventId>,
     /// Made at this time or later.
@@ -48,6 +51,10 @@ impl DeliveryFilter {
                 DeliveryStatus::Failed => " AND status = 'failed'",
                 DeliveryStatus::Discarded => " AND status = 'discarded'",
             });
+        }
+        if let Some(outcome) = self.outcome {
+            // Written out for the same reason; the names are ours.
+            query.push(format!(" AND last_outcome = '{outcome}'"));
         }
         if let Some(since) = self.since {
             query.push(" AND created_at >= ").push_bind(Moment(since));

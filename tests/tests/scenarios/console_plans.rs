@@ -1,6 +1,7 @@
 //! How the log is looked up: by its indexes, whatever the filter, so that a list of a large log is as quick as one of a small.
 
 use hookline_common::ids::{CompanyId, EndpointId, EventId, EventType};
+use hookline_common::outcome::Outcome;
 use hookline_store::seal::Keyring;
 use hookline_store::{
     Database as DatabaseUrl, DeliveryCursor, DeliveryFilter, DeliveryStatus, Store, StoreSettings,
@@ -85,6 +86,29 @@ fn filters() -> Vec<(&'static str, DeliveryFilter)> {
             "delivered",
             DeliveryFilter {
                 status: Some(DeliveryStatus::Delivered),
+                ..none()
+            },
+        ),
+        (
+            "answered with an error",
+            DeliveryFilter {
+                outcome: Some(Outcome::HttpStatus),
+                ..none()
+            },
+        ),
+        (
+            "timed out, of which there is none",
+            DeliveryFilter {
+                outcome: Some(Outcome::Timeout),
+                ..none()
+            },
+        ),
+        (
+            "failed with an error at an endpoint",
+            DeliveryFilter {
+                outcome: Some(Outcome::HttpStatus),
+                status: failed,
+                endpoint: endpoint(),
                 ..none()
             },
         ),

@@ -11,7 +11,7 @@ const EVENTS: &str = "/v1/companies/acme/events";
 #[tokio::test]
 async fn an_event_is_published_again_under_its_id_with_its_time_and_its_bytes() {
     database_scenario(async |world, database| {
-        world.leaves(Queue::Events);
+        world.leaves(Queue::Deliveries);
         let console = start(setup(world, database)).await;
         make_days(database, 1).await;
         let data = "{ \"b\": 1.0,\t\"b\" : \"\\u00eb\" }";
@@ -22,12 +22,14 @@ async fn an_event_is_published_again_under_its_id_with_its_time_and_its_bytes() 
             replayed.expect(202).json(),
             json!({"event": "evt_1", "endpoint": null})
         );
-        let messages = world.expect_in(Queue::Events, 1, SOON).await;
+        // Not where producers publish, who cannot say that one is sent again.
+        let messages = world.expect_in(Queue::Deliveries, 1, SOON).await;
         let [message] = messages.as_slice() else {
             panic!("{messages:?}")
         };
         assert_eq!((message.id(), message.text("company")), ("evt_1", "acme"));
         assert_eq!(message.text("created-at"), "2030-01-15T14:30:00.250Z");
+        assert!(!message.text("retried-at").is_empty() && message.text("endpoint").is_empty());
         assert_eq!(message.body, data.as_bytes());
         let audit = acme.get("/v1/companies/acme/audit").await.expect(200).json();
         let line = &audit["data"][0];
@@ -124,7 +126,7 @@ async fn what_was_not_kept_or_is_not_known_is_told_apart_and_nothing_is_sent() {
             1,
             "only the token was made: {audit}"
         );
-        assert!(world.read(Queue::Events).await.is_empty());
+        assert!(world.read(Queue::Deliveries).await.is_empty());
     })
     .await;
 }

@@ -123,7 +123,8 @@ impl DeliveryInFull {
     }
 }
 
-fn missing(is_test: bool) -> &'static str {
+/// Why nothing is kept of what was sent.
+pub(crate) fn missing(is_test: bool) -> &'static str {
     if is_test {
         "It was a test event: a sample of the catalogue, which is not kept."
     } else {

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use hookline_catalogue::Catalogue;
 use hookline_common::ids::{EndpointId, EventId, EventType};
+use hookline_common::outcome::Outcome;
 use hookline_store::{DeliveryCursor, DeliveryFilter, DeliveryStatus};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -32,6 +33,9 @@ pub(crate) struct DeliveryQuery {
     /// Only what has come so far: `delivered`, `retrying`, `failed` or `discarded`.
     #[param(pattern = "^(delivered|retrying|failed|discarded)$")]
     status: Option<String>,
+    /// Only what ended like this at the last attempt: `http_status`, `timeout` …
+    #[param(max_length = 32, example = "timeout")]
+    outcome: Option<String>,
     /// Only of this event.
     #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     event: Option<String>,
@@ -51,9 +55,9 @@ pub(crate) struct DeliveryQuery {
 
 /// A checked [`DeliveryQuery`].
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) filter: DeliveryFilter,
-    pub(super) cursor: Option<DeliveryCursor>,
+pub(crate) struct Asked {
+    pub(crate) filter: DeliveryFilter,
+    pub(crate) cursor: Option<DeliveryCursor>,
     pub(super) limit: u32,
 }
 
@@ -66,12 +70,31 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryQuery {
 }
 
 impl DeliveryQuery {
-    pub(super) fn checked(self, catalogue: &Catalogue) -> Result<Asked, Problem> {
+    /// The same question as a page asks it: each member that has a value of its name.
+    pub(crate) fn named(value: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            endpoint: value("endpoint"),
+            event_type: value("type"),
+            status: value("status"),
+            outcome: value("outcome"),
+            event: value("event"),
+            since: value("since"),
+            until: value("until"),
+            cursor: value("cursor"),
+            limit: None,
+        }
+    }
+
+    pub(crate) fn checked(self, catalogue: &Catalogue) -> Result<Asked, Problem> {
         let endpoint = self.endpoint.map(|text| EndpointId::parse(&text));
         let event = self.event.map(|text| EventId::parse(&text));
         let status = self.status.map(|text| {
             DeliveryStatus::parse(&text)
                 .ok_or_else(|| field("status", "must be delivered, retrying, failed or discarded"))
+        });
+        let outcome = self.outcome.map(|text| {
+            let wanted = "must be one of an attempt's, like timeout or http_status";
+            Outcome::parse(&text).ok_or_else(|| field("outcome", wanted))
         });
         let event_type = self
             .event_type
@@ -81,6 +104,7 @@ impl DeliveryQuery {
             endpoint: endpoint.transpose().map_err(|error| field("endpoint", error))?,
             event_type: event_type.transpose().map_err(|error| field("type", error))?,
             status: status.transpose()?,
+            outcome: outcome.transpose()?,
             event: event.transpose().map_err(|error| field("event", error))?,
             since,
             until,
@@ -123,6 +147,7 @@ mod tests {
             ("endpoint=", "endpoint"),
             ("type=Booking", "type"),
             ("status=lost", "status"),
+            ("outcome=lost", "outcome"),
             ("event=a.b", "event"),
             ("since=yesterday", "since"),
             ("until=2030-01-01", "until"),

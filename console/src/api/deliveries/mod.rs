@@ -7,7 +7,8 @@ mod detail; // one in full
 use axum::extract::State;
 
 use self::detail::DeliveryInFull;
-use self::filter::{Asked, DeliveryQuery};
+pub(crate) use self::detail::missing;
+pub(crate) use self::filter::{Asked, DeliveryQuery};
 use self::view::DeliveryView;
 use super::view::List;
 use crate::app::App;

@@ -70,7 +70,7 @@ async fn the_log_is_listed_and_shown_and_says_what_fails() {
 #[tokio::test]
 async fn the_feed_is_read_on_from_where_it_ended_and_an_event_sent_again() {
     database_scenario(async |world, database| {
-        world.leaves(Queue::Events);
+        world.leaves(Queue::Deliveries);
         let console = start(setup(world, database)).await;
         make_days(database, 1).await;
         for number in 0..205 {
