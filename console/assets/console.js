@@ -184,6 +184,15 @@
     });
   }
 
+  // --- tables that fit, whose heads stay in sight ---------------------------------------------------
+
+  function fitTables() {
+    for (const frame of all(".table-frame")) {
+      const table = one("table", frame);
+      frame.classList.toggle("fits", table !== null && table.offsetWidth <= frame.clientWidth);
+    }
+  }
+
   // --- charts: what is pointed at is told in words ------------------------------------------------
 
   function prepareCharts(root) {
@@ -234,6 +243,7 @@
         for (const id of open) one("#" + CSS.escape(id), place)?.setAttribute("open", "");
         prepareCopying(place);
         prepareCharts(place);
+        fitTables();
         last = clock();
         tell("live", "Live, as of " + last);
       } catch (error) {
@@ -254,6 +264,8 @@
   setInterval(showTimes, 15000);
   prepareCopying(document);
   prepareCharts(document);
+  fitTables();
+  addEventListener("resize", fitTables);
   for (const place of all("[data-renew]")) prepareRenewal(place);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
