@@ -185,6 +185,15 @@
     });
   }
 
+  // --- tables that fit, whose heads stay in sight ---------------------------------------------------
+
+  function fitTables() {
+    for (const frame of all(".table-frame")) {
+      const table = one("table", frame);
+      frame.classList.toggle("fits", table !== null && table.offsetWidth <= frame.clientWidth);
+    }
+  }
+
   // --- charts: what is pointed at is told in words ------------------------------------------------
 
   function prepareCharts(root) {
@@ -236,6 +245,7 @@
         prepareCopying(place);
         prepareCharts(place);
         showTimes();
+        fitTables();
         last = clock();
         tell("live", "Live, as of " + last);
         // What it told has come to its end.
@@ -364,6 +374,8 @@
   setInterval(showCountdowns, 1000);
   prepareCopying(document);
   prepareCharts(document);
+  fitTables();
+  addEventListener("resize", fitTables);
   for (const place of all("[data-renew]")) prepareRenewal(place);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
