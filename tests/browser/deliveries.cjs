@@ -122,7 +122,7 @@ async function watch(browser, run, good, bad) {
   await look(page, "deliveries-wrong");
   await page.fill("#filter-since", "2020-01-01 10:00");
   await page.keyboard.press("Enter");
-  await page.waitForURL("**since=2020-01-01T10%3A00%3A00Z");
+  await page.waitForURL(/since=2020-01-01T10%3A00%3A00Z$/);
   await page.goto(`${run.address}${LIST}?event=evt_nobody`);
   await look(page, "deliveries-no-match");
 
@@ -199,7 +199,7 @@ async function watch(browser, run, good, bad) {
   await page.click("button:has-text('Send booking.created')");
   await page.waitForSelector(".answer .badge.good", { timeout: 40_000 });
   await page.click("text=its delivery");
-  await page.waitForURL("**/deliveries?event=*");
+  await page.waitForURL(/deliveries\?event=evt_/);
   await hasRows(page, 1);
   assert.deepEqual(faults, []);
   await context.close();
