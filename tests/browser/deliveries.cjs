@@ -76,7 +76,7 @@ async function watch(browser, run, good, bad) {
 
   // It is kept up to date where it stands.
   await page.evaluate(() => (window.isTheSame = true));
-  await page.waitForSelector("[data-refresh-state][data-kind=live]");
+  await page.waitForSelector("[data-fresh-state][data-kind=live]");
   const first = await publish(run, { guest: "Ada", note: HOSTILE, turned: "\u202eexe.txt" });
   await hasRows(page, 2);
   await page.waitForSelector(".deliveries .badge.warn");
@@ -86,14 +86,14 @@ async function watch(browser, run, good, bad) {
 
   // But not while somebody reads it.
   await page.hover(".deliveries tbody tr");
-  await page.waitForSelector("[data-refresh-state][data-kind=waiting]");
+  await page.waitForSelector("[data-fresh-state][data-kind=waiting]");
   const second = await publish(run, { guest: "Grace" });
-  await page.waitForSelector("[data-refresh-state] button");
+  await page.waitForSelector("[data-fresh-state] button");
   assert.equal(await rows(page), 2);
   await page.click("text=Show what is new");
   await away(page);
   await hasRows(page, 4);
-  await page.waitForSelector("[data-refresh-state][data-kind=live]");
+  await page.waitForSelector("[data-fresh-state][data-kind=live]");
 
   // Filters stand in the address, and are taken off one by one.
   await page.goto(run.address + LIST);

@@ -179,7 +179,7 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
 
         let list = acme.get(LIST).await.expect(200).body;
         is_harmless(&list);
-        assert!(list.contains("data-refresh") && list.contains("As of "), "{list}");
+        assert!(list.contains("data-fresh") && list.contains("As of "), "{list}");
         assert!(
             list.contains("not available for now (503)") && list.contains("Answered 204"),
             "{list}"
@@ -320,7 +320,7 @@ async fn a_filter_stands_in_the_address_as_chips_and_what_is_wrong_in_it_is_kept
             (40, 8)
         );
         assert!(
-            second.contains("To the newest") && !second.contains("data-refresh "),
+            second.contains("To the newest") && !second.contains("data-fresh "),
             "{second}"
         );
 
