@@ -207,3 +207,34 @@ pub struct DeadLetterCause {
     /// The HTTP status of its last attempt, if there was one.
     pub last_status: Option<u16>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_a_person_sends_again_says_so_at_each_endpoint() {
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        let endpoint = EndpointId::parse("ep_1").unwrap();
+        let first = |retried_at| {
+            let pass_through = PassThrough {
+                parked: 3,
+                retried_at,
+                ..PassThrough::default()
+            };
+            let event = event.clone();
+            Delivery::first(Unrouted { event, pass_through }, endpoint.clone())
+        };
+        let published = first(None);
+        assert_eq!(
+            (published.origin, published.pass_through),
+            (Origin::Event, PassThrough::default())
+        );
+        let at = Some(Timestamp::UNIX_EPOCH);
+        let again = first(at);
+        assert_eq!(
+            (again.origin, again.pass_through.retried_at, again.attempt),
+            (Origin::Manual, at, AttemptNo::FIRST)
+        );
+    }
+}

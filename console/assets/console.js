@@ -309,8 +309,8 @@
   // --- a part of a page that is kept up to date, but stands still while somebody reads it -----------
 
   const LOOK_EVERY = 3000;
-  function prepareRefreshing(part) {
-    const state = one("[data-refresh-state]");
+  function prepareFresh(part) {
+    const state = one("[data-fresh-state]");
     let news = null;
     const isRead = () =>
       (matchMedia("(hover: hover)").matches && part.matches(":hover")) || part.contains(document.activeElement);
@@ -380,7 +380,7 @@
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
   for (const form of all("[data-picks]")) preparePicks(form);
-  for (const part of all("[data-refresh]")) prepareRefreshing(part);
+  for (const part of all("[data-fresh]")) prepareFresh(part);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();
   for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
   document.addEventListener("click", (event) => {

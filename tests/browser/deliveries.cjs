@@ -26,7 +26,9 @@ async function open(browser, run, options) {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
   });
   await page.goto(run.signInLink());
-  await page.click("button:text-is('Open')");
+  // A script sends the form of a link by itself.
+  if (options?.javaScriptEnabled === false) await page.click("button:text-is('Open')");
+  await page.waitForURL("**/companies");
   return { context, page, faults };
 }
 
@@ -47,8 +49,9 @@ async function publish(run, data) {
 module.exports = async function deliveries(browser, run) {
   const [good, bad] = [await receiver(), await receiver()];
   Object.assign(bad.state, {
-    status: 503,
-    headers: { "content-type": "application/json", "x-why": "<b>busy</b>", "retry-after": "90" },
+    // Not one that holds back what comes after it.
+    status: 500,
+    headers: { "content-type": "application/json", "x-why": "<b>busy</b>" },
     body: JSON.stringify({ error: HOSTILE, bidi: "\u202etxt", ansi: "\u001b[31m" }),
   });
   try {
@@ -73,7 +76,7 @@ async function watch(browser, run, good, bad) {
 
   // It is kept up to date where it stands.
   await page.evaluate(() => (window.isTheSame = true));
-  await page.waitForSelector("[data-refresh-state][data-kind=live]");
+  await page.waitForSelector("[data-fresh-state][data-kind=live]");
   const first = await publish(run, { guest: "Ada", note: HOSTILE, turned: "\u202eexe.txt" });
   await hasRows(page, 2);
   await page.waitForSelector(".deliveries .badge.warn");
@@ -83,17 +86,19 @@ async function watch(browser, run, good, bad) {
 
   // But not while somebody reads it.
   await page.hover(".deliveries tbody tr");
-  await page.waitForSelector("[data-refresh-state][data-kind=waiting]");
+  await page.waitForSelector("[data-fresh-state][data-kind=waiting]");
   const second = await publish(run, { guest: "Grace" });
-  await page.waitForSelector("[data-refresh-state] button");
+  await page.waitForSelector("[data-fresh-state] button");
   assert.equal(await rows(page), 2);
-  await look(page, "deliveries-read");
   await page.click("text=Show what is new");
   await away(page);
   await hasRows(page, 4);
-  await page.waitForSelector("[data-refresh-state][data-kind=live]");
+  await page.waitForSelector("[data-fresh-state][data-kind=live]");
 
   // Filters stand in the address, and are taken off one by one.
+  await page.goto(run.address + LIST);
+  await page.hover(".deliveries tbody tr");
+  await look(page, "deliveries-read");
   await page.selectOption("#filter-status", "retrying");
   await page.selectOption("#filter-endpoint", "ep_bad");
   await page.keyboard.press("Escape");
@@ -117,7 +122,7 @@ async function watch(browser, run, good, bad) {
   await look(page, "deliveries-wrong");
   await page.fill("#filter-since", "2020-01-01 10:00");
   await page.keyboard.press("Enter");
-  await page.waitForURL("**since=2020-01-01T10%3A00%3A00Z");
+  await page.waitForURL(/since=2020-01-01T10%3A00%3A00Z$/);
   await page.goto(`${run.address}${LIST}?event=evt_nobody`);
   await look(page, "deliveries-no-match");
 
@@ -128,7 +133,7 @@ async function watch(browser, run, good, bad) {
   await page.waitForURL(`**/deliveries/${first}/ep_bad`);
   const left = await page.textContent(".verdict time");
   await page.waitForFunction((was) => document.querySelector(".verdict time").textContent !== was, left);
-  assert.match(await page.textContent("#delivery"), /Service Unavailable|not available for now/);
+  assert.match(await page.textContent("#delivery"), /<img src=x onerror=alert\(1\)>/);
   assert.equal(await page.locator("#delivery img, #delivery script, #delivery svg, #delivery b, #body img, #body script").count(), 0);
   const summary = page.locator(".timeline summary").first();
   assert.ok(await page.locator(".timeline details").first().evaluate((details) => details.open));
@@ -179,7 +184,7 @@ async function watch(browser, run, good, bad) {
   await page.waitForSelector(".verdict .badge.good");
 
   // A large one is shown in its beginning, and taken along whole.
-  const large = await publish(run, { lines: Array.from({ length: 20_000 }, (_, number) => `line ${number} "of" many <&>`) });
+  const large = await publish(run, { lines: Array.from({ length: 2_500 }, (_, number) => `line ${number} "of" many <&>`) });
   await page.goto(`${run.address}${LIST}?endpoint=ep_good&event=${large}`);
   await away(page);
   await page.waitForSelector(".deliveries .badge.good");
@@ -194,7 +199,7 @@ async function watch(browser, run, good, bad) {
   await page.click("button:has-text('Send booking.created')");
   await page.waitForSelector(".answer .badge.good", { timeout: 40_000 });
   await page.click("text=its delivery");
-  await page.waitForURL("**/deliveries?event=*");
+  await page.waitForURL(/deliveries\?event=evt_/);
   await hasRows(page, 1);
   assert.deepEqual(faults, []);
   await context.close();

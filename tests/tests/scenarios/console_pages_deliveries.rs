@@ -179,7 +179,7 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
 
         let list = acme.get(LIST).await.expect(200).body;
         is_harmless(&list);
-        assert!(list.contains("data-refresh") && list.contains("As of "), "{list}");
+        assert!(list.contains("data-fresh") && list.contains("As of "), "{list}");
         assert!(
             list.contains("not available for now (503)") && list.contains("Answered 204"),
             "{list}"
@@ -320,7 +320,7 @@ async fn a_filter_stands_in_the_address_as_chips_and_what_is_wrong_in_it_is_kept
             (40, 8)
         );
         assert!(
-            second.contains("To the newest") && !second.contains("data-refresh "),
+            second.contains("To the newest") && !second.contains("data-fresh "),
             "{second}"
         );
 
@@ -472,8 +472,11 @@ async fn a_page_is_light_whatever_is_on_it() {
         make_days(database, 2).await;
         let wanted = json!({"id": "ep_a", "url": "https://example.com/", "description": "\"".repeat(200)});
         console.register("acme", &wanted).await;
-        let data = format!("{{\"quotes\":\"{}\"}}", "\\\"&<\u{202e}".repeat(100_000));
-        insert_event(database, "acme", "evt_1", Some(&data)).await;
+        let data = |count| format!("{{\"quotes\":\"{}\"}}", "\\\"&<\u{202e}".repeat(count));
+        // As large as an event may be, and as large as none of ours is.
+        insert_event(database, "acme", "evt_1", Some(&data(14_000))).await;
+        insert_event(database, "acme", "evt_2", Some(&data(150_000))).await;
+        Row::of("evt_2", "ep_a", 95).insert(database).await;
         Row::of("evt_1", "ep_a", 90).status("failed", "http_status", 500).insert(database).await;
         database
             .execute(
@@ -499,7 +502,9 @@ async fn a_page_is_light_whatever_is_on_it() {
         }
         assert!(assets > 20_000, "{assets}");
         let one = acme.get(&format!("{LIST}/evt_1/ep_a")).await.expect(200).body;
-        for page in [&first, &one] {
+        let larger = acme.get(&format!("{LIST}/evt_2/ep_a")).await.expect(200).body;
+        assert!(larger.contains("1,050,013 bytes"), "{larger}");
+        for page in [&first, &one, &larger] {
             is_harmless(page);
             assert!(page.len() + assets <= PAGE_BYTES, "{} and {assets} bytes", page.len());
         }
@@ -508,7 +513,7 @@ async fn a_page_is_light_whatever_is_on_it() {
             assert!(one.contains(&part), "{part}");
         }
         let whole = acme.get(&format!("{LIST}/evt_1/ep_a/body")).await.expect(200);
-        assert!(whole.body.contains(&data), "every byte of it");
+        assert!(whole.body.contains(&data(14_000)), "every byte of it");
         assert_eq!(whole.header("content-type"), Some("application/json"));
     })
     .await;

@@ -80,10 +80,14 @@ fn body(
     endpoint: Option<&Registered>,
     kept: KeptEvent,
 ) -> Option<(String, Option<Format>)> {
-    // What is no event's data was never sent.
-    let data = Data::new(kept.data?).ok()?;
+    let bytes = kept.data?;
+    // What is no event's data is none of ours, and is shown all the same.
+    let alone = || Some((String::from_utf8_lossy(&bytes).into_owned(), None));
+    let Ok(data) = Data::new(bytes.clone()) else {
+        return alone();
+    };
     let (Some(created_at), Some(endpoint)) = (kept.created_at, endpoint) else {
-        return Some((data.as_str().to_owned(), None));
+        return alone();
     };
     let event = Event {
         id: delivery.event.clone(),

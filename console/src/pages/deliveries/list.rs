@@ -51,7 +51,10 @@ pub(in crate::pages) async fn show(
         @for text in filter.other_faults() { (fault(text)) }
         (form(&filter, &list, &endpoints, catalogue))
         (chips(&filter, &list, &endpoints))
-        @if let Some(found) = &found { (rows(found, &filter, company, &endpoints)) }
+        @match &found {
+            Some(found) => (rows(found, &filter, company, &endpoints)),
+            None => p.hint { "Nothing is looked for until what is marked above is mended or taken off." },
+        }
     };
     let page = Page {
         visitor: &visitor,
@@ -78,12 +81,12 @@ fn rows(
     let version = version(found.items.iter(), usize::from(found.next.is_some()));
     html! {
         p.live {
-            span.hint data-refresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." }
+            span.hint data-fresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." }
             @if !is_live {
                 " " a href=(filter.address(&list)) { "To the newest" }
             }
         }
-        div #deliveries data-refresh[is_live] data-version=(version) {
+        div #deliveries data-fresh[is_live] data-version=(version) {
             @if found.items.is_empty() {
                 (nothing(filter, company, endpoints))
             } @else {

@@ -75,8 +75,8 @@ pub(super) async fn page(
     let body = html! {
         (head(&[(&list, "Deliveries")], &title, &copy))
         (notice)
-        p.live { span.hint data-refresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." } }
-        div.delivery #delivery data-refresh data-version=(version(std::iter::once(delivery), found.attempts.len())) {
+        p.live { span.hint data-fresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." } }
+        div.delivery #delivery data-fresh data-version=(version(std::iter::once(delivery), found.attempts.len())) {
             (verdict(&found, &sent, endpoint.as_ref(), visitor, &here))
             (facts(delivery, endpoint.as_ref(), tenant))
             section {
