@@ -471,6 +471,17 @@ async fn whatever_failed_and_whatever_is_asked_for_is_shown_as_text() {
     .await;
 }
 
+/// The first answer that says "too often", or the last of some.
+async fn refused_soon(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
+    for _ in 0..20 {
+        let reply = ask().await;
+        if reply.status == 429 {
+            return reply;
+        }
+    }
+    ask().await
+}
+
 #[tokio::test]
 async fn a_companys_people_change_only_so_much_and_looking_counts_for_nothing() {
     console_scenario(async |console, database| {
@@ -519,16 +530,15 @@ async fn a_companys_people_change_only_so_much_and_looking_counts_for_nothing() 
             done
         );
         // Retries and discards stand in the audit as well, and so does what the company's tokens do.
+        // (One more is allowed every few seconds, and this machine may be slow.)
         for path in [RETRY, DISCARD] {
-            let reply = acme
-                .bare_post(path, &[form[0], ("which", "all"), ("sure", "1")])
-                .await;
-            assert_eq!(reply.status, 429, "{path}");
+            let fields = [form[0], ("which", "all"), ("sure", "1")];
+            let refused = refused_soon(async || acme.bare_post(path, &fields).await).await;
+            assert_eq!(refused.status, 429, "{path}");
         }
         let api = console.company("acme").await;
-        let over_api = api
-            .patch("/v1/companies/acme/endpoints/ep_none", &json!({"disabled": true}))
-            .await;
+        let (path, body) = ("/v1/companies/acme/endpoints/ep_none", json!({"disabled": true}));
+        let over_api = refused_soon(async || api.patch(path, &body).await).await;
         assert_eq!(over_api.problem(429), "rate_limited");
         // Others, the operator, and whoever only looks go on.
         globex

@@ -122,21 +122,28 @@ async fn who_answers_410_is_disabled_and_only_who_named_the_type_is_told() {
             (&enabled["disabled_reason"], &enabled["health"]["failing_since"]),
             (&Value::Null, &Value::Null)
         );
-        let third = publish(&console, "booking.cancelled").await;
+        // The dispatcher learns of it by and by; what comes before that is kept.
+        let mut published = 2;
         eventually(SOON, "it gets what comes", async || {
-            gone.accepted()
-                .iter()
-                .any(|request| request.id() == third)
-                .then_some(())
+            publish(&console, "booking.cancelled").await;
+            published += 1;
+            (!gone.accepted().is_empty()).then_some(())
+        })
+        .await;
+        eventually(SOON, "all else is filed", async || {
+            let filed = database.texts("SELECT count(*)::text FROM dead_letters").await;
+            let filed: usize = filed[0].parse().unwrap();
+            (filed + gone.accepted().len() == published).then_some(())
         })
         .await;
         let all = console
             .admin()
             .post("/v1/companies/acme/failed/retry", &json!({"endpoint": "ep_gone"}))
             .await;
-        assert_eq!(all.expect(202).json()["count"], 2);
+        let missed = all.expect(202).json()["count"].as_u64().unwrap();
+        assert!((2..published as u64).contains(&missed), "{missed} of {published}");
         eventually(SOON, "it gets what it missed", async || {
-            (gone.accepted().len() == 3).then_some(())
+            (gone.accepted().len() == published).then_some(())
         })
         .await;
         let good = becomes(&console, &gone_path, "is well", |endpoint| {
