@@ -100,8 +100,9 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
         let console = start(setup(world, database)).await;
         dispatcher(world, database, "1m,5m,30m").start().await;
         let good = Receiver::answering(status(204)).await;
+        // Not one that holds back what comes after it.
         let bad = Receiver::scripted(|_| {
-            status(503)
+            status(500)
                 .header("x-why", HOSTILE)
                 .body(format!("{{\"error\":{},\"bidi\":\"\u{202e}\"}}", json!(HOSTILE)))
         })
@@ -116,14 +117,14 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
         let data = json!({"note": HOSTILE, "turned": "\u{202e}exe.txt", "control": "\u{1b}[31m"});
         let event = publish(&console, &data).await;
 
-        let retrying = says(&acme, &event, "ep_bad", "answered 503").await;
+        let retrying = says(&acme, &event, "ep_bad", "answered 500").await;
         is_harmless(&retrying);
         for part in [
             "class=\"badge warn\">retrying",
             "Next attempt <time",
             "(2 of 4).",
             "data-countdown",
-            "not available for now (503)",
+            "failed while it handled the event (500)",
             "Attempt 1",
             "&lt;script&gt;alert(1)",
             "&lt;U+202E&gt;exe.txt",
@@ -181,7 +182,7 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
         is_harmless(&list);
         assert!(list.contains("data-fresh") && list.contains("As of "), "{list}");
         assert!(
-            list.contains("not available for now (503)") && list.contains("Answered 204"),
+            list.contains("failed while it handled the event (500)") && list.contains("Answered 204"),
             "{list}"
         );
         assert_eq!(list.matches("data-row>").count(), 2, "{list}");
