@@ -21,22 +21,20 @@ pub(super) fn table(
     sent: Option<&str>,
 ) -> Markup {
     html! {
-        div.table-frame {
-            table.fitting {
-                thead { tr {
-                    th scope="col" { "Endpoint" }
-                    th.number scope="col" { "Deliveries" }
-                    @if sent.is_some() { th scope="col" { "What happens" } }
-                } }
-                tbody {
-                    @for letters in letters {
-                        @let endpoint = endpoints.iter().find(|endpoint| endpoint.id == letters.endpoint);
-                        tr {
-                            th scope="row" { (called(letters, endpoint)) }
-                            td.number { (grouped(letters.count)) }
-                            @if let Some(sent) = sent {
-                                td.wide { (what_happens(company, letters, endpoint, sent)) }
-                            }
+        table.fitting {
+            thead { tr {
+                th scope="col" { "Endpoint" }
+                th.number scope="col" { "Deliveries" }
+                @if sent.is_some() { th scope="col" { "What happens" } }
+            } }
+            tbody {
+                @for letters in letters {
+                    @let endpoint = endpoints.iter().find(|endpoint| endpoint.id == letters.endpoint);
+                    tr {
+                        th scope="row" { (called(letters, endpoint)) }
+                        td.number { (grouped(letters.count)) }
+                        @if let Some(sent) = sent {
+                            td.wide { (what_happens(company, letters, endpoint, sent)) }
                         }
                     }
                 }

@@ -105,17 +105,15 @@ fn told(state: &RetryState, here: &str) -> Markup {
             (grouped(state.done)) " of " (grouped(state.total)) " sent. Asked for " (time(state.created_at))
             @if let Some(at) = state.finished_at { ", the last one sent " (time(at)) } "."
         }
-        div.table-frame {
-            table.fitting {
-                thead { tr { th scope="col" { "What became of them" } th.number scope="col" { "Deliveries" } th scope="col" { span.sr { "What that means" } } } }
-                tbody {
-                    @for (number, (kind, name, count, meaning)) in rows.into_iter().enumerate() {
-                        @if is_told(number, count) {
-                            tr {
-                                th scope="row" { (badge(if count > 0 { kind } else { "idle" }, name)) }
-                                td.number { (grouped(count)) }
-                                td.wide.hint { (meaning) }
-                            }
+        table.fitting {
+            thead { tr { th scope="col" { "What became of them" } th.number scope="col" { "Deliveries" } th scope="col" { span.sr { "What that means" } } } }
+            tbody {
+                @for (number, (kind, name, count, meaning)) in rows.into_iter().enumerate() {
+                    @if is_told(number, count) {
+                        tr {
+                            th scope="row" { (badge(if count > 0 { kind } else { "idle" }, name)) }
+                            td.number { (grouped(count)) }
+                            td.wide.hint { (meaning) }
                         }
                     }
                 }
