@@ -8,7 +8,7 @@ import sys
 import helm_python
 import yaml
 
-import compose
+import compose_file
 import dockerfile
 import networks
 import policies
@@ -173,7 +173,7 @@ def main():
     chart()
     plain_manifests()
     examples()
-    for name, faults in compose.checks(skip):
+    for name, faults in compose_file.checks(skip):
         check(name, faults)
     for name, faults in dockerfile.checks():
         check(name, faults)

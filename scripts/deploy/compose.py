@@ -1,1 +1,0 @@
-def checks(skip): return []
