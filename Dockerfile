@@ -7,6 +7,7 @@
 FROM debian:bookworm-slim AS manifests
 WORKDIR /src
 COPY . .
+# hadolint ignore=SC2156
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
     && find . -mindepth 2 -name Cargo.toml -exec sh -c 'for manifest; do \
         mkdir -p "${manifest%/*}/src" && touch "${manifest%/*}/src/lib.rs" \
@@ -31,6 +32,7 @@ RUN find . -name '*.rs' -exec touch {} + \
 # What a program of this C library needs of a system.
 FROM debian:bookworm-slim AS system
 COPY --from=rust:1.95-slim-bookworm /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ca-certificates.crt
+# hadolint ignore=DL4006
 RUN for library in $(ldconfig -p | awk '$1 ~ /^(libc\.so\.6|libm\.so\.6|libgcc_s\.so\.1|ld-linux.*)$/ { print $NF }'); do \
         cp -L --parents "$library" /rootfs || exit 1; done \
     && for loader in /lib64/ld-linux*; do if [ -e "$loader" ]; then cp -L --parents "$loader" /rootfs || exit 1; fi; done \

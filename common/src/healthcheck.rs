@@ -29,7 +29,9 @@ pub enum Unhealthy {
     #[error("{0}")]
     Settings(#[from] Faults),
     /// Nobody answers.
-    #[error("http://{address}/healthz does not answer: {error}; is it running, with the same HOOKLINE_HTTP_ADDR?")]
+    #[error(
+        "http://{address}/healthz does not answer: {error}; is it running, with the same HOOKLINE_HTTP_ADDR?"
+    )]
     Silent {
         /// Who was asked.
         address: SocketAddr,
@@ -126,7 +128,12 @@ mod tests {
         });
         // As a service that listens everywhere has it.
         let told = run(&At(format!("0.0.0.0:{}", address.port())), &variables::HTTP_ADDR);
-        assert!(server.join().unwrap().starts_with("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"));
+        assert!(
+            server
+                .join()
+                .unwrap()
+                .starts_with("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:")
+        );
         told
     }
 
@@ -141,7 +148,10 @@ mod tests {
             b"",
         ] {
             let told = asked(bad).unwrap_err();
-            assert!(matches!(told, Unhealthy::Wrong { .. }) && told.status() == 1, "{told}");
+            assert!(
+                matches!(told, Unhealthy::Wrong { .. }) && told.status() == 1,
+                "{told}"
+            );
         }
     }
 
@@ -149,9 +159,15 @@ mod tests {
     fn nobody_there_is_told_with_the_address() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let told = run(&At(free.to_string()), &variables::HTTP_ADDR).unwrap_err();
-        assert!(told.to_string().contains(&free.to_string()) && told.status() == 1, "{told}");
+        assert!(
+            told.to_string().contains(&free.to_string()) && told.status() == 1,
+            "{told}"
+        );
         let told = run(&At("everywhere".to_owned()), &variables::HTTP_ADDR).unwrap_err();
-        assert!(told.to_string().contains("HOOKLINE_HTTP_ADDR") && told.status() == 2, "{told}");
+        assert!(
+            told.to_string().contains("HOOKLINE_HTTP_ADDR") && told.status() == 2,
+            "{told}"
+        );
     }
 
     #[test]

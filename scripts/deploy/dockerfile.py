@@ -87,7 +87,7 @@ MISTAKES = [
     ('ENTRYPOINT ["hookline-console"]', "ENTRYPOINT hookline-console"),
     ('CMD ["hookline-console", "healthcheck"]', "CMD curl -f localhost:8080"),
     ("COPY --from=build /out/hookline /usr/bin/hookline", "COPY --from=build /src /src"),
-    ("/rootfs/etc/ssl/certs/ca-certificates.crt\nRUN", "/etc/ca.crt\nRUN"),
+    ("/rootfs/etc/ssl/certs/ca-certificates.crt\n", "/etc/ca.crt\n"),
     ("FROM debian:bookworm-slim AS system", "FROM debian AS system"),
 ]
 
