@@ -182,6 +182,19 @@ def selectors_select(objects):
     return faults
 
 
+def metrics_stay_inside(objects):
+    """A dispatcher's port has health and metrics alone: no Service leads there from outside, and no other port is open."""
+    faults = []
+    for name, pod in pods(objects):
+        if pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "dispatcher":
+            opened = [(port["name"], port["containerPort"]) for container in containers(pod) for port in container.get("ports", [])]
+            faults += unless(opened == [("metrics", 9464)], f"{name}: has the ports {opened}")
+    for found in objects:
+        if found["kind"] == "Service" and found["spec"]["selector"].get("app.kubernetes.io/component") == "dispatcher":
+            faults += unless(found["spec"].get("clusterIP") == "None" and "type" not in found["spec"], f"{named(found)}: leads to it from outside")
+    return faults + [f"{named(found)}: leads in from outside" for found in objects if found["kind"] in ("Ingress", "HTTPRoute")]
+
+
 def one_decides_how_many(objects):
     scalers = {found["spec"]["scaleTargetRef"]["name"] for found in objects
                if found["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")}
@@ -215,7 +228,7 @@ def no_secret_is_made(objects):
 RULES = [
     runs_as_somebody, reads_its_root_only, has_no_capability, has_a_filter_of_system_calls, shares_nothing_of_the_host, gets_no_token,
     gets_no_variables_of_services, has_bounds, has_no_secret_in_its_environment, keeps_secrets_from_others, services_are_probed,
-    stops_have_time, evictions_are_bounded, replicas_are_spread, selectors_select, one_decides_how_many, keda_counts_what_is_in_hand,
+    stops_have_time, evictions_are_bounded, replicas_are_spread, selectors_select, metrics_stay_inside, one_decides_how_many, keda_counts_what_is_in_hand,
     nobody_may_ask_the_api_server, no_secret_is_made,
 ]
 
@@ -277,6 +290,12 @@ MISTAKES = {
     "selectors_select": [
         lambda o: first(o, "Service")["spec"]["selector"].update({"app.kubernetes.io/component": "receiver"}),
         lambda o: first(o, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"].update(name="x"),
+    ],
+    "metrics_stay_inside": [
+        lambda o: next(f for f in o if f["kind"] == "Service" and f["metadata"]["name"].endswith("-dispatcher"))["spec"].update(
+            type="LoadBalancer"),
+        lambda o: [d for d in o if d["kind"] == "Deployment"][1]["spec"]["template"]["spec"]["containers"][0]["ports"].append(
+            {"name": "admin", "containerPort": 9000}),
     ],
     "one_decides_how_many": [lambda o: [d for d in o if d["kind"] == "Deployment"][1]["spec"].update(replicas=2)],
     "keda_counts_what_is_in_hand": [lambda o: o.append({"kind": "ScaledObject", "metadata": {"name": "x"}, "spec": {
