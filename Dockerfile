@@ -7,11 +7,10 @@
 FROM debian:bookworm-slim AS manifests
 WORKDIR /src
 COPY . .
-# hadolint ignore=SC2156
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
     && find . -mindepth 2 -name Cargo.toml -exec sh -c 'for manifest; do \
         mkdir -p "${manifest%/*}/src" && touch "${manifest%/*}/src/lib.rs" \
-        && echo "fn main() {}" >"${manifest%/*}/src/main.rs"; done' - {} + \
+        && echo "fn main() { }" >"${manifest%/*}/src/main.rs"; done' - {} + \
     && find . -type d -empty -delete
 
 FROM rust:1.95-slim-bookworm AS build
