@@ -7,11 +7,10 @@
 FROM debian:bookworm-slim AS manifests
 WORKDIR /src
 COPY . .
-RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
-    && find . -mindepth 2 -name Cargo.toml -exec sh -c 'for manifest; do \
-        mkdir -p "${manifest%/*}/src" && touch "${manifest%/*}/src/lib.rs" \
-        && echo "fn main() { }" >"${manifest%/*}/src/main.rs"; done' - {} + \
-    && find . -type d -empty -delete
+RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' ! -path '*/src/main.rs' -delete \
+    && find . -type d -empty -delete \
+    && find . -name lib.rs -exec cp /dev/null {} \; \
+    && find . -name main.rs -exec sh -c 'echo "fn main() { }" >"$1"' - {} \;
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
@@ -19,12 +18,13 @@ ENV CARGO_INCREMENTAL=0 \
     RUSTFLAGS="--remap-path-prefix=/src=/hookline --remap-path-prefix=/usr/local/cargo=/cargo" \
     CFLAGS="-ffile-prefix-map=/usr/local/cargo=/cargo"
 COPY --from=manifests /src ./
-RUN cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli
+# A layer may keep times in whole seconds alone, and cargo goes by them: what is older by a part of one would be compiled again.
+RUN cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli \
+    && find target -exec touch -d "$(date -u +%Y-%m-%dT%H:%M:%SZ)" {} +
 COPY . .
-# Cargo goes by times: a source that is older than what was made of its empty stand-in would count as compiled.
+# A source that is older than what was made of its empty stand-in would count as compiled.
 RUN find . -name '*.rs' -exec touch {} + \
     && cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli \
-        --bin hookline-dispatcher --bin hookline-console --bin hookline \
     && mkdir /out \
     && for program in hookline-dispatcher hookline-console hookline; do strip --strip-all -o "/out/$program" "target/release/$program" || exit 1; done
 

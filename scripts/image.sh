@@ -99,19 +99,29 @@ bases() {
 
 # --- what is built ------------------------------------------------------------------------------------
 
-# The folder /out of the stage `build`, made of the debug build: in place of that stage.
+# Either ends in a folder that stands for the stage `build`: $STORE/built, with the programs in its out/.
+
+# Of this checkout's debug build.
 quick_stage() {
-    local program
-    # shellcheck disable=SC2153 # set by whoever keeps the output elsewhere
-    local built=${CARGO_TARGET_DIR:-$ROOT/target}/debug
+    local program built=${CARGO_TARGET_DIR:-$ROOT/target}/debug
     cargo build --workspace --bins --locked
-    rm -rf "$STORE/quick"
-    mkdir -p "$STORE/quick/out"
-    for program in "${IMAGES[@]}"; do strip --strip-all -o "$STORE/quick/out/$program" "$built/$program"; done
+    for program in "${IMAGES[@]}"; do strip --strip-all -o "$STORE/built/out/$program" "$built/$program"; done
+}
+
+# Of that stage itself: once for all three images, though a file of the checkout may change meanwhile.
+whole_stage() {
+    local container root
+    "${build_one[@]}" --target build -t "hookline-build:$VERSION" .
+    container=$(in_store from --pull-never "hookline-build:$VERSION")
+    root=$(in_store mount "$container")
+    cp "$root/out"/* "$STORE/built/out/"
+    in_store rm "$container" >/dev/null
 }
 
 build() {
     local engine=$1 target arguments=()
+    rm -rf "$STORE/built"
+    mkdir -p "$STORE/built/out"
     case $engine in
         docker) build_one=(docker build) ;;
         podman) build_one=(podman build --format docker) ;;
@@ -125,8 +135,11 @@ build() {
     esac
     if [[ -n ${QUICK:-} ]]; then
         quick_stage
-        arguments+=(--build-context "build=$STORE/quick")
+    elif [[ $engine == buildah ]]; then
+        whole_stage
     fi
+    # Docker and Podman compile in the stage, once as well: they keep it.
+    if [[ -n $(ls "$STORE/built/out") ]]; then arguments+=(--build-context "build=$STORE/built"); fi
     for target in dispatcher console cli; do
         say "--- ${IMAGES[$target]}:$VERSION ($engine)"
         "${build_one[@]}" "${arguments[@]}" --target "$target" -t "${IMAGES[$target]}:$VERSION" .
