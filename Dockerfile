@@ -18,12 +18,11 @@ ENV CARGO_INCREMENTAL=0 \
     RUSTFLAGS="--remap-path-prefix=/src=/hookline --remap-path-prefix=/usr/local/cargo=/cargo" \
     CFLAGS="-ffile-prefix-map=/usr/local/cargo=/cargo"
 COPY --from=manifests /src ./
-# A layer may keep times in whole seconds alone, and cargo goes by them: what is older by a part of one would be compiled again.
-RUN cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli \
-    && find target -exec touch -d "$(date -u +%Y-%m-%dT%H:%M:%SZ)" {} +
+RUN cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli
 COPY . .
-# A source that is older than what was made of its empty stand-in would count as compiled.
-RUN find . -name '*.rs' -exec touch {} + \
+# A source that is older than what was made of its empty stand-in would count as compiled. Those that dependencies have made for
+# themselves stand in target/: touched, these would be compiled again.
+RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --locked --release -p hookline-dispatcher -p hookline-console -p hookline-cli \
     && mkdir /out \
     && for program in hookline-dispatcher hookline-console hookline; do strip --strip-all -o "/out/$program" "target/release/$program" || exit 1; done
