@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer test-browser bench dist test-dist lint clean
+.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer test-browser bench dist test-dist check-deploy render-deploy image test-image sbom lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,23 @@ dist: ## a tarball and a .deb with the programs, their manual, completions and u
 test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root; QUICK=1: of the debug build)
 	@scripts/test-dist.sh
 
+check-deploy: ## the Helm chart, the plain manifests, the Dockerfile and docker-compose.yml, held to schemas and policies
+	@scripts/check-deploy.sh
+
+render-deploy: ## make deploy/k8s, and the chart's copies of rules and dashboards, anew
+	@scripts/tools.sh deploy
+	@.local/tools-deploy/bin/python scripts/deploy/render.py
+
+image: ## the images of the Dockerfile: with Docker or Podman, else as root with buildah, over bases made here
+	@scripts/image.sh
+
+test-image: ## build them, and deliver an event out of them: uid 65532, a read-only root, no shell (QUICK=1: of the debug build)
+	@scripts/test-image.sh
+
+sbom: ## what each program is made of, as CycloneDX, in target/sbom/
+	@scripts/tools.sh deploy
+	@.local/tools-deploy/bin/python scripts/sbom.py
+
 lint: ## formatting, clippy, docs, borders between the crates, licences, shell scripts
 	@scripts/preflight.sh build
 	@scripts/lint.sh
@@ -70,5 +87,5 @@ lint: ## formatting, clippy, docs, borders between the crates, licences, shell s
 clean: ## stop the services, delete their data, the tools and all build output
 	@scripts/up.sh down --wipe
 	@scripts/services.sh down --wipe
-	@rm -rf .local/tools
+	@rm -rf .local/tools .local/tools-deploy
 	@cargo clean

@@ -80,8 +80,8 @@ check() {
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
-    only_in '^(dispatcher/src/client|common/src/broker)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
-        "only dispatcher/src/client may open connections to customers, and only common/src/broker to the broker"
+    only_in '^(dispatcher/src/client|common/src/broker|common/src/healthcheck)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
+        "only dispatcher/src/client may open connections to customers, only common/src/broker to the broker, and healthcheck to its own program"
     only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
         "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
     only_in '^(dispatcher/src/client|cli/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
@@ -101,7 +101,7 @@ check() {
 
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
-    no_import '^common/src/' '^common/src/(settings|telemetry)(/|\.rs)' '^common/src/settings(/|\.rs)' \
+    no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck)(/|\.rs)' '^common/src/settings(/|\.rs)' \
         "settings are read by means of the rules, and no rule reads settings"
 
     local derived

@@ -1,6 +1,6 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `stderr`, `telemetry` and `shutdown`.
+//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `stderr`, `healthcheck`, `telemetry` and `shutdown`.
 
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
@@ -34,6 +34,9 @@ pub mod manual; // what explains programs
 
 #[cfg(feature = "service")]
 pub mod stderr; // lines that wait for no reader
+
+#[cfg(feature = "service")]
+pub mod healthcheck; // how a program is asked whether it is alive
 
 #[cfg(feature = "service")]
 pub mod shutdown; // how a service is asked to stop

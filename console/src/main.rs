@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use hookline_common::healthcheck;
 use hookline_common::settings::flags::CommandLine;
 use hookline_common::settings::unknown_variables;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::stderr;
 use hookline_common::telemetry::Telemetry;
-use hookline_console::settings::{Settings, VARIABLES, read_store};
+use hookline_console::settings::{HTTP_ADDR, Settings, VARIABLES, read_store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::warn;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let command = clap::Command::new("hookline-console")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
+        .subcommand(healthcheck::command())
         .subcommand(clap::Command::new("migrate").about("Bring the database's schema up to date, and end"))
         .subcommand(
             clap::Command::new("openapi").about("Print the description of the API in OpenAPI, and end"),
@@ -74,6 +76,10 @@ async fn run(flags: CommandLine) -> Result<(), Failure> {
         None => Shutdown::on_service_signals().map_err(failed)?.0,
     };
     match flags.subcommand() {
+        Some(healthcheck::NAME) => healthcheck::run(&flags, &HTTP_ADDR).map_err(|error| Failure {
+            status: error.status(),
+            error: error.to_string(),
+        }),
         Some("openapi") => {
             use std::io::Write as _;
             let text = hookline_console::api::description();

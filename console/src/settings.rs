@@ -20,7 +20,8 @@ use subtle::ConstantTimeEq as _;
 
 use crate::public_url::PublicUrl;
 
-const HTTP_ADDR: Variable = Variable {
+/// Where the console listens: not on the dispatcher's port.
+pub const HTTP_ADDR: Variable = Variable {
     help: "Address and port of the API, and of /healthz, /readyz and /metrics",
     default: Some("0.0.0.0:8080"),
     ..var::HTTP_ADDR

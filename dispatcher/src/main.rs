@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hookline_common::healthcheck;
 use hookline_common::settings::flags::CommandLine;
-use hookline_common::settings::unknown_variables;
+use hookline_common::settings::{unknown_variables, variables};
 use hookline_common::shutdown::Shutdown;
 use hookline_common::stderr;
 use hookline_common::telemetry::Telemetry;
@@ -27,17 +28,13 @@ fn main() -> ExitCode {
     abort_on_panic();
     let command = clap::Command::new("hookline-dispatcher")
         .version(env!("CARGO_PKG_VERSION"))
-        .about(ABOUT);
+        .about(ABOUT)
+        .subcommand(healthcheck::command());
     let flags = CommandLine::read(command, VARIABLES);
-    let ended = Runtime::new()
-        .map_err(|error| failed(format!("the async runtime cannot start: {error}")))
-        .and_then(|runtime| {
-            // On a worker thread, as this one is woken through the kernel for all that happens in its own future.
-            let ended = runtime.block_on(runtime.spawn(run(flags)));
-            // The broker client has threads of its own, which panic when their runtime goes away under them.
-            std::mem::forget(runtime);
-            ended.unwrap_or_else(|error| Err(failed(error)))
-        });
+    let ended = match flags.subcommand() {
+        Some(_) => ask_the_running_one(&flags),
+        None => serve(flags),
+    };
     match ended {
         Ok(()) => {
             stderr::flush();
@@ -48,6 +45,26 @@ fn main() -> ExitCode {
             ExitCode::from(status)
         }
     }
+}
+
+/// `healthcheck`, the only subcommand.
+fn ask_the_running_one(flags: &CommandLine) -> Result<(), Failure> {
+    healthcheck::run(flags, &variables::HTTP_ADDR).map_err(|error| Failure {
+        status: error.status(),
+        error: error.to_string(),
+    })
+}
+
+fn serve(flags: CommandLine) -> Result<(), Failure> {
+    Runtime::new()
+        .map_err(|error| failed(format!("the async runtime cannot start: {error}")))
+        .and_then(|runtime| {
+            // On a worker thread, as this one is woken through the kernel for all that happens in its own future.
+            let ended = runtime.block_on(runtime.spawn(run(flags)));
+            // The broker client has threads of its own, which panic when their runtime goes away under them.
+            std::mem::forget(runtime);
+            ended.unwrap_or_else(|error| Err(failed(error)))
+        })
 }
 
 /// Why the process ends, and its exit status.

@@ -211,3 +211,14 @@ fn special_v6(address: Ipv6Addr) -> Option<Network> {
 pub fn refused_v4_networks() -> impl Iterator<Item = Ipv4Net> {
     SPECIAL_V4.iter().map(|(block, _)| *block)
 }
+
+/// The part of IPv6 that the address rule lets through at all …
+#[must_use]
+pub fn allowed_v6_network() -> Ipv6Net {
+    GLOBAL_UNICAST
+}
+
+/// … and the networks in it that it refuses.
+pub fn refused_v6_networks() -> impl Iterator<Item = Ipv6Net> {
+    SPECIAL_V6.iter().map(|(block, _)| *block)
+}

@@ -14,7 +14,7 @@ mod port;
 mod refusal;
 mod url;
 
-pub use self::address::{Network, refused_v4_networks};
+pub use self::address::{Network, allowed_v6_network, refused_v4_networks, refused_v6_networks};
 pub use self::header::check_header;
 pub use self::lists::{AllowedHost, InvalidCidr, InvalidHost, add_up_to_everything, parse_cidr};
 pub use self::policy::Policy;

@@ -92,6 +92,7 @@ mod help; // what teaches the commands
 mod options; // and that each of their options does something
 mod docs; // what the documents name
 mod packaging; // what the packages bring along
+mod deployment; // and the chart, the manifests and Compose
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
