@@ -26,6 +26,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often a lasting fault is told.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
+/// Shows how far behind the log is from now on.
+pub(crate) fn observe() {
+    progress::observe();
+}
+
 /// Records for as long as it is let. Dropped, it loses nothing.
 pub(crate) async fn run(app: App) {
     let mut recorder = Recorder::new(app);
