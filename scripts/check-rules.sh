@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # check-rules.sh: the alerts of deploy/prometheus/ are sound and do what their tests say, no alert is without one, and every
 # query of the boards in deploy/grafana/ can be parsed. Whether what they ask for is there, and each alert has its section in
-# docs/RUNBOOK.md, is seen by tests/tests/scenarios/metrics.rs. Needs promtool, which scripts/prometheus.sh gets.
+# docs/RUNBOOK.md, is seen by tests/tests/scenarios/metrics/. Needs promtool, which scripts/prometheus.sh gets.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"

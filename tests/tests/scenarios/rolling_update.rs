@@ -1,10 +1,11 @@
 //! An upgrade as an orchestrator makes it: two replicas under load, replaced one by one, each new one ready before an old one is
-//! stopped. Nothing is lost, nothing comes twice, and deliveries go on all the while.
+//! stopped. Nothing is lost, nothing comes twice, and deliveries go on all the while. And a schedule that is changed that way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hookline_common::topology::Queue;
 use hookline_producer::Event;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
@@ -82,6 +83,31 @@ async fn two_replicas_are_replaced_one_by_one_and_nothing_is_lost_or_repeated() 
         for replica in replicas {
             replica.stop().await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_when_the_schedule_is_changed_falls_due_as_it_was_said_and_the_new_one_decides_what_follows()
+ {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(500)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world.leaves(Queue::Failed);
+        let with = |schedule: &str| world.dispatcher().set("HOOKLINE_RETRY_SCHEDULE", schedule);
+        let old = with("3s,3s,3s").start().await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect_one(SOON).await;
+        old.stop().await;
+        let new = with("1s").start().await;
+        let requests = receiver.expect(2, SOON).await;
+        let waited = requests[1].arrived - requests[0].ended.unwrap();
+        assert!(waited >= Duration::from_secs(3), "{waited:?}");
+        // The new schedule has no attempt after the second.
+        let dead = world.expect_in(Queue::Failed, 1, SOON).await;
+        assert_eq!(dead[0].integer("attempt"), Some(2));
+        assert_eq!(receiver.count(), 2);
+        new.stop().await;
     })
     .await;
 }

@@ -125,7 +125,7 @@ async fn spans_that_find_the_queue_full_are_counted_and_deliveries_do_not_wait()
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
         dispatcher.says("no answer within 2s", SOON).await;
-        assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 300, "{}", dispatcher.log());
+        assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 600, "{}", dispatcher.log());
     })
     .await;
 }
