@@ -3,6 +3,7 @@
 
 mod declared; // what is shown, and what is written about it
 mod alerts; // what asks for it, and says what to do
+mod board; // what shows it
 mod prometheus; // the same in a real Prometheus
 
 use std::collections::{BTreeMap, BTreeSet};
