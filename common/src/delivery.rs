@@ -177,6 +177,9 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::RetriesExhausted, Self::EndpointDisabled];
+
     /// The name in message headers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -189,9 +192,7 @@ impl DeadLetterReason {
     /// The reason of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::RetriesExhausted, Self::EndpointDisabled]
-            .into_iter()
-            .find(|reason| reason.as_str() == name)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 

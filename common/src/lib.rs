@@ -5,6 +5,7 @@
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
 pub mod trace_context; // the publisher's trace, carried along
+pub mod publish_span; // and gone on with where something is published
 pub mod headers; // what a message says beside its body
 pub mod delivery; // one event on its way to one endpoint
 pub mod message; // both as messages on the broker: strict and total
@@ -40,6 +41,9 @@ pub mod healthcheck; // how a program is asked whether it is alive
 
 #[cfg(feature = "service")]
 pub mod shutdown; // how a service is asked to stop
+
+#[cfg(feature = "telemetry")]
+pub mod metrics; // what is counted, declared once
 
 #[cfg(feature = "telemetry")]
 pub mod telemetry; // logs, metrics, traces

@@ -3,7 +3,8 @@
 //! Grammar: W3C Trace Context, §3.2 (`traceparent`) and §3.3 (`tracestate`). What does not fit it is ignored:
 //! a broken trace must never cost an event.
 
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
 
 /// The `traceparent` and `tracestate` of a message, both valid or absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,9 +41,12 @@ impl TraceContext {
     /// The trace that the caller is in, if it records one with OpenTelemetry.
     #[must_use]
     pub fn current() -> Self {
-        let context = opentelemetry::Context::current();
-        let span = context.span();
-        let span = span.span_context();
+        Self::of(Context::current().span().span_context())
+    }
+
+    /// The trace of a span, as those that follow it go on with it; none where it belongs to none.
+    #[must_use]
+    pub fn of(span: &SpanContext) -> Self {
         if !span.is_valid() {
             return Self::default();
         }
@@ -53,6 +57,30 @@ impl TraceContext {
             span.trace_flags().to_u8()
         );
         Self::from_headers(Some(&parent), Some(&span.trace_state().header()))
+    }
+
+    /// What a span that goes on with this trace has for its parent.
+    #[must_use]
+    pub fn to_parent(&self) -> Context {
+        self.to_span()
+            .map_or_else(Context::new, |span| Context::new().with_remote_span_context(span))
+    }
+
+    fn to_span(&self) -> Option<SpanContext> {
+        let mut parts = self.traceparent()?.split('-').skip(1);
+        let trace = TraceId::from_hex(parts.next()?).ok()?;
+        let span = SpanId::from_hex(parts.next()?).ok()?;
+        let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
+        let state = self
+            .tracestate()
+            .and_then(|state| state.parse::<TraceState>().ok());
+        Some(SpanContext::new(
+            trace,
+            span,
+            flags,
+            true,
+            state.unwrap_or_default(),
+        ))
     }
 
     /// The `traceparent` to pass on.
@@ -117,6 +145,17 @@ mod tests {
         assert_eq!(context.traceparent(), Some(PARENT));
         assert_eq!(context.tracestate(), Some("rojo=00f067aa0ba902b7"));
         assert_eq!(context.trace_id(), Some("0af7651916cd43dd8448eb211c80319c"));
+    }
+
+    #[test]
+    fn a_span_that_goes_on_with_it_has_its_ids_and_its_state() {
+        let context = TraceContext::from_headers(Some(PARENT), Some("rojo=00f067aa0ba902b7"));
+        assert_eq!(
+            TraceContext::of(context.to_parent().span().span_context()),
+            context
+        );
+        let none = TraceContext::default();
+        assert_eq!(TraceContext::of(none.to_parent().span().span_context()), none);
     }
 
     #[test]

@@ -9,8 +9,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::meters::LEADS;
-use crate::{filing, health_watch, recorder, retention, retrying};
+use crate::{filing, health_watch, meters, queue_watch, recorder, retention, retrying};
 
 /// How often whoever waits tries to take the lead, and whoever has it looks whether that is still so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// it is transactions.
 pub(crate) async fn run(app: App) {
     loop {
-        LEADS.record(0, &[]);
+        meters::leads(false);
         match lead(&app).await {
             Ok(never) => match never {},
             Err(error) => tracing::debug!(%error, "not leading"),
@@ -40,7 +39,7 @@ async fn lead(app: &App) -> Result<Never, StoreError> {
         session.confirm().await?;
     }
     info!("this console leads: it records attempts and looks after the log");
-    LEADS.record(1, &[]);
+    meters::leads(true);
     // Each on its own, so that none waits for another; all end with this set.
     let mut work = JoinSet::new();
     work.spawn(recorder::run(app.clone()));
@@ -48,6 +47,7 @@ async fn lead(app: &App) -> Result<Never, StoreError> {
     work.spawn(filing::run(app.clone()));
     work.spawn(retrying::run(app.clone()));
     work.spawn(health_watch::run(app.clone()));
+    work.spawn(queue_watch::run(app.clone()));
     let error = tokio::select! {
         error = lost(&mut session) => error,
         ended = work.join_next() => StoreError::Unavailable(format!("its work ended: {ended:?}")),

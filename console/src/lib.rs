@@ -27,6 +27,8 @@ mod retrying; // and back to the broker, where somebody asks for it
 mod recorder; // attempts, from the stream into the log
 mod retention; // and out of it when they are too old
 mod health_watch; // what becomes of endpoints that only fail, or are gone
+mod queue_age; // how long the oldest message of a queue has stood there, at most
+mod queue_watch; // what stands in the queues, for the metrics
 mod leader; // which of several consoles does that
 mod schema; // the database's schema, at the start and ever after
 
@@ -63,6 +65,9 @@ pub async fn run(
         shutdown.clone(),
         api::description(),
     );
+    meters::start(&app);
+    recorder::observe();
+    queue_watch::observe();
     let serving = tokio::spawn(server::serve(
         listener,
         router::router(app.clone()),

@@ -27,6 +27,11 @@ fn main() -> ExitCode {
         .subcommand(
             clap::Command::new("openapi").about("Print the description of the API in OpenAPI, and end"),
         )
+        .subcommand(
+            clap::Command::new("metrics")
+                .about("Print the description of all metrics in Markdown, and end")
+                .hide(true),
+        )
         .subcommand(clap::Command::new("sign-in-link").about(
             "Print a link that signs the operator in to the dashboard, once and within 15 minutes, and end",
         ))
@@ -83,6 +88,11 @@ async fn run(flags: CommandLine) -> Result<(), Failure> {
         Some("openapi") => {
             use std::io::Write as _;
             let text = hookline_console::api::description();
+            std::io::stdout().write_all(text.as_bytes()).map_err(failed)
+        }
+        Some("metrics") => {
+            use std::io::Write as _;
+            let text = hookline_common::metrics::document();
             std::io::stdout().write_all(text.as_bytes()).map_err(failed)
         }
         Some("migrate") => {

@@ -1,4 +1,4 @@
-//! What is counted. No label may hold a tenant, an endpoint or an event.
+//! What is counted, as `hookline_common::metrics::console` declares it. No label may hold a tenant, an endpoint or an event.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -6,30 +6,58 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use hookline_common::metrics::{Count, Counts, Level, console as declared, process};
 use hookline_store::Recorded;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram};
+use opentelemetry::metrics::Histogram;
 
-static REQUESTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
-    opentelemetry::global::meter("hookline")
-        .f64_histogram("hookline_api_request_duration_seconds")
-        .with_description("Requests to the API by route, method and status, with the time each took")
-        .with_boundaries(vec![
-            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-        ])
-        .build()
+use crate::app::App;
+
+/// The console's metrics. There is one set for the process.
+struct Meters {
+    requests: Histogram<f64>,
+    leads: Level,
+    written: Count,
+    known: Count,
+    expired: Count,
+    set_aside: Count,
+    given_up: Count,
+    missed: Count,
+    filed: Count,
+    not_filed: Count,
+    retried: Count,
+    endpoints_disabled: Counts,
+}
+
+static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
+    requests: declared::API_REQUEST_DURATION.histogram(),
+    leads: declared::LEADS.level(),
+    written: declared::LOG_RECORDS_WRITTEN.count(),
+    known: declared::LOG_RECORDS_KNOWN.count(),
+    expired: declared::LOG_RECORDS_EXPIRED.count(),
+    set_aside: declared::LOG_RECORDS_SET_ASIDE.count(),
+    given_up: declared::LOG_RECORDS_GIVEN_UP.count(),
+    missed: declared::LOG_MESSAGES_MISSED.count(),
+    filed: declared::DEAD_LETTERS_FILED.count(),
+    not_filed: declared::DEAD_LETTERS_REJECTED.count(),
+    retried: declared::DEAD_LETTERS_RETRIED.count(),
+    endpoints_disabled: declared::ENDPOINTS_DISABLED.counts(["gone", "failing"]),
 });
 
-static ENDPOINTS_DISABLED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    opentelemetry::global::meter("hookline")
-        .u64_counter("hookline_endpoints_disabled")
-        .with_description("Endpoints that were disabled because they only failed or answered 410, by reason")
-        .build()
-});
+/// Shows all of them from now on, with 0 where nothing has happened.
+pub(crate) fn start(app: &App) {
+    LazyLock::force(&METERS);
+    let of = |is_so: fn(&App) -> bool| {
+        let app = app.clone();
+        move || Some(f64::from(u8::from(is_so(&app))))
+    };
+    process::BROKER_UP.gauge_from(of(|app| app.publishing().is_up()));
+    process::BROKER_BLOCKED.gauge_from(of(|app| app.publishing().is_blocked()));
+}
 
 /// An endpoint was disabled for how it fares.
 pub(crate) fn endpoint_disabled(reason: &'static str) {
-    ENDPOINTS_DISABLED.add(1, &[KeyValue::new("reason", reason)]);
+    METERS.endpoints_disabled.one_of(reason);
 }
 
 /// Measures a request by its route's template, and not by its path.
@@ -44,7 +72,7 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
         KeyValue::new("method", method),
         KeyValue::new("status", i64::from(response.status().as_u16())),
     ];
-    REQUESTS.record(started.elapsed().as_secs_f64(), &labels);
+    METERS.requests.record(started.elapsed().as_secs_f64(), &labels);
     response
 }
 
@@ -57,85 +85,39 @@ fn method(method: &axum::http::Method) -> &'static str {
 }
 
 /// Whether this console does the work that one does for all.
-pub(crate) static LEADS: LazyLock<Gauge<u64>> = LazyLock::new(|| {
-    opentelemetry::global::meter("hookline")
-        .u64_gauge("hookline_console_leads")
-        .with_description("1 on the console that records attempts and looks after the log, 0 on all others")
-        .build()
-});
+pub(crate) fn leads(leads: bool) {
+    METERS.leads.set(u64::from(leads));
+}
 
 /// Messages that the stream of attempts has lost unread.
-pub(crate) static MISSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_log_messages_missed",
-        "Messages that the stream of attempts has dropped before they were recorded, with the few numbers between them that are none",
-    )
-});
-
-static WRITTEN: LazyLock<Counter<u64>> =
-    LazyLock::new(|| counter("hookline_log_records_written", "Attempts that were recorded"));
-static KNOWN: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_log_records_known",
-        "Attempts that came again and were recorded already",
-    )
-});
-static EXPIRED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_log_records_expired",
-        "Attempts that were older than the retention when they came, and were skipped",
-    )
-});
-static SET_ASIDE: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_log_records_set_aside",
-        "Records and messages of the stream of attempts that cannot be recorded; they are kept for a person to look at",
-    )
-});
-
-static GIVEN_UP: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_log_records_given_up",
-        "Records and messages that were set aside and gave way to newer ones, as only so many are kept",
-    )
-});
+pub(crate) fn missed(messages: u64) {
+    METERS.missed.add(messages);
+}
 
 /// A batch was recorded.
 pub(crate) fn recorded(recorded: Recorded) {
-    WRITTEN.add(recorded.new, &[]);
-    KNOWN.add(recorded.known, &[]);
-    EXPIRED.add(recorded.expired, &[]);
-    SET_ASIDE.add(recorded.set_aside, &[]);
-    GIVEN_UP.add(recorded.given_up, &[]);
+    METERS.written.add(recorded.new);
+    METERS.known.add(recorded.known);
+    METERS.expired.add(recorded.expired);
+    METERS.set_aside.add(recorded.set_aside);
+    METERS.given_up.add(recorded.given_up);
 }
 
-/// Dead letters that were filed.
-pub(crate) static FILED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_dead_letters_filed",
-        "Dead letters that were taken from the broker and filed, those included that came again",
-    )
-});
+/// Dead letters were filed.
+pub(crate) fn filed(letters: usize) {
+    METERS.filed.add(as_u64(letters));
+}
 
-/// Messages among the dead letters that are none.
-pub(crate) static NOT_FILED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_dead_letters_rejected",
-        "Messages among the dead letters that cannot be understood or filed; they went to the rejected ones",
-    )
-});
+/// A message among the dead letters is none.
+pub(crate) fn not_filed() {
+    METERS.not_filed.one();
+}
 
-/// Dead letters that were sent again.
-pub(crate) static RETRIED: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    counter(
-        "hookline_dead_letters_retried",
-        "Dead letters that were sent again because somebody asked for it",
-    )
-});
+/// Dead letters were sent again.
+pub(crate) fn retried(letters: usize) {
+    METERS.retried.add(as_u64(letters));
+}
 
-fn counter(name: &'static str, help: &'static str) -> Counter<u64> {
-    opentelemetry::global::meter("hookline")
-        .u64_counter(name)
-        .with_description(help)
-        .build()
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

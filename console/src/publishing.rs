@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookline_common::broker::{Address, BrokerError, PublishFault, Publisher};
+use hookline_common::broker::{Address, BrokerError, PublishFault, Publisher, QueueDepth};
 use hookline_common::delivery::{Delivery, Work};
 use hookline_common::event::Event;
 use hookline_common::message::{Message, Rejection, write_delivery, write_event, write_rejected, write_work};
+use hookline_common::publish_span::PublishSpan;
 use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use jiff::Timestamp;
@@ -53,13 +54,38 @@ impl Publishing {
     /// Publishes an event as producers do, and returns when the broker has confirmed that a queue holds it.
     pub(crate) async fn event(&self, event: &Event, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::events(&self.namespace, event.event_type.as_str());
-        self.publish(&to, &write_event(event), deadline).await
+        let exchange = self.namespace.events_exchange();
+        let span = PublishSpan::begin(
+            &event.trace,
+            &exchange,
+            event.event_type.as_str(),
+            event.id.as_str(),
+        );
+        let message = match &span {
+            None => write_event(event),
+            Some(span) => write_event(&Event {
+                trace: span.trace(),
+                ..event.clone()
+            }),
+        };
+        ended(span, self.publish(&to, &message, deadline).await)
     }
 
     /// Publishes a delivery for the next dispatcher that is free.
     pub(crate) async fn delivery(&self, delivery: &Delivery, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
-        self.publish(&to, &write_delivery(delivery), deadline).await
+        let (event, queue) = (&delivery.event, self.namespace.queue(Queue::Deliveries));
+        // In the trace of the attempts before it, where it is one that somebody retries.
+        let span = PublishSpan::begin(&event.trace, &queue, &queue, event.id.as_str());
+        let message = match &span {
+            None => write_delivery(delivery),
+            Some(span) => {
+                let mut delivery = delivery.clone();
+                delivery.event.trace = span.trace();
+                write_delivery(&delivery)
+            }
+        };
+        ended(span, self.publish(&to, &message, deadline).await)
     }
 
     /// Publishes what is to be done again: a delivery, or an event whose endpoints are still to be found. Not as producers
@@ -92,6 +118,21 @@ impl Publishing {
         let room = Arc::clone(&self.room).acquire_many_owned(kib.min(ROOM_KIB));
         // It is never closed.
         room.await.ok()
+    }
+
+    /// Whether a connection to the broker stands.
+    pub(crate) fn is_up(&self) -> bool {
+        self.publisher.is_up()
+    }
+
+    /// Whether the broker takes nothing for now, because it is short of memory or disk.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.publisher.is_blocked()
+    }
+
+    /// How deep each of these queues is, `None` where that cannot be said.
+    pub(crate) async fn depths(&self, queues: &[Queue]) -> Vec<Option<QueueDepth>> {
+        self.publisher.depths(&self.namespace, queues).await
     }
 
     /// Why nothing can be published at this moment, for a health page.
@@ -128,6 +169,13 @@ impl Publishing {
             warn!(%fault, "events that came over HTTP are not published, and their senders told so");
         }
     }
+}
+
+fn ended(span: Option<PublishSpan>, published: Result<(), NotStored>) -> Result<(), NotStored> {
+    if let (Some(mut span), Err(_)) = (span, &published) {
+        span.failed("not_confirmed");
+    }
+    published
 }
 
 fn not_stored(fault: &PublishFault) -> NotStored {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
 use hookline_common::guard::Policy;
+use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
 use hookline_common::settings::{
     BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
@@ -33,6 +34,7 @@ pub const VARIABLES: &[Variable] = &[
     var::AMQP_CA_FILE,
     var::NAMESPACE,
     var::DATABASE_URL,
+    var::RETRY_SCHEDULE,
     var::MIGRATE_ON_START,
     var::MASTER_KEY,
     var::ADMIN_TOKEN,
@@ -71,6 +73,8 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// The database and its keys.
     pub store: StoreSettings,
+    /// The dispatchers' delays: which queues there are for retries.
+    pub retry_schedule: RetrySchedule,
     /// Whether the schema is brought up to date at the start.
     pub migrate_on_start: bool,
     /// The operator's token.
@@ -109,6 +113,7 @@ impl Settings {
         let r = &mut reader;
         let broker = BrokerSettings::read(r);
         let store = StoreSettings::read(r, APPLICATION, DATABASE_CONNECTIONS);
+        let retry_schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let migrate_on_start = r.read(&var::MIGRATE_ON_START, parse::boolean);
         let admin_token = r.required(&var::ADMIN_TOKEN, AdminToken::parse, ADMIN_TOKEN_ALLOWED);
         let http_addr = r.read(&HTTP_ADDR, |text| {
@@ -137,6 +142,7 @@ impl Settings {
             Some(Self {
                 broker: broker?,
                 store: store?,
+                retry_schedule: retry_schedule?,
                 migrate_on_start: migrate_on_start?,
                 admin_token: admin_token?,
                 http_addr: http_addr?,

@@ -6,16 +6,17 @@ use std::time::Duration;
 use hookline_common::delivery::Delivery;
 use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
-use hookline_common::telemetry::continue_trace;
+use hookline_common::telemetry::trace_of;
+use hookline_common::trace_context::TraceContext;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::field::Empty;
-use tracing::{Instrument as _, debug_span, info};
+use tracing::{Instrument as _, info};
 
 use crate::classify::{self, Verdict};
 use crate::client::{Client, RequestError, SendError, Shortage};
 use crate::endpoints::Registered;
 use crate::request::{self, Destination};
+use crate::spans::{self, Traced};
 
 /// One attempt that was made.
 pub struct Report {
@@ -25,6 +26,8 @@ pub struct Report {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// Its trace, as what follows goes on with it; none where it is not traced.
+    pub trace: Option<TraceContext>,
 }
 
 impl Report {
@@ -35,11 +38,12 @@ impl Report {
             verdict: Verdict::without_answer(outcome, None),
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
+            trace: None,
         }
     }
 }
 
-/// Makes the attempt that `delivery` names, as a span of the event's trace.
+/// Makes the attempt that `delivery` names, as a span of its trace.
 ///
 /// # Errors
 /// [`Shortage`] when this process lacks what a request takes: nothing was asked, so no attempt was made.
@@ -47,39 +51,43 @@ pub async fn attempt(
     client: &Client,
     endpoint: &Registered,
     delivery: &Delivery,
+    traced: &Traced,
 ) -> Result<Report, Shortage> {
+    let Traced {
+        process,
+        tells_receivers,
+    } = traced;
     let event = &delivery.event;
-    let span = debug_span!(
-        target: "hookline",
-        "attempt",
-        otel.kind = "client",
-        event = %event.id,
-        company = %event.company,
-        endpoint = %delivery.endpoint,
-        attempt = delivery.attempt.get(),
-        outcome = Empty,
-        status = Empty,
-    );
+    let span = spans::attempt(process, endpoint, event, delivery.attempt);
     if span.is_disabled() {
-        return try_once(client, endpoint, delivery).await;
+        let trace = &event.trace;
+        return try_once(client, endpoint, delivery, trace, *tells_receivers).await;
     }
-    continue_trace(&span, &event.trace);
+    let trace = trace_of(&span);
     // In a place of its own, for which attempts that nobody traces need no room.
-    let traced = Box::pin(try_once(client, endpoint, delivery).instrument(span.clone()));
-    let report = traced.await?;
-    span.record("outcome", report.verdict.outcome.as_str());
-    span.record("status", report.verdict.status);
+    let attempting = try_once(client, endpoint, delivery, &trace, *tells_receivers);
+    let mut report = Box::pin(attempting.instrument(span.clone())).await?;
+    report.trace = spans::attempted(&span, report.verdict.outcome, report.verdict.status);
     Ok(report)
 }
 
-async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -> Result<Report, Shortage> {
+async fn try_once(
+    client: &Client,
+    endpoint: &Registered,
+    delivery: &Delivery,
+    trace: &TraceContext,
+    tells_receivers: bool,
+) -> Result<Report, Shortage> {
     let started_at = Timestamp::now();
     let clock = Instant::now();
     let answer = match &endpoint.destination {
         Destination::Refused(refusal) => Err(RequestError::blocked(refusal.clone())),
         Destination::Allowed { uri, headers } => {
             let (format, keys) = (endpoint.endpoint.format, endpoint.keys_at(started_at));
-            let request = request::build(uri, headers, format, keys, delivery, started_at.as_second());
+            let mut request = request::build(uri, headers, format, keys, delivery, started_at.as_second());
+            if tells_receivers {
+                request::tell_trace(&mut request, trace);
+            }
             match client.send(request).await {
                 Ok(answer) => Ok(answer),
                 Err(SendError::Failed(error)) => Err(error),
@@ -94,16 +102,17 @@ async fn try_once(client: &Client, endpoint: &Registered, delivery: &Delivery) -
         Ok(answer) => classify::answered(answer, Timestamp::now()),
         Err(error) => classify::unanswered(error),
     };
-    log_failure(&verdict, delivery, refusal.as_ref());
+    log_failure(&verdict, delivery, trace, refusal.as_ref());
     Ok(Report {
         verdict,
         started_at,
         duration,
+        trace: None,
     })
 }
 
 /// The one line in the operator's log about a failed attempt.
-fn log_failure(verdict: &Verdict, delivery: &Delivery, refusal: Option<&Refusal>) {
+fn log_failure(verdict: &Verdict, delivery: &Delivery, trace: &TraceContext, refusal: Option<&Refusal>) {
     if verdict.outcome == Outcome::Delivered {
         return;
     }
@@ -115,5 +124,6 @@ fn log_failure(verdict: &Verdict, delivery: &Delivery, refusal: Option<&Refusal>
         None => verdict.error.as_deref().map(Cow::Borrowed),
     };
     let (error, reason) = (error.as_deref(), refusal.map(Refusal::reason));
-    info!(%event, %company, %endpoint, attempt, %outcome, status, reason, error, "attempt failed");
+    let trace_id = trace.trace_id();
+    info!(%event, %company, %endpoint, attempt, %outcome, status, reason, error, trace_id, "attempt failed");
 }

@@ -12,7 +12,7 @@ use hookline_consume::InHand;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{Span, error};
 
 use crate::attempt::{Report, attempt};
 use crate::client::Client;
@@ -23,6 +23,7 @@ use crate::queues::Working;
 use crate::route;
 use crate::settings::KeepPayloads;
 use crate::settle::{self, Settler, Subject};
+use crate::spans::{self, Traced};
 
 /// How long a delivery that has to wait holds up its queue before its turn is asked for again, if nothing changes meanwhile.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -39,6 +40,8 @@ pub struct Job {
     delivery: Delivery,
     endpoint: Arc<Registered>,
     permit: Option<Permit>,
+    /// Its span, as long as it is in hand.
+    span: Span,
     /// Whether it had to wait for its turn, perhaps while its endpoint was changed.
     has_waited: bool,
 }
@@ -46,13 +49,20 @@ pub struct Job {
 impl Job {
     /// A delivery from `queue`.
     #[must_use]
-    pub fn new(queue: Working, in_hand: InHand, delivery: Delivery, endpoint: Arc<Registered>) -> Box<Self> {
+    pub fn new(
+        queue: Working,
+        in_hand: InHand,
+        delivery: Delivery,
+        endpoint: Arc<Registered>,
+        span: Span,
+    ) -> Box<Self> {
         Box::new(Self {
             queue,
             in_hand,
             delivery,
             endpoint,
             permit: None,
+            span,
             has_waited: true,
         })
     }
@@ -72,6 +82,8 @@ pub struct Terms {
     pub schedule: RetrySchedule,
     /// Whose data goes into the log.
     pub keep_payloads: KeepPayloads,
+    /// Whether receivers are told of the trace.
+    pub trace_receivers: bool,
 }
 
 /// Makes attempts, each in its turn.
@@ -166,8 +178,12 @@ impl Attempts {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let Job {
-                in_hand, delivery, ..
+                in_hand,
+                delivery,
+                span,
+                ..
             } = *job;
+            spans::parked(&span, delay.as_seconds());
             let id = delivery.event.id.clone();
             let (endpoint, attempt) = (delivery.endpoint.clone(), delivery.attempt);
             let subject = Subject {
@@ -210,15 +226,24 @@ impl Attempts {
             mut delivery,
             endpoint,
             permit,
+            span,
             ..
         } = *job;
         let Some(in_hand) = in_hand.begin() else {
             return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
         };
-        let report = attempt(&self.client, &endpoint, &delivery).await;
-        drop(permit);
+        let in_flight = self.meters.attempting();
+        let traced = Traced {
+            process: span,
+            tells_receivers: self.terms.trace_receivers,
+        };
+        let report = attempt(&self.client, &endpoint, &delivery, &traced).await;
+        drop((permit, in_flight));
         match report {
-            Ok(report) => {
+            Ok(mut report) => {
+                if let Some(trace) = report.trace.take() {
+                    delivery.event.trace = trace;
+                }
                 // The process came through the attempt, so the message is not what ended those before.
                 delivery.pass_through.crashes = 0;
                 let feedback = self.within_schedule(report.verdict.feedback);
@@ -265,15 +290,18 @@ impl Attempts {
         report: Report,
     ) {
         let (verdict, subject) = (&report.verdict, Subject::delivery(delivery));
-        self.meters.attempted(verdict.outcome, report.duration);
+        self.meters
+            .attempted(delivery, verdict.outcome, report.started_at, report.duration);
         let next = self.terms.schedule.next_step(
             delivery.origin,
             delivery.attempt,
             verdict.outcome,
             verdict.not_before,
         );
-        if next == NextStep::Failed {
-            self.meters.failed(DeadLetterReason::RetriesExhausted);
+        match next {
+            NextStep::Done => {}
+            NextStep::RetryAfter(_) => self.meters.retry_scheduled(),
+            NextStep::Failed => self.meters.failed(DeadLetterReason::RetriesExhausted),
         }
         let replacement = settle::replacement(delivery, verdict, next, Timestamp::now());
         let record = self.settler.is_recording().then(|| {

@@ -12,6 +12,7 @@ pub mod quarantine; // where they are handled, one at a time
 pub mod endpoints; // step 3: which endpoints a company has
 pub mod route; // step 3: what each message asks for
 pub mod fairness; // step 4: whose turn it is
+pub mod spans; // what is traced of a delivery and of its attempts
 pub mod attempts; // step 4, carried out: turns, one after the other
 pub mod attempt; // steps 5 to 7: one attempt
 pub mod request; // step 5: the signed request

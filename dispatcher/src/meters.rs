@@ -1,211 +1,209 @@
-//! What is counted. Labels hold no tenant, endpoint or event: their number stays bounded.
+//! What is counted, as `hookline_common::metrics::dispatcher` declares it. Labels hold no tenant, endpoint or event: their number
+//! stays bounded.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use hookline_common::broker::BrokerStats;
-use hookline_common::delivery::DeadLetterReason;
+use hookline_common::broker::{BrokerStats, Publisher};
+use hookline_common::delivery::{DeadLetterReason, Delivery, Origin};
+use hookline_common::event::Event;
+use hookline_common::ids::AttemptNo;
 use hookline_common::message::Rejection;
+use hookline_common::metrics::{Count, Counts, Level, dispatcher as declared, process};
 use hookline_common::outcome::Outcome;
-use hookline_consume::{AckLedger, Load};
-use opentelemetry::metrics::{AsyncInstrument, Counter, Gauge, Histogram, Meter};
-use opentelemetry::{KeyValue, global};
+use hookline_consume::AckLedger;
+use jiff::Timestamp;
+use opentelemetry::metrics::Histogram;
 
 use crate::client::Client;
+use crate::fairness::Overview;
 use crate::queues::Working;
-
-/// Upper bounds of the buckets for an attempt's duration, in seconds: from what a receiver in the same house takes to the
-/// longest that an attempt may.
-const DURATION_BUCKETS: [f64; 12] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-];
 
 /// The dispatcher's metrics. Clones count together.
 #[derive(Clone)]
 pub struct Meters(Arc<Instruments>);
 
 struct Instruments {
-    often: Arc<Often>,
-    unmatched: Counter<u64>,
+    received: Counts,
+    queue_time: Histogram<f64>,
+    unmatched: Count,
+    parked: Count,
+    in_flight: Level,
+    attempts: Counts,
     durations: Histogram<f64>,
-    rejected: Counter<u64>,
-    quarantined: Counter<u64>,
-    parked: Counter<u64>,
-    failed: Counter<u64>,
-    records_spilled: Counter<u64>,
-    records_lost: Counter<u64>,
-    stream_silent: Gauge<u64>,
+    to_first_attempt: Histogram<f64>,
+    delivered_after: Histogram<f64>,
+    retries: Count,
+    failed: Counts,
+    rejected: Counts,
+    quarantined: Count,
+    records_written: Count,
+    batches: Count,
+    bytes_sent: Count,
+    batch_durations: Histogram<f64>,
+    records_spilled: Count,
+    records_lost: Count,
+    stream_silent: Level,
 }
 
-/// What is counted for every message: by plain numbers that are read when somebody asks, since a counter of the library looks its
-/// labels up each time.
-#[derive(Default)]
-struct Often {
-    received: [AtomicU64; Working::ALL.len()],
-    attempts: [AtomicU64; Outcome::ALL.len()],
+/// An attempt under way; dropped, it is not any more.
+pub struct InFlight<'a>(&'a Level);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fall();
+    }
 }
 
 impl Meters {
     /// Registers the metrics with the process's meter provider.
     #[must_use]
-    pub fn new(ledgers: &[Arc<AckLedger>], stats: &Arc<BrokerStats>, client: &Client) -> Self {
-        let meter = global::meter("hookline");
-        observe_ledgers(&meter, ledgers);
-        observe_broker(&meter, stats);
-        observe_shortages(&meter, client.clone());
-        let often = Arc::<Often>::default();
-        observe_often(&meter, &often);
-        let counter = |name, help| meter.u64_counter(name).with_description(help).build();
+    pub fn new(
+        ledgers: &[Arc<AckLedger>],
+        stats: &Arc<BrokerStats>,
+        publisher: &Publisher,
+        client: &Client,
+    ) -> Self {
+        observe_ledgers(ledgers);
+        observe_broker(stats, publisher);
+        observe_shortages(client.clone());
         Self(Arc::new(Instruments {
-            often,
-            unmatched: counter("hookline_events_unmatched", "Events that no endpoint wants"),
-            durations: meter
-                .f64_histogram("hookline_attempt_duration")
-                .with_unit("s")
-                .with_description("How long attempts took, from DNS to the end of the response")
-                .with_boundaries(DURATION_BUCKETS.to_vec())
-                .build(),
-            rejected: counter(
-                "hookline_messages_rejected",
-                "Messages that went to the rejected queue, by reason",
-            ),
-            quarantined: counter(
-                "hookline_messages_quarantined",
-                "Messages that came back too often and went to the quarantine",
-            ),
-            parked: counter(
-                "hookline_deliveries_parked",
-                "Deliveries and events set aside on the broker, without an attempt spent",
-            ),
-            failed: counter(
-                "hookline_deliveries_failed",
-                "Deliveries that became dead letters, by reason",
-            ),
-            records_spilled: counter(
-                "hookline_records_spilled",
-                "Records that went to the spill, because the stream of attempts did not confirm",
-            ),
-            records_lost: counter(
-                "hookline_records_lost",
-                "Records left out of the log: the broker takes them in no size, or the spill is full",
-            ),
-            stream_silent: meter
-                .u64_gauge("hookline_attempts_stream_silent")
-                .with_description("1 while the stream of attempts does not confirm, else 0")
-                .build(),
+            received: declared::MESSAGES_RECEIVED.counts(Working::ALL.map(Working::label)),
+            queue_time: declared::EVENT_QUEUE_TIME.histogram(),
+            unmatched: declared::EVENTS_UNMATCHED.count(),
+            parked: declared::DELIVERIES_PARKED.count(),
+            in_flight: declared::ATTEMPTS_IN_FLIGHT.level(),
+            attempts: declared::ATTEMPTS.counts(Outcome::ALL.map(Outcome::as_str)),
+            durations: declared::ATTEMPT_DURATION.histogram(),
+            to_first_attempt: declared::TIME_TO_FIRST_ATTEMPT.histogram(),
+            delivered_after: declared::DELIVERY_DURATION.histogram(),
+            retries: declared::RETRIES_SCHEDULED.count(),
+            failed: declared::DELIVERIES_FAILED.counts(DeadLetterReason::ALL.map(DeadLetterReason::as_str)),
+            rejected: declared::MESSAGES_REJECTED.counts(Rejection::NAMES),
+            quarantined: declared::MESSAGES_QUARANTINED.count(),
+            records_written: declared::RECORDS_WRITTEN.count(),
+            batches: declared::RECORDS_BATCHES.count(),
+            bytes_sent: declared::RECORDS_SENT.count(),
+            batch_durations: declared::RECORDS_BATCH_DURATION.histogram(),
+            records_spilled: declared::RECORDS_SPILLED.count(),
+            records_lost: declared::RECORDS_LOST.count(),
+            stream_silent: declared::STREAM_SILENT.level(),
         }))
     }
 
     /// A message was taken in.
     pub fn received(&self, queue: Working) {
-        self.0.often.received[queue.index()].fetch_add(1, Ordering::Relaxed);
+        self.0.received.one_at(queue.index());
+    }
+
+    /// An event was taken from the queue of events.
+    pub fn taken(&self, event: &Event, now: Timestamp) {
+        self.0.queue_time.record(age(event, now), &[]);
     }
 
     /// Nobody wants an event.
     pub fn unmatched(&self) {
-        self.0.unmatched.add(1, &[]);
+        self.0.unmatched.one();
     }
 
-    /// An attempt ended.
-    pub fn attempted(&self, outcome: Outcome, duration: Duration) {
-        self.0.often.attempts[outcome as usize].fetch_add(1, Ordering::Relaxed);
-        self.0.durations.record(duration.as_secs_f64(), &[]);
+    /// An attempt begins, and lasts as long as what is returned.
+    pub fn attempting(&self) -> InFlight<'_> {
+        self.0.in_flight.rise();
+        InFlight(&self.0.in_flight)
+    }
+
+    /// An attempt that began at `started_at` ended.
+    pub fn attempted(&self, delivery: &Delivery, outcome: Outcome, started_at: Timestamp, took: Duration) {
+        let Instruments {
+            attempts,
+            durations,
+            to_first_attempt,
+            delivered_after,
+            ..
+        } = &*self.0;
+        attempts.one_at(outcome as usize);
+        if outcome == Outcome::Discarded {
+            return;
+        }
+        let took = took.as_secs_f64();
+        durations.record(took, &[]);
+        if delivery.origin != Origin::Event {
+            return;
+        }
+        let waited = age(&delivery.event, started_at);
+        if delivery.attempt == AttemptNo::FIRST {
+            to_first_attempt.record(waited, &[]);
+        }
+        if outcome == Outcome::Delivered {
+            delivered_after.record(waited + took, &[]);
+        }
+    }
+
+    /// A failed attempt will be followed by another.
+    pub fn retry_scheduled(&self) {
+        self.0.retries.one();
     }
 
     /// A message could not be understood.
     pub fn rejected(&self, rejection: &Rejection) {
-        self.0
-            .rejected
-            .add(1, &[KeyValue::new("reason", rejection.name())]);
+        self.0.rejected.one_of(rejection.name());
     }
 
     /// A message came back too often.
     pub fn quarantined(&self) {
-        self.0.quarantined.add(1, &[]);
+        self.0.quarantined.one();
     }
 
     /// A delivery or an event was set aside.
     pub fn parked(&self) {
-        self.0.parked.add(1, &[]);
+        self.0.parked.one();
     }
 
     /// A delivery became a dead letter.
     pub fn failed(&self, reason: DeadLetterReason) {
-        let reason = KeyValue::new("reason", reason.as_str());
-        self.0.failed.add(1, &[reason]);
+        self.0.failed.one_of(reason.as_str());
+    }
+
+    /// The broker has a batch of so many records and bytes, after so long.
+    pub fn records_written(&self, records: usize, bytes: usize, took: Duration) {
+        let Instruments {
+            records_written,
+            batches,
+            bytes_sent,
+            batch_durations,
+            ..
+        } = &*self.0;
+        records_written.add(as_u64(records));
+        batches.one();
+        bytes_sent.add(as_u64(bytes));
+        batch_durations.record(took.as_secs_f64(), &[]);
     }
 
     /// Records went to the spill.
     pub fn records_spilled(&self, records: usize) {
-        self.0
-            .records_spilled
-            .add(u64::try_from(records).unwrap_or(u64::MAX), &[]);
+        self.0.records_spilled.add(as_u64(records));
     }
 
     /// Whether the stream of attempts is silent.
     pub fn stream_is_silent(&self, is_silent: bool) {
-        self.0.stream_silent.record(u64::from(is_silent), &[]);
+        self.0.stream_silent.set(u64::from(is_silent));
     }
 
     /// Records are left out of the log.
     pub fn records_lost(&self, records: usize) {
-        self.0
-            .records_lost
-            .add(u64::try_from(records).unwrap_or(u64::MAX), &[]);
+        self.0.records_lost.add(as_u64(records));
     }
 }
 
-fn observe_often(meter: &Meter, often: &Arc<Often>) {
-    let counts = Arc::clone(often);
-    meter
-        .u64_observable_counter("hookline_messages_received")
-        .with_description("Messages taken from the working queues")
-        .with_callback(move |observer| {
-            for queue in Working::ALL {
-                let count = counts.received[queue.index()].load(Ordering::Relaxed);
-                observer.observe(count, &[KeyValue::new("queue", queue.label())]);
-            }
-        })
-        .build();
-    let counts = Arc::clone(often);
-    meter
-        .u64_observable_counter("hookline_attempts")
-        .with_description("Attempts by how they ended")
-        .with_callback(move |observer| {
-            for outcome in Outcome::ALL {
-                let count = counts.attempts[outcome as usize].load(Ordering::Relaxed);
-                observer.observe(count, &[KeyValue::new("outcome", outcome.as_str())]);
-            }
-        })
-        .build();
+/// How long ago an event happened, in seconds. The clock of whoever published it may be ahead of ours.
+fn age(event: &Event, now: Timestamp) -> f64 {
+    now.duration_since(event.created_at.as_timestamp())
+        .as_secs_f64()
+        .max(0.0)
 }
 
-fn observe_ledgers(meter: &Meter, ledgers: &[Arc<AckLedger>]) {
-    let observe = |value: fn(Load) -> f64| {
-        let ledgers: Vec<Weak<AckLedger>> = ledgers.iter().map(Arc::downgrade).collect();
-        move |observer: &dyn AsyncInstrument<f64>| {
-            for ledger in ledgers.iter().filter_map(Weak::upgrade) {
-                observer.observe(value(ledger.load()), &[KeyValue::new("queue", ledger.label())]);
-            }
-        }
-    };
-    meter
-        .f64_observable_gauge("hookline_messages_in_hand")
-        .with_description("Unacknowledged messages of the working queues")
-        .with_callback(observe(|load| as_f64(load.messages)))
-        .build();
-    meter
-        .f64_observable_gauge("hookline_bytes_in_hand")
-        .with_description("What the unacknowledged messages take, in bytes")
-        .with_callback(observe(|load| as_f64(load.bytes)))
-        .build();
-    meter
-        .f64_observable_gauge("hookline_oldest_unsettled")
-        .with_unit("s")
-        .with_description("For how long the oldest message that is not settled has been in hand")
-        .with_callback(observe(|load| load.oldest.as_secs_f64()))
-        .build();
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2⁵³")]
@@ -213,39 +211,68 @@ fn as_f64(count: usize) -> f64 {
     count as f64
 }
 
-fn observe_broker(meter: &Meter, stats: &Arc<BrokerStats>) {
-    let observe = |value: fn(&BrokerStats) -> u64| {
-        let stats = Arc::clone(stats);
-        move |observer: &dyn AsyncInstrument<u64>| observer.observe(value(&stats), &[])
+/// Registers what endpoints show of themselves. `look` is asked whenever somebody asks, and has nothing once it is over.
+pub fn observe_endpoints(look: impl Fn() -> Option<Overview> + Clone + Send + Sync + 'static) {
+    let of = |value: fn(&Overview) -> usize| {
+        let look = look.clone();
+        move || look().map(|overview| as_f64(value(&overview)))
     };
-    meter
-        .u64_observable_counter("hookline_publish_refused")
-        .with_description("Publishes that the broker refused: a queue was full or had no quorum")
-        .with_callback(observe(BrokerStats::publish_refused))
-        .build();
-    meter
-        .u64_observable_counter("hookline_reconnects")
-        .with_description("Connections to the broker that were made after the first of each kind")
-        .with_callback(observe(BrokerStats::reconnects))
-        .build();
-    meter
-        .u64_observable_gauge("hookline_unconfirmed_bytes")
-        .with_description("Bytes that were published and that the broker has not confirmed")
-        .with_callback(observe(BrokerStats::unconfirmed_bytes))
-        .build();
+    declared::DELIVERIES_WAITING.gauge_from(of(|overview| overview.waiting));
+    declared::ENDPOINTS_HELD.gauge_from(of(|overview| overview.held));
+    declared::ENDPOINTS_SLOTS.gauge_from(of(|overview| overview.slots));
+    declared::ENDPOINTS_ACTIVE.gauges_from(move |tell| {
+        let Some(overview) = look() else { return };
+        for (state, count) in [
+            ("proven", overview.proven),
+            ("limited", overview.limited),
+            ("silent", overview.silent),
+        ] {
+            tell(state, as_f64(count));
+        }
+    });
 }
 
-fn observe_shortages(meter: &Meter, client: Client) {
-    let observe = move |observer: &dyn AsyncInstrument<u64>| {
-        for (shortage, count) in client.shortages() {
-            observer.observe(count, &[KeyValue::new("of", shortage.as_str())]);
+fn observe_ledgers(ledgers: &[Arc<AckLedger>]) {
+    let ledgers: Vec<Weak<AckLedger>> = ledgers.iter().map(Arc::downgrade).collect();
+    let of = |value: fn(&AckLedger) -> f64| {
+        let ledgers = ledgers.clone();
+        move |tell: &mut dyn FnMut(&str, f64)| {
+            for ledger in ledgers.iter().filter_map(Weak::upgrade) {
+                tell(ledger.label(), value(&ledger));
+            }
         }
     };
-    meter
-        .u64_observable_counter("hookline_shortages")
-        .with_description(
-            "Requests that were not made because this process or machine had run out of something",
-        )
-        .with_callback(observe)
-        .build();
+    declared::MESSAGES_IN_HAND.gauges_from(of(|ledger| as_f64(ledger.load().messages)));
+    declared::IN_HAND_BYTES.gauges_from(of(|ledger| as_f64(ledger.load().bytes)));
+    declared::OLDEST_UNSETTLED.gauges_from(of(|ledger| ledger.load().oldest.as_secs_f64()));
+    declared::QUEUE_CONSUMING.gauges_from(of(|ledger| f64::from(u8::from(ledger.is_consuming()))));
+}
+
+fn observe_broker(stats: &Arc<BrokerStats>, publisher: &Publisher) {
+    let of = |value: fn(&BrokerStats) -> u64| {
+        let stats = Arc::clone(stats);
+        move || Some(value(&stats))
+    };
+    declared::PUBLISH_CONFIRMED.count_from(of(BrokerStats::publish_confirmed));
+    declared::PUBLISH_REFUSED.count_from(of(BrokerStats::publish_refused));
+    declared::RECONNECTS.count_from(of(BrokerStats::reconnects));
+    let unconfirmed = of(BrokerStats::unconfirmed_bytes);
+    declared::UNCONFIRMED.gauge_from(move || {
+        let bytes = usize::try_from(unconfirmed()?).unwrap_or(usize::MAX);
+        Some(as_f64(bytes))
+    });
+    let of = |is_so: fn(&Publisher) -> bool| {
+        let publisher = publisher.clone();
+        move || Some(f64::from(u8::from(is_so(&publisher))))
+    };
+    process::BROKER_UP.gauge_from(of(Publisher::is_up));
+    process::BROKER_BLOCKED.gauge_from(of(Publisher::is_blocked));
+}
+
+fn observe_shortages(client: Client) {
+    declared::SHORTAGES.counts_from(move |tell| {
+        for (shortage, count) in client.shortages() {
+            tell(shortage.as_str(), count);
+        }
+    });
 }

@@ -10,6 +10,7 @@ use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::Delay;
+use hookline_common::telemetry::trace_of;
 use hookline_common::topology::Queue;
 use hookline_consume::{Handler, InHand, Taken};
 use jiff::Timestamp;
@@ -25,6 +26,7 @@ use crate::meters::Meters;
 use crate::queues::Working;
 use crate::route::{self, Step};
 use crate::settle::{Settler, Subject};
+use crate::spans;
 use crate::suspects;
 
 /// Events that fan out at once. Each has up to 64 messages on their way, so this many keep the broker busy, and more would
@@ -166,6 +168,9 @@ impl Pipeline {
             }
         };
         drop(message);
+        if passage.queue == Working::Events {
+            self.meters.taken(work.event(), Timestamp::now());
+        }
         work.pass_through_mut().crashes = crashes;
         let endpoints = self.endpoints.lookup(&work.event().company);
         if !route::needs_a_fresh_look(&work, &endpoints) {
@@ -214,7 +219,8 @@ impl Pipeline {
                     in_hand,
                     permit,
                 } = passage;
-                let job = Job::new(queue, in_hand, delivery, endpoint);
+                let span = spans::process(&delivery.event, || self.settler.queue_name(queue.queue()));
+                let job = Job::new(queue, in_hand, delivery, endpoint, span);
                 self.attempts.admit(job, permit).await;
             }
             Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
@@ -239,7 +245,11 @@ impl Pipeline {
         }
     }
 
-    async fn fan_out(self: &Arc<Self>, passage: Passage, unrouted: Unrouted, endpoints: Vec<EndpointId>) {
+    async fn fan_out(self: &Arc<Self>, passage: Passage, mut unrouted: Unrouted, endpoints: Vec<EndpointId>) {
+        let span = spans::process(&unrouted.event, || self.settler.queue_name(passage.queue.queue()));
+        if !span.is_disabled() {
+            unrouted.event.trace = trace_of(&span);
+        }
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&self.fan_outs).acquire_owned().await else {
             return;
@@ -247,7 +257,7 @@ impl Pipeline {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             this.settler.fan_out(passage.in_hand, unrouted, endpoints).await;
-            drop(place);
+            drop((place, span));
         });
     }
 

@@ -7,6 +7,7 @@ use hookline_common::envelope;
 use hookline_common::guard::{Policy, Refusal};
 use hookline_common::record::HeaderList;
 use hookline_common::signature::SigningKeys;
+use hookline_common::trace_context::TraceContext;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
@@ -26,6 +27,10 @@ const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static(ATTEMPT);
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Meeva's own signature.
 const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
+
+/// W3C Trace Context, where receivers are told.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// What every receiver is told of a body, and of who sends it.
 const CONTENT: &str = "application/json";
@@ -129,7 +134,20 @@ pub fn build(
     request
 }
 
-/// Ids and signatures are ASCII by construction.
+/// Has the receiver go on with a trace, if there is one.
+pub fn tell_trace(request: &mut Request<Full<Bytes>>, trace: &TraceContext) {
+    let headers = request.headers_mut();
+    for (name, value) in [
+        (TRACEPARENT, trace.traceparent()),
+        (TRACESTATE, trace.tracestate()),
+    ] {
+        if let Some(value) = value {
+            insert_text(headers, name, value);
+        }
+    }
+}
+
+/// Ids and signatures are ASCII by construction, and a trace was checked.
 fn insert_text(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
@@ -181,7 +199,6 @@ mod tests {
     use hookline_common::event::{CreatedAt, Data, Event};
     use hookline_common::ids::{CompanyId, EventId, EventType};
     use hookline_common::settings::Environment;
-    use hookline_common::trace_context::TraceContext;
 
     const FILE: &str = r#"
         [[endpoint]]

@@ -42,6 +42,7 @@ pub const VARIABLES: &[Variable] = &[
     var::RECORDS,
     var::ATTEMPTS_MAX_BYTES,
     var::KEEP_PAYLOADS,
+    var::TRACE_RECEIVERS,
     var::PREFETCH,
     var::ENDPOINT_CONCURRENCY,
     var::HTTP_ADDR,
@@ -81,6 +82,8 @@ pub struct Settings {
     pub attempts_max_bytes: u64,
     /// Whose data is kept in records.
     pub keep_payloads: KeepPayloads,
+    /// Whether endpoints are told of the trace (`traceparent`).
+    pub trace_receivers: bool,
     /// How long an endpoint that cannot be found counts as not yet known.
     pub unknown_grace: Duration,
     /// Where health and metrics are served.
@@ -138,6 +141,7 @@ impl Settings {
             "none" => Ok(KeepPayloads::None),
             _ => Err("must be all, failed or none"),
         });
+        let trace_receivers = r.read(&var::TRACE_RECEIVERS, parse::boolean);
         let http_addr = r.read(&var::HTTP_ADDR, |text| {
             text.parse()
                 .map_err(|_| "must be an address and a port, like 0.0.0.0:9464 or [::]:9464")
@@ -159,6 +163,7 @@ impl Settings {
                 records: records?,
                 attempts_max_bytes: attempts_max_bytes?,
                 keep_payloads: keep_payloads?,
+                trace_receivers: trace_receivers?,
                 unknown_grace: Duration::from_secs(120),
                 http_addr: http_addr?,
                 telemetry: telemetry?,

@@ -17,7 +17,7 @@ use crate::attempts::{Attempts, Terms};
 use crate::client::Client;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
-use crate::meters::Meters;
+use crate::meters::{Meters, observe_endpoints};
 use crate::pipeline::{Pipeline, Reception};
 use crate::quarantine::Quarantine;
 use crate::queues::Working;
@@ -71,7 +71,7 @@ impl Work {
             .with_attempts_max_bytes(settings.attempts_max_bytes);
         let publisher = Publisher::start_as_keeper(link("hookline-dispatcher publish"), topology);
         let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
-        let meters = Meters::new(&ledgers, &stats, &client);
+        let meters = Meters::new(&ledgers, &stats, &publisher, &client);
         let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
         let records = settings
             .records
@@ -89,10 +89,13 @@ impl Work {
             Terms {
                 schedule: settings.schedule.clone(),
                 keep_payloads: settings.keep_payloads,
+                trace_receivers: settings.trace_receivers,
             },
             meters.clone(),
             tasks.clone(),
         );
+        let weak = Arc::downgrade(&attempts);
+        observe_endpoints(move || Some(weak.upgrade()?.fairness().overview(Instant::now())));
         let keeping_time = [
             tokio::spawn(Arc::clone(&attempts).keep_time()),
             tokio::spawn(observe(

@@ -8,6 +8,7 @@ use hookline_common::broker::{Address, PublishFault, Publisher};
 use hookline_common::event::Event;
 use hookline_common::ids::EventId;
 use hookline_common::message::write_event;
+use hookline_common::publish_span::PublishSpan;
 use hookline_common::topology::Topology;
 use hookline_common::trace_context::TraceContext;
 use tokio::sync::Semaphore;
@@ -106,7 +107,8 @@ impl Producer {
     /// What the broker refuses by closing the channel is told at once. What was sent and not answered is sent again with the same id, so the event may be stored more than
     /// once. If its caller goes away before the end, the event may or may not be stored.
     ///
-    /// An event without a trace context gets that of the caller's OpenTelemetry span, if there is one.
+    /// An event without a trace context gets that of the caller's OpenTelemetry span, if there is one. Where there is either, the
+    /// publish is a span in it, made by the process's tracer provider, and the event goes on from there.
     ///
     /// # Errors
     /// [`PublishError`] names the event and says whether it may be stored all the same.
@@ -125,12 +127,23 @@ impl Producer {
             });
         };
         let to = Address::events(&settings.broker.namespace, event.event_type.as_str());
-        let message = write_event(&traced(event, TraceContext::current));
-        match publisher.publish(&to, &message, Some(deadline)).await {
+        let event = traced(event, TraceContext::current);
+        let exchange = settings.broker.namespace.events_exchange();
+        let span = PublishSpan::begin(
+            &event.trace,
+            &exchange,
+            event.event_type.as_str(),
+            event.id.as_str(),
+        );
+        let event = traced_by(event, span.as_ref());
+        match publisher.publish(&to, &write_event(&event), Some(deadline)).await {
             Ok(_) => Ok(Receipt {
                 event: event.id.clone(),
             }),
-            Err(fault) => Err(PublishError::new(fault, event, start.elapsed())),
+            Err(fault) => {
+                span.into_iter().for_each(|mut span| span.failed("not_confirmed"));
+                Err(PublishError::new(fault, &event, start.elapsed()))
+            }
         }
     }
 
@@ -166,6 +179,18 @@ fn traced(event: &Event, current: impl FnOnce() -> TraceContext) -> Cow<'_, Even
             trace,
             ..event.clone()
         })
+    }
+}
+
+/// The event as what follows its publish goes on with its trace.
+fn traced_by<'a>(event: Cow<'a, Event>, span: Option<&PublishSpan>) -> Cow<'a, Event> {
+    match span.map(PublishSpan::trace).filter(|trace| !trace.is_empty()) {
+        None => event,
+        Some(trace) => {
+            let mut event = event.into_owned();
+            event.trace = trace;
+            Cow::Owned(event)
+        }
     }
 }
 

@@ -162,6 +162,7 @@ pub(super) struct Admitted<'a> {
 impl Admitted<'_> {
     /// A queue has the message.
     pub(super) fn stored(mut self) {
+        self.in_flight.stats.count_confirmed();
         self.end = End::Stored;
     }
 

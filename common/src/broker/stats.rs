@@ -9,6 +9,7 @@ use super::line_limit::LineLimit;
 /// [`LinkSettings::counting_in`]: super::LinkSettings::counting_in
 #[derive(Debug, Default)]
 pub struct BrokerStats {
+    publish_confirmed: AtomicU64,
     publish_refused: AtomicU64,
     reconnects: AtomicU64,
     unconfirmed_bytes: AtomicU64,
@@ -16,6 +17,12 @@ pub struct BrokerStats {
 }
 
 impl BrokerStats {
+    /// How many messages the broker has confirmed and routed.
+    #[must_use]
+    pub fn publish_confirmed(&self) -> u64 {
+        self.publish_confirmed.load(Ordering::Relaxed)
+    }
+
     /// How often the broker refused a message (a negative confirm). Each try counts.
     #[must_use]
     pub fn publish_refused(&self) -> u64 {
@@ -32,6 +39,10 @@ impl BrokerStats {
     #[must_use]
     pub fn unconfirmed_bytes(&self) -> u64 {
         self.unconfirmed_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_confirmed(&self) {
+        self.publish_confirmed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_refused(&self) {

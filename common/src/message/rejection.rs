@@ -96,6 +96,31 @@ fn or_rather(suggestion: Option<&EventType>) -> String {
 }
 
 impl Rejection {
+    /// Every name that [`Rejection::name`] has.
+    pub const NAMES: [&str; 21] = [
+        "headers_too_large",
+        "headers_too_deep",
+        "bad_content_type",
+        "bad_content_encoding",
+        "bad_message_id",
+        "bad_type",
+        "bad_timestamp",
+        "bad_created_at",
+        "bad_company",
+        "bad_endpoint",
+        "bad_attempt",
+        "bad_origin",
+        "bad_parked",
+        "data_too_long",
+        "data_not_utf8",
+        "data_has_bom",
+        "data_not_json",
+        "data_not_an_object",
+        "bad_dead_letter",
+        "not_filed",
+        "crashes_consumer",
+    ];
+
     /// The stable name, for the `rejected-reason` header and for metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -67,6 +67,8 @@ variables! {
         "The bearer token that the commands show to the console: the operator's, or one of a company";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
+    TRACE_RECEIVERS = "HOOKLINE_TRACE_RECEIVERS", Some("false"), false,
+        "Whether requests to endpoints carry the trace of their event (traceparent, tracestate): true or false";
     DISABLE_AFTER = "HOOKLINE_DISABLE_AFTER", Some("5d"), false,
         "How long an endpoint may only fail before it is disabled; one that answers 410 is disabled at once: 1s to 365d, or off to disable none";
     RETENTION = "HOOKLINE_RETENTION", Some("30d"), false,

@@ -9,8 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use opentelemetry::propagation::TextMapPropagator as _;
-
+use crate::metrics;
 use crate::settings::{Reader, variables};
 use crate::stderr;
 use crate::trace_context::TraceContext;
@@ -91,6 +90,9 @@ impl Telemetry {
         opentelemetry::global::set_meter_provider(metrics.clone());
         count_losses(&watch);
         let traces = otlp::tracer_provider(otlp, resource, &watch)?;
+        if let Some(traces) = &traces {
+            opentelemetry::global::set_tracer_provider(traces.clone());
+        }
         start_logs(settings, traces.as_ref());
         for line in &otlp.leftover {
             tracing::warn!("OpenTelemetry: {line}");
@@ -162,18 +164,9 @@ fn start_metrics(
 
 /// What telemetry itself loses.
 fn count_losses(watch: &Arc<otlp::Watch>) {
-    let meter = opentelemetry::global::meter("hookline");
-    meter
-        .u64_observable_counter("hookline_log_lines_dropped")
-        .with_description("Log lines dropped because nobody read stderr in time")
-        .with_callback(|observer| observer.observe(stderr::dropped(), &[]))
-        .build();
+    metrics::process::LOG_LINES_DROPPED.count_from(|| Some(stderr::dropped()));
     let watch = Arc::clone(watch);
-    meter
-        .u64_observable_counter("hookline_spans_lost")
-        .with_description("Spans that no collector took")
-        .with_callback(move |observer| observer.observe(watch.lost(), &[]))
-        .build();
+    metrics::process::SPANS_LOST.count_from(move || Some(watch.lost()));
 }
 
 fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::trace::SdkTracerProvider>) {
@@ -198,25 +191,28 @@ fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::t
     }
 }
 
-/// Makes `span` a part of the trace that came with a message.
+/// Makes `span` a part of the trace that came with a message. Before anything else is done with it.
 pub fn continue_trace(span: &tracing::Span, trace: &TraceContext) {
     use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
     if span.is_disabled() || trace.is_empty() {
         return;
     }
-    let headers = [
-        ("traceparent", trace.traceparent()),
-        ("tracestate", trace.tracestate()),
-    ];
-    let carrier = headers
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-    let carrier: std::collections::HashMap<String, String> = carrier.collect();
-    let parent = opentelemetry_sdk::propagation::TraceContextPropagator::new().extract(&carrier);
-    if let Err(error) = span.set_parent(parent) {
+    if let Err(error) = span.set_parent(trace.to_parent()) {
         tracing::debug!(%error, "a span could not be put into its trace");
     }
+}
+
+/// The trace as whatever follows `span` goes on with it; none where nothing is traced.
+#[must_use]
+pub fn trace_of(span: &tracing::Span) -> TraceContext {
+    use opentelemetry::trace::TraceContextExt as _;
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    if span.is_disabled() {
+        return TraceContext::default();
+    }
+    TraceContext::of(span.context().span().span_context())
 }
 
 /// The broker's client library logs as errors what we handle and log ourselves, and at trace level it may print

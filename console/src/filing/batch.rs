@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::letters::{LetterInHand, read};
 use crate::app::App;
-use crate::meters::FILED;
+use crate::meters;
 
 /// Dead letters of a transaction at most.
 const MAX_BATCH: usize = 500;
@@ -72,7 +72,7 @@ async fn gather(receiver: &mut mpsc::Receiver<Taken>) -> Option<Vec<Taken>> {
 }
 
 fn settle(letters: Vec<LetterInHand>) {
-    FILED.add(u64::try_from(letters.len()).unwrap_or(u64::MAX), &[]);
+    meters::filed(letters.len());
     for letter in letters {
         letter.in_hand.settle();
     }

@@ -6,7 +6,7 @@ use hookline_store::NewDeadLetter;
 use tracing::warn;
 
 use crate::app::App;
-use crate::meters::NOT_FILED;
+use crate::meters;
 
 /// A dead letter in hand, with the message that it came as.
 pub(super) struct LetterInHand {
@@ -66,7 +66,7 @@ impl NoLetter {
         );
         match app.publishing().rejected(&message, &rejection).await {
             Ok(()) => {
-                NOT_FILED.add(1, &[]);
+                meters::not_filed();
                 in_hand.settle();
             }
             // It stays in its queue, and comes again with the next connection.

@@ -22,6 +22,11 @@ use self::writing::Writing;
 use crate::app::App;
 use crate::retention;
 
+/// Shows how far behind the log is from now on.
+pub(crate) fn observe() {
+    progress::observe();
+}
+
 /// Records for as long as it is let. Dropped, it loses nothing.
 pub(crate) async fn run(app: App) {
     let mut recorder = Recorder::new(app);

@@ -6,8 +6,8 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::AttemptsLog;
+use hookline_common::metrics::console as declared;
 use jiff::Timestamp;
-use opentelemetry::global;
 use tokio::time::sleep;
 
 /// How often it is looked where the stream ends, over a connection of its own.
@@ -24,25 +24,13 @@ struct Progress {
     end: AtomicU64,
 }
 
-static PROGRESS: LazyLock<Progress> = LazyLock::new(|| {
-    let meter = global::meter("hookline");
-    meter
-        .f64_observable_gauge("hookline_log_behind")
-        .with_unit("s")
-        .with_description(
-            "How long ago the oldest attempt was made that was read from the stream and is not recorded yet",
-        )
-        .with_callback(|observer| observer.observe(PROGRESS.seconds(), &[]))
-        .build();
-    meter
-        .u64_observable_gauge("hookline_log_behind_messages")
-        .with_description(
-            "Messages of the stream of attempts that are not recorded yet, as of some seconds ago",
-        )
-        .with_callback(|observer| observer.observe(PROGRESS.messages(), &[]))
-        .build();
-    Progress::default()
-});
+static PROGRESS: LazyLock<Progress> = LazyLock::new(Progress::default);
+
+/// Shows both numbers from now on.
+pub(super) fn observe() {
+    declared::LOG_BEHIND.gauge_from(|| Some(PROGRESS.seconds()));
+    declared::LOG_BEHIND_MESSAGES.gauge_from(|| Some(PROGRESS.messages()));
+}
 
 impl Progress {
     fn unwritten(&self) -> MutexGuard<'_, VecDeque<Timestamp>> {
@@ -56,9 +44,10 @@ impl Progress {
         })
     }
 
-    fn messages(&self) -> u64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2⁵³")]
+    fn messages(&self) -> f64 {
         let end = self.end.load(Ordering::Relaxed);
-        end.saturating_sub(self.next_offset.load(Ordering::Relaxed))
+        end.saturating_sub(self.next_offset.load(Ordering::Relaxed)) as f64
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn tell(log: &AttemptsLog, expected: u64, came: u64) {
     if missed == 0 {
         return;
     }
-    meters::MISSED.add(missed, &[]);
+    meters::missed(missed);
     warn!(
         messages = missed,
         from = expected,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::meters::RETRIED;
+use crate::meters;
 
 /// Steps of a second: what a crash repeats is a quarter of a second's worth.
 const STEPS_A_SECOND: f64 = 4.0;
@@ -59,7 +59,7 @@ async fn step(app: &App, part: &RetryPart, size: u32) -> Result<(Option<RetryPar
     let now = now();
     let sent = send_all(app, &mut step, now).await?;
     let next = store.finish_retry_step(part, &step, &sent, now).await?;
-    RETRIED.add(u64::try_from(sent.len()).unwrap_or(u64::MAX), &[]);
+    meters::retried(sent.len());
     Ok((next, sent.len()))
 }
 

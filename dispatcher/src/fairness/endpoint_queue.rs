@@ -132,6 +132,10 @@ impl<J> EndpointQueue<J> {
         };
     }
 
+    pub(super) fn class(&self) -> Class {
+        self.class
+    }
+
     pub(super) fn is_limited(&self) -> bool {
         self.class != Class::Proven
     }

@@ -42,7 +42,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::feedback::Feedback;
 pub use self::start_limiter::{Permit, StartLimiter};
 use self::state::State;
-pub use self::terms::{Admission, Bounds, Concurrency, Due, JobInfo, MAX_QUEUES};
+pub use self::terms::{Admission, Bounds, Concurrency, Due, JobInfo, MAX_QUEUES, Overview};
 
 /// One queue for each endpoint that has anything in hand. Of idle ones a few bytes are remembered, for so many at most.
 pub struct Fairness<K, J> {
@@ -102,6 +102,11 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
     /// consumers, among whom an owner's rate is shared.
     pub fn observe(&self, queue: usize, ready: u64, consumers: u32, now: Instant) {
         self.change(|state| state.observe(queue, ready, consumers, now));
+    }
+
+    /// How endpoints fare at this moment.
+    pub fn overview(&self, now: Instant) -> Overview {
+        self.lock().overview(now)
     }
 
     /// Takes out everything that waits.

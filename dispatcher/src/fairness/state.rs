@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::books::Books;
-use super::endpoint_queue::{EndpointQueue, MAX_WAIT};
+use super::endpoint_queue::{Class, EndpointQueue, MAX_WAIT};
 #[cfg(test)]
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
 use super::memory::{Memory, Remembered};
-use super::terms::{Admission, Bounds, Due, JobInfo, MAX_QUEUES};
+use super::terms::{Admission, Bounds, Due, JobInfo, MAX_QUEUES, Overview};
 use super::window::Window;
 
 /// How long new endpoints are given to show whether they answer, before what is for one more is parked.
@@ -270,6 +270,26 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             }
             is_kept
         });
+    }
+
+    /// Counts endpoints by how they fare.
+    pub(super) fn overview(&self, now: Instant) -> Overview {
+        let max = self.bounds.concurrency.max;
+        let mut overview = Overview {
+            waiting: self.books.waiting.iter().sum(),
+            ..Overview::default()
+        };
+        for queue in self.queues.values() {
+            let of_its_kind = match queue.class() {
+                Class::Proven => &mut overview.proven,
+                Class::Limited => &mut overview.limited,
+                Class::Silent => &mut overview.silent,
+            };
+            *of_its_kind += 1;
+            overview.held += usize::from(queue.pacing.hold(now) > Duration::ZERO);
+            overview.slots += queue.limit.slots(max);
+        }
+        overview
     }
 
     pub(super) fn observe(&mut self, from: usize, ready: u64, consumers: u32, now: Instant) {

@@ -53,6 +53,23 @@ pub struct JobInfo {
     pub rate: Option<f64>,
 }
 
+/// How endpoints fare: those that have anything in hand, or had a moment ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Overview {
+    /// Endpoints that answer, and quickly.
+    pub proven: usize,
+    /// Endpoints that nothing is known of, or that take long.
+    pub limited: usize,
+    /// Endpoints that do not answer.
+    pub silent: usize,
+    /// Of all, those for which nothing begins until a time that they asked for, or that a refusal means.
+    pub held: usize,
+    /// Requests that may be in flight to all of them.
+    pub slots: usize,
+    /// Jobs that wait for their turn.
+    pub waiting: usize,
+}
+
 /// What to do with a job.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission<J> {

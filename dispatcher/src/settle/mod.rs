@@ -89,6 +89,12 @@ impl Settler {
         }
     }
 
+    /// The name of one of our queues on the broker.
+    #[must_use]
+    pub fn queue_name(&self, queue: Queue) -> String {
+        self.namespace.queue(queue)
+    }
+
     /// Whether attempts are recorded.
     #[must_use]
     pub fn is_recording(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookline_common::message::Message;
 use hookline_common::record::Batch;
 use hookline_consume::InHand;
 use tokio::sync::mpsc;
@@ -84,13 +85,23 @@ impl Writer {
         in_flight.wait().await;
     }
 
+    async fn write_message(&self, message: &Message, records: usize) -> Result<(), String> {
+        let begun = Instant::now();
+        let is_written = self.log.write(message, records).await?;
+        if is_written {
+            self.meters
+                .records_written(records, message.body.len(), begun.elapsed());
+        }
+        Ok(())
+    }
+
     /// Writes a batch, in smaller pieces if the broker refuses it whole. What it does not take at all is left out of the log:
     /// the attempt was made, and must not be made again for the log's sake.
     async fn write(&self, batch: Batch) {
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
             let written = match batch.to_message() {
-                Ok(message) => self.log.write(&message, batch.len()).await,
+                Ok(message) => self.write_message(&message, batch.len()).await,
                 Err(error) => Err(error.to_string()),
             };
             let Err(error) = written else { continue };

@@ -15,6 +15,7 @@ use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
 use hookline_dispatcher::client::{Answer, Client, ClientSettings, RequestError, Resolver, SendError};
 use hookline_dispatcher::endpoints::Registered;
+use hookline_dispatcher::spans::Traced;
 use hookline_dispatcher::{attempt, settle};
 use http_body_util::Full;
 use hyper::{Request, Uri};
@@ -210,7 +211,7 @@ impl Rig {
         let pass_through = PassThrough::default();
         let delivery = Delivery::first(Unrouted { event, pass_through }, registered.endpoint.id.clone());
         let (begun, pace) = (Instant::now(), Pace::start());
-        let report = attempt::attempt(&self.client, &registered, &delivery).await;
+        let report = attempt::attempt(&self.client, &registered, &delivery, &Traced::not()).await;
         let (took, paced) = (begun.elapsed(), pace.elapsed());
         let report = report.unwrap_or_else(|shortage| panic!("{shortage}"));
         let not_before = report.verdict.not_before;

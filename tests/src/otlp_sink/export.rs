@@ -41,6 +41,14 @@ pub struct SpanSeen {
     pub name: String,
     /// Its trace's id, as 32 hex digits.
     pub trace: String,
+    /// Its own id, as 16 hex digits.
+    pub id: String,
+    /// What it is of others: 3 a client, 4 a producer, 5 a consumer.
+    pub kind: i32,
+    /// When it began and ended, in nanoseconds since the epoch.
+    pub times: (u64, u64),
+    /// Whether it says that it failed.
+    pub is_error: bool,
     /// Its parent's id, as 16 hex digits, or nothing.
     pub parent: String,
     /// Its attributes, as text.
@@ -109,6 +117,10 @@ impl Export {
             self.spans.extend(spans.map(|span| SpanSeen {
                 name: span.name,
                 trace: hex(&span.trace_id),
+                id: hex(&span.span_id),
+                kind: span.kind,
+                times: (span.start_time_unix_nano, span.end_time_unix_nano),
+                is_error: span.status.is_some_and(|status| status.code == 2),
                 parent: hex(&span.parent_span_id),
                 attributes: texts(span.attributes),
                 left_out: span.dropped_attributes_count,

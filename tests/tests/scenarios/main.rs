@@ -50,6 +50,7 @@ mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
 mod telemetry; // what a collector of traces and metrics gets
+mod metrics; // what is counted, and what asks for it
 mod samples; // what is published by whoever has nothing
 mod listen; // what passes it on to a developer's program
 mod status; // how all stands
@@ -96,6 +97,7 @@ mod deployment; // and the chart, the manifests and Compose
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
+mod rolling_update; // and how all are replaced while they work
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 

@@ -154,7 +154,8 @@ async fn a_rejected_message_is_kept_as_it_came() {
             "{line}"
         );
         let metrics = dispatcher.get("/metrics").await.unwrap().body;
-        assert!(metrics.contains("data_not_json"), "{metrics}");
+        let counted = "hookline_messages_rejected_total{reason=\"data_not_json\"} 1";
+        assert!(metrics.contains(counted), "{metrics}");
     })
     .await;
 }

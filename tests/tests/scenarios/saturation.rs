@@ -107,7 +107,7 @@ async fn an_endpoint_that_is_only_busy_is_never_set_aside() {
         // Unless it hung indeed, with the whole machine.
         let took = |request: &Received| request.ended.unwrap() - request.arrived;
         let slowest = receiver.requests().iter().map(took).max().unwrap();
-        let parked = dispatcher.metric("hookline_deliveries_parked").await;
+        let parked = dispatcher.metric("hookline_deliveries_parked_total").await;
         assert!(
             parked.is_none_or(|parked| parked == 0.0) || slowest > Duration::from_secs(1),
             "{parked:?} although no answer took longer than {slowest:?}"

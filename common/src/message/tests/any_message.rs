@@ -123,6 +123,7 @@ proptest! {
                     let rejected = write_rejected(&message, &rejection, Timestamp::UNIX_EPOCH);
                     prop_assert!(rejected.headers.size() < ROOM_FOR_HEADERS);
                     prop_assert_eq!(read_rejection(&rejected), (Some(rejection.name()), Some(Timestamp::UNIX_EPOCH)));
+                    prop_assert!(Rejection::NAMES.contains(&rejection.name()));
                     prop_assert_eq!(&rejected.body, &message.body);
                     // What beyond the limits has been left out, so that is no reason any more.
                     let again = read_work(&rejected);

@@ -87,16 +87,16 @@ impl BatchLog {
         }))
     }
 
-    /// Writes a batch of so many records, for as long as that takes. Where the stream is silent and the spill refuses, its
-    /// records are left out of the log, which is counted and told.
+    /// Writes a batch of so many records, for as long as that takes: whether the broker has it. Where the stream is silent and
+    /// the spill refuses, its records are left out of the log, which is counted and told.
     ///
     /// # Errors
     /// The broker's words where it takes no message of this size.
-    pub(super) async fn write(&self, batch: &Message, records: usize) -> Result<(), String> {
+    pub(super) async fn write(&self, batch: &Message, records: usize) -> Result<bool, String> {
         let Parts { stream, spill, .. } = &*self.0;
         loop {
             match stream.write(batch).await {
-                Written::Stored => return Ok(()),
+                Written::Stored => return Ok(true),
                 Written::TooLarge(error) => return Err(error),
                 Written::Silent => {}
             }
@@ -104,12 +104,17 @@ impl BatchLog {
                 spilled = spill.write(batch) => spilled,
                 () = stream.becomes_silent(false) => continue,
             };
-            match spilled {
-                Spilled::Stored => stream.was_passed_by(batch, records),
-                Spilled::TooLarge(error) => return Err(error),
-                Spilled::Refused(why) => self.lose(records, why),
-            }
-            return Ok(());
+            return match spilled {
+                Spilled::Stored => {
+                    stream.was_passed_by(batch, records);
+                    Ok(true)
+                }
+                Spilled::TooLarge(error) => Err(error),
+                Spilled::Refused(why) => {
+                    self.lose(records, why);
+                    Ok(false)
+                }
+            };
         }
     }
 

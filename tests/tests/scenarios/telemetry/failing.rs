@@ -32,7 +32,8 @@ async fn a_collector_that_refuses_is_one_line_however_many_exports_fail_and_no_s
             for round in 1..=4 {
                 world.publish_many(50, "booking.created").await;
                 receiver.expect(round * 50, SOON).await;
-                sink.spans(round * 50, SOON).await;
+                // Each delivery is a span, and its attempt another.
+                sink.spans(round * 100, SOON).await;
             }
             let warning = dispatcher.says("does not take traces", SOON).await;
             assert!(
@@ -40,7 +41,7 @@ async fn a_collector_that_refuses_is_one_line_however_many_exports_fail_and_no_s
                 "{warning}"
             );
             eventually(SOON, "all are counted", async || {
-                (dispatcher.metric("hookline_spans_lost_total").await? as u64 == 200).then_some(())
+                (dispatcher.metric("hookline_spans_lost_total").await? as u64 == 400).then_some(())
             })
             .await;
             dispatcher.stop().await;
@@ -49,7 +50,7 @@ async fn a_collector_that_refuses_is_one_line_however_many_exports_fail_and_no_s
             dispatcher.says("were not sent", SOON).await;
             let log = dispatcher.log();
             assert_eq!(log.matches("does not take traces").count(), 1, "{log}");
-            assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 200, "{log}");
+            assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 400, "{log}");
         })
         .await;
     }
@@ -124,7 +125,7 @@ async fn spans_that_find_the_queue_full_are_counted_and_deliveries_do_not_wait()
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
         dispatcher.says("no answer within 2s", SOON).await;
-        assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 300, "{}", dispatcher.log());
+        assert_eq!(lost(&dispatcher).iter().sum::<u64>(), 600, "{}", dispatcher.log());
     })
     .await;
 }

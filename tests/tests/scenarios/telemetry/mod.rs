@@ -3,6 +3,7 @@
 
 mod address; // where it goes, and how it is spoken
 mod failing; // a collector that takes nothing
+mod tree; // one trace from a publisher to a manual retry
 
 use hookline_common::topology::Queue;
 use hookline_tests::dispatcher::Setup;
@@ -45,18 +46,18 @@ async fn an_attempt_is_a_span_in_the_trace_of_its_event_from_a_service_with_our_
             .publish(world)
             .await;
         let id = receiver.expect_one(SOON).await.id().to_owned();
+        let spans = sink.spans(2, SOON).await;
         let export = sink.traces(SOON).await;
-        let span = &export.spans[0];
-        assert_eq!((span.name.as_str(), span.trace.as_str()), ("attempt", trace));
-        assert_eq!(span.parent, "b7ad6b7169203331");
-        assert_eq!(span.attributes["event"], id);
-        assert_eq!(span.attributes["outcome"], "delivered");
+        let span = spans.iter().find(|span| span.name == "POST").unwrap();
+        assert_eq!((span.trace.as_str(), span.kind), (trace, 3));
+        assert_eq!(span.attributes["hookline.event"], id);
+        assert_eq!(span.attributes["hookline.outcome"], "delivered");
         assert_eq!(export.resource["service.name"], "hookline-dispatcher");
         let metrics = eventually(SOON, "the attempt is counted", async || {
             let exports = sink.exports().into_iter();
             exports
                 .rev()
-                .find(|export| export.metrics.contains("hookline_attempts"))
+                .find(|export| export.metrics.contains("hookline.attempts"))
         })
         .await;
         assert!(!metrics.has_deltas);
@@ -173,12 +174,13 @@ async fn a_trace_that_its_publisher_does_not_sample_is_not_sent_unless_the_sampl
                 event.publish(world).await;
             }
             receiver.expect(2, SOON).await;
-            sink.spans(sampled.len(), SOON).await;
+            sink.spans(sampled.len() * 2, SOON).await;
             dispatcher.stop().await;
             let mut traces: Vec<String> = sink
                 .exports()
                 .into_iter()
                 .flat_map(|export| export.spans)
+                .filter(|span| span.name == "POST")
                 .map(|span| span.trace[..2].replace("02", "00"))
                 .collect();
             traces.sort();
@@ -206,11 +208,11 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
         world.publish_many(20, "booking.created").await;
         receiver.expect(40, SOON).await;
         world.expect_in(Queue::Failed, 20, SOON).await;
-        sink.spans(40, SOON).await;
+        sink.spans(80, SOON).await;
         dispatcher.stop().await;
         let exports = sink.exports();
         let spans: Vec<_> = exports.iter().flat_map(|export| &export.spans).collect();
-        assert_eq!(spans.len(), 40, "one for each attempt");
+        assert_eq!(spans.len(), 80, "two for each attempt");
         assert!(exports.iter().all(|export| export.spans.len() <= 7));
         for span in spans {
             assert!(span.attributes.len() == 3 && span.left_out > 0, "{span:?}");
