@@ -93,6 +93,7 @@ mod deployment; // and the chart, the manifests and Compose
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
+mod scaling; // as many as are needed, now four and now one
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
