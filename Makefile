@@ -87,5 +87,5 @@ lint: ## formatting, clippy, docs, borders between the crates, licences, shell s
 clean: ## stop the services, delete their data, the tools and all build output
 	@scripts/up.sh down --wipe
 	@scripts/services.sh down --wipe
-	@rm -rf .local/tools .local/tools-deploy
+	@rm -rf --one-file-system .local/tools .local/tools-deploy .local/images
 	@cargo clean

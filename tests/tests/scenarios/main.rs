@@ -98,6 +98,7 @@ mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
 mod rolling_update; // and how all are replaced while they work
+mod scaling; // as many as are needed, now four and now one
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
