@@ -28,6 +28,13 @@ pub struct DeliveryFilter {
 }
 
 impl DeliveryFilter {
+    /// Whether nothing can be like that: what is delivered ended so at its last attempt, and nothing else did.
+    fn is_contradiction(&self) -> bool {
+        let outcome = self.outcome.map(|outcome| outcome == Outcome::Delivered);
+        let status = self.status.map(|status| status == DeliveryStatus::Delivered);
+        matches!((outcome, status), (Some(by_outcome), Some(by_status)) if by_outcome != by_status)
+    }
+
     /// Adds them as conditions.
     pub(super) fn push_to(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(event) = &self.event {
@@ -55,6 +62,10 @@ impl DeliveryFilter {
         if let Some(outcome) = self.outcome {
             // Written out for the same reason; the names are ours.
             query.push(format!(" AND last_outcome = '{outcome}'"));
+        }
+        if self.is_contradiction() {
+            // Nothing is looked for, of which there may be very much before it is known that there is none.
+            query.push(" AND false");
         }
         if let Some(since) = self.since {
             query.push(" AND created_at >= ").push_bind(Moment(since));

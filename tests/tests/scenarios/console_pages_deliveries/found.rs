@@ -42,6 +42,8 @@ async fn a_filter_stands_in_the_address_as_chips_and_what_is_wrong_in_it_is_kept
             ("outcome=http_status", &["evt_busy", "evt_old"]),
             ("status=failed&outcome=http_status", &["evt_old"]),
             ("endpoint=ep_b&status=retrying", &["evt_busy"]),
+            ("outcome=delivered&status=failed", &[]),
+            ("outcome=timeout&status=delivered", &[]),
             ("event=evt_busy", &["evt_busy"]),
             ("event=evt_none", &[]),
             (
