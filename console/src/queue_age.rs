@@ -105,8 +105,8 @@ mod tests {
         queue.look(60);
         assert_eq!(queue.look(90), 15, "40 of the first 100 have left");
         queue.look(20);
-        // 110 have left: the first 100 are gone, and what stands there came after they were seen.
-        assert_eq!(queue.age.oldest(queue.now).as_secs(), 15);
+        // 110 have left, 70 of them since the third look: the 60 that stood there then are gone as well.
+        assert_eq!(queue.age.oldest(queue.now).as_secs(), 10);
     }
 
     #[test]

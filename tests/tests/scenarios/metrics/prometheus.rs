@@ -60,6 +60,10 @@ impl Prometheus {
         let mut url = Url::parse(&format!("http://127.0.0.1:{}/api/v1/query", self.port)).unwrap();
         url.query_pairs_mut().append_pair("query", query);
         let page = http::get(&url).await.ok()?;
+        // While it starts.
+        if page.status == 503 {
+            return None;
+        }
         assert_eq!(page.status, 200, "{query}: {}", page.body);
         let answer: Value = serde_json::from_str(&page.body).unwrap();
         Some(answer["data"]["result"].as_array().unwrap().clone())
