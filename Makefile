@@ -65,6 +65,7 @@ test-dist: ## install that .deb in a bare Debian, and deliver an event as its un
 
 check-deploy: ## the Helm chart, the plain manifests, the Dockerfile and docker-compose.yml, held to schemas and policies
 	@scripts/check-deploy.sh
+	@scripts/check-rules.sh
 
 render-deploy: ## make deploy/k8s, and the chart's copies of rules and dashboards, anew
 	@scripts/tools.sh deploy
