@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::{filing, health_watch, meters, queue_watch, recorder, retention, retrying};
+use crate::{filing, health_watch, meters, recorder, retention, retrying};
 
 /// How often whoever waits tries to take the lead, and whoever has it looks whether that is still so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -47,7 +47,6 @@ async fn lead(app: &App) -> Result<Never, StoreError> {
     work.spawn(filing::run(app.clone()));
     work.spawn(retrying::run(app.clone()));
     work.spawn(health_watch::run(app.clone()));
-    work.spawn(queue_watch::run(app.clone()));
     let error = tokio::select! {
         error = lost(&mut session) => error,
         ended = work.join_next() => StoreError::Unavailable(format!("its work ended: {ended:?}")),

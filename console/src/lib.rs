@@ -73,6 +73,8 @@ pub async fn run(
         router::router(app.clone()),
         shutdown.clone(),
     ));
+    // Without the database, too: it is then that somebody needs to know what waits.
+    let watching = tokio::spawn(queue_watch::run(app.clone()));
     let ended = tokio::select! {
         prepared = schema::prepare(&app, migrates) => prepared,
         () = shutdown.requested() => Ok(()),
@@ -89,6 +91,7 @@ pub async fn run(
     } else {
         serving.abort();
     }
+    watching.abort();
     app.publishing().close().await;
     app.store().close().await;
     app.background_store().close().await;

@@ -1,4 +1,4 @@
-//! What stands in the queues, looked at by the console that leads, for the metrics. Messages are never taken out to be looked at:
+//! What stands in the queues, looked at by each console, for the metrics: whether a database answers or not. Messages are never taken out to be looked at:
 //! that would count against them.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A queue that is not there closes the channel on which it is asked for, and is told of in the broker's log: seldom enough.
 const MISSING_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// What was seen, by the queue's name in metrics. Nothing on consoles that do not lead, or of queues that do not answer.
+/// What was seen, by the queue's name in metrics. Nothing of queues that do not answer.
 static SEEN: Mutex<BTreeMap<String, QueueAge>> = Mutex::new(BTreeMap::new());
 
 fn seen() -> MutexGuard<'static, BTreeMap<String, QueueAge>> {
@@ -46,7 +46,6 @@ pub(crate) fn observe() {
 
 /// Looks again and again.
 pub(crate) async fn run(app: App) {
-    let _forgotten = Forgotten;
     let queues = queues(&app.settings().retry_schedule);
     let mut asked = queues.clone();
     let mut all_asked = Instant::now();
@@ -77,15 +76,6 @@ fn saw(queues: &[Queue], depths: &[Option<QueueDepth>]) {
         let ready = u64::from(depth.ready);
         let known = seen.entry(name).and_modify(|age| age.look(ready, now));
         known.or_insert_with(|| QueueAge::new(ready, now));
-    }
-}
-
-/// Whoever does not lead any more shows nothing: another console does.
-struct Forgotten;
-
-impl Drop for Forgotten {
-    fn drop(&mut self) {
-        seen().clear();
     }
 }
 

@@ -1,5 +1,5 @@
 //! The log's retention: days that are too old are dropped whole. What was set aside goes with them, and what is remembered of
-//! discarded dead letters after a time of its own.
+//! discarded dead letters, and counts over time, after times of their own.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(app: App) {
             Err(error) => {
                 failures += 1;
                 if failures % FAILURES_UNTOLD == 0 {
-                    warn!(%error, "a day of the log is too old, and cannot be dropped");
+                    warn!(%error, "what is older than the retention cannot be forgotten for now; it is tried again");
                 }
                 sleep(RETRY_AFTER).await;
             }
@@ -53,6 +53,7 @@ async fn forget(app: &App) -> Result<(), StoreError> {
     let until = Timestamp::now().checked_sub(DISCARDED_FOR);
     let until = until.unwrap_or(Timestamp::UNIX_EPOCH);
     while store.forget_discarded(until).await? > 0 {}
+    while store.forget_old_counts(Timestamp::now()).await? > 0 {}
     drop_old_days(app).await
 }
 
@@ -60,6 +61,5 @@ async fn drop_old_days(app: &App) -> Result<(), StoreError> {
     while let Some(day) = app.background_store().drop_old_day(keep_since(app)).await? {
         info!(%day, "a day of the log is older than HOOKLINE_RETENTION, and was dropped");
     }
-    while app.background_store().forget_old_counts(Timestamp::now()).await? > 0 {}
     Ok(())
 }

@@ -39,9 +39,9 @@ declare! {
     LEADS = Gauge, "hookline.console.leads", "", [],
         "1 on the console that records attempts and looks after the log, 0 on all others; their sum is 1, but for some seconds while another takes over";
     QUEUE_MESSAGES = Gauge, "hookline.queue.messages", "{message}", [QUEUE],
-        "Messages that stand in a queue and that nobody has in hand, as of some seconds ago; from the console that leads";
+        "Messages that stand in a queue and that nobody has in hand, as of some seconds ago; each console tells it of all";
     QUEUE_OLDEST = Gauge, "hookline.queue.oldest_message", "s", [QUEUE],
-        "How long the oldest of these has stood there, at most: all that stood there before was seen to have left; from the console that leads";
+        "How long the oldest of these has stood there, at most: all that stood there before was seen to have left; each console tells it of all";
     LOG_RECORDS_WRITTEN = Counter, "hookline.log.records_written", "{record}", [],
         "Attempts that were recorded";
     LOG_RECORDS_KNOWN = Counter, "hookline.log.records_known", "{record}", [],

@@ -29,6 +29,8 @@ pub(crate) fn observe() {
 
 /// Records for as long as it is let. Dropped, it loses nothing.
 pub(crate) async fn run(app: App) {
+    // Also where the lead is lost in the middle: another console is behind then, or not.
+    let _forgotten = progress::Forgotten;
     let mut recorder = Recorder::new(app);
     let mut patience = Patience::new();
     loop {

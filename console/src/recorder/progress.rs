@@ -62,6 +62,16 @@ pub(super) fn written(next_offset: u64) {
     PROGRESS.unwritten().pop_front();
 }
 
+/// Dropped by whoever records no more: the numbers are of what is recorded here.
+pub(super) struct Forgotten;
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        forget();
+        PROGRESS.next_offset.store(0, Ordering::Relaxed);
+    }
+}
+
 /// What was gathered is gathered again.
 pub(super) fn forget() {
     PROGRESS.end.store(0, Ordering::Relaxed);

@@ -168,11 +168,12 @@ async fn gather(mut items: mpsc::Receiver<Item>, chunks: mpsc::Sender<Result<Chu
                 Some(Err(error)) => break Some(error),
                 None => break Some(RecorderError::ReaderEnded),
             };
-            chunk.next_offset = item.offset + 1;
-            chunk.last_message = digest(&item);
+            let (next_offset, last_message) = (item.offset + 1, digest(&item));
             let Ok(decoded) = spawn_blocking(move || decode(&item)).await else {
                 break Some(RecorderError::ReaderEnded);
             };
+            // What was not decoded is read again.
+            (chunk.next_offset, chunk.last_message) = (next_offset, last_message);
             if deadline.is_none() {
                 deadline = Some(Instant::now() + GATHER);
                 progress::gathered(

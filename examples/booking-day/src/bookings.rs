@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_producer::{Event, Producer};
+use hookline_producer::{Event, Producer, PublishError};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -53,6 +53,10 @@ async fn happen(producer: &Producer, booking: u64, what: &str) -> Result<()> {
     // The same event again, should the broker be away for a moment: it has an id by then, and comes once.
     let event = Event::new(company.id, what, data.to_string())?;
     while let Err(error) = producer.publish(&event).await {
+        // What is refused once is refused always.
+        if let PublishError::Refused { .. } = error {
+            return Err(error.into());
+        }
         eprintln!("booking {booking} is not published yet: {error}");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

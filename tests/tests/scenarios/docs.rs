@@ -120,7 +120,7 @@ fn what_is_not_there_is_found() {
 
 /// The documents, by their paths from the root.
 fn documents(root: &Path) -> Vec<PathBuf> {
-    let mut found = vec!["README.md".into(), "CONTRIBUTING.md".into()];
+    let mut found = vec!["README.md".into(), "CONTRIBUTING.md".into(), "SECURITY.md".into()];
     let mut folders: Vec<PathBuf> = vec!["docs".into(), "examples".into()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(root.join(&folder)).unwrap() {
