@@ -92,7 +92,6 @@ async fn the_trace_of_the_operators_request_goes_on_in_the_event_and_a_companys_
             .post("/v1/companies/acme/tokens", &json!({}))
             .await;
         let token = made.expect(201).json()["token"].as_str().unwrap().to_owned();
-        let mut traces = Vec::new();
         for token in [token.as_str(), ADMIN_TOKEN] {
             let request = format!(
                 "POST {EVENTS} HTTP/1.1\r\nhost: console\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
