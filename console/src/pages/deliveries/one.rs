@@ -12,13 +12,13 @@ use super::curl::{Body, command};
 use super::cut::seen;
 use super::rows::address;
 use super::timeline::timeline;
-use super::upcoming::{Planned, planned};
+use super::upcoming::{Planned, is_under_way, planned};
 use super::version::version;
 use crate::api::words::in_words;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::DeliveryOf;
-use crate::pages::endpoints::list::name;
+use crate::pages::endpoints::list::{held, name};
 use crate::pages::fields::Search;
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
@@ -120,7 +120,7 @@ fn verdict(
         div.verdict { (status_badge(delivery.status)) span { (outlook(delivery, next)) } }
         @if !is_delivered { p { (words.sentence) " " (words.next_step) } }
         @match refusal(delivery, sent, endpoint) {
-            None => form.actions method="post" action={ (here) "/replay" } {
+            None => form.actions method="post" action={ (here) "/replay" } data-once {
                 (visitor.proof())
                 @if delivery.status == DeliveryStatus::Failed {
                     button.primary type="submit" { "Retry" }
@@ -163,11 +163,15 @@ fn refusal(delivery: &LoggedDelivery, sent: &Sent, endpoint: Option<&Registered>
     let Some(endpoint) = endpoint else {
         return Some(html! { "Its endpoint is not registered here, or not any more." });
     };
-    if endpoint.disabled {
+    if let Some(why) = held(endpoint) {
         let page = path(&endpoint.company, &format!("endpoints/{}", delivery.endpoint));
-        return Some(html! { "Its endpoint is paused: " a href=(page) { "resume it" } " first." });
+        return Some(html! { "Its endpoint is " (why) ": " a href=(page) { "resume it" } " first." });
     }
-    sent.missing().map(|why| html! { (why) })
+    if let Some(why) = sent.missing() {
+        return Some(html! { (why) });
+    }
+    is_under_way(delivery, Timestamp::now())
+        .then(|| html! { "It is under way already: its next attempt comes by itself." })
 }
 
 fn facts(delivery: &LoggedDelivery, endpoint: Option<&Registered>, tenant: &Tenant) -> Markup {

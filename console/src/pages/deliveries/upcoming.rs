@@ -12,6 +12,16 @@ use crate::pages::words::count;
 /// as long as an attempt may take.
 const LATE_S: i64 = 60;
 
+/// So long after its time, an attempt of which nothing was recorded is taken for lost, with a broker's disk for example: one may
+/// take ten minutes, and its record waits while the log is away.
+const LOST_S: i64 = 3600;
+
+/// Whether an attempt comes by itself, so that one more would be delivered beside it.
+pub(super) fn is_under_way(delivery: &LoggedDelivery, now: Timestamp) -> bool {
+    let is_lost = |at: Timestamp| now.as_second() - at.as_second() >= LOST_S;
+    delivery.status == DeliveryStatus::Retrying && !delivery.next_attempt_at.is_some_and(is_lost)
+}
+
 /// A delivery's next attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Planned {
@@ -228,6 +238,19 @@ mod tests {
         );
         let late = text(now.sentence(after(302 + 192)));
         assert!(late.starts_with("Next attempt was due 3 min 12 s ago"), "{late}");
+    }
+
+    #[test]
+    fn what_is_retried_is_under_way_until_it_must_be_lost() {
+        let waiting = delivery(DeliveryStatus::Retrying, Some(after(300)));
+        assert!(is_under_way(&waiting, after(0)) && is_under_way(&waiting, after(300 + LOST_S - 1)));
+        assert!(!is_under_way(&waiting, after(300 + LOST_S)));
+        assert!(is_under_way(&delivery(DeliveryStatus::Retrying, None), after(0)));
+        assert!(!is_under_way(&delivery(DeliveryStatus::Failed, None), after(0)));
+        assert!(!is_under_way(
+            &delivery(DeliveryStatus::Delivered, None),
+            after(0)
+        ));
     }
 
     #[test]
