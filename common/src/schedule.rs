@@ -63,6 +63,12 @@ impl RetrySchedule {
             .then_some(Self(delays))
     }
 
+    /// The delays in their order, one for each retry.
+    #[must_use]
+    pub fn delays(&self) -> &[Delay] {
+        &self.0
+    }
+
     /// The delay after the failed attempt `attempt`, or `None` when it was the last.
     #[must_use]
     pub fn delay_after(&self, attempt: AttemptNo) -> Option<Delay> {

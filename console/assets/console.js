@@ -185,6 +185,19 @@
     });
   }
 
+  // --- a form that is sent once, however often its button is pressed --------------------------------
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!("once" in form.dataset)) return;
+    if ("sent" in form.dataset) event.preventDefault();
+    form.dataset.sent = "";
+  });
+  // A page that comes back as it was left may send it anew.
+  addEventListener("pageshow", () => {
+    for (const form of all("form[data-sent]")) delete form.dataset.sent;
+  });
+
   // --- tables that fit, whose heads stay in sight ---------------------------------------------------
 
   function fitTables() {

@@ -58,7 +58,7 @@ impl App {
             }),
             publishing: Publishing::start(&settings.broker),
             attempts: FollowedAttempts::new(&settings.broker),
-            queue_depths: QueueDepths::new(&settings.broker),
+            queue_depths: QueueDepths::new(&settings.broker, &settings.retry_schedule),
             known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),

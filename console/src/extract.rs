@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use crate::auth::Tenant;
 use crate::limits::MAX_BODY_BYTES;
 use crate::problem::Problem;
 
@@ -221,13 +222,18 @@ pub(crate) fn page_limit(text: Option<String>) -> Result<u32, Problem> {
     })
 }
 
-/// The trace that a request belongs to, by its `traceparent` and `tracestate`; none where they are missing or broken.
+/// The trace that a request belongs to, by its `traceparent` and `tracestate`; none where they are missing or broken, and none
+/// from a company: the flag in it says whether all that follows is sampled, which is the operator's to decide, and its id would
+/// join one company's spans to another's.
 pub(crate) struct Trace(pub(crate) TraceContext);
 
 impl<S: Sync> FromRequestParts<S> for Trace {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if !parts.extensions.get::<Tenant>().is_some_and(Tenant::is_admin) {
+            return Ok(Self(TraceContext::default()));
+        }
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         Ok(Self(TraceContext::from_headers(
             text("traceparent"),

@@ -78,7 +78,7 @@ async fn disable(app: &App, after: Duration) -> Result<(), Fault> {
             company = %disabled.company,
             endpoint = %disabled.endpoint,
             reason = %disabled.reason,
-            "an endpoint is disabled; what it would get goes to the failed ones, until somebody enables it again"
+            "an endpoint is disabled; what it would get goes to the failed ones, until somebody resumes it"
         );
     }
     Ok(())

@@ -54,10 +54,10 @@ struct Shared {
 }
 
 impl QueueDepths {
-    pub(crate) fn new(broker: &BrokerSettings) -> Self {
+    pub(crate) fn new(broker: &BrokerSettings, schedule: &RetrySchedule) -> Self {
         Self(Arc::new(Shared {
             link: broker.link("hookline-console overview"),
-            queues: queues(&broker.namespace),
+            queues: queues(&broker.namespace, schedule),
             prefix: format!("{}.", broker.namespace),
             known: watch::Sender::new(None),
             is_asking: AtomicBool::new(false),
@@ -123,10 +123,9 @@ impl Shared {
     }
 }
 
-/// The queues that may hold messages, as an event meets them. Delays of another schedule than the usual one are not known
-/// here.
-fn queues(namespace: &Namespace) -> Vec<SurveyedQueue> {
-    let topology = Topology::whole(namespace, &RetrySchedule::default());
+/// The queues that may hold messages, as an event meets them.
+fn queues(namespace: &Namespace, schedule: &RetrySchedule) -> Vec<SurveyedQueue> {
+    let topology = Topology::whole(namespace, schedule);
     let mut queues: Vec<SurveyedQueue> = topology
         .queues
         .iter()
@@ -164,11 +163,12 @@ mod tests {
     use super::*;
 
     fn nowhere() -> QueueDepths {
-        QueueDepths::new(&BrokerSettings {
+        let broker = BrokerSettings {
             url: BrokerUrl::parse("amqp://127.0.0.1:1").unwrap(),
             namespace: Namespace::default(),
             ca_pem: None,
-        })
+        };
+        QueueDepths::new(&broker, &"7s,1m".parse().unwrap())
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         });
         let named = depths.0.named(answers);
         let names: Vec<&str> = named.iter().map(|queue| queue.name.as_str()).collect();
-        assert_eq!(names[..4], ["deliveries", "due", "quarantine", "retry.60s"]);
+        assert_eq!(names[..4], ["deliveries", "due", "quarantine", "retry.7s"]);
         assert_eq!(names[names.len() - 3..], ["failed", "rejected", "attempts.spill"]);
         assert_eq!(named[0].depth, Err("its leader is down".to_owned()));
         assert_eq!(named[1].depth, Ok(depth(2)));

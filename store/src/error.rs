@@ -37,7 +37,7 @@ pub enum StoreError {
         until: Timestamp,
     },
     /// The endpoint is disabled: whatever is sent to it fails at once.
-    #[error("the endpoint is disabled, and what is sent to it would only fail again; enable it first")]
+    #[error("the endpoint is disabled, and what is sent to it would only fail again; resume it first")]
     EndpointDisabled,
     /// The endpoint was removed, so that nothing can be sent to it.
     #[error("the endpoint was removed; register one with the same id first, or discard what failed")]

@@ -1,4 +1,4 @@
-// What failed: problems, picked and retried by keyboard, followed on its page, retried by filter, enabled first, discarded.
+// What failed: problems, picked and retried by keyboard, followed on its page, retried by filter, resumed first, discarded.
 "use strict";
 const assert = require("node:assert/strict");
 const { receiver } = require("./programs.cjs");
@@ -71,7 +71,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   const problems = await page.locator(".problem").allTextContents();
   assert.equal(problems.length, 3, problems.join("\n"));
   assert.ok(problems.some((text) => /CRM answers 500 since \d\d:\d\d UTC · 14 deliveries failed for good/.test(text)), problems.join("\n"));
-  assert.ok(problems.some((text) => /Billing is disabled/.test(text)), problems.join("\n"));
+  assert.ok(problems.some((text) => /Billing is paused/.test(text)), problems.join("\n"));
   assert.ok(problems.some((text) => /Old warehouse takes no connection/.test(text)), problems.join("\n"));
   await look(page, "failed");
 
@@ -120,9 +120,9 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   assert.equal(new Set(crm.got.slice(-EVENTS).map((request) => request.headers["webhook-id"])).size, EVENTS);
   await look(page, "failed-progress");
 
-  // A disabled endpoint is enabled first.
+  // A paused endpoint is resumed first.
   await page.click("text=To all that failed");
-  await page.click("[aria-label='Enable Billing']");
+  await page.click("[aria-label='Resume Billing']");
   await page.waitForURL(`**/endpoints/${paused.id}`);
   await page.click("button:text-is('Resume')");
   await page.waitForSelector(".notice.good");

@@ -222,7 +222,12 @@ fn every_reason_of_a_dead_letter_has_its_words() {
     let disabled = DeadLetterReason::EndpointDisabled;
     let exhausted = DeadLetterReason::RetriesExhausted;
     for (reason, outcome, status, part) in [
-        (disabled, None, None, "Nothing was sent: the endpoint is disabled"),
+        (
+            disabled,
+            None,
+            None,
+            "Nothing was sent: the endpoint is paused or disabled",
+        ),
         (
             disabled,
             Some(Outcome::HttpStatus),

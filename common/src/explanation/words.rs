@@ -48,16 +48,16 @@ pub(super) const DISCARDED: Explanation = Explanation::of(
     "There is nothing to do, unless it was removed by mistake; then add it again, and new events will reach it.",
 );
 
-/// Where nothing was attempted, as the endpoint was disabled.
+/// Where nothing was attempted, as the endpoint was paused by a person or disabled by Hookline.
 pub const ENDPOINT_DISABLED: Explanation = Explanation::of(
-    "Nothing was sent: the endpoint is disabled.",
-    "Enable the endpoint, and retry what has failed meanwhile.",
+    "Nothing was sent: the endpoint is paused or disabled.",
+    "Resume the endpoint, and retry what has failed meanwhile.",
 );
 
 /// Where attempts were made, and then the endpoint was disabled.
 pub(super) const DISABLED_MEANWHILE: Explanation = Explanation::of(
-    "The endpoint was disabled before the next attempt, and nothing more was sent.",
-    "Enable the endpoint, and retry what has failed meanwhile.",
+    "The endpoint was paused or disabled before the next attempt, and nothing more was sent.",
+    "Resume the endpoint, and retry what has failed meanwhile.",
 );
 
 /// Where nothing is known of the last attempt.

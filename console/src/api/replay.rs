@@ -147,6 +147,6 @@ fn disabled() -> Problem {
         StatusCode::CONFLICT,
         "endpoint_disabled",
         "Endpoint disabled",
-        "the endpoint is disabled, so that what is sent to it fails at once; enable it first",
+        "the endpoint is disabled, so that what is sent to it fails at once; resume it first",
     )
 }

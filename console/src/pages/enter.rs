@@ -1,11 +1,13 @@
 //! In by a link. Looking at it changes nothing, so that a program that looks at links before people do does not use it up:
-//! the page has one button, which a script presses.
+//! the page has one button, which a script presses; but not for somebody who is signed in already. Whoever sends them a link
+//! would else have them work in another company without a word.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use hookline_store::SessionKey;
+use hookline_common::ids::CompanyId;
+use hookline_store::{Session, SessionKey};
 use maud::html;
 
 use super::cookie;
@@ -45,10 +47,18 @@ pub(super) async fn show(
     let body = html! {
         div.narrow {
             h1 { "Open the dashboard" }
+            @if let Some(signed_in) = &visitor.signed_in {
+                p.notice.warn {
+                    "You are signed in as " strong { (called(&signed_in.session)) } ". Opening this link replaces that: you are then signed in as whomever it was made for."
+                }
+            }
             p { "This link works once, here and now." }
-            form method="post" action=(path(&link)) data-auto-submit {
+            form method="post" action=(path(&link)) data-auto-submit[visitor.signed_in.is_none()] {
                 (visitor.proof())
-                div.actions { button.primary type="submit" { "Open" } }
+                div.actions {
+                    button.primary type="submit" { "Open" }
+                    @if visitor.signed_in.is_some() { a.button href="/" { "Stay signed in as you are" } }
+                }
             }
         }
     };
@@ -82,6 +92,11 @@ pub(super) async fn enter(
         OPERATOR_SESSION
     };
     Ok(with(see("/"), cookie::given(&app, &key, lifetime)))
+}
+
+/// Whom a session is of.
+fn called(session: &Session) -> &str {
+    session.company.as_ref().map_or("the operator", CompanyId::as_str)
 }
 
 /// The same whether it was used, has expired or never was.

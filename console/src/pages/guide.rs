@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::endpoint::Format;
 use hookline_common::ids::CompanyId;
+use hookline_common::schedule::Delay;
 use maud::{Markup, html};
 
 use super::fields::Search;
@@ -13,6 +14,7 @@ use super::parts::head;
 use super::reference::formats;
 use super::snippets::snippets;
 use super::visitor::Visitor;
+use super::words::count;
 use crate::app::App;
 use crate::auth::Tenant;
 
@@ -76,7 +78,17 @@ pub(super) async fn verify(
     .into_response()
 }
 
-pub(super) async fn retries(visitor: Visitor, tenant: Tenant) -> Response {
+/// `1 minute`, `90 seconds`, `2 hours`: in the largest unit of which it is a whole number.
+fn spelled(delay: Delay) -> String {
+    let seconds = u64::from(delay.as_seconds());
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let whole = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = whole.unwrap_or((1, "second"));
+    count(seconds / unit, name)
+}
+
+pub(super) async fn retries(State(app): State<App>, visitor: Visitor, tenant: Tenant) -> Response {
+    let schedule = &app.settings().retry_schedule;
     let body = html! {
         (head(&[], "Verify and retries", &html! {}))
         (pages(&tenant.company, false))
@@ -92,13 +104,13 @@ pub(super) async fn retries(visitor: Visitor, tenant: Tenant) -> Response {
                     thead { tr { th scope="col" { "Attempt" } th scope="col" { "When" } } }
                     tbody {
                         tr { th scope="row" { "1" } td { "at once" } }
-                        tr { th scope="row" { "2" } td { "1 minute after the first one ended" } }
-                        tr { th scope="row" { "3" } td { "5 minutes after the second" } }
-                        tr { th scope="row" { "4" } td { "30 minutes after the third" } }
+                        @for (number, delay) in (2_usize..).zip(schedule.delays()) {
+                            tr { th scope="row" { (number) } td { (spelled(*delay)) " after attempt " (number - 1) " ended" } }
+                        }
                     }
                 }
             }
-            p { "This is the usual schedule; the platform may have set another. A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
+            p { "A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
         }
         section {
             h2 { "Order, and twice" }
@@ -116,4 +128,23 @@ pub(super) async fn retries(visitor: Visitor, tenant: Tenant) -> Response {
         body,
     }
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_told_in_the_largest_unit_that_fits() {
+        for (seconds, told) in [
+            (1, "1 second"),
+            (60, "1 minute"),
+            (90, "90 seconds"),
+            (1_800, "30 minutes"),
+            (7_200, "2 hours"),
+            (604_800, "7 days"),
+        ] {
+            assert_eq!(spelled(Delay::from_seconds(seconds)), told);
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! What fails, a line for each problem: "CRM answers 503 since 10:32 UTC · 214 deliveries affected · 12 failed for good".
 //! Overview and failed page show them alike.
 
+use std::borrow::Cow;
+
 use hookline_common::explanation::in_short;
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::{FailingGroup, Registered};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::endpoints::list::name;
+use super::endpoints::list::{held, name};
 use super::navigation::path;
 use super::parts::badge;
 use super::words::grouped;
@@ -60,7 +62,7 @@ fn line(
                     a.button href=(to_failed(company, problem)) aria-label={ "Retry what failed at " (called) } { "Retry" }
                 }
                 Some(endpoint) => {
-                    a.button href=(path(company, &format!("endpoints/{}", endpoint.id))) aria-label={ "Enable " (called) } { "Enable" }
+                    a.button href=(path(company, &format!("endpoints/{}", endpoint.id))) aria-label={ "Resume " (called) } { "Resume" }
                 }
                 None => {
                     a.button href=(to_failed(company, problem)) aria-label={ "Discard what failed at " (called) } { "Discard" }
@@ -71,19 +73,22 @@ fn line(
 }
 
 fn what(problem: &FailingGroup, endpoint: Option<&Registered>) -> String {
-    match (problem.outcome, endpoint) {
-        (None, Some(endpoint)) if endpoint.disabled => "is disabled".to_owned(),
+    match (problem.outcome, endpoint.and_then(held)) {
+        (None, Some(why)) => format!("is {why}"),
         (outcome, _) => in_short(outcome, problem.status).into_owned(),
     }
 }
 
-fn hint<'a>(endpoint: Option<&Registered>, next_step: &'a str) -> &'a str {
-    match endpoint {
-        None => "The endpoint has been removed: what failed there can only be looked at, or discarded.",
-        Some(endpoint) if endpoint.disabled => {
-            "Nothing is sent while the endpoint is disabled. Enable it, and then retry what failed."
+fn hint<'a>(endpoint: Option<&Registered>, next_step: &'a str) -> Cow<'a, str> {
+    match endpoint.map(held) {
+        None => {
+            "The endpoint has been removed: what failed there can only be looked at, or discarded.".into()
         }
-        Some(_) => next_step,
+        Some(Some(why)) => {
+            format!("Nothing is sent while the endpoint is {why}. Resume it, and then retry what failed.")
+                .into()
+        }
+        Some(None) => next_step.into(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Times, counts and texts from outside, as people read them.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 /// So long ago, or in so long, with the exact time beside it. A script keeps it true while the page stands open.
@@ -14,6 +16,16 @@ pub(super) fn time(at: Timestamp) -> Markup {
 /// The time itself, to the millisecond.
 pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
+}
+
+/// A time as people write one, in UTC, as the API wants it; anything else as it is.
+pub(super) fn moment(text: &str) -> String {
+    if text.parse::<Timestamp>().is_ok() {
+        return text.to_owned();
+    }
+    let civil = text.trim_end_matches("UTC").trim_end().parse::<DateTime>().ok();
+    let at = civil.and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
+    at.map_or_else(|| text.to_owned(), |at| at.timestamp().to_string())
 }
 
 /// `3 min ago`, `in 4 h`.

@@ -25,7 +25,7 @@ pub enum Standing {
     /// It was paused by hand.
     Paused,
     /// Nothing was sent to it yet.
-    Silent,
+    Untried,
     /// It answers.
     Answering,
 }
@@ -34,16 +34,22 @@ impl Standing {
     /// How an endpoint stands, by what the registry and the log know of it.
     #[must_use]
     pub fn of(endpoint: &Registered, health: &EndpointHealth) -> Self {
+        Self::held(endpoint).unwrap_or_else(|| Self::of_health(health))
+    }
+
+    /// Whether nothing is sent to an endpoint, and who saw to that: [`Self::Disabled`], [`Self::Paused`] or none.
+    #[must_use]
+    pub fn held(endpoint: &Registered) -> Option<Self> {
         match (endpoint.disabled, &endpoint.disabled_reason) {
-            (true, Some(_)) => Self::Disabled,
-            (true, None) => Self::Paused,
-            (false, _) => Self::of_health(health),
+            (true, Some(_)) => Some(Self::Disabled),
+            (true, None) => Some(Self::Paused),
+            (false, _) => None,
         }
     }
 
     fn of_health(health: &EndpointHealth) -> Self {
         match (health.consecutive_failures, health.last_success_at) {
-            (0, None) => Self::Silent,
+            (0, None) => Self::Untried,
             (_, None) | (FAILING_AFTER.., _) => Self::Failing,
             _ => Self::Answering,
         }
@@ -61,8 +67,8 @@ pub struct Standings {
     pub failing: u64,
     /// See [`Standing::Paused`].
     pub paused: u64,
-    /// See [`Standing::Silent`].
-    pub silent: u64,
+    /// See [`Standing::Untried`].
+    pub untried: u64,
     /// See [`Standing::Answering`].
     pub answering: u64,
 }
@@ -71,7 +77,7 @@ impl Standings {
     /// All endpoints.
     #[must_use]
     pub fn endpoints(&self) -> u64 {
-        self.disabled + self.failing + self.paused + self.silent + self.answering
+        self.disabled + self.failing + self.paused + self.untried + self.answering
     }
 }
 
@@ -85,12 +91,12 @@ macro_rules! standings {
              count(*) FILTER (WHERE standing = 'disabled') AS disabled, \
              count(*) FILTER (WHERE standing = 'failing') AS failing, \
              count(*) FILTER (WHERE standing = 'paused') AS paused, \
-             count(*) FILTER (WHERE standing = 'silent') AS silent, \
+             count(*) FILTER (WHERE standing = 'untried') AS untried, \
              count(*) FILTER (WHERE standing = 'answering') AS answering \
              FROM (SELECT e.company, CASE \
                  WHEN e.disabled AND e.disabled_reason IS NOT NULL THEN 'disabled' \
                  WHEN e.disabled THEN 'paused' \
-                 WHEN COALESCE(h.consecutive_failures, 0) = 0 AND h.last_success_at IS NULL THEN 'silent' \
+                 WHEN COALESCE(h.consecutive_failures, 0) = 0 AND h.last_success_at IS NULL THEN 'untried' \
                  WHEN h.last_success_at IS NULL OR h.consecutive_failures >= $1 THEN 'failing' \
                  ELSE 'answering' END AS standing \
                FROM endpoints e LEFT JOIN endpoint_health h ON h.company = e.company AND h.endpoint = e.id ",
@@ -148,7 +154,7 @@ fn standings(row: &PgRow) -> Result<Standings, StoreError> {
         disabled: count("disabled")?,
         failing: count("failing")?,
         paused: count("paused")?,
-        silent: count("silent")?,
+        untried: count("untried")?,
         answering: count("answering")?,
     })
 }
@@ -167,7 +173,7 @@ mod tests {
             ..EndpointHealth::default()
         };
         for (failures, has_succeeded, standing) in [
-            (0, false, Standing::Silent),
+            (0, false, Standing::Untried),
             (1, false, Standing::Failing),
             (0, true, Standing::Answering),
             (2, true, Standing::Answering),

@@ -79,7 +79,7 @@ async fn the_message_is_the_one_that_producers_make_and_the_same_id_again_is_acc
 }
 
 #[tokio::test]
-async fn the_trace_of_the_request_goes_on_in_the_event() {
+async fn the_trace_of_the_operators_request_goes_on_in_the_event_and_a_companys_does_not() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Events);
         let console = start(setup(world, database)).await;
@@ -87,21 +87,34 @@ async fn the_trace_of_the_request_goes_on_in_the_event() {
             "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
             r#"{"type":"a.b","data":{}}"#,
         );
-        let request = format!(
-            "POST {EVENTS} HTTP/1.1\r\nhost: console\r\nconnection: close\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
-             content-type: application/json\r\ntraceparent: {trace}\r\ntracestate: shop=1\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(("127.0.0.1", console.process().port()))
-            .await
-            .unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).await.unwrap();
-        assert!(reply.starts_with("HTTP/1.1 202 "), "{reply}");
-        let messages = world.expect_in(Queue::Events, 1, SOON).await;
-        assert_eq!(messages[0].text("traceparent"), trace);
-        assert_eq!(messages[0].text("tracestate"), "shop=1");
+        let made = console
+            .admin()
+            .post("/v1/companies/acme/tokens", &json!({}))
+            .await;
+        let token = made.expect(201).json()["token"].as_str().unwrap().to_owned();
+        for token in [token.as_str(), ADMIN_TOKEN] {
+            let request = format!(
+                "POST {EVENTS} HTTP/1.1\r\nhost: console\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+                 content-type: application/json\r\ntraceparent: {trace}\r\ntracestate: shop=1\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut stream = TcpStream::connect(("127.0.0.1", console.process().port()))
+                .await
+                .unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).await.unwrap();
+            assert!(reply.starts_with("HTTP/1.1 202 "), "{reply}");
+        }
+        let messages = world.expect_in(Queue::Events, 2, SOON).await;
+        let carried = messages.iter().map(|message| {
+            (message.text("traceparent").to_owned(), message.text("tracestate").to_owned())
+        });
+        let mut traces: Vec<_> = carried.collect();
+        traces.sort();
+        let none = (String::new(), String::new());
+        assert_eq!(traces, [none, (trace.to_owned(), "shop=1".to_owned())]);
     })
     .await;
 }

@@ -457,7 +457,23 @@ async fn a_link_lets_one_in_once_and_not_for_long() {
         for _ in 0..2 {
             let shown = browser.get(&path).await.expect(200);
             assert!(shown.headers.get("set-cookie").is_none());
+            assert!(shown.body.contains("data-auto-submit"), "{shown:?}");
         }
+        // Somebody who is signed in is asked, and told as whom.
+        let mut other = member(console, "globex").await;
+        let asked = other.get(&path).await.expect(200).body;
+        assert!(
+            asked.contains("You are signed in as <strong>globex</strong>"),
+            "{asked}"
+        );
+        assert!(!asked.contains("data-auto-submit"), "{asked}");
+        other = operator(console).await;
+        let asked = other.get(&path).await.expect(200).body;
+        assert!(
+            asked.contains("You are signed in as <strong>the operator</strong>"),
+            "{asked}"
+        );
+        assert!(!asked.contains("data-auto-submit"), "{asked}");
         // However many open it at once, one is let in.
         let tries = (0..8).map(|_| browser.bare_post(&path, &[]));
         let replies = futures_util::future::join_all(tries).await;

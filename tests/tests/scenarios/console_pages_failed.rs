@@ -257,8 +257,8 @@ async fn a_disabled_endpoint_must_be_enabled_first_and_a_removed_one_cannot_be()
         let acme = member(console, "acme").await;
         let page = acme.get(FAILED).await.expect(200);
         let told = text(&page);
-        assert!(told.contains("ep-off.example.com is disabled. To retry its 1 delivery, enable it first"), "{told}");
-        assert!(told.contains("Nothing was sent: the endpoint is disabled."), "{told}");
+        assert!(told.contains("ep-off.example.com is paused. To retry its 1 delivery, resume it first"), "{told}");
+        assert!(told.contains("Nothing was sent: the endpoint is paused or disabled."), "{told}");
         assert!(page.body.contains("href=\"/companies/acme/endpoints/ep_off\""));
         // Only what can be sent has a button of its own.
         assert_eq!(page.body.matches("name=\"one\"").count(), 1);
@@ -267,7 +267,7 @@ async fn a_disabled_endpoint_must_be_enabled_first_and_a_removed_one_cannot_be()
         for part in [
             "This sends 1 failed delivery again",
             "ep-on.example.com 1 are sent again",
-            "the endpoint is disabled. Enable it first",
+            "the endpoint is paused. Resume it first",
             "ep_gone 1 stay: the endpoint has been removed",
         ] {
             assert!(told.contains(part), "{part}: {told}");
@@ -276,7 +276,7 @@ async fn a_disabled_endpoint_must_be_enabled_first_and_a_removed_one_cannot_be()
             let told = text(&acme.post(RETRY, &[("one", stays)]).await.expect(200));
             assert!(told.contains("Nothing can be sent again") && told.contains("stay: the endpoint"), "{told}");
             let told = text(&acme.get(&format!("{FAILED}/{stays}")).await.expect(200));
-            assert!(told.contains("Enable it first") || told.contains("has been removed"), "{told}");
+            assert!(told.contains("Resume it first") || told.contains("has been removed"), "{told}");
         }
         assert_eq!(database.texts("SELECT id FROM retries").await.len(), 0);
     })

@@ -351,13 +351,13 @@ async fn how_an_endpoint_stands_is_the_same_for_the_database_and_for_the_program
                     Standing::Disabled => counted.disabled += 1,
                     Standing::Failing => counted.failing += 1,
                     Standing::Paused => counted.paused += 1,
-                    Standing::Silent => counted.silent += 1,
+                    Standing::Untried => counted.untried += 1,
                     Standing::Answering => counted.answering += 1,
                 }
             }
         }
         assert_eq!(store.standings().await.unwrap(), counted);
-        assert_eq!((counted.failing, counted.answering, counted.silent), (2, 2, 2));
+        assert_eq!((counted.failing, counted.answering, counted.untried), (2, 2, 2));
         let each = store.standings_of_companies(&companies).await.unwrap();
         assert_eq!(
             each.values().map(Standings::endpoints).sum::<u64>(),

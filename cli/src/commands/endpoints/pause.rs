@@ -55,7 +55,7 @@ struct Which {
 pub(super) async fn pause(args: &PauseArgs) -> Result<(), CliError> {
     let Which { id, at, .. } = &args.which;
     let told = format!(
-        "{id} of {} is disabled: what it would get is kept with the dead letters",
+        "{id} of {} is paused: what it would get is kept with the dead letters",
         at.company
     );
     change(&args.which, true, &told).await

@@ -27,7 +27,7 @@ Examples:
 A dead letter becomes a fresh delivery, attempt 1 of the whole schedule; it goes when that is delivered, and comes back when \
 it fails again. --all means what is there now and was not retried before; the console sends it at its own pace \
 (HOOKLINE_MANUAL_RETRY_RATE for each endpoint), also when this command is ended. What endpoints that are disabled or gone did \
-not get stays: enable them first.";
+not get stays: resume them first.";
 
 const USAGE: &str = "\
 hookline failed retry <EVENT_ID>… --company <COMPANY> [--endpoint <ENDPOINT>]

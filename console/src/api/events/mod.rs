@@ -61,7 +61,7 @@ struct DescribedEvent {
 /// counts as a request does: where a token's rate is used up, the rest of the body is read as fast as the rate allows.
 #[utoipa::path(post, path = "/v1/companies/{company}/events", tag = "events", operation_id = "publishEvent",
     params(("company" = String, Path, description = "The company"),
-        ("traceparent" = Option<String>, Header, description = "The trace that the event belongs to (W3C)"),
+        ("traceparent" = Option<String>, Header, description = "The trace that the event belongs to (W3C); taken from the operator's token alone"),
         ("tracestate" = Option<String>, Header, description = "What goes with it")),
     request_body(content((DescribedEvent = "application/json"), (String = "application/x-ndjson"))),
     responses(

@@ -3,13 +3,11 @@
 
 use hookline_catalogue::Catalogue;
 use hookline_store::{DeliveryCursor, DeliveryFilter};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use crate::api::deliveries::{Asked, DeliveryQuery};
 use crate::pages::fields::Fields;
+use crate::pages::words::moment;
 
 /// What can be asked for, by the names that the API has for it.
 pub(super) const NAMES: [&str; 7] = ["endpoint", "type", "status", "outcome", "event", "since", "until"];
@@ -158,16 +156,6 @@ fn address<'a>(list: &str, values: impl Iterator<Item = (&'a str, &'a str)>) -> 
 fn find<'a>(pairs: &'a [(&'static str, String)], name: &str) -> &'a str {
     let found = pairs.iter().find(|(known, _)| *known == name);
     found.map(|(_, value)| value.as_str()).unwrap_or_default()
-}
-
-/// A time as people write one, in UTC, as the API wants it; anything else as it is.
-fn moment(text: &str) -> String {
-    if text.parse::<Timestamp>().is_ok() {
-        return text.to_owned();
-    }
-    let civil = text.trim_end_matches("UTC").trim_end().parse::<DateTime>().ok();
-    let at = civil.and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
-    at.map_or_else(|| text.to_owned(), |at| at.timestamp().to_string())
 }
 
 /// A problem of the API as the field that it is about, and what is wrong with it.

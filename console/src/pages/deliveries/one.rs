@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::outcome::Outcome;
-use hookline_store::{DeliveryDetail, DeliveryStatus, LoggedAttempt, LoggedDelivery, Registered};
+use hookline_store::{DeliveryDetail, DeliveryStatus, LoggedDelivery, Registered};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -12,13 +12,13 @@ use super::curl::{Body, command};
 use super::cut::seen;
 use super::rows::address;
 use super::timeline::timeline;
-use super::upcoming::planned;
+use super::upcoming::{Planned, is_under_way, planned};
 use super::version::version;
 use crate::api::words::in_words;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::DeliveryOf;
-use crate::pages::endpoints::list::name;
+use crate::pages::endpoints::list::{held, name};
 use crate::pages::fields::Search;
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
@@ -58,6 +58,7 @@ pub(super) async fn page(
     let found = app.store().delivery(company, event, endpoint).await?;
     let delivery = &found.delivery;
     let endpoint = registered(app, company, delivery).await?;
+    let next = planned(delivery, found.attempts.last(), &app.settings().retry_schedule);
     let sent = Sent::of(app, company, delivery, endpoint.as_ref()).await?;
     let here = address(company, delivery);
     let list = path(company, "deliveries");
@@ -77,11 +78,11 @@ pub(super) async fn page(
         (notice)
         p.live { span.hint data-fresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." } }
         div.delivery #delivery data-fresh data-version=(version(std::iter::once(delivery), found.attempts.len())) {
-            (verdict(&found, &sent, endpoint.as_ref(), visitor, &here))
+            (verdict(&found, next.as_ref(), &sent, endpoint.as_ref(), visitor, &here))
             (facts(delivery, endpoint.as_ref(), tenant))
             section {
                 h2 { "What happened" }
-                (timeline(&found, &sent, Timestamp::now()))
+                (timeline(&found, &sent, next.as_ref(), Timestamp::now()))
             }
         }
         (section(&sent, &here))
@@ -102,13 +103,13 @@ fn called(delivery: &LoggedDelivery, endpoint: Option<&Registered>) -> String {
 
 /// How far it has come, what happens next, what that means, and what can be done.
 fn verdict(
-    found: &DeliveryDetail,
+    DeliveryDetail { delivery, .. }: &DeliveryDetail,
+    next: Option<&Planned>,
     sent: &Sent,
     endpoint: Option<&Registered>,
     visitor: &Visitor,
     here: &str,
 ) -> Markup {
-    let DeliveryDetail { delivery, attempts } = found;
     let words = in_words(
         delivery.last_outcome,
         delivery.last_status,
@@ -116,10 +117,10 @@ fn verdict(
     );
     let is_delivered = delivery.status == DeliveryStatus::Delivered;
     html! {
-        div.verdict { (status_badge(delivery.status)) span { (outlook(delivery, attempts.last())) } }
+        div.verdict { (status_badge(delivery.status)) span { (outlook(delivery, next)) } }
         @if !is_delivered { p { (words.sentence) " " (words.next_step) } }
         @match refusal(delivery, sent, endpoint) {
-            None => form.actions method="post" action={ (here) "/replay" } {
+            None => form.actions method="post" action={ (here) "/replay" } data-once {
                 (visitor.proof())
                 @if delivery.status == DeliveryStatus::Failed {
                     button.primary type="submit" { "Retry" }
@@ -135,7 +136,7 @@ fn verdict(
 }
 
 /// What happens next, or how it ended.
-fn outlook(delivery: &LoggedDelivery, last: Option<&LoggedAttempt>) -> Markup {
+fn outlook(delivery: &LoggedDelivery, next: Option<&Planned>) -> Markup {
     html! {
         @match delivery.status {
             DeliveryStatus::Delivered => {
@@ -144,7 +145,7 @@ fn outlook(delivery: &LoggedDelivery, last: Option<&LoggedAttempt>) -> Markup {
                 "."
             },
             DeliveryStatus::Retrying => {
-                @match planned(delivery, last) {
+                @match next {
                     Some(planned) => (planned.sentence(Timestamp::now())),
                     None => "Another attempt is planned.",
                 }
@@ -162,11 +163,15 @@ fn refusal(delivery: &LoggedDelivery, sent: &Sent, endpoint: Option<&Registered>
     let Some(endpoint) = endpoint else {
         return Some(html! { "Its endpoint is not registered here, or not any more." });
     };
-    if endpoint.disabled {
+    if let Some(why) = held(endpoint) {
         let page = path(&endpoint.company, &format!("endpoints/{}", delivery.endpoint));
-        return Some(html! { "Its endpoint is paused: " a href=(page) { "resume it" } " first." });
+        return Some(html! { "Its endpoint is " (why) ": " a href=(page) { "resume it" } " first." });
     }
-    sent.missing().map(|why| html! { (why) })
+    if let Some(why) = sent.missing() {
+        return Some(html! { (why) });
+    }
+    is_under_way(delivery, Timestamp::now())
+        .then(|| html! { "It is under way already: its next attempt comes by itself." })
 }
 
 fn facts(delivery: &LoggedDelivery, endpoint: Option<&Registered>, tenant: &Tenant) -> Markup {

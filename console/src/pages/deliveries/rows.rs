@@ -7,7 +7,7 @@ use hookline_store::{LoggedDelivery, Registered};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::upcoming::{countdown, planned};
+use super::upcoming::{countdown, next_at};
 use crate::pages::endpoints::list::name;
 use crate::pages::navigation::path;
 use crate::pages::outcome::{last_ended, status_badge};
@@ -69,7 +69,7 @@ pub(super) fn table(deliveries: &[LoggedDelivery], company: &CompanyId, names: &
 }
 
 fn row(delivery: &LoggedDelivery, company: &CompanyId, names: &Names, now: Timestamp) -> Markup {
-    let next = planned(delivery, None).and(delivery.next_attempt_at);
+    let next = next_at(delivery);
     html! {
         tr {
             th scope="row" {

@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::attempt::inside;
 use super::body::Sent;
-use super::upcoming::{planned, span};
+use super::upcoming::{Planned, span};
 use crate::pages::outcome::attempt_badge;
 use crate::pages::words::{count, grouped, time};
 
@@ -17,7 +17,12 @@ const ROOM: usize = 32 * 1024;
 /// Less than this between two attempts is not worth a word.
 const GAP_S: i64 = 2;
 
-pub(super) fn timeline(found: &DeliveryDetail, sent: &Sent, now: Timestamp) -> Markup {
+pub(super) fn timeline(
+    found: &DeliveryDetail,
+    sent: &Sent,
+    next: Option<&Planned>,
+    now: Timestamp,
+) -> Markup {
     let DeliveryDetail { delivery, attempts } = found;
     let skipped = attempts.len().saturating_sub(SHOWN);
     let shown: Vec<&LoggedAttempt> = attempts.iter().skip(skipped).collect();
@@ -40,7 +45,7 @@ pub(super) fn timeline(found: &DeliveryDetail, sent: &Sent, now: Timestamp) -> M
                 @let before = number.checked_sub(1).and_then(|before| shown.get(before));
                 (one(attempt, before.copied(), inside, is_last))
             }
-            (end(found, now))
+            (end(found, next, now))
         }
     }
 }
@@ -101,12 +106,11 @@ fn gap(before: &LoggedAttempt, attempt: &LoggedAttempt) -> Option<String> {
     (seconds >= GAP_S).then(|| format!("{} later", span(waited)))
 }
 
-fn end(found: &DeliveryDetail, now: Timestamp) -> Markup {
-    let DeliveryDetail { delivery, attempts } = found;
+fn end(found: &DeliveryDetail, next: Option<&Planned>, now: Timestamp) -> Markup {
     html! {
-        @match delivery.status {
+        @match found.delivery.status {
             DeliveryStatus::Retrying => li.warn.next {
-                @match planned(delivery, attempts.last()) {
+                @match next {
                     Some(planned) => span { (planned.sentence(now)) },
                     None => span { "Another attempt is planned." },
                 }

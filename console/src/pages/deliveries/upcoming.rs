@@ -12,6 +12,16 @@ use crate::pages::words::count;
 /// as long as an attempt may take.
 const LATE_S: i64 = 60;
 
+/// So long after its time, an attempt of which nothing was recorded is taken for lost, with a broker's disk for example: one may
+/// take ten minutes, and its record waits while the log is away.
+const LOST_S: i64 = 3600;
+
+/// Whether an attempt comes by itself, so that one more would be delivered beside it.
+pub(super) fn is_under_way(delivery: &LoggedDelivery, now: Timestamp) -> bool {
+    let is_lost = |at: Timestamp| now.as_second() - at.as_second() >= LOST_S;
+    delivery.status == DeliveryStatus::Retrying && !delivery.next_attempt_at.is_some_and(is_lost)
+}
+
 /// A delivery's next attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Planned {
@@ -22,31 +32,38 @@ pub(super) struct Planned {
     of: Option<usize>,
 }
 
-/// The next attempt, if one is planned.
-pub(super) fn planned(delivery: &LoggedDelivery, last: Option<&LoggedAttempt>) -> Option<Planned> {
-    if delivery.status != DeliveryStatus::Retrying {
-        return None;
-    }
-    let at = delivery.next_attempt_at?;
+/// When the next attempt is planned, if one is.
+pub(super) fn next_at(delivery: &LoggedDelivery) -> Option<Timestamp> {
+    delivery
+        .next_attempt_at
+        .filter(|_| delivery.status == DeliveryStatus::Retrying)
+}
+
+/// The next attempt, if one is planned. `schedule` is the dispatchers', as far as the console was told of it.
+pub(super) fn planned(
+    delivery: &LoggedDelivery,
+    last: Option<&LoggedAttempt>,
+    schedule: &RetrySchedule,
+) -> Option<Planned> {
+    let at = next_at(delivery)?;
     // After the last of its round, only a person makes another one.
     let last = last.filter(|last| !last.is_final);
     Some(Planned {
         at,
         number: last.map(|last| last.attempt.saturating_add(1)),
-        of: last.and_then(|last| attempts_at_most(last, at)),
+        of: last.and_then(|last| attempts_at_most(last, at, schedule)),
     })
 }
 
-/// How many attempts there are in all, where the next one is planned as the usual schedule has it. Dispatchers may have
-/// another one, which nobody else knows.
-fn attempts_at_most(last: &LoggedAttempt, next: Timestamp) -> Option<usize> {
-    let schedule = RetrySchedule::default();
+/// How many attempts there are in all, where the next one is planned as this schedule has it. Where it is not, dispatchers have
+/// another one, or the receiver asked for more time.
+fn attempts_at_most(last: &LoggedAttempt, next: Timestamp, schedule: &RetrySchedule) -> Option<usize> {
     let delay = schedule.delay_after(AttemptNo::new(last.attempt.into())?)?;
     let ended_ms = last.started_at.as_millisecond() + i64::try_from(last.duration_ms).ok()?;
     let waits_ms = next.as_millisecond() - ended_ms;
     // Times are whole milliseconds, each cut off.
-    let is_usual = (waits_ms - i64::from(delay.as_seconds()) * 1000).abs() <= 1000;
-    is_usual.then(|| schedule.distinct_delays().len() + 1)
+    let is_as_scheduled = (waits_ms - i64::from(delay.as_seconds()) * 1000).abs() <= 1000;
+    is_as_scheduled.then(|| schedule.delays().len() + 1)
 }
 
 impl Planned {
@@ -190,20 +207,29 @@ mod tests {
         }
     }
 
+    fn schedule(text: &str) -> RetrySchedule {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn the_next_attempt_has_its_number_and_how_many_there_are_where_the_schedule_is_the_usual_one() {
-        // After the second attempt, which took 2 s, five minutes are waited by the usual schedule.
-        for (next, told) in [
-            (302, "Next attempt in 4 min 12 s (3 of 4)."),
-            (402, "Next attempt in 5 min 52 s (attempt 3)."),
+    fn the_next_attempt_has_its_number_and_how_many_there_are_where_it_is_as_the_schedule_has_it() {
+        // After the second attempt, which took 2 s.
+        for (of, next, told) in [
+            ("1m,5m,30m", 302, "Next attempt in 4 min 12 s (3 of 4)."),
+            ("1m,5m,30m", 402, "Next attempt in 5 min 52 s (attempt 3)."),
+            ("5s,400s", 402, "Next attempt in 5 min 52 s (3 of 3)."),
+            // Delays that are alike are attempts each.
+            ("1m,1m,5m", 62, "Next attempt in 12 s (3 of 4)."),
+            ("1m", 62, "Next attempt in 12 s (attempt 3)."),
         ] {
             let waiting = delivery(DeliveryStatus::Retrying, Some(after(next)));
-            let planned = planned(&waiting, Some(&attempt(2, false))).unwrap();
+            let planned = planned(&waiting, Some(&attempt(2, false)), &schedule(of)).unwrap();
             assert_eq!(text(planned.sentence(after(50))), told);
         }
         let now = planned(
             &delivery(DeliveryStatus::Retrying, Some(after(302))),
             Some(&attempt(2, false)),
+            &RetrySchedule::default(),
         )
         .unwrap();
         assert_eq!(
@@ -215,9 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_retried_is_under_way_until_it_must_be_lost() {
+        let waiting = delivery(DeliveryStatus::Retrying, Some(after(300)));
+        assert!(is_under_way(&waiting, after(0)) && is_under_way(&waiting, after(300 + LOST_S - 1)));
+        assert!(!is_under_way(&waiting, after(300 + LOST_S)));
+        assert!(is_under_way(&delivery(DeliveryStatus::Retrying, None), after(0)));
+        assert!(!is_under_way(&delivery(DeliveryStatus::Failed, None), after(0)));
+        assert!(!is_under_way(
+            &delivery(DeliveryStatus::Delivered, None),
+            after(0)
+        ));
+    }
+
+    #[test]
     fn what_a_person_sent_again_counts_from_the_first_and_what_has_ended_has_no_next() {
         let waiting = delivery(DeliveryStatus::Retrying, Some(after(302)));
-        let by_hand = planned(&waiting, Some(&attempt(4, true))).unwrap();
+        let schedule = RetrySchedule::default();
+        let by_hand = planned(&waiting, Some(&attempt(4, true)), &schedule).unwrap();
         assert_eq!(
             text(by_hand.sentence(after(302))),
             "Sent again by hand; its attempt is due now."
@@ -227,8 +267,11 @@ mod tests {
             DeliveryStatus::Failed,
             DeliveryStatus::Discarded,
         ] {
-            assert_eq!(planned(&delivery(status, Some(after(1))), None), None);
+            assert_eq!(planned(&delivery(status, Some(after(1))), None, &schedule), None);
         }
-        assert_eq!(planned(&delivery(DeliveryStatus::Retrying, None), None), None);
+        assert_eq!(
+            planned(&delivery(DeliveryStatus::Retrying, None), None, &schedule),
+            None
+        );
     }
 }

@@ -47,7 +47,7 @@ impl Glances {
                 @if let Some(reason) = &endpoint.disabled_reason { span.sub { (visible(&reason.replace('_', " "))) } }
             },
             Standing::Paused => badge("idle", "paused"),
-            Standing::Silent => badge("idle", "nothing sent yet"),
+            Standing::Untried => badge("idle", "nothing sent yet"),
             Standing::Failing => html! {
                 (badge("bad", "fails"))
                 span.sub {

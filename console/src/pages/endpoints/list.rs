@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::EventPattern;
 use hookline_common::ids::CompanyId;
-use hookline_store::{Registered, StoreError};
+use hookline_store::{Registered, Standing, StoreError};
 use maud::{Markup, html};
 
 use super::draft::type_of;
@@ -113,6 +113,14 @@ fn table(endpoints: &[Registered], glances: &Glances, company: &CompanyId, catal
             }
         }
     }
+}
+
+/// Why nothing is sent to it: "paused" by a person, or "disabled" by Hookline; none where it is sent to.
+pub(in crate::pages) fn held(endpoint: &Registered) -> Option<&'static str> {
+    Standing::held(endpoint).map(|standing| match standing {
+        Standing::Paused => "paused",
+        _ => "disabled",
+    })
 }
 
 /// What people call it: what its owner wrote, or else its host.

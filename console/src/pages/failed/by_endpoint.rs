@@ -4,7 +4,7 @@ use hookline_common::ids::CompanyId;
 use hookline_store::{EndpointLetters, Registered};
 use maud::{Markup, html};
 
-use crate::pages::endpoints::list::name;
+use crate::pages::endpoints::list::{held, name};
 use crate::pages::navigation::path;
 use crate::pages::words::grouped;
 
@@ -58,9 +58,9 @@ fn what_happens(
         @match endpoint {
             _ if letters.can_be_sent_to => (sent),
             None => "stay: the endpoint has been removed, and they can only be discarded",
-            Some(_) => {
-                "stay: the endpoint is disabled. "
-                a href=(path(company, &format!("endpoints/{}", letters.endpoint))) { "Enable it first" }
+            Some(endpoint) => {
+                "stay: the endpoint is " (held(endpoint).unwrap_or("disabled")) ". "
+                a href=(path(company, &format!("endpoints/{}", letters.endpoint))) { "Resume it first" }
             }
         }
     }

@@ -5,13 +5,15 @@ use hookline_common::delivery::DeadLetterReason;
 use hookline_common::endpoint::EventPattern;
 use hookline_common::outcome::Outcome;
 use hookline_store::{DeadLetterFilter, Registered};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use url::form_urlencoded::Serializer;
 
 use crate::api::failed::{FailedFilter, status};
 use crate::pages::endpoints::list::name;
 use crate::pages::fields::Fields;
-use crate::pages::words::visible;
+use crate::pages::outcome;
+use crate::pages::words::{moment, visible};
 use crate::problem::Problem;
 
 /// The names of its parts in an address, the same as the API's, and what people call them.
@@ -82,8 +84,8 @@ impl Filter {
         let filter = FailedFilter {
             endpoint: self.given("endpoint"),
             event_type: self.given("type"),
-            since: self.given("since").map(|text| time(&text)),
-            until: self.given("until").map(|text| time(&text)),
+            since: self.given("since").map(|text| moment(&text)),
+            until: self.given("until").map(|text| moment(&text)),
             outcome: self.given("outcome"),
             last_status: self.given("last_status").map(|text| status(&text)).transpose()?,
             reason: self.given("reason"),
@@ -155,7 +157,7 @@ impl Filter {
                     option value="" { "any" }
                     @for outcome in Outcome::ALL {
                         @if !matches!(outcome, Outcome::Delivered | Outcome::Discarded) {
-                            option value=(outcome) selected[self.text("outcome") == outcome.as_str()] { (in_words(outcome)) }
+                            option value=(outcome) selected[self.text("outcome") == outcome.as_str()] { (outcome::name(outcome)) }
                         }
                     }
                 }
@@ -185,7 +187,10 @@ impl Filter {
 
 const REASONS: [(DeadLetterReason, &str); 2] = [
     (DeadLetterReason::RetriesExhausted, "every attempt failed"),
-    (DeadLetterReason::EndpointDisabled, "the endpoint was disabled"),
+    (
+        DeadLetterReason::EndpointDisabled,
+        "the endpoint was paused or disabled",
+    ),
 ];
 
 fn written<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
@@ -197,33 +202,11 @@ fn written<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     }
 }
 
-/// What a browser's field for a time gives has no zone, and perhaps no seconds: it means UTC, as its label says.
-fn time(text: &str) -> String {
-    match text.len() {
-        16 => format!("{text}:00Z"),
-        19 => format!("{text}Z"),
-        _ => text.to_owned(),
-    }
-}
-
-/// A time as such a field takes it.
-fn local(text: &str) -> &str {
-    let has_no_zone = text.ends_with('Z') || text.len() <= 19;
-    text.get(..16).filter(|_| has_no_zone).unwrap_or_default()
-}
-
-fn in_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Delivered => "delivered",
-        Outcome::HttpStatus => "an HTTP error",
-        Outcome::Timeout => "no answer in time",
-        Outcome::DnsError => "name not found",
-        Outcome::ConnectError => "no connection",
-        Outcome::TlsError => "no secure connection",
-        Outcome::ProtocolError => "broken off, or no HTTP",
-        Outcome::Blocked => "address not allowed",
-        Outcome::Discarded => "endpoint removed",
-    }
+/// A time as a browser's field for one takes it: in UTC, as its label says.
+fn local(text: &str) -> String {
+    let at: Option<Timestamp> = moment(text).parse().ok();
+    at.map(|at| at.strftime("%Y-%m-%dT%H:%M").to_string())
+        .unwrap_or_default()
 }
 
 /// A part's text as people read it.
@@ -233,7 +216,7 @@ fn shown(part: &str, text: &str, endpoints: &[Registered]) -> String {
             .iter()
             .find(|endpoint| endpoint.id.as_str() == text)
             .map(name),
-        "outcome" => Outcome::parse(text).map(|outcome| in_words(outcome).to_owned()),
+        "outcome" => Outcome::parse(text).map(|outcome| outcome::name(outcome).to_owned()),
         "reason" => REASONS
             .into_iter()
             .find(|(reason, _)| reason.as_str() == text)
@@ -273,13 +256,22 @@ mod tests {
     #[test]
     fn a_field_for_a_time_means_utc() {
         let catalogue = Catalogue::built_in();
-        for text in ["2030-01-15T14:30", "2030-01-15T14:30:00", "2030-01-15T14:30:00Z"] {
+        for text in [
+            "2030-01-15T14:30",
+            "2030-01-15T14:30:00",
+            "2030-01-15T14:30:00Z",
+            "2030-01-15 14:30 UTC",
+            "2030-01-15T15:30:00%2B01:00",
+        ] {
             let checked = filter(&format!("since={text}")).checked(&catalogue).unwrap();
             assert_eq!(checked.since, "2030-01-15T14:30:00Z".parse().ok(), "{text}");
-            assert_eq!(local(text), "2030-01-15T14:30");
+            assert_eq!(local(&text.replace("%2B", "+")), "2030-01-15T14:30");
         }
-        assert_eq!(local("2030-01-15T14:30:00+01:00"), "");
-        assert_eq!(local(""), "");
+        // A day is its beginning, on both pages.
+        let checked = filter("since=2030-01-15").checked(&catalogue).unwrap();
+        assert_eq!(checked.since, "2030-01-15T00:00:00Z".parse().ok());
+        assert_eq!(local("2030-01-15"), "2030-01-15T00:00");
+        assert_eq!((local("yesterday"), local("")), (String::new(), String::new()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::by_endpoint::{called, sum};
 use super::filter::Filter;
 use crate::app::App;
 use crate::auth::Tenant;
-use crate::pages::endpoints::list::{all, name};
+use crate::pages::endpoints::list::{all, held, name};
 use crate::pages::fields::{Fields, Search};
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
@@ -148,20 +148,20 @@ impl Shown<'_> {
             .find(|endpoint| endpoint.id == letter.endpoint)
     }
 
-    /// Endpoints that must be enabled before anything can be sent to them again.
+    /// Endpoints that must be resumed before anything can be sent to them again.
     fn blocked(&self) -> Markup {
-        let disabled = self.letters.iter().filter_map(|letters| {
+        let held = self.letters.iter().filter_map(|letters| {
             let endpoint = self
                 .endpoints
                 .iter()
                 .find(|endpoint| endpoint.id == letters.endpoint)?;
-            endpoint.disabled.then_some((letters, endpoint))
+            Some((letters, endpoint, held(endpoint)?))
         });
         html! {
-            @for (letters, endpoint) in disabled {
+            @for (letters, endpoint, why) in held {
                 p.notice.warn {
-                    strong { (called(letters, Some(endpoint))) } " is disabled. To retry its " (deliveries(letters.count)) ", "
-                    a href=(path(self.company, &format!("endpoints/{}", endpoint.id))) { "enable it first" } "."
+                    strong { (called(letters, Some(endpoint))) } " is " (why) ". To retry its " (deliveries(letters.count)) ", "
+                    a href=(path(self.company, &format!("endpoints/{}", endpoint.id))) { "resume it first" } "."
                 }
             }
         }

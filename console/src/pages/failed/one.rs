@@ -10,7 +10,7 @@ use super::list::{ending, state};
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::DeliveryOf;
-use crate::pages::endpoints::list::name;
+use crate::pages::endpoints::list::{held, name};
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
 use crate::pages::parts::{head, id, raw};
@@ -38,11 +38,11 @@ pub(in crate::pages) async fn show(
     let body = html! {
         (head(&[(&list, "Failed")], letter.event_type.as_str(), &actions(&visitor, &letter, registered.as_ref(), &list)))
         p { strong { (words.sentence) } " " (words.next_step) }
-        @match &registered {
-            Some(registered) if registered.disabled => p.notice.warn {
-                "The endpoint is disabled, and nothing is sent to it. " a href=(one) { "Enable it first" } ", then retry."
+        @match registered.as_ref().map(held) {
+            Some(Some(why)) => p.notice.warn {
+                "The endpoint is " (why) ", and nothing is sent to it. " a href=(one) { "Resume it first" } ", then retry."
             },
-            Some(_) => {},
+            Some(None) => {},
             None => p.notice.warn { "The endpoint has been removed: this can only be looked at, or discarded." },
         }
         dl.facts {

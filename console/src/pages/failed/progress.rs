@@ -94,7 +94,7 @@ fn told(state: &RetryState, here: &str) -> Markup {
             "idle",
             "Skipped",
             state.skipped,
-            "Their endpoint was disabled or removed: they stay as they are.",
+            "Their endpoint was paused, disabled or removed: they stay as they are.",
         ),
     ];
     let is_told = |number: usize, count: u64| number < 3 || count > 0;
@@ -133,8 +133,14 @@ fn in_words(state: &RetryState) -> String {
         (Some(_), 0) if state.done == 0 => "Nothing was sent.".to_owned(),
         (Some(_), 0) if failed == 0 => "Every delivery that was sent is settled.".to_owned(),
         (Some(_), 0) => format!("{} failed again; their new attempts say why.", deliveries(failed)),
-        (Some(_), 1) => "All were sent, and 1 is still under way.".to_owned(),
-        (Some(_), open) => format!("All were sent, and {} are still under way.", grouped(open)),
+        (Some(_), open) => {
+            let sent = match (state.done, state.total) {
+                (done, total) if done == total => "All were sent".to_owned(),
+                (done, total) => format!("{} of {} were sent", grouped(done), grouped(total)),
+            };
+            let verb = if open == 1 { "is" } else { "are" };
+            format!("{sent}, and {} {verb} still under way.", grouped(open))
+        }
     }
 }
 
@@ -160,8 +166,24 @@ mod tests {
     fn it_is_told_what_became_of_them() {
         for (state, word, sentence, is_live) in [
             (state(4, 0, 0, false), "sending", "being sent", true),
-            (state(10, 3, 2, true), "under way", "4 are still under way", true),
-            (state(10, 8, 0, true), "under way", "1 is still under way", true),
+            (
+                state(10, 3, 2, true),
+                "under way",
+                "All were sent, and 4 are still under way",
+                true,
+            ),
+            (
+                state(10, 8, 0, true),
+                "under way",
+                "All were sent, and 1 is still under way",
+                true,
+            ),
+            (
+                state(8, 5, 1, true),
+                "under way",
+                "8 of 10 were sent, and 1 is still under way",
+                true,
+            ),
             (
                 state(10, 7, 2, true),
                 "done, with failures",

@@ -39,8 +39,8 @@ pub(in crate::pages) async fn show(
     let depths = async { Ok(app.queue_depths().known().await) };
     let (standings, failing, backlog, Counted { hour, steps }, depths) = tokio::try_join!(
         store.standings(),
-        store.problems_of_all(PROBLEMS),
-        store.backlog(None),
+        in_time(store.problems_of_all(PROBLEMS)),
+        in_time(store.backlog(None)),
         counted(&app, None, window),
         depths,
     )?;
@@ -59,7 +59,6 @@ pub(in crate::pages) async fn show(
         path: "/overview",
         window,
         situation: &situation,
-        backlog,
         steps: &steps,
         failed_path: None,
         actions: html! {
@@ -67,7 +66,10 @@ pub(in crate::pages) async fn show(
                 p.actions { a.button.primary href="/companies" { "Open a company to add one" } }
             }
         },
-        problems: grouped(&app, failing).await?,
+        problems: match failing {
+            Some(failing) => grouped(&app, failing).await?,
+            None => unknown(),
+        },
         more: queues::table(depths.as_ref()),
     };
     let page = Page {
@@ -77,6 +79,34 @@ pub(in crate::pages) async fn show(
         body: view.body(),
     };
     Ok(page.into_response())
+}
+
+/// What looks through all that waits may take longer than the database is given, when much does: just then the rest of the page
+/// is wanted.
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<Option<T>, StoreError> {
+    match asked.await {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::Unavailable(why)) => {
+            tracing::warn!(
+                error = why,
+                "the overview of all companies is shown without a part of it"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn unknown() -> Markup {
+    html! {
+        section {
+            h2 { "Problems" }
+            p.notice.warn {
+                "What fails is not known: the database did not say in time. The console’s log says more. Each company’s own overview \
+                 may still tell."
+            }
+        }
+    }
 }
 
 /// Problems under the names of their companies: the one first that has the largest.
@@ -108,4 +138,20 @@ async fn grouped(app: &App, failing: Vec<(CompanyId, FailingGroup)>) -> Result<M
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_database_does_not_say_in_time_is_left_out_and_another_fault_is_not() {
+        let found = |answer: Result<u8, StoreError>| in_time(std::future::ready(answer));
+        assert!(matches!(found(Ok(1)).await, Ok(Some(1))));
+        let late = StoreError::Unavailable("it took too long".to_owned());
+        assert!(matches!(found(Err(late)).await, Ok(None)));
+        let broken = found(Err(StoreError::Corrupt("company"))).await;
+        assert!(matches!(broken, Err(StoreError::Corrupt(_))));
+        assert!(unknown().into_string().contains("not known"));
+    }
 }

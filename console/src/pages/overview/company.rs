@@ -51,7 +51,7 @@ pub(in crate::pages) async fn show(
         standings,
         names,
         delivered: hour.delivered,
-        backlog,
+        backlog: Some(backlog),
         ..Situation::default()
     };
     let failed = path(company, "failed");
@@ -61,7 +61,6 @@ pub(in crate::pages) async fn show(
         path: &path(company, "overview"),
         window,
         situation: &situation,
-        backlog,
         steps: &steps,
         failed_path: Some(&failed),
         actions: next(&standings, &endpoints, &path(company, "endpoints")),
@@ -97,7 +96,7 @@ fn together(names: &[(Standing, String)]) -> Standings {
             Standing::Disabled => &mut standings.disabled,
             Standing::Failing => &mut standings.failing,
             Standing::Paused => &mut standings.paused,
-            Standing::Silent => &mut standings.silent,
+            Standing::Untried => &mut standings.untried,
             Standing::Answering => &mut standings.answering,
         };
         *number += 1;
@@ -111,8 +110,8 @@ fn next(standings: &Standings, endpoints: &[Registered], list: &str) -> Markup {
         p.actions {
             @match endpoints {
                 [] => a.button.primary href={ (list) "/new" } { "Add the first endpoint" },
-                [one] if standings.silent == 1 => a.button.primary href={ (list) "/" (one.id) "/test" } { "Send test event" },
-                _ if standings.silent == standings.endpoints() => a.button href=(list) { "Choose an endpoint to test" },
+                [one] if standings.untried == 1 => a.button.primary href={ (list) "/" (one.id) "/test" } { "Send test event" },
+                _ if standings.untried == standings.endpoints() => a.button href=(list) { "Choose an endpoint to test" },
                 _ if standings.disabled + standings.failing + standings.paused > 0 => a.button href=(list) { "See endpoints" },
                 _ => {}
             }

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use super::super::charts::Unit;
 use super::super::words::{grouped, time};
 
-/// What happened in the time that charts show, and what is left of it.
-pub(super) fn figures(total: &Counts, backlog: &Backlog, failed_path: Option<&str>) -> Markup {
+/// What happened in the time that charts show, and what is left of it, where that is known.
+pub(super) fn figures(total: &Counts, backlog: Option<&Backlog>, failed_path: Option<&str>) -> Markup {
     let percentile = |part| {
         let value = total.answers.percentile_ms(part);
         value.map_or_else(|| "–".to_owned(), |value| Unit::Milliseconds.tell(value))
@@ -21,13 +21,19 @@ pub(super) fn figures(total: &Counts, backlog: &Backlog, failed_path: Option<&st
             (figure("Half answered within", &html! { (percentile(0.5)) }))
             (figure("95 % answered within", &html! { (percentile(0.95)) }))
             (figure("Waiting for another attempt", &html! {
-                (grouped(backlog.retrying))
-                @if let Some(oldest) = backlog.oldest_at { span.hint { " oldest from " (time(oldest)) } }
+                @match backlog {
+                    Some(backlog) => {
+                        (grouped(backlog.retrying))
+                        @if let Some(oldest) = backlog.oldest_at { span.hint { " oldest from " (time(oldest)) } }
+                    },
+                    None => span.hint { "not known" },
+                }
             }))
             (figure("Failed for good", &html! {
-                @match failed_path {
-                    Some(path) if backlog.failed > 0 => a href=(path) { (grouped(backlog.failed)) },
-                    _ => (grouped(backlog.failed)),
+                @match (backlog, failed_path) {
+                    (Some(backlog), Some(path)) if backlog.failed > 0 => a href=(path) { (grouped(backlog.failed)) },
+                    (Some(backlog), _) => (grouped(backlog.failed)),
+                    (None, _) => span.hint { "not known" },
                 }
             }))
         }
@@ -36,4 +42,25 @@ pub(super) fn figures(total: &Counts, backlog: &Backlog, failed_path: Option<&st
 
 fn figure(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_did_not_say_is_not_shown_as_nothing() {
+        let shown =
+            |backlog: Option<&Backlog>| figures(&Counts::default(), backlog, Some("/f")).into_string();
+        assert_eq!(shown(None).matches("not known").count(), 2);
+        let failed = Backlog {
+            failed: 7,
+            ..Backlog::default()
+        };
+        let known = shown(Some(&failed));
+        assert!(
+            known.contains("<a href=\"/f\">7</a>") && !known.contains("not known"),
+            "{known}"
+        );
+    }
 }

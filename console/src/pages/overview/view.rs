@@ -2,7 +2,7 @@
 //! renews itself while nobody reads in it.
 
 use hookline_common::ids::CompanyId;
-use hookline_store::{Backlog, Counts, StoreError};
+use hookline_store::{Counts, StoreError};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -56,7 +56,6 @@ pub(super) struct View<'a> {
     pub(super) path: &'a str,
     pub(super) window: Window,
     pub(super) situation: &'a Situation,
-    pub(super) backlog: Backlog,
     pub(super) steps: &'a Steps,
     /// Where what failed for good is listed.
     pub(super) failed_path: Option<&'a str>,
@@ -81,7 +80,7 @@ impl View<'_> {
                 // Before anything is registered there is nothing to count.
                 @if self.situation.standings.endpoints() > 0 || total.attempts > 0 {
                     (self.window.choice(self.path))
-                    (figures(&total, &self.backlog, self.failed_path))
+                    (figures(&total, self.situation.backlog.as_ref(), self.failed_path))
                     (charts(self.steps, self.window))
                 }
                 (self.more)

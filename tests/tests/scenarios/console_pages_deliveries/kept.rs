@@ -61,6 +61,7 @@ async fn where_a_payload_was_not_kept_it_is_said_why_and_nothing_can_be_sent_aga
             &test,
             &Row::of("evt_kept", "ep_off", 5),
             &Row::of("evt_kept", "ep_gone", 5),
+            &Row::of("evt_kept", "ep_a", 5).status("retrying", "timeout", 0),
         ] {
             row.insert(database).await;
         }
@@ -72,6 +73,7 @@ async fn where_a_payload_was_not_kept_it_is_said_why_and_nothing_can_be_sent_aga
             ("evt_test/ep_a", "It was a test event", 409),
             ("evt_kept/ep_off", "Its endpoint is paused", 409),
             ("evt_kept/ep_gone", "not registered here", 404),
+            ("evt_kept/ep_a", "It is under way already", 409),
         ] {
             let page = acme.get(&format!("{LIST}/{delivery}")).await.expect(200).body;
             assert!(
@@ -85,6 +87,22 @@ async fn where_a_payload_was_not_kept_it_is_said_why_and_nothing_can_be_sent_aga
                 .expect(status);
             assert!(refused.body.contains("role=\"alert\""), "{refused:?}");
         }
+        // What should have been tried long ago must be lost.
+        database
+            .execute("UPDATE deliveries SET next_attempt_at = now() - interval '2 hours' WHERE status = 'retrying'")
+            .await
+            .unwrap();
+        let page = acme.get(&format!("{LIST}/evt_kept/ep_a")).await.expect(200).body;
+        assert!(page.contains(">Send again</button>"), "{page}");
+
+        // A dead letter that was just retried is not retried once more, though the log still says that it failed.
+        let dead = Row::of("evt_dead", "ep_a", 5).status("failed", "timeout", 0);
+        dead.insert(database).await;
+        dead.insert_dead(database, "{}").await;
+        insert_event(database, "acme", "evt_dead", Some("{}")).await;
+        database.execute("UPDATE dead_letters SET retried_at = now()").await.unwrap();
+        let again = acme.post(&format!("{LIST}/evt_dead/ep_a/replay"), &[]).await.expect(409);
+        assert!(again.body.contains("it was retried a moment ago"), "{again:?}");
     })
     .await;
 }

@@ -38,7 +38,8 @@ pub(super) struct Situation {
     pub(super) is_of_all: bool,
     /// Deliveries of the last hour.
     pub(super) delivered: u64,
-    pub(super) backlog: Backlog,
+    /// What waits and has failed; none where the database did not say in time.
+    pub(super) backlog: Option<Backlog>,
     /// Messages that the broker holds for a first attempt, where that is known.
     pub(super) queued: u64,
     /// Nobody takes events from the broker.
@@ -67,7 +68,7 @@ pub(super) fn sentence(situation: &Situation) -> (Tone, String) {
         };
         return (Tone::Idle, none.to_owned());
     }
-    if standings.silent == all && situation.backlog == Backlog::default() {
+    if standings.untried == all && situation.backlog == Some(Backlog::default()) {
         let to = match (situation.is_of_all, all) {
             (false, 1) => "your endpoint".to_owned(),
             (false, _) => format!("your {}", count(all, "endpoint")),
@@ -89,7 +90,7 @@ fn tone(situation: &Situation) -> Tone {
     let standings = &situation.standings;
     if standings.disabled + standings.failing > 0 {
         Tone::Bad
-    } else if standings.paused > 0 || situation.backlog.failed > 0 {
+    } else if standings.paused > 0 || situation.backlog.is_none_or(|backlog| backlog.failed > 0) {
         Tone::Warn
     } else {
         Tone::Good
@@ -137,8 +138,8 @@ fn endpoints(situation: &Situation) -> String {
         (Standing::Failing, standings.failing, "fails", "fail"),
         (Standing::Paused, standings.paused, "is paused", "are paused"),
         (
-            Standing::Silent,
-            standings.silent,
+            Standing::Untried,
+            standings.untried,
             "got nothing yet",
             "got nothing yet",
         ),
@@ -172,7 +173,12 @@ fn who(situation: &Situation, standing: Standing, number: u64) -> String {
 
 /// What was delivered, and what was not.
 fn amounts(situation: &Situation) -> String {
-    let Backlog { retrying, failed, .. } = situation.backlog;
+    let Some(Backlog { retrying, failed, .. }) = situation.backlog else {
+        return format!(
+            "{} delivered in the last hour; how many wait or failed for good is not known.",
+            grouped(situation.delivered)
+        );
+    };
     let mut text = format!(
         "{} delivered in the last hour, {} waiting",
         grouped(situation.delivered),

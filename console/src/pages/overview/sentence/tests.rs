@@ -15,7 +15,7 @@ fn of(standings: &[(Standing, &str)]) -> Situation {
             disabled: number(Standing::Disabled),
             failing: number(Standing::Failing),
             paused: number(Standing::Paused),
-            silent: number(Standing::Silent),
+            untried: number(Standing::Untried),
             answering: number(Standing::Answering),
         },
         names: standings
@@ -23,8 +23,17 @@ fn of(standings: &[(Standing, &str)]) -> Situation {
             .map(|(standing, name)| (*standing, (*name).to_owned()))
             .collect(),
         delivered: 1_204,
+        backlog: Some(Backlog::default()),
         ..Situation::default()
     }
+}
+
+fn backlog(retrying: u64, failed: u64) -> Option<Backlog> {
+    Some(Backlog {
+        retrying,
+        failed,
+        ..Backlog::default()
+    })
 }
 
 fn told(situation: &Situation) -> String {
@@ -54,7 +63,7 @@ fn all_that_answer_are_told_of_in_the_right_number() {
 
 #[test]
 fn what_does_not_answer_comes_first_and_by_name() {
-    use Standing::{Answering, Disabled, Failing, Paused, Silent};
+    use Standing::{Answering, Disabled, Failing, Paused, Untried};
     let situation = of(&[
         (Answering, "A"),
         (Failing, "CRM"),
@@ -69,9 +78,8 @@ fn what_does_not_answer_comes_first_and_by_name() {
                 .to_owned()
         )
     );
-    let mut situation = of(&[(Disabled, "A"), (Disabled, "B"), (Silent, "C"), (Answering, "D")]);
-    situation.backlog.retrying = 3;
-    situation.backlog.failed = 1_012;
+    let mut situation = of(&[(Disabled, "A"), (Disabled, "B"), (Untried, "C"), (Answering, "D")]);
+    situation.backlog = backlog(3, 1_012);
     assert_eq!(
         told(&situation),
         "2 endpoints were disabled because they failed; C got nothing yet; the other one answers. 1,204 delivered in \
@@ -87,10 +95,26 @@ fn what_does_not_answer_comes_first_and_by_name() {
 #[test]
 fn what_failed_for_good_is_no_good_news_even_where_all_answer_again() {
     let mut situation = of(&[(Standing::Answering, "CRM")]);
-    situation.backlog.failed = 1;
+    situation.backlog = backlog(0, 1);
     let (tone, text) = sentence(&situation);
     assert_eq!(tone, Tone::Warn);
     assert!(text.ends_with("0 waiting, 1 failed for good."), "{text}");
+}
+
+#[test]
+fn what_is_not_known_is_neither_nothing_nor_good_news() {
+    for standing in [Standing::Answering, Standing::Untried] {
+        let mut situation = of(&[(standing, "CRM")]);
+        situation.backlog = None;
+        let (tone, text) = sentence(&situation);
+        assert_eq!(tone, Tone::Warn);
+        assert!(
+            text.ends_with(
+                "1,204 delivered in the last hour; how many wait or failed for good is not known."
+            ),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -100,13 +124,13 @@ fn before_anything_happened_it_says_what_to_do_next() {
     let (tone, text) = sentence(&nothing);
     assert_eq!(tone, Tone::Idle);
     assert!(text.contains("Add one"), "{text}");
-    let text = told(&of(&[(Standing::Silent, "CRM")]));
+    let text = told(&of(&[(Standing::Untried, "CRM")]));
     assert_eq!(
         text,
         "Nothing was sent to your endpoint yet. Send a test event, or wait for the first booking."
     );
-    let mut late = of(&[(Standing::Silent, "CRM")]);
-    late.backlog.failed = 2;
+    let mut late = of(&[(Standing::Untried, "CRM")]);
+    late.backlog = backlog(0, 2);
     assert!(told(&late).contains("2 failed for good"), "{}", told(&late));
 }
 
@@ -122,7 +146,7 @@ fn the_operator_is_told_of_all_companies() {
     situation.names.clear();
     situation.is_of_all = true;
     situation.standings.companies = 2;
-    situation.backlog.retrying = 2;
+    situation.backlog = backlog(2, 0);
     situation.queued = 5;
     assert_eq!(
         told(&situation),
