@@ -9,6 +9,7 @@ use hookline_store::{Store, StoreSettings};
 use tokio::sync::Notify;
 
 use crate::followed_attempts::FollowedAttempts;
+use crate::guess_limits::Guesses;
 use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
@@ -35,6 +36,7 @@ struct Parts {
     shutdown: Shutdown,
     rates: Rates,
     sign_in_tries: SignInTries,
+    guesses: Guesses,
     is_migrated: AtomicBool,
     /// Somebody asked for a retry.
     retries_asked: Notify,
@@ -62,6 +64,7 @@ impl App {
             known_tokens: KnownTokens::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
+            guesses: Guesses::default(),
             settings,
             telemetry,
             shutdown,
@@ -124,6 +127,11 @@ impl App {
     /// Who has tried to sign in.
     pub(crate) fn sign_in_tries(&self) -> &SignInTries {
         &self.0.sign_in_tries
+    }
+
+    /// Who has shown sessions and links that are nobody's.
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.0.guesses
     }
 
     /// The API in OpenAPI.

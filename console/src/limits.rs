@@ -25,6 +25,10 @@ const LOOKUPS_AT_ONCE: NonZeroU32 = NonZeroU32::new(400).unwrap();
 /// several times over, and then one every six seconds. In a year that is 5 million lines, some gigabytes, at the worst.
 const DEEDS_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const DEED_EVERY: Duration = Duration::from_secs(6);
+/// What it may send again or discard one by one, as scripts do with all of an afternoon's: each leaves a line as well, so that
+/// these are 30 million in a year at the worst.
+const SINGLES_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+const SINGLES_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 /// After so many keys those are forgotten that have not been asked for lately.
 const REMEMBERED: usize = 10_000;
 
@@ -34,6 +38,7 @@ pub(crate) struct Rates {
     strangers: DefaultKeyedRateLimiter<IpAddr>,
     lookups: DefaultKeyedRateLimiter<IpAddr>,
     deeds: DefaultKeyedRateLimiter<CompanyId>,
+    singles: DefaultKeyedRateLimiter<CompanyId>,
     clock: DefaultClock,
 }
 
@@ -42,8 +47,10 @@ impl Rates {
         let strangers = Quota::per_second(STRANGERS_PER_SECOND).allow_burst(STRANGERS_AT_ONCE);
         let lookups = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(LOOKUPS_AT_ONCE);
         let deeds = Quota::with_period(DEED_EVERY).unwrap_or(Quota::per_minute(DEEDS_AT_ONCE));
+        let singles = Quota::per_second(SINGLES_PER_SECOND).allow_burst(SINGLES_AT_ONCE);
         Self {
             lookups: RateLimiter::keyed(lookups),
+            singles: RateLimiter::keyed(singles),
             deeds: RateLimiter::keyed(deeds.allow_burst(DEEDS_AT_ONCE)),
             tokens: RateLimiter::keyed(quota(per_token)),
             strangers: RateLimiter::keyed(strangers),
@@ -69,6 +76,11 @@ impl Rates {
     /// Counts what a company does that stands in its audit.
     pub(crate) fn deed(&self, company: &CompanyId) -> Result<(), Duration> {
         self.count(&self.deeds, company)
+    }
+
+    /// Counts what a company does to a single delivery, and that stands in its audit.
+    pub(crate) fn single(&self, company: &CompanyId) -> Result<(), Duration> {
+        self.count(&self.singles, company)
     }
 
     fn count<K: Hash + Eq + Clone>(
@@ -136,6 +148,11 @@ mod tests {
         assert!((100..105).contains(&taken), "{taken}");
         assert!(rates.deed(&acme).unwrap_err() <= DEED_EVERY);
         assert!(rates.deed(&globex).is_ok());
+        // Single deliveries are counted apart.
+        let taken = (0..2_000).filter(|_| rates.single(&acme).is_ok()).count();
+        assert!((1_000..1_100).contains(&taken), "{taken}");
+        assert!(rates.single(&acme).unwrap_err() <= Duration::from_secs(1));
+        assert!(rates.single(&globex).is_ok());
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Problem {
     pub(crate) fn too_many_changes(wait: Duration) -> Self {
         let seconds = wait.as_secs_f64().ceil().max(1.0);
         let detail = format!(
-            "this company has changed its endpoints, looked at their secrets, or retried and discarded what failed, too often; \
+            "this company has changed its endpoints, looked at their secrets, or sent deliveries again and discarded what failed, too often; \
              each time stands in its audit. Wait {seconds} s, and send it again"
         );
         Self::new(

@@ -1,5 +1,5 @@
-//! The log's retention: days that are too old are dropped whole. What was set aside goes with them, and what is remembered of
-//! discarded dead letters, and counts over time, after times of their own.
+//! The log's retention: days that are too old are dropped whole. What was set aside and how retries went goes with them, and what
+//! is remembered of discarded dead letters, and counts over time, after times of their own.
 
 use std::time::Duration;
 
@@ -50,6 +50,7 @@ pub(crate) async fn run(app: App) {
 async fn forget(app: &App) -> Result<(), StoreError> {
     let store = app.background_store();
     store.forget_set_aside(keep_since(app)).await?;
+    while store.forget_retries(keep_since(app)).await? > 0 {}
     let until = Timestamp::now().checked_sub(DISCARDED_FOR);
     let until = until.unwrap_or(Timestamp::UNIX_EPOCH);
     while store.forget_discarded(until).await? > 0 {}

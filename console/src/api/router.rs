@@ -14,7 +14,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         let (_, paths, handler) = row.route;
         let asks = Asks {
             access: row.access,
-            is_audited: row.is_audited,
+            audited: row.audited,
         };
         let check = from_fn_with_state((app.clone(), asks), authorize);
         router.route(&path(&paths), handler.route_layer(check))

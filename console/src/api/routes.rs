@@ -10,20 +10,20 @@ use super::{
     problems, replay, secrets, test_event, tokens,
 };
 use crate::app::App;
-use crate::auth::Access;
+use crate::auth::{Access, Audited};
 
 /// A row of the table.
 pub(crate) struct Row {
     pub(crate) access: Access,
     /// Whether what it does stands in the company's audit, which is kept for ever: a company may do so only so often.
-    pub(crate) is_audited: bool,
+    pub(crate) audited: Audited,
     pub(crate) route: UtoipaMethodRouter<App>,
 }
 
 fn row(access: Access, route: UtoipaMethodRouter<App>) -> Row {
     Row {
         access,
-        is_audited: false,
+        audited: Audited::No,
         route,
     }
 }
@@ -31,7 +31,15 @@ fn row(access: Access, route: UtoipaMethodRouter<App>) -> Row {
 /// A row whose deeds stand in the audit.
 fn audited(access: Access, route: UtoipaMethodRouter<App>) -> Row {
     Row {
-        is_audited: true,
+        audited: Audited::Yes,
+        ..row(access, route)
+    }
+}
+
+/// A row whose deeds stand in the audit, each of one delivery.
+fn single(access: Access, route: UtoipaMethodRouter<App>) -> Row {
+    Row {
+        audited: Audited::Single,
         ..row(access, route)
     }
 }
@@ -55,14 +63,15 @@ pub(crate) fn table() -> Vec<Row> {
         row(Company, routes!(deliveries::show)),
         row(Company, routes!(problems::list)),
         row(Company, routes!(feed::read)),
-        row(Company, routes!(replay::replay)),
+        single(Company, routes!(replay::replay)),
         row(Company, routes!(failed::list)),
         row(Company, routes!(failed::show)),
-        row(Company, routes!(failed::retry_one)),
+        single(Company, routes!(failed::retry_one)),
+        // Counts for itself what it does not only count.
         row(Company, routes!(failed::retry)),
         row(Company, routes!(failed::progress)),
-        row(Company, routes!(failed::discard_one)),
-        row(Company, routes!(failed::discard)),
+        single(Company, routes!(failed::discard_one)),
+        audited(Company, routes!(failed::discard)),
         row(Company, routes!(audit::list)),
         row(Admin, routes!(tokens::list)),
         audited(Admin, routes!(tokens::create)),

@@ -27,13 +27,36 @@ pub enum Access {
     Admin,
 }
 
+/// How often a company may do what a row does: as it stands in its audit, which is kept for ever, so often only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audited {
+    /// It does not stand there, or the handler counts it.
+    No,
+    /// It changes one delivery: scripts do so many times.
+    Single,
+    /// Anything else.
+    Yes,
+}
+
+impl Audited {
+    /// Counts a deed of this company.
+    pub(crate) fn count(self, app: &App, company: &CompanyId) -> Result<(), Problem> {
+        let counted = match self {
+            Self::No => Ok(()),
+            Self::Single => app.rates().single(company),
+            Self::Yes => app.rates().deed(company),
+        };
+        counted.map_err(Problem::too_many_changes)
+    }
+}
+
 /// What a row of the table asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asks {
     /// Who may use it.
     pub(crate) access: Access,
     /// Whether what it does stands in the company's audit.
-    pub(crate) is_audited: bool,
+    pub(crate) audited: Audited,
 }
 
 /// Lets a request through to its handler, or answers it.
@@ -56,9 +79,7 @@ pub(crate) async fn authorize(
     };
     if let Principal::Company { token, company } = &principal {
         app.rates().token(token).map_err(Problem::too_many)?;
-        if asks.is_audited {
-            app.rates().deed(company).map_err(Problem::too_many_changes)?;
-        }
+        asks.audited.count(&app, company)?;
     }
     // What is no text is the path of nothing.
     let path = path.map_err(|_| Problem::not_found())?;

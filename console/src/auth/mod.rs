@@ -5,5 +5,5 @@ mod bearer; // the token of a request
 mod tenant; // whom a handler acts for
 
 pub use self::access::Access;
-pub(crate) use self::access::{Asks, authorize};
+pub(crate) use self::access::{Asks, Audited, authorize};
 pub(crate) use self::tenant::Tenant;

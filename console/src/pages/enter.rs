@@ -2,6 +2,8 @@
 //! the page has one button, which a script presses; but not for somebody who is signed in already. Whoever sends them a link
 //! would else have them work in another company without a word.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -19,29 +21,35 @@ use super::sign_in::with;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::extract::path_param;
+use crate::peer::Peer;
 use crate::sign_in_links::{OPERATOR_SESSION, PORTAL_SESSION, path};
 
-/// The link's last part, if it has the shape of one.
-pub(super) struct Link(Option<SessionKey>);
+/// The link's last part, if it has the shape of one, and who shows it.
+pub(super) struct Link(Option<SessionKey>, Option<IpAddr>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Link {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let text = path_param(parts, state, "link").await?;
-        Ok(Self(SessionKey::parse(&text)))
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        Ok(Self(SessionKey::parse(&text), peer))
     }
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     visitor: Visitor,
-    Link(link): Link,
+    Link(link, peer): Link,
 ) -> Result<Response, Refused> {
     let Some(link) = link else {
         return Ok(over(&visitor));
     };
-    if !app.store().is_good_link(&link).await? {
+    let is_good = async {
+        let is_good = app.store().is_good_link(&link).await?;
+        Ok(is_good.then_some(()))
+    };
+    if app.guesses().look_up(peer, is_good).await?.is_none() {
         return Ok(over(&visitor));
     }
     let body = html! {
@@ -74,16 +82,15 @@ pub(super) async fn show(
 pub(super) async fn enter(
     State(app): State<App>,
     visitor: Visitor,
-    Link(link): Link,
+    Link(link, peer): Link,
 ) -> Result<Response, Refused> {
     let Some(link) = link else {
         return Ok(over(&visitor));
     };
     let used = app
         .store()
-        .use_sign_in_link(&link, OPERATOR_SESSION, PORTAL_SESSION)
-        .await?;
-    let Some((session, key)) = used else {
+        .use_sign_in_link(&link, OPERATOR_SESSION, PORTAL_SESSION);
+    let Some((session, key)) = app.guesses().look_up(peer, used).await? else {
         return Ok(over(&visitor));
     };
     let lifetime = if session.company.is_some() {

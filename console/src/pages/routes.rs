@@ -1,6 +1,7 @@
 //! Every page, and who may see it. There is no other way in: the router is made of this table, and so is the test of who
 //! sees whose pages. A row with `POST` takes a form, and only with the proof that it came from a page of the same session; one
-//! that is `audited` as often as a company may do what is written down, as with the API.
+//! that is `audited`, or does a `single` thing, as often as a company may do what is written down, as with the API. What is the `same` for all asks nobody
+//! who they are.
 
 use axum::routing::{MethodRouter, get, post};
 
@@ -9,7 +10,7 @@ use super::{
     sign_in, test_event, tokens,
 };
 use crate::app::App;
-use crate::auth::Access;
+use crate::auth::{Access, Audited};
 
 /// A row of the table.
 pub(super) struct Row {
@@ -17,17 +18,24 @@ pub(super) struct Row {
     pub(super) path: &'static str,
     pub(super) access: Access,
     /// Whether what it does stands in the company's audit, which is kept for ever: a company may do so only so often.
-    pub(super) is_audited: bool,
+    pub(super) audited: Audited,
+    /// Whether nobody is told apart there, so that the database is not asked who it is.
+    pub(super) is_same_for_all: bool,
     pub(super) handler: MethodRouter<App>,
 }
 
 macro_rules! rows {
-    ($($access:ident $method:ident $($audited:ident)? $path:literal => $handler:expr;)*) => {
+    ($($access:ident $method:ident $($mark:ident)? $path:literal => $handler:expr;)*) => {
         vec![$(Row {
             method: stringify!($method),
             path: $path,
             access: Access::$access,
-            is_audited: matches!(&[$(stringify!($audited))?] as &[&str], ["audited"]),
+            audited: match &[$(stringify!($mark))?] as &[&str] {
+                ["audited"] => Audited::Yes,
+                ["single"] => Audited::Single,
+                _ => Audited::No,
+            },
+            is_same_for_all: matches!(&[$(stringify!($mark))?] as &[&str], ["same"]),
             handler: $method($handler),
         }),*]
     };
@@ -36,7 +44,7 @@ macro_rules! rows {
 /// The table.
 pub(super) fn table() -> Vec<Row> {
     rows! {
-        Public get "/assets/{file}" => assets::show;
+        Public get same "/assets/{file}" => assets::show;
         Public get "/sign-in" => sign_in::show;
         Public post "/sign-in" => sign_in::enter;
         Public get "/enter/{link}" => enter::show;
@@ -73,7 +81,7 @@ pub(super) fn table() -> Vec<Row> {
         Company get "/companies/{company}/deliveries" => deliveries::list::show;
         Company get "/companies/{company}/deliveries/{event}/{endpoint}" => deliveries::one::show;
         Company get "/companies/{company}/deliveries/{event}/{endpoint}/body" => deliveries::body::download;
-        Company post "/companies/{company}/deliveries/{event}/{endpoint}/replay" => deliveries::again::send;
+        Company post single "/companies/{company}/deliveries/{event}/{endpoint}/replay" => deliveries::again::send;
         Company get "/companies/{company}/reference" => reference::list;
         Company get "/companies/{company}/reference/{type}" => reference::show;
         Company get "/companies/{company}/guide/verify" => guide::verify;
@@ -117,7 +125,10 @@ mod tests {
 
     #[test]
     fn what_is_audited_is_a_form_of_a_company() {
-        let audited: Vec<Row> = table().into_iter().filter(|row| row.is_audited).collect();
+        let audited: Vec<Row> = table()
+            .into_iter()
+            .filter(|row| row.audited != Audited::No)
+            .collect();
         assert!(audited.len() >= 10, "{}", audited.len());
         for row in audited {
             assert!(

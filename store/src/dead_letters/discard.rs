@@ -55,7 +55,8 @@ impl Store {
         .await
     }
 
-    /// Removes the dead letters that a filter means at this moment for good, and returns how many.
+    /// Removes the dead letters that a filter means at this moment for good, and returns how many. What
+    /// removes nothing leaves no line in the audit.
     ///
     /// # Errors
     /// [`StoreError`]. What was removed before it is gone and stands in the audit.
@@ -74,7 +75,7 @@ impl Store {
         .await?;
         let mut all = 0;
         loop {
-            let removed = within(self.discard_some(company, filter, last, actor, all == 0)).await?;
+            let removed = within(self.discard_some(company, filter, last, actor)).await?;
             all += removed;
             if removed < AT_ONCE {
                 return Ok(u64::try_from(all).unwrap_or(u64::MAX));
@@ -88,7 +89,6 @@ impl Store {
         filter: &DeadLetterFilter,
         last: i64,
         actor: &Actor,
-        is_first: bool,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin().await?;
         let mut query = QueryBuilder::<Postgres>::new(
@@ -102,9 +102,9 @@ impl Store {
             .push_bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX));
         query.push(concat!(")", returning!()));
         let removed: Vec<Discarded> = query.build_query_as().fetch_all(&mut *transaction).await?;
-        if is_first || !removed.is_empty() {
+        if !removed.is_empty() {
             set_discarded(&mut transaction, company, &removed).await?;
-            let after = json!({"filter": filter.to_json(), "count": removed.len()});
+            let after = json!({"filter": filter.to_audit(), "count": removed.len()});
             note(&mut transaction, company, actor, "failed", after).await?;
         }
         transaction.commit().await?;

@@ -36,7 +36,22 @@ pub struct DeadLetterFilter {
     pub only_open: bool,
 }
 
+/// Of those that were picked one by one, so many are named in the audit: it is kept for ever, and a page has 200.
+const NAMED: usize = 10;
+
 impl DeadLetterFilter {
+    /// What was asked for, for the audit: the first of those that were picked, and how many they are.
+    pub(super) fn to_audit(&self) -> Value {
+        let mut told = self.to_json();
+        if let Some(picked) = told.get_mut("picked").and_then(Value::as_array_mut)
+            && picked.len() > NAMED
+        {
+            picked.truncate(NAMED);
+            told["picked_count"] = json!(self.picked.len());
+        }
+        told
+    }
+
     /// What was asked for, for people and for the job that does it.
     pub(super) fn to_json(&self) -> Value {
         let picked = self
@@ -207,6 +222,27 @@ mod tests {
             "{\"picked\":[[\"evt_1\"]]}",
         ] {
             assert!(DeadLetterFilter::from_json(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_audit_names_ten_of_those_that_were_picked_and_the_retry_all() {
+        let pair = |number: usize| {
+            (
+                EventId::parse(&format!("evt_{number}")).unwrap(),
+                EndpointId::parse("ep_1").unwrap(),
+            )
+        };
+        for (count, told) in [(200, json!(200)), (10, Value::Null)] {
+            let filter = DeadLetterFilter {
+                picked: (0..count).map(pair).collect(),
+                ..DeadLetterFilter::default()
+            };
+            let audit = filter.to_audit();
+            assert_eq!(audit["picked"].as_array().unwrap().len(), 10);
+            assert_eq!(audit["picked"][9], json!(["evt_9", "ep_1"]));
+            assert_eq!(audit["picked_count"], told);
+            assert_eq!(filter.to_json()["picked"].as_array().unwrap().len(), count);
         }
     }
 

@@ -28,8 +28,8 @@ pub struct EndpointLetters {
 /// A retry that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryJob {
-    /// Its id.
-    pub id: String,
+    /// Its id; `None` where there is nothing to send, so that nothing was asked for.
+    pub id: Option<String>,
     /// Dead letters that are sent again.
     pub count: u64,
     /// Those of endpoints that are disabled or gone, which stay.
@@ -87,7 +87,8 @@ impl Store {
         .await
     }
 
-    /// Asks for a retry of the dead letters that a filter means at this moment.
+    /// Asks for a retry of the dead letters that a filter means at this moment. Where there is none that can be sent, nothing is
+    /// written.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -102,22 +103,27 @@ impl Store {
             let counted = count(&mut transaction, company, filter).await?;
             let (sent, left): (Vec<_>, Vec<_>) = counted.iter().partition(|letters| letters.can_be_sent_to);
             let sum = |of: &[&EndpointLetters]| of.iter().map(|letters| letters.count).sum();
-            let job = RetryJob {
-                id: new_id("rty"),
+            let id = new_id("rty");
+            let mut job = RetryJob {
+                id: None,
                 count: sum(&sent),
                 skipped: sum(&left),
             };
-            insert(&mut transaction, company, filter, &job, &sent).await?;
+            if job.count == 0 {
+                return Ok(job);
+            }
+            insert(&mut transaction, company, filter, &id, &job, &sent).await?;
             let deed = Deed {
                 company,
                 actor,
                 action: "failed.retried",
-                object: &job.id,
+                object: &id,
                 before: None,
-                after: Some(json!({"filter": filter.to_json(), "count": job.count, "skipped": job.skipped})),
+                after: Some(json!({"filter": filter.to_audit(), "count": job.count, "skipped": job.skipped})),
             };
             audit::record(&mut transaction, deed).await?;
             transaction.commit().await?;
+            job.id = Some(id);
             Ok(job)
         })
         .await
@@ -195,13 +201,14 @@ async fn insert(
     transaction: &mut PgConnection,
     company: &CompanyId,
     filter: &DeadLetterFilter,
+    id: &str,
     job: &RetryJob,
     sent: &[&EndpointLetters],
 ) -> Result<(), StoreError> {
     let as_number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     sqlx::query("INSERT INTO retries (company, id, filter, total, skipped) VALUES ($1, $2, $3, $4, $5)")
         .bind(company.as_str())
-        .bind(&job.id)
+        .bind(id)
         .bind(filter.to_json().to_string())
         .bind(as_number(job.count))
         .bind(as_number(job.skipped))
@@ -214,7 +221,7 @@ async fn insert(
          SELECT $1, $2, u.endpoint, now(), -1, u.through FROM unnest($3::text[], $4::bigint[]) AS u (endpoint, through)",
     )
     .bind(company.as_str())
-    .bind(&job.id)
+    .bind(id)
     .bind(endpoints)
     .bind(through)
     .execute(transaction)

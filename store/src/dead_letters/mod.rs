@@ -9,6 +9,7 @@ mod find; // a page of them, or one in full
 mod retry_one; // one was sent again
 mod job; // many are to be sent again
 mod step; // and are, step by step
+mod forget; // and in the end nobody asks how that went
 mod discard; // nobody wants them any more
 mod discarded; // and they do not come back
 mod delivered; // somebody got them

@@ -52,12 +52,7 @@ async fn id_of(console: &Console, database: &Database, route: &RouteInfo, compan
         .register(company, &json!({"url": "https://example.com/"}))
         .await;
     let id = made["id"].as_str().unwrap().to_owned();
-    if route.path.contains("/retries/") {
-        let path = format!("/v1/companies/{company}/failed/retry");
-        let asked = console.admin().post(&path, &json!({})).await.expect(202);
-        return asked.json()["retry"].as_str().unwrap().to_owned();
-    }
-    if route.path.contains("{event}") {
+    if route.path.contains("{event}") || route.path.contains("/failed/") {
         // An event that is called like its endpoint.
         make_days(database, 0).await;
         let mut row = Row::of(&id, &id, 1);
@@ -65,6 +60,14 @@ async fn id_of(console: &Console, database: &Database, route: &RouteInfo, compan
         row.insert(database).await;
         row.insert_dead(database, "{}").await;
         insert_event(database, company, &id, Some("{}")).await;
+    }
+    if route.path.contains("/retries/") {
+        let retry = format!("rty_{id}");
+        let sql = format!(
+            "INSERT INTO retries (company, id, filter, total, skipped) VALUES ('{company}', '{retry}', '{{}}', 0, 0)"
+        );
+        database.execute(&sql).await.unwrap();
+        return retry;
     }
     if route.path.ends_with("/rotate-secret/complete") {
         let rotate = format!("/v1/companies/{company}/endpoints/{id}/rotate-secret");

@@ -4,6 +4,9 @@
 //! `what_others_wrote_is_text`, and in a real browser `make test-browser`. E12 of headers:
 //! `every_page_and_every_error_says_what_a_browser_may_do`.
 
+use std::time::Instant;
+
+use futures_util::future::join_all;
 use hookline_console::api::Access;
 use hookline_console::pages::{PageInfo, pages};
 use hookline_tests::api::Reply;
@@ -74,11 +77,6 @@ async fn ask(browser: &Browser, page: &PageInfo, path: &str, proof: &str) -> Rep
 }
 
 async fn id_of(console: &Console, database: &Database, page: &PageInfo, company: &str) -> String {
-    if page.path.contains("/retries/") {
-        let path = format!("/v1/companies/{company}/failed/retry");
-        let made = console.admin().post(&path, &json!({})).await.expect(202).json();
-        return made["retry"].as_str().unwrap().to_owned();
-    }
     if page.path.contains("/tokens/") {
         let path = format!("/v1/companies/{company}/tokens");
         let made = console.admin().post(&path, &json!({})).await.expect(201).json();
@@ -100,6 +98,14 @@ async fn id_of(console: &Console, database: &Database, page: &PageInfo, company:
         } else {
             row.insert(database).await;
         }
+    }
+    if page.path.contains("/retries/") {
+        let retry = format!("rty_{id}");
+        let sql = format!(
+            "INSERT INTO retries (company, id, filter, total, skipped) VALUES ('{company}', '{retry}', '{{}}', 0, 0)"
+        );
+        database.execute(&sql).await.unwrap();
+        return retry;
     }
     id
 }
@@ -414,6 +420,19 @@ async fn one_signs_in_with_the_operators_token_and_out_again() {
         assert!(refused >= 15, "{refused}");
         let waits = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
         assert_eq!(waits.status, 429, "a right token is not tried either");
+        // What is the same for all asks nobody who they are, and so does not need the table.
+        let page = late.get("/sign-in").await.expect(200);
+        let asset = between(&page.body, "href=\"/assets/", "\"").unwrap();
+        database
+            .execute("ALTER TABLE sessions RENAME TO hidden")
+            .await
+            .unwrap();
+        late.get(&format!("/assets/{asset}")).await.expect(200);
+        assert!(late.get("/sign-in").await.status >= 500, "this page asks");
+        database
+            .execute("ALTER TABLE hidden RENAME TO sessions")
+            .await
+            .unwrap();
         console.process().stop().await;
 
         // Over https the cookie goes nowhere else.
@@ -643,6 +662,39 @@ async fn an_endpoint_is_looked_after_by_forms_alone_and_by_the_same_rules_as_ove
         assert_eq!(seventh.status, 409);
         acme.post(&format!("{one}/remove"), &[]).await.expect(303);
         assert_eq!(api.get(&of_api).await.problem(404), "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_makes_sessions_and_links_up_is_told_to_wait() {
+    const AT_ONCE: usize = 16;
+    const EACH: usize = 60;
+    console_scenario(async |console, _| {
+        let made_up = "x".repeat(43);
+        for (cookie, path) in [
+            (Some(format!("hookline_session={made_up}")), "/sign-in".to_owned()),
+            (None, format!("/enter/{made_up}")),
+        ] {
+            let began = Instant::now();
+            let guesses = (0..AT_ONCE).map(async |_| {
+                let mut guessing = browser(console);
+                guessing.cookie.clone_from(&cookie);
+                let mut refused = 0;
+                for _ in 0..EACH {
+                    refused += usize::from(guessing.get(&path).await.status == 429);
+                }
+                refused
+            });
+            let refused: usize = join_all(guesses).await.into_iter().sum();
+            // On a machine that is too busy to guess so often there is nothing to refuse.
+            let may_be_looked_up = 400 + AT_ONCE + usize::try_from(began.elapsed().as_millis()).unwrap() / 5;
+            assert!(
+                refused + may_be_looked_up >= AT_ONCE * EACH,
+                "{path}: {refused} in {:?}",
+                began.elapsed()
+            );
+        }
     })
     .await;
 }

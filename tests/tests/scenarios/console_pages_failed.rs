@@ -540,6 +540,35 @@ async fn a_companys_people_change_only_so_much_and_looking_counts_for_nothing() 
         let (path, body) = ("/v1/companies/acme/endpoints/ep_none", json!({"disabled": true}));
         let over_api = refused_soon(async || api.patch(path, &body).await).await;
         assert_eq!(over_api.problem(429), "rate_limited");
+        let many = "/v1/companies/acme/failed";
+        for what in ["retry", "discard"] {
+            let path = format!("{many}/{what}");
+            let over_api = refused_soon(async || api.post(&path, &json!({})).await).await;
+            assert_eq!(over_api.problem(429), "rate_limited", "{what}");
+        }
+        // What only counts goes on, and so does what is of one delivery, which is counted apart.
+        for _ in 0..20 {
+            let path = format!("{many}/retry");
+            api.post(&path, &json!({"dry_run": true})).await.expect(200);
+        }
+        let (single, mut taken) = (format!("{many}/evt_none/ep_none"), 0);
+        let refused = loop {
+            let reply = match taken % 3 {
+                0 => api.delete(&single).await,
+                1 => api.post(&format!("{single}/retry"), &json!({})).await,
+                _ => {
+                    api.post("/v1/companies/acme/events/evt_none/replay", &json!({}))
+                        .await
+                }
+            };
+            if reply.status != 404 {
+                break reply;
+            }
+            taken += 1;
+            assert!(taken < 20_000, "single ones have no bound");
+        };
+        assert_eq!(refused.problem(429), "rate_limited");
+        assert!(taken >= 1_000, "{taken}");
         // Others, the operator, and whoever only looks go on.
         globex
             .post("/companies/globex/failed/discard", &[("which", "all")])

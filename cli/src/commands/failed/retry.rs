@@ -85,11 +85,13 @@ async fn all(args: &RetryArgs, api: &Api) -> Result<(), CliError> {
         out.line(&if args.json {
             answer.body
         } else {
-            format!(
-                "{} would be retried{}",
-                letters(retried.count),
-                but(retried.skipped)
-            )
+            let (count, but) = (letters(retried.count), but(retried.skipped));
+            if args.dry_run {
+                format!("{count} would be retried{but}")
+            } else {
+                // There is nothing to follow.
+                format!("retried {count}{but}")
+            }
         })?;
         return Ok(out.flush()?);
     };

@@ -13,7 +13,7 @@ pub(crate) use self::filter::{FailedAsked, FailedFilter, FailedQuery, RetryFaile
 pub(crate) use self::view::{Counted, DeadLetterInFull, DeadLetterView, Retried, RetryProgressView};
 use super::view::List;
 use crate::app::App;
-use crate::auth::Tenant;
+use crate::auth::{Audited, Tenant};
 use crate::extract::{DeliveryOf, Json, path_param};
 use crate::problem::{Problem, ProblemBody};
 use crate::publishing::PUBLISH_WITHIN;
@@ -101,7 +101,7 @@ fn damaged(error: &Unsendable) -> Problem {
 ///
 /// What is there at this moment is meant, and what fails again meanwhile is not. Dead letters of endpoints that are disabled
 /// or were removed stay, and are counted as `skipped`. Ask with `dry_run` first: then they are only counted, and the answer
-/// is 200.
+/// is 200. Where there is none to send, there is no `retry`.
 #[utoipa::path(post, path = "/v1/companies/{company}/failed/retry", tag = "failed", operation_id = "retryFailed",
     params(("company" = String, Path, description = "The company")), request_body = RetryFailed,
     responses(
@@ -130,16 +130,21 @@ pub(crate) async fn retry(
         };
         return Ok((StatusCode::OK, Json(counted)));
     }
+    if !tenant.is_admin() {
+        Audited::Yes.count(&app, &tenant.company)?;
+    }
     let job = app
         .store()
         .create_retry(&tenant.company, &filter, &tenant.actor)
         .await?;
-    app.retries_asked().notify_one();
+    if job.id.is_some() {
+        app.retries_asked().notify_one();
+    }
     let retried = Retried {
         count: job.count,
         skipped: job.skipped,
         dry_run,
-        retry: Some(job.id),
+        retry: job.id,
     };
     Ok((StatusCode::ACCEPTED, Json(retried)))
 }

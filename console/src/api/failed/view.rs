@@ -92,7 +92,7 @@ pub(crate) struct Retried {
     pub(super) skipped: u64,
     /// Whether they were only counted.
     pub(super) dry_run: bool,
-    /// The retry, by which its progress is asked for; null where they were only counted.
+    /// The retry, by which its progress is asked for; null where they were only counted, or there is none to send.
     pub(super) retry: Option<String>,
 }
 

@@ -54,7 +54,10 @@ pub(in crate::pages) async fn retry(
         let meant = if chosen.is_again { any } else { open };
         let job = store.create_retry(&tenant.company, &meant, &tenant.actor).await?;
         app.retries_asked().notify_one();
-        return Ok(see(&format!("{list}/retries/{}", job.id)));
+        // All of them may have gone since they were counted.
+        return Ok(see(&job
+            .id
+            .map_or(list.clone(), |id| format!("{list}/retries/{id}"))));
     }
     let back = format!("{list}{}", chosen.filter.query(&[]));
     let endpoints = all(&app, &tenant.company).await?;

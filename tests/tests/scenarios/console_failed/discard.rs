@@ -82,6 +82,11 @@ async fn discarded_ones_are_gone_for_good_and_others_stay() {
             .post(&format!("{FAILED}/discard"), &json!({"endpoint": "ep_crm"}))
             .await;
         assert_eq!(discarded.expect(200).json(), json!({"count": 1}));
+        // What removes nothing leaves no line in the audit.
+        let none = acme
+            .post(&format!("{FAILED}/discard"), &json!({"endpoint": "ep_crm"}))
+            .await;
+        assert_eq!(none.expect(200).json(), json!({"count": 0}));
         let rows = listed(&console, "").await;
         assert_eq!((rows.len(), &rows[0]["endpoint"]), (1, &"ep_other".into()));
         let discarded = acme.post(&format!("{FAILED}/discard"), &json!({})).await;

@@ -106,3 +106,45 @@ async fn a_retry_keeps_its_pace() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn retries_that_are_long_done_are_forgotten() {
+    database_scenario(async |world, database| {
+        world.leaves(Queue::Deliveries);
+        let slowly = || setup(world, database).set("HOOKLINE_MANUAL_RETRY_RATE", "1/h");
+        let console = start(slowly()).await;
+        console
+            .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
+            .await;
+        console.process().stop().await;
+        database.execute(&seed(3)).await.unwrap();
+        let retry = |id: &str, age: &str, is_done: bool| {
+            let finished = if is_done { "now()" } else { "NULL" };
+            format!(
+                "WITH made AS (INSERT INTO retries (company, id, created_at, filter, total, skipped) \
+                 VALUES ('acme', '{id}', now() - interval '{age}', '{{}}', 3, 0) RETURNING *) \
+                 INSERT INTO retry_parts (company, retry, endpoint, created_at, after_position, through_position, \
+                 finished_at) SELECT company, id, 'ep_crm', created_at, -1, 1000000, {finished} FROM made"
+            )
+        };
+        for (id, age, is_done) in [
+            ("rty_old", "200 days", true),
+            ("rty_new", "1 hour", true),
+            // One that has something to send stays, however old it is.
+            ("rty_open", "200 days", false),
+        ] {
+            database.execute(&retry(id, age, is_done)).await.unwrap();
+        }
+        let console = start(slowly()).await;
+        eventually(SOON, "the old one is forgotten", async || {
+            let left = database.texts("SELECT id FROM retries ORDER BY id").await;
+            let parts = database
+                .texts("SELECT retry FROM retry_parts ORDER BY retry")
+                .await;
+            (left == ["rty_new", "rty_open"] && parts == left).then_some(())
+        })
+        .await;
+        console.process().stop().await;
+    })
+    .await;
+}
