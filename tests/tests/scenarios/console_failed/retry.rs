@@ -264,9 +264,10 @@ async fn a_filter_means_what_it_says_and_a_second_retry_sends_nothing_twice() {
                 .await
                 .expect(202)
                 .json();
-            done(&console, asked["retry"].as_str().unwrap()).await["done"]
-                .as_u64()
-                .unwrap()
+            let Some(retry) = asked["retry"].as_str() else {
+                return asked["count"].as_u64().unwrap();
+            };
+            done(&console, retry).await["done"].as_u64().unwrap()
         };
         assert_eq!(ask(json!({"type": "booking.*"})).await, 6);
         assert_eq!(ask(json!({})).await, 1);
