@@ -28,7 +28,7 @@ async function open(browser, run, options) {
   await page.goto(run.signInLink());
   // A script sends the form of a link by itself.
   if (options?.javaScriptEnabled === false) await page.click("button:text-is('Open')");
-  await page.waitForURL("**/companies");
+  await page.waitForURL("**/overview");
   return { context, page, faults };
 }
 
