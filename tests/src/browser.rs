@@ -6,10 +6,12 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::TcpStream;
 use url::form_urlencoded::Serializer;
 
 use crate::api::Reply;
+use crate::console::{ADMIN_TOKEN, Console};
 
 /// A browser, signed in or not.
 #[derive(Debug, Clone)]
@@ -30,6 +32,32 @@ impl Browser {
             cookie: None,
             origin: Some(format!("http://127.0.0.1:{port}")),
         }
+    }
+
+    /// One that is signed in as the operator.
+    ///
+    /// # Panics
+    /// When it is not let in.
+    pub async fn of_operator(console: &Console) -> Self {
+        let mut browser = Self::new(console.process().port());
+        let entered = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
+        browser.keep_cookie(&entered.expect(303));
+        browser
+    }
+
+    /// One that is signed in as one of a company's people, by a link.
+    ///
+    /// # Panics
+    /// When it is not let in.
+    pub async fn of_company(console: &Console, company: &str) -> Self {
+        let path = format!("/v1/companies/{company}/portal-links");
+        let made = console.admin().post(&path, &json!({})).await.expect(201).json();
+        let url = made["url"].as_str().expect("a link");
+        let (_, key) = url.split_once("/enter/").expect("a link to enter by");
+        let mut browser = Self::new(console.process().port());
+        let entered = browser.bare_post(&format!("/enter/{key}"), &[]).await;
+        browser.keep_cookie(&entered.expect(303));
+        browser
     }
 
     /// Loads a page.

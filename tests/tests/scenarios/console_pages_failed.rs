@@ -6,9 +6,7 @@
 use hookline_common::topology::Queue;
 use hookline_tests::api::Reply;
 use hookline_tests::browser::{Browser, between};
-use hookline_tests::console::{
-    ADMIN_TOKEN, Console, MASTER_KEY, console_scenario, database_scenario, setup, start,
-};
+use hookline_tests::console::{Console, MASTER_KEY, console_scenario, database_scenario, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::log_rows::Row;
@@ -21,23 +19,12 @@ const FAILED: &str = "/companies/acme/failed";
 const RETRY: &str = "/companies/acme/failed/retry";
 const DISCARD: &str = "/companies/acme/failed/discard";
 
-/// Signed in as the operator.
 async fn operator(console: &Console) -> Browser {
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_operator(console).await
 }
 
-/// Signed in as one of a company's people.
 async fn member(console: &Console, company: &str) -> Browser {
-    let path = format!("/v1/companies/{company}/portal-links");
-    let made = console.admin().post(&path, &json!({})).await.expect(201).json();
-    let (_, key) = made["url"].as_str().unwrap().split_once("/enter/").unwrap();
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post(&format!("/enter/{key}"), &[]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_company(console, company).await
 }
 
 /// A dispatcher that reads endpoints from this database, and tries twice.

@@ -18,20 +18,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 async fn operator(console: &Console) -> Browser {
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_operator(console).await
 }
 
 async fn member(console: &Console, company: &str) -> Browser {
-    let path = format!("/v1/companies/{company}/portal-links");
-    let made = console.admin().post(&path, &json!({})).await.expect(201).json();
-    let (_, key) = made["url"].as_str().unwrap().split_once("/enter/").unwrap();
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post(&format!("/enter/{key}"), &[]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_company(console, company).await
 }
 
 /// The sentence at the top of a page.

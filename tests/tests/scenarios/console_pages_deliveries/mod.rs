@@ -5,7 +5,7 @@ mod found; // and where that is found
 mod kept; // what of it is there, and for whom
 
 use hookline_tests::browser::Browser;
-use hookline_tests::console::{ADMIN_TOKEN, Console, MASTER_KEY};
+use hookline_tests::console::{Console, MASTER_KEY};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::{SOON, World, eventually};
@@ -14,23 +14,12 @@ use serde_json::{Value, json};
 const LIST: &str = "/companies/acme/deliveries";
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`$(id)";
 
-/// Signed in as the operator.
 async fn operator(console: &Console) -> Browser {
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_operator(console).await
 }
 
-/// Signed in as one of a company's people.
 async fn member(console: &Console, company: &str) -> Browser {
-    let path = format!("/v1/companies/{company}/portal-links");
-    let made = console.admin().post(&path, &json!({})).await.expect(201).json();
-    let (_, key) = made["url"].as_str().unwrap().split_once("/enter/").unwrap();
-    let mut browser = Browser::new(console.process().port());
-    let entered = browser.bare_post(&format!("/enter/{key}"), &[]).await;
-    browser.keep_cookie(&entered.expect(303));
-    browser
+    Browser::of_company(console, company).await
 }
 
 /// A dispatcher that reads endpoints where the console keeps them.
