@@ -17,9 +17,19 @@ run() {
     # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     cargo test --workspace "${scope[@]}" --locked --no-fail-fast "$@" | tee "$log" || status=$?
+    if ((status != 0)); then what_failed "$log" | tee -a "$STATE/failures.log"; fi
     awk '/^test result: / { passed += $4; failed += $6 }
         END { printf "%d passed, %d failed\n", passed, failed }' "$log"
     return "$status"
+}
+
+# The first words of each panic, by test. What a scenario shows of its programs and queues is long and stands above them, so
+# that whoever sees the end of a run alone would not know why it failed.
+what_failed() {
+    awk '/^---- .* stdout ----$/ { test = $2; panics = left = 0 }
+        /^failures:$/ { test = ""; left = 0 }
+        test != "" && / panicked at / { if (++panics <= 3) { left = 12; printf "=== %s\n", test } }
+        left > 0 { print substr($0, 1, 400); left-- }' "$1"
 }
 
 if [[ ${1:-} == --services-are-up ]]; then
