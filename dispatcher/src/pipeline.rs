@@ -172,11 +172,12 @@ impl Pipeline {
             self.meters.taken(work.event(), Timestamp::now());
         }
         work.pass_through_mut().crashes = crashes;
-        let endpoints = self.endpoints.lookup(&work.event().company);
-        if !route::needs_a_fresh_look(&work, &endpoints) {
+        let company = &work.event().company;
+        let endpoints = self.endpoints.lookup(company);
+        if !route::needs_a_fresh_look(&work, &endpoints) && !self.endpoints.has_news_of(company) {
             return self.pass_on(passage, work, &endpoints, self.unknown_grace).await;
         }
-        if let Some(looked) = self.endpoints.look_again(&work.event().company) {
+        if let Some(looked) = self.endpoints.look_again(company) {
             // Nothing is begun meanwhile, so others may.
             let passage = Passage {
                 permit: None,

@@ -160,6 +160,16 @@ impl Cluster {
         self.evaluate(other, &expression).await;
     }
 
+    /// Has a node name another one as the leader of a queue, as it is for a moment when that one has just died.
+    pub async fn takes_for_leader(&self, node: usize, leader: usize, queue: &str) {
+        let expression = format!(
+            "rabbit_misc:execute_mnesia_transaction(fun() -> \
+             rabbit_amqqueue:update(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>), fun(Q) -> \
+             {{Name, _}} = amqqueue:get_pid(Q), amqqueue:set_pid(Q, {{Name, 'hookline-{leader}@localhost'}}) end) end)."
+        );
+        self.evaluate(node, &expression).await;
+    }
+
     /// Waits until all quorum queues of a namespace have a majority without this node, as people do before they stop it: one
     /// that has just come back has to catch up first.
     ///

@@ -3,10 +3,13 @@
 //! What the broker refuses closes the channel, and everything that was under way on it ends with the same words. They are
 //! about one message: about which is certain only where there was no other.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
+use tokio::time::Instant;
 
 use super::address::Address;
 use super::connect::short;
@@ -18,6 +21,9 @@ use crate::message::Message;
 pub(super) struct ConfirmChannel {
     channel: Channel,
     traffic: Mutex<Traffic>,
+    opened_at: Instant,
+    /// Whether a queue has taken anything from it.
+    has_stored: AtomicBool,
 }
 
 /// How sending a message ended.
@@ -34,12 +40,26 @@ impl ConfirmChannel {
         let channel = opened.map_err(BrokerError::call("opening a channel"))?;
         let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
         selected.map_err(BrokerError::call("switching to confirms"))?;
-        let traffic = Mutex::default();
-        Ok(Self { channel, traffic })
+        Ok(Self {
+            channel,
+            traffic: Mutex::default(),
+            opened_at: Instant::now(),
+            has_stored: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.channel.status().connected()
+    }
+
+    /// Whether a queue has taken anything from it.
+    pub(super) fn has_stored(&self) -> bool {
+        self.has_stored.load(Ordering::Relaxed)
+    }
+
+    /// How long ago it was opened.
+    pub(super) fn age(&self) -> Duration {
+        self.opened_at.elapsed()
     }
 
     /// Publishes a message and waits for the broker's answer, however long it takes.
@@ -59,6 +79,9 @@ impl ConfirmChannel {
         );
         let confirmed = async { sent.await?.await };
         let answer = confirmed.await.map_err(BrokerError::call("publishing"));
+        if matches!(answer, Ok(Confirmation::Ack(None))) {
+            self.has_stored.store(true, Ordering::Relaxed);
+        }
         Sent {
             answer,
             was_alone: under_way.ended(),

@@ -47,18 +47,18 @@ impl PublishChannels {
         }
     }
 
-    /// Opens the channel of a destination again where it is still the `closed` one. The connection stays, and what is sent
-    /// on other channels.
+    /// Opens the channel of a destination anew where it is still the `old` one. The connection stays, and what is sent on
+    /// other channels, or still on the old one.
     pub(super) async fn reopen(
         &self,
         connection: &Connection,
         destination: &str,
-        closed: &Arc<ConfirmChannel>,
+        old: &Arc<ConfirmChannel>,
     ) -> Result<(), BrokerError> {
         let _one_at_a_time = self.opening.lock().await;
         let is_replaced = self
             .known(destination)
-            .is_some_and(|known| !Arc::ptr_eq(&known, closed));
+            .is_some_and(|known| !Arc::ptr_eq(&known, old));
         if !is_replaced {
             self.open_anew(connection, destination).await?;
         }
@@ -91,7 +91,7 @@ impl PublishChannels {
             _ => ConfirmChannel::open(connection).await?,
         };
         let sent = channel.send(to, message).await;
-        if sent.answer.is_ok() {
+        if sent.answer.is_ok() && channel.has_stored() {
             *suspects = Some(channel);
         }
         Ok(sent)

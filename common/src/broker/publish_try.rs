@@ -1,6 +1,7 @@
 //! One try to publish a message: how it ended, and whether that is known of this very message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::Confirmation;
 
@@ -11,6 +12,10 @@ use super::established::Established;
 use super::publish_channel::PublishChannels;
 use super::refusal::Refusal;
 use crate::message::Message;
+
+/// How old a channel is before it is opened anew. A queue that is full refuses everything that waits for it once a second, and
+/// each of that would open another.
+const ANEW_AFTER: Duration = Duration::from_secs(1);
 
 /// How one try to publish ended.
 pub(super) enum Tried {
@@ -62,7 +67,12 @@ pub(super) async fn try_once(
         Ok(Sent {
             answer: Ok(confirmation),
             ..
-        }) => return confirmed(confirmation),
+        }) => {
+            if matches!(confirmation, Confirmation::Nack(_)) && !is_suspect {
+                begin_anew(established, to, &channel).await;
+            }
+            return confirmed(confirmation);
+        }
         Ok(Sent {
             answer: Err(error),
             was_alone,
@@ -117,6 +127,24 @@ async fn channel_to(
     tokio::select! {
         opened = channels.open(&established.connection, destination) => opened,
         lost = established.lost("opening a channel") => Err(lost),
+    }
+}
+
+/// Opens the destination's channel anew where it is refused and has never brought anything into a queue.
+///
+/// RabbitMQ 3.10 asks for a queue's leader once for each channel. One that was opened just after the leader's node had died goes
+/// on asking that node, and refuses everything for as long as it is away, though another node leads by then.
+async fn begin_anew(established: &Established<PublishChannels>, to: &Address, channel: &Arc<ConfirmChannel>) {
+    if channel.has_stored() || channel.age() < ANEW_AFTER {
+        return;
+    }
+    let (connection, destination) = (&established.connection, to.destination());
+    let reopened = tokio::select! {
+        reopened = established.ready.reopen(connection, destination, channel) => reopened,
+        lost = established.lost("opening a channel") => Err(lost),
+    };
+    if let Err(error) = reopened {
+        established.give_up(format!("publishing to {destination:?}: {error}"));
     }
 }
 

@@ -27,6 +27,13 @@ pub trait Endpoints: Send + Sync + 'static {
         None
     }
 
+    /// Whether the company's endpoints have changed since what [`Self::lookup`] knows, and [`Self::look_again`] will tell in
+    /// a moment: who publishes right after an endpoint was registered expects it to be delivered there.
+    fn has_news_of(&self, company: &CompanyId) -> bool {
+        let _nothing_newer_of = company;
+        false
+    }
+
     /// Whether [`Self::lookup`] says how it is, and not only how it was when it could be read last: only then is an endpoint
     /// that it does not know gone.
     fn is_current(&self, company: &CompanyId) -> bool {

@@ -92,7 +92,7 @@ impl Endpoints for Registry {
 
     fn look_again(&self, company: &CompanyId) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let known = self.0.cache.get(company);
-        if known.is_some_and(|known| known.is_younger_than(JUST_NOW)) {
+        if known.is_some_and(|known| known.is_younger_than(JUST_NOW)) && !self.has_news_of(company) {
             return None;
         }
         let loaded = self.0.orders.want(company)?;
@@ -101,6 +101,10 @@ impl Endpoints for Registry {
             // Whether it was loaded, or is not to be had now, is seen by looking.
             drop(timeout(WAIT, loaded).await);
         }))
+    }
+
+    fn has_news_of(&self, company: &CompanyId) -> bool {
+        self.0.orders.has_news_of(company)
     }
 
     fn is_current(&self, company: &CompanyId) -> bool {

@@ -1,6 +1,7 @@
 //! Which companies are to be loaded, and who waits for it. Those that somebody waits for come first.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const SLOW: Duration = Duration::from_millis(300);
 pub(super) struct Orders {
     state: Mutex<State>,
     something_is_wanted: Notify,
+    /// How many companies there are news of, for whoever asks with each message.
+    news: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -31,6 +34,10 @@ struct State {
     awaited: HashMap<CompanyId, Vec<oneshot::Sender<()>>>,
     /// These may have changed.
     stale: HashSet<CompanyId>,
+    /// These have changed for sure, and what is known of them is from before.
+    news: HashSet<CompanyId>,
+    /// Those of them that are loaded now.
+    news_under_way: HashSet<CompanyId>,
     /// These are loaded now, perhaps as they were before what is told of them.
     under_way: Vec<CompanyId>,
     /// Since when a query is under way.
@@ -42,16 +49,26 @@ struct State {
 /// Resolves when a company was loaded, or could not be.
 pub(super) type Loaded = oneshot::Receiver<()>;
 
+impl State {
+    /// Whether a query takes too long.
+    fn is_slow(&self) -> bool {
+        self.asked_at.is_some_and(|since| since.elapsed() > SLOW)
+    }
+
+    fn count_news(&self) -> usize {
+        self.news.len() + self.news_under_way.len()
+    }
+}
+
 impl Orders {
     /// Has a company loaded. `None` where waiting for it would be in vain: it is loaded when the database is back.
     pub(super) fn want(&self, company: &CompanyId) -> Option<Loaded> {
         let mut state = self.state();
-        let is_slow = state.asked_at.is_some_and(|since| since.elapsed() > SLOW);
         if state.awaited.len() >= MAX_AWAITED && !state.awaited.contains_key(company) {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
-        let is_worth_it = !is_slow && !state.is_away;
+        let is_worth_it = !state.is_slow() && !state.is_away;
         let waiting = state.awaited.entry(company.clone()).or_default();
         waiting.extend(is_worth_it.then_some(sender));
         drop(state);
@@ -63,10 +80,23 @@ impl Orders {
     pub(super) fn want_again(&self, company: CompanyId, is_known: bool) {
         let mut state = self.state();
         if is_known || state.stale.len() < MAX_AWAITED || state.under_way.contains(&company) {
+            state.news.insert(company.clone());
             state.stale.insert(company);
         }
+        self.news.store(state.count_news(), Ordering::Relaxed);
         drop(state);
         self.something_is_wanted.notify_one();
+    }
+
+    /// Whether a company has changed since it was loaded, and will be loaded in a moment: the database answers.
+    pub(super) fn has_news_of(&self, company: &CompanyId) -> bool {
+        // Most often there are none of anybody, and each message asks.
+        if self.news.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let state = self.state();
+        let has_news = state.news.contains(company) || state.news_under_way.contains(company);
+        has_news && !state.is_slow() && !state.is_away
     }
 
     /// Has all of these loaded again, and what is loaded now.
@@ -114,6 +144,11 @@ impl Orders {
             };
             batch.insert(company, order);
         }
+        for company in batch.keys() {
+            if state.news.remove(company) {
+                state.news_under_way.insert(company.clone());
+            }
+        }
         if !batch.is_empty() {
             state.asked_at = Some(Instant::now());
             state.under_way = batch.keys().cloned().collect();
@@ -126,6 +161,8 @@ impl Orders {
         let mut state = self.state();
         (state.asked_at, state.is_away) = (None, false);
         state.under_way.clear();
+        state.news_under_way.clear();
+        self.news.store(state.count_news(), Ordering::Relaxed);
         drop(state);
         for waiting in batch.0.into_values().flat_map(|order| order.waiting) {
             // Who waits no longer needs no answer.
@@ -139,6 +176,8 @@ impl Orders {
         let mut state = self.state();
         (state.asked_at, state.is_away) = (None, true);
         state.under_way.clear();
+        let again = std::mem::take(&mut state.news_under_way);
+        state.news.extend(again);
         for (company, order) in batch.0 {
             if order.is_stale {
                 state.stale.insert(company);
@@ -223,6 +262,34 @@ mod tests {
         orders.want_again(company("a"), true);
         orders.loaded(batch);
         assert_eq!(names(&orders.next().await), ["a"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_is_news_until_it_is_loaded_after_that() {
+        let (orders, acme) = (Orders::default(), company("acme"));
+        orders.want_again(acme.clone(), true);
+        assert!(orders.has_news_of(&acme) && !orders.has_news_of(&company("other")));
+        let batch = orders.next().await;
+        assert!(orders.has_news_of(&acme), "it is loaded now");
+        // This comes while it is loaded, perhaps too late for that.
+        orders.want_again(acme.clone(), true);
+        orders.loaded(batch);
+        assert!(orders.has_news_of(&acme), "it changed meanwhile");
+        let batch = orders.next().await;
+        orders.failed(batch);
+        assert!(
+            !orders.has_news_of(&acme),
+            "nobody waits for a database that is away"
+        );
+        let batch = orders.next().await;
+        tokio::time::advance(SLOW * 2).await;
+        assert!(!orders.has_news_of(&acme), "nor for one that is slow");
+        orders.loaded(batch);
+        assert!(!orders.has_news_of(&acme));
+        assert_eq!(orders.news.load(Ordering::Relaxed), 0);
+        // That all is loaded again now and then is no news.
+        orders.want_all([acme.clone()]);
+        assert!(!orders.has_news_of(&acme));
     }
 
     #[tokio::test(start_paused = true)]

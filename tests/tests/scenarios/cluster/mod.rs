@@ -65,13 +65,11 @@ impl<'a> Stage<'a> {
     async fn new(world: &'a World, cluster: &'a Cluster, nodes: &[usize]) -> Self {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint(ENDPOINT, &receiver)]);
-        let settings = Settings::new(&cluster.urls_of(nodes)).unwrap();
-        let settings = settings.with_namespace(world.namespace().clone());
         Self {
             world,
             cluster,
             receiver,
-            producer: Producer::connect(settings).await.unwrap(),
+            producer: connect(world, cluster, nodes).await,
         }
     }
 
@@ -83,15 +81,7 @@ impl<'a> Stage<'a> {
 
     /// Publishes one event after the other.
     async fn publish(&self, count: usize) -> Published {
-        let mut published = Published::default();
-        for number in 0..count {
-            let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
-            match self.producer.publish(&event).await {
-                Ok(_) => published.stored.push(event),
-                Err(error) => published.unsure.push((event, error)),
-            }
-        }
-        published
+        publish(&self.producer, count).await
     }
 
     /// Publishes many at once.
@@ -140,6 +130,25 @@ impl<'a> Stage<'a> {
         judge.saw(ENDPOINT, &self.receiver);
         judge.nothing_is_lost(most_duplicates);
     }
+}
+
+async fn connect(world: &World, cluster: &Cluster, nodes: &[usize]) -> Producer {
+    let settings = Settings::new(&cluster.urls_of(nodes)).unwrap();
+    let settings = settings.with_namespace(world.namespace().clone());
+    Producer::connect(settings).await.unwrap()
+}
+
+/// Publishes one event after the other.
+async fn publish(producer: &Producer, count: usize) -> Published {
+    let mut published = Published::default();
+    for number in 0..count {
+        let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
+        match producer.publish(&event).await {
+            Ok(_) => published.stored.push(event),
+            Err(error) => published.unsure.push((event, error)),
+        }
+    }
+    published
 }
 
 /// A command that knows these nodes and the management API.
