@@ -8,12 +8,6 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-# What speaks to receivers alone is the same on any broker.
-NEAR_TO_THE_BROKER=()
-if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
-    NEAR_TO_THE_BROKER=(crashes dead_letters links publish records rejected retries start_and_stop suspects topology)
-fi
-
 # Runs them with the services up, all of them even if some fail, and closes with one line for the whole: cargo itself prints
 # one for every test binary, of which the last says nothing about the others.
 run() {
@@ -21,12 +15,16 @@ run() {
     # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     : >"$log"
-    if (($# == 0)); then
-        # Three brokers that elect their leaders within seconds need a machine to themselves for that, and are the last.
-        each -- "${NEAR_TO_THE_BROKER[@]}" --skip cluster::three_nodes || status=$?
-        each --test scenarios -- cluster::three_nodes || status=$?
+    if (($# > 0)); then
+        cargo_test "$@" || status=$?
+    elif [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
+        # What speaks to receivers alone is the same on any broker.
+        cargo_test -- cluster crashes dead_letters links publish records rejected retries start_and_stop suspects topology ||
+            status=$?
     else
-        each "$@" || status=$?
+        # Three brokers that elect their leaders within seconds need a machine to themselves for that, and are the last.
+        cargo_test -- --skip cluster::three_nodes || status=$?
+        cargo_test --test scenarios -- cluster::three_nodes || status=$?
     fi
     if ((status != 0)); then what_failed "$log" | tee -a "$STATE/failures.log"; fi
     awk '/^test result: / { passed += $4; failed += $6 }
@@ -34,7 +32,7 @@ run() {
     return "$status"
 }
 
-each() {
+cargo_test() {
     local scope=()
     # Without -p, which would give foreign crates other features, and have them compiled anew.
     if [[ ${HOOKLINE_RABBITMQ:-} == 4 && $1 == -- ]]; then scope=(--test scenarios); fi

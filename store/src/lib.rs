@@ -6,6 +6,7 @@
 
 mod error; // what can go wrong
 mod moment; // times as the database has them
+mod copy; // many rows at once
 mod random; // secrets, tokens and ids
 pub mod seal; // what is kept encrypted, and under which keys
 mod connect; // the pool, and how long anything may take

@@ -7,6 +7,7 @@ use hookline_common::record::AttemptRecord;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::copy::Rows;
 use crate::error::StoreError;
 use crate::moment::{Moment, RecordId};
 
@@ -19,105 +20,63 @@ pub(super) struct Entry<'a> {
     pub(super) record: &'a AttemptRecord,
 }
 
-/// Inserts those that are not there yet, and returns them: a batch that dispatchers have sent twice is stored once.
-pub(super) async fn insert<'a>(
+const COPY: &str = "COPY attempts (id, started_at, company, event, endpoint, type, url, origin, attempt, duration_ms, outcome, \
+     status, error, response, next_attempt_at, is_final, trace_id, request_headers, response_headers) \
+     FROM STDIN WITH (FORMAT binary)";
+const COLUMNS: i16 = 19;
+/// Bytes of a row, about.
+const ROW: usize = 1024;
+
+/// Inserts all of them. One that is there already is refused, and all others with it.
+pub(super) async fn insert(transaction: &mut PgConnection, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+    let mut rows = Rows::new(COLUMNS, entries.len() * ROW);
+    for Entry { id, record, .. } in entries {
+        rows.row()
+            .cell(RecordId(*id))?
+            .cell(Moment(record.started_at))?
+            .cell(record.company.as_str())?
+            .cell(record.event.as_str())?
+            .cell(record.endpoint.as_str())?
+            .cell(record.event_type.as_str())?
+            .cell(storable(&record.url))?
+            .cell(storable(&record.origin))?
+            .cell(i32::from(record.attempt))?
+            .cell(i64::try_from(record.duration_ms).unwrap_or(i64::MAX))?
+            .cell(record.outcome.as_str())?
+            .cell(record.status.map(i32::from))?
+            .cell(record.error.as_deref().map(storable))?
+            .cell(record.response.as_deref().map(storable))?
+            .cell(record.next_attempt_at.map(Moment))?
+            .cell(record.is_final)?
+            .cell(record.trace_id.as_deref().map(storable))?
+            .cell(object(&record.request_headers))?
+            .cell(object(&record.response_headers))?;
+    }
+    rows.store(transaction, COPY).await
+}
+
+/// Those that are not there yet, each once: dispatchers send a batch twice where its confirm was lost. Nobody else may insert
+/// them meanwhile.
+pub(super) async fn unknown<'a>(
     transaction: &mut PgConnection,
     entries: &[Entry<'a>],
-) -> Result<Vec<&'a AttemptRecord>, StoreError> {
-    let mut rows = Columns::with_capacity(entries.len());
-    entries.iter().for_each(|entry| rows.push(entry));
-    let inserted: Vec<RecordId> = sqlx::query_scalar(
-        "INSERT INTO attempts (id, started_at, company, event, endpoint, type, url, origin, attempt, duration_ms, \
-         outcome, status, error, response, next_attempt_at, is_final, trace_id, request_headers, response_headers) \
-         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
-         $8::text[], $9::int[], $10::bigint[], $11::text[], $12::int[], $13::text[], $14::text[], $15::timestamptz[], \
-         $16::bool[], $17::text[], $18::text[], $19::text[]) ON CONFLICT DO NOTHING RETURNING id",
+) -> Result<Vec<Entry<'a>>, StoreError> {
+    let known = sqlx::query_scalar(
+        "SELECT id FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, started_at) \
+         JOIN attempts USING (id, started_at)",
     )
-    .bind(rows.id)
-    .bind(rows.started_at)
-    .bind(rows.company)
-    .bind(rows.event)
-    .bind(rows.endpoint)
-    .bind(rows.event_type)
-    .bind(rows.url)
-    .bind(rows.origin)
-    .bind(rows.attempt)
-    .bind(rows.duration_ms)
-    .bind(rows.outcome)
-    .bind(rows.status)
-    .bind(rows.error)
-    .bind(rows.response)
-    .bind(rows.next_attempt_at)
-    .bind(rows.is_final)
-    .bind(rows.trace_id)
-    .bind(rows.request_headers)
-    .bind(rows.response_headers)
+    .bind(entries.iter().map(|entry| RecordId(entry.id)).collect::<Vec<_>>())
+    .bind(
+        entries
+            .iter()
+            .map(|entry| Moment(entry.record.started_at))
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(transaction)
     .await?;
-    if inserted.len() == entries.len() {
-        return Ok(entries.iter().map(|entry| entry.record).collect());
-    }
-    let mut inserted: HashSet<Uuid> = inserted.into_iter().map(|id| id.0).collect();
-    // The same id twice in one batch counts once.
-    let new = entries.iter().filter(|entry| inserted.remove(&entry.id));
-    Ok(new.map(|entry| entry.record).collect())
-}
-
-#[derive(Default)]
-struct Columns<'a> {
-    id: Vec<RecordId>,
-    started_at: Vec<Moment>,
-    company: Vec<&'a str>,
-    event: Vec<&'a str>,
-    endpoint: Vec<&'a str>,
-    event_type: Vec<&'a str>,
-    url: Vec<Cow<'a, str>>,
-    origin: Vec<Cow<'a, str>>,
-    attempt: Vec<i32>,
-    duration_ms: Vec<i64>,
-    outcome: Vec<&'static str>,
-    status: Vec<Option<i32>>,
-    error: Vec<Option<Cow<'a, str>>>,
-    response: Vec<Option<Cow<'a, str>>>,
-    next_attempt_at: Vec<Option<Moment>>,
-    is_final: Vec<bool>,
-    trace_id: Vec<Option<Cow<'a, str>>>,
-    request_headers: Vec<String>,
-    response_headers: Vec<String>,
-}
-
-impl<'a> Columns<'a> {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            id: Vec::with_capacity(rows),
-            started_at: Vec::with_capacity(rows),
-            ..Self::default()
-        }
-    }
-
-    fn push(&mut self, entry: &Entry<'a>) {
-        let record = entry.record;
-        self.id.push(RecordId(entry.id));
-        self.started_at.push(Moment(record.started_at));
-        self.company.push(record.company.as_str());
-        self.event.push(record.event.as_str());
-        self.endpoint.push(record.endpoint.as_str());
-        self.event_type.push(record.event_type.as_str());
-        self.url.push(storable(&record.url));
-        self.origin.push(storable(&record.origin));
-        self.attempt.push(record.attempt.into());
-        self.duration_ms
-            .push(i64::try_from(record.duration_ms).unwrap_or(i64::MAX));
-        self.outcome.push(record.outcome.as_str());
-        self.status.push(record.status.map(i32::from));
-        self.error.push(record.error.as_deref().map(storable));
-        self.response.push(record.response.as_deref().map(storable));
-        self.next_attempt_at.push(record.next_attempt_at.map(Moment));
-        self.is_final.push(record.is_final);
-        self.trace_id.push(record.trace_id.as_deref().map(storable));
-        self.request_headers.push(object(&record.request_headers));
-        self.response_headers.push(object(&record.response_headers));
-    }
+    let mut seen: HashSet<Uuid> = known.into_iter().map(|id: RecordId| id.0).collect();
+    let is_new = |entry: &&Entry<'_>| seen.insert(entry.id);
+    Ok(entries.iter().filter(is_new).copied().collect())
 }
 
 /// A NUL cannot be stored in a text. It is shown as what no reader can read is shown as.

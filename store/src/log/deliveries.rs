@@ -1,7 +1,7 @@
 //! What new attempts make of their deliveries: one row for each, whatever happened to it since.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
@@ -9,12 +9,20 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, Row as _};
 
 use super::attempts::storable;
+use super::events::EventKey;
+use crate::copy::Rows;
 use crate::error::StoreError;
 use crate::moment::Moment;
 
 /// How long before an event's first attempt its delivery may have been made: the same attempt made twice, after a crash, or
 /// a later one that was recorded earlier.
 const MADE_BEFORE: SignedDuration = SignedDuration::from_hours(48);
+
+const COPY: &str = "COPY deliveries (company, event, endpoint, created_at, type, origin, status, attempts, last_attempt_at, \
+     last_outcome, last_status, last_error, next_attempt_at) FROM STDIN WITH (FORMAT binary)";
+const COLUMNS: i16 = 13;
+/// Bytes of a row, about.
+const ROW: usize = 256;
 
 /// What a batch has of one delivery.
 pub(super) struct Change<'a> {
@@ -36,6 +44,10 @@ impl Change<'_> {
     /// Whether it may be older than what the last days hold: only a delivery of an event begins with its first attempt.
     fn is_late(&self) -> bool {
         self.first.attempt > 1 || self.first.origin == "manual"
+    }
+
+    fn event(&self) -> EventKey<'_> {
+        (&self.first.company, &self.first.event)
     }
 
     pub(super) fn created_at(&self) -> Timestamp {
@@ -69,9 +81,18 @@ pub(super) fn changes<'a>(records: &[&'a AttemptRecord]) -> Vec<Change<'a>> {
     changes
 }
 
-/// Writes them. Nobody else may insert meanwhile: [`super::order::in_order`].
-pub(super) async fn write(transaction: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+/// Writes them. `known` are the events that were there before: of the others there is no delivery, as whoever makes one adds
+/// its event in the same transaction. Nobody else may insert meanwhile: [`super::order::in_order`].
+pub(super) async fn write(
+    transaction: &mut PgConnection,
+    changes: &[Change<'_>],
+    known: &HashSet<EventKey<'_>>,
+) -> Result<(), StoreError> {
     let (late, fresh): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.is_late());
+    let (fresh, new): (Vec<_>, Vec<_>) = fresh
+        .into_iter()
+        .partition(|change| known.contains(&change.event()));
+    insert(transaction, &new).await?;
     let oldest = fresh.iter().map(|change| change.created_at()).min();
     let since = oldest.and_then(|oldest| oldest.checked_sub(MADE_BEFORE).ok());
     write_since(transaction, &fresh, since).await?;
@@ -140,36 +161,25 @@ async fn insert(transaction: &mut PgConnection, changes: &[&Change<'_>]) -> Resu
     if changes.is_empty() {
         return Ok(());
     }
-    let (mut keys, mut lasts) = (Keys::default(), Lasts::default());
-    let (mut types, mut origins) = (Vec::new(), Vec::new());
+    let mut rows = Rows::new(COLUMNS, changes.len() * ROW);
     for change in changes {
-        keys.push(change, change.created_at());
-        lasts.push(change);
-        types.push(change.first.event_type.as_str());
-        origins.push(storable(&change.first.origin));
+        let Change { first, last, .. } = change;
+        rows.row()
+            .cell(first.company.as_str())?
+            .cell(first.event.as_str())?
+            .cell(first.endpoint.as_str())?
+            .cell(Moment(change.created_at()))?
+            .cell(first.event_type.as_str())?
+            .cell(storable(&first.origin))?
+            .cell(change.status())?
+            .cell(change.attempts)?
+            .cell(Moment(last.started_at))?
+            .cell(last.outcome.as_str())?
+            .cell(last.status.map(i32::from))?
+            .cell(last.error.as_deref().map(storable))?
+            .cell(last.next_attempt_at.map(Moment))?;
     }
-    sqlx::query(
-        "INSERT INTO deliveries (company, event, endpoint, created_at, status, attempts, last_attempt_at, last_outcome, \
-         last_status, last_error, next_attempt_at, type, origin) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::int[], \
-         $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::timestamptz[], $12::text[], $13::text[])",
-    )
-    .bind(keys.company)
-    .bind(keys.event)
-    .bind(keys.endpoint)
-    .bind(keys.created_at)
-    .bind(lasts.status)
-    .bind(lasts.attempts)
-    .bind(lasts.at)
-    .bind(lasts.outcome)
-    .bind(lasts.answer)
-    .bind(lasts.error)
-    .bind(lasts.next_attempt_at)
-    .bind(types)
-    .bind(origins)
-    .execute(transaction)
-    .await?;
-    Ok(())
+    rows.store(transaction, COPY).await
 }
 
 /// An attempt that began before the last one that is known only counts.

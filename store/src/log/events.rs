@@ -1,17 +1,24 @@
 //! Events in the order in which they were recorded, each once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hookline_common::ids::{CompanyId, EventId, EventType};
 use hookline_common::record::AttemptRecord;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, Row as _};
 
+use crate::copy::Rows;
 use crate::error::StoreError;
 use crate::moment::Moment;
 
 /// How long ago an event may have been recorded of which the first attempt is recorded now.
 const RECORDED_BEFORE: SignedDuration = SignedDuration::from_hours(48);
+
+const COPY: &str =
+    "COPY events (recorded_at, company, id, type, created_at, is_test, data) FROM STDIN WITH (FORMAT binary)";
+const COLUMNS: i16 = 7;
+/// Bytes of a row beside its data, about.
+const ROW: usize = 160;
 
 /// An event that may not be recorded yet.
 #[derive(Debug, Clone, Copy)]
@@ -59,38 +66,47 @@ pub(super) fn of_records<'a>(records: &[&'a AttemptRecord]) -> Vec<NewEvent<'a>>
     events
 }
 
+/// An event of a company.
+pub(crate) type EventKey<'a> = (&'a CompanyId, &'a EventId);
+
 /// Inserts those that are not there yet, as recorded at `now`, whose day must be there; and gives those that are there their
-/// data, where they have none. Nobody else may insert meanwhile: [`super::order::in_order`].
+/// data, where they have none. Returns those that are there. Nobody else may insert meanwhile: [`super::order::in_order`].
 ///
 /// # Errors
 /// [`StoreError`].
-pub(crate) async fn add_events(
+pub(crate) async fn add_events<'a>(
     transaction: &mut PgConnection,
-    events: &[NewEvent<'_>],
+    events: &[NewEvent<'a>],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<HashSet<EventKey<'a>>, StoreError> {
     let (late, fresh): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.is_late);
     let recently = now.checked_sub(RECORDED_BEFORE).unwrap_or(Timestamp::UNIX_EPOCH);
-    add_since(transaction, &fresh, now, recently).await?;
-    add_since(transaction, &late, now, Timestamp::UNIX_EPOCH).await
+    let mut known = HashSet::new();
+    add_since(transaction, &fresh, now, recently, &mut known).await?;
+    add_since(transaction, &late, now, Timestamp::UNIX_EPOCH, &mut known).await?;
+    Ok(known)
 }
 
-async fn add_since(
+async fn add_since<'a>(
     transaction: &mut PgConnection,
-    events: &[&NewEvent<'_>],
+    events: &[&NewEvent<'a>],
     now: Timestamp,
     since: Timestamp,
+    known: &mut HashSet<EventKey<'a>>,
 ) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
     }
-    let known = find(transaction, events, since).await?;
+    let found = find(transaction, events, since).await?;
     let (mut new, mut bare) = (Vec::new(), Vec::new());
-    for (event, known) in events.iter().zip(known) {
-        match known {
-            None => new.push(*event),
-            Some(known) if known.lacks_data && event.data.is_some() => bare.push((*event, known)),
-            Some(_) => {}
+    for (event, found) in events.iter().zip(found) {
+        let Some(found) = found else {
+            new.push(*event);
+            continue;
+        };
+        known.insert((event.company, event.id));
+        if found.lacks_data && event.data.is_some() {
+            bare.push((*event, found));
         }
     }
     insert(transaction, &new, now).await?;
@@ -151,35 +167,19 @@ async fn insert(
     if events.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO events (recorded_at, company, id, type, created_at, data, is_test) \
-         SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bytea[], $7::bool[]) AS u",
-    )
-    .bind(Moment(now))
-    .bind(
-        events
-            .iter()
-            .map(|event| event.company.as_str())
-            .collect::<Vec<_>>(),
-    )
-    .bind(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>())
-    .bind(
-        events
-            .iter()
-            .map(|event| event.event_type.as_str())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        events
-            .iter()
-            .map(|event| event.created_at.map(Moment))
-            .collect::<Vec<_>>(),
-    )
-    .bind(events.iter().map(|event| event.data).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.is_test).collect::<Vec<_>>())
-    .execute(transaction)
-    .await?;
-    Ok(())
+    let data = events.iter().filter_map(|event| event.data).map(<[u8]>::len);
+    let mut rows = Rows::new(COLUMNS, data.sum::<usize>() + events.len() * ROW);
+    for event in events {
+        rows.row()
+            .cell(Moment(now))?
+            .cell(event.company.as_str())?
+            .cell(event.id.as_str())?
+            .cell(event.event_type.as_str())?
+            .cell(event.created_at.map(Moment))?
+            .cell(event.is_test)?
+            .cell(event.data)?;
+    }
+    rows.store(transaction, COPY).await
 }
 
 async fn fill_in(

@@ -120,10 +120,10 @@ impl Store {
                 write(&mut transaction, &sorted.entries, now).await?
             }
             Care::Turn(turn) => {
-                let attempts = attempts::insert(&mut transaction, &sorted.entries).await?;
+                attempts::insert(&mut transaction, &sorted.entries).await?;
                 turn.comes().await?;
                 offsets::advance(&mut transaction, stream, batch).await?;
-                learn(&mut transaction, &attempts, now).await?
+                learn(&mut transaction, &sorted.entries, now).await?
             }
             Care::Each => {
                 offsets::advance(&mut transaction, stream, batch).await?;
@@ -158,41 +158,53 @@ impl Store {
 
 /// How a batch is written.
 enum Care {
-    /// As a whole.
+    /// As a whole, of which all is new.
     None,
-    /// As a whole, behind another one.
+    /// The same, behind another one.
     Turn(Turn),
-    /// So that what is refused stands alone.
+    /// So that what is refused stands alone, and what is there already is left out.
     Each,
 }
 
-/// Stores attempts and what they tell. Returns how many of them were new.
+/// Stores attempts, all of them new, and what they tell. Returns how many they are.
 async fn write(
     transaction: &mut PgConnection,
     entries: &[Entry<'_>],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let new = attempts::insert(transaction, entries).await?;
-    learn(transaction, &new, now).await
+    attempts::insert(transaction, entries).await?;
+    learn(transaction, entries, now).await
 }
 
 /// Stores what new attempts tell. Returns how many they are.
 async fn learn(
     transaction: &mut PgConnection,
-    new: &[&AttemptRecord],
+    entries: &[Entry<'_>],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let new: Vec<&AttemptRecord> = entries.iter().map(|entry| entry.record).collect();
+    let new = new.as_slice();
     if new.is_empty() {
         return Ok(0);
     }
     order::in_order(transaction).await?;
-    deliveries::write(transaction, &deliveries::changes(new)).await?;
-    events::add_events(transaction, &events::of_records(new), now).await?;
+    let known = events::add_events(transaction, &events::of_records(new), now).await?;
+    deliveries::write(transaction, &deliveries::changes(new), &known).await?;
     // Whoever else learns from new attempts does it here, in the same transaction.
     dead_letters::delivered(transaction, new).await?;
     health::note(transaction, new).await?;
     counts::note(transaction, new, now).await?;
     Ok(new.len())
+}
+
+/// The same of those that are not there yet.
+async fn write_unknown(
+    transaction: &mut PgConnection,
+    entries: &[Entry<'_>],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let unknown = attempts::unknown(transaction, entries).await?;
+    write(transaction, &unknown, now).await
 }
 
 /// The same, in halves and halves of halves where PostgreSQL refuses something, until what it refuses stands alone. That is
@@ -208,7 +220,7 @@ async fn write_carefully(
     while let Some(part) = parts.pop() {
         let Some(first) = part.first() else { continue };
         let mut savepoint = transaction.begin().await?;
-        match write(&mut savepoint, part, now).await {
+        match write_unknown(&mut savepoint, part, now).await {
             Ok(count) => {
                 savepoint.commit().await?;
                 new += count;
