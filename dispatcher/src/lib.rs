@@ -15,8 +15,6 @@ pub mod fairness; // step 4: whose turn it is
 pub mod spans; // what is traced of a delivery and of its attempts
 pub mod attempts; // step 4, carried out: turns, one after the other
 pub mod attempt; // steps 5 to 7: one attempt
-pub mod request; // step 5: the signed request
-pub mod client; // step 6: the only socket to customers
 pub mod classify; // step 7: what the answer means
 pub mod settle; // step 8: confirm, record, let it be acknowledged
 pub mod work; // everything that is begun with the connection
@@ -24,6 +22,9 @@ mod drain; // and ended with the process
 pub mod stop; // how long the end may take
 pub mod meters; // what is counted
 pub mod health; // what probes ask
+
+/// Steps 5 and 6 are a crate of their own, as others send a signed request as well.
+pub use hookline_outbound::{client, request};
 
 use std::sync::Arc;
 
