@@ -31,12 +31,12 @@ use std::sync::Arc;
 use hookline_common::broker::BrokerError;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
+use hookline_outbound::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use hookline_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tracing::info;
 
-use crate::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use crate::endpoints::Endpoints;
 use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
 use crate::endpoints::registry::Registry;
