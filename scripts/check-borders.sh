@@ -10,7 +10,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-PRODUCT=(common producer consume dispatcher catalogue store console cli)
+PRODUCT=(common producer consume outbound dispatcher catalogue certify store console cli)
 faults=0
 
 fault() {
@@ -80,12 +80,12 @@ check() {
         "only one place may acknowledge or give back what a program consumes: its ledger knows what was confirmed before"
     only_in '^(common/src/broker|consume/src|cli/src/commands/dlq)(/|\.rs)' '\.ack\(' \
         "only the commands of dlq may take messages out of a queue that they browse"
-    only_in '^(dispatcher/src/client|common/src/broker|common/src/healthcheck)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
-        "only dispatcher/src/client may open connections to customers, only common/src/broker to the broker, and healthcheck to its own program"
-    only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
-        "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
-    only_in '^(dispatcher/src/client|cli/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
-        "only cli/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through dispatcher/src/client alone"
+    only_in '^(outbound/src/client|common/src/broker|common/src/healthcheck)(/|\.rs)' 'TcpStream::connect|TcpSocket' \
+        "only outbound/src/client may open connections to customers, only common/src/broker to the broker, and healthcheck to its own program"
+    only_in '^(outbound/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
+        "only outbound/src/client may open connections to customers: every one must pass its guarded resolver"
+    only_in '^(outbound/src/client|cli/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
+        "only cli/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through outbound/src/client alone"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"

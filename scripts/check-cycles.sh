@@ -17,7 +17,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-CRATES=(common producer consume dispatcher catalogue store console cli)
+CRATES=(common producer consume outbound dispatcher catalogue certify store console cli)
 
 # imports CRATE: "FROM TO ITEM" for each import between two files of the crate.
 imports() {

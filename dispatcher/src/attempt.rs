@@ -8,14 +8,14 @@ use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 use hookline_common::telemetry::trace_of;
 use hookline_common::trace_context::TraceContext;
+use hookline_outbound::client::{Client, RequestError, SendError, Shortage};
+use hookline_outbound::request::{self, Destination};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info};
 
 use crate::classify::{self, Verdict};
-use crate::client::{Client, RequestError, SendError, Shortage};
 use crate::endpoints::Registered;
-use crate::request::{self, Destination};
 use crate::spans::{self, Traced};
 
 /// One attempt that was made.

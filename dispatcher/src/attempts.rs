@@ -9,13 +9,13 @@ use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
 use hookline_common::topology::PARK_DELAYS;
 use hookline_consume::InHand;
+use hookline_outbound::client::Client;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::{Span, error};
 
 use crate::attempt::{Report, attempt};
-use crate::client::Client;
 use crate::endpoints::{EndpointKey, Endpoints, Lookup, Registered};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;

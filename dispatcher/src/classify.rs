@@ -6,11 +6,11 @@ use std::time::Duration;
 use hookline_common::cause::BODY_CUT_OFF;
 use hookline_common::outcome::Outcome;
 use hookline_common::retry_after;
+use hookline_outbound::client::{Answer, RequestError};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 
-use crate::client::{Answer, RequestError};
 use crate::fairness::Feedback;
 
 /// What one attempt came to.

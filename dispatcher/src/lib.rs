@@ -15,8 +15,6 @@ pub mod fairness; // step 4: whose turn it is
 pub mod spans; // what is traced of a delivery and of its attempts
 pub mod attempts; // step 4, carried out: turns, one after the other
 pub mod attempt; // steps 5 to 7: one attempt
-pub mod request; // step 5: the signed request
-pub mod client; // step 6: the only socket to customers
 pub mod classify; // step 7: what the answer means
 pub mod settle; // step 8: confirm, record, let it be acknowledged
 pub mod work; // everything that is begun with the connection
@@ -25,17 +23,20 @@ pub mod stop; // how long the end may take
 pub mod meters; // what is counted
 pub mod health; // what probes ask
 
+/// Steps 5 and 6 are a crate of their own, as others send a signed request as well.
+pub use hookline_outbound::{client, request};
+
 use std::sync::Arc;
 
 use hookline_common::broker::BrokerError;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
+use hookline_outbound::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use hookline_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tracing::info;
 
-use crate::client::{Client, ClientSettings, Resolver, TlsSetupError};
 use crate::endpoints::Endpoints;
 use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
 use crate::endpoints::registry::Registry;

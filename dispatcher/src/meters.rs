@@ -12,10 +12,10 @@ use hookline_common::message::Rejection;
 use hookline_common::metrics::{Count, Counts, Level, dispatcher as declared, process};
 use hookline_common::outcome::Outcome;
 use hookline_consume::AckLedger;
+use hookline_outbound::client::Client;
 use jiff::Timestamp;
 use opentelemetry::metrics::Histogram;
 
-use crate::client::Client;
 use crate::fairness::Overview;
 use crate::queues::Working;
 

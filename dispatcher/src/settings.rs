@@ -13,9 +13,8 @@ use hookline_common::settings::{
 };
 use hookline_common::telemetry::TelemetrySettings;
 
+use hookline_outbound::client::{EgressProxy, InvalidProxy, ProxyCredentials};
 use hookline_store::StoreSettings;
-
-use crate::client::{EgressProxy, InvalidProxy, ProxyCredentials};
 
 /// Connections to the database beside the one that hears of changes: one loads, and one is there while that is replaced.
 const DATABASE_CONNECTIONS: u32 = 2;

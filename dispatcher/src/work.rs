@@ -8,13 +8,13 @@ use hookline_common::broker::{BrokerError, BrokerStats, Consumer, Publisher};
 use hookline_common::shutdown::Shutdown;
 use hookline_common::topology::Topology;
 use hookline_consume::{AckLedger, Intake};
+use hookline_outbound::client::Client;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::attempts::{Attempts, Terms};
-use crate::client::Client;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
 use crate::meters::{Meters, observe_endpoints};

@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deliveries, dlq, endpoints, event_types, events, failed, listen, man, problems, publish,
-    sign, status, tail, tokens, topology, verify,
+    certify, completions, deliveries, dlq, endpoints, event_types, events, failed, listen, man, problems,
+    publish, sign, status, tail, tokens, topology, verify,
 };
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
@@ -31,6 +31,7 @@ Examples:
   hookline endpoints check endpoints.toml
   hookline problems --company acme
   hookline deliveries list --company acme --status failed
+  hookline certify https://crm.example.com/hooks --secret-file s
 
 `hookline COMMAND --help` has more of each.
 
@@ -104,6 +105,7 @@ pub(crate) enum Command {
     Tokens(tokens::TokensCommand),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
+    Certify(certify::CertifyArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -149,6 +151,7 @@ impl Cli {
             Command::Tokens(_) => "tokens",
             Command::Sign(_) => "sign",
             Command::Verify(_) => "verify",
+            Command::Certify(_) => "certify",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         };

@@ -110,6 +110,8 @@ fn each_command_knows_what_it_needs() {
         "hookline sign --secret s --previous-secret-file f --id evt_1 --data -",
         "hookline verify --secret s --secret-file f --meeva-signature v --data {}",
         "hookline verify --secret s --id i --timestamp 1 --signature v --now 2 --data {}",
+        "hookline certify https://a.example.com/ --secret s --format standard --header a=b --pause 0s --json --html f",
+        "hookline certify https://a.example.com/ --format meetergo --request-timeout 5s --ca-file f",
         "hookline completions zsh",
     ] {
         assert!(parses(good), "{good}");
@@ -161,6 +163,10 @@ fn each_command_knows_what_it_needs() {
         "hookline verify --meeva-signature v --data {}",
         "hookline verify --secret s --id i --data {}",
         "hookline verify --secret s --meeva-signature v --id i --timestamp 1 --signature v --data {}",
+        "hookline certify --secret s",
+        "hookline certify https://a.example.com/ --secret s --secret-file f",
+        "hookline certify https://a.example.com/ --secret s --format xml",
+        "hookline certify https://a.example.com/ --secret s --pause soon",
         "hookline completions cmd",
     ] {
         assert!(!parses(bad), "{bad}");

@@ -15,6 +15,7 @@ pub(crate) mod events; // for whoever was away
 pub(crate) mod tokens; // who may look after them
 pub(crate) mod sign; // the headers that prove who sent it
 pub(crate) mod verify; // whether they hold
+pub(crate) mod certify; // whether a receiver checks that, and takes what must be taken
 pub(crate) mod completions; // what the shell knows of all this
 pub(crate) mod man; // what `man` shows of it
 mod at_console; // whose things, at which console
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Tokens(command) => tokens::run(command).await,
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Certify(args) => certify::run(args).await,
         Command::Completions(args) => completions::run(&args, command()),
         Command::Man(args) => man::run(&args, command()),
     }

@@ -7,9 +7,8 @@ use hookline_common::endpoint::{Endpoint, EventFilter, Format};
 use hookline_common::guard::Policy;
 use hookline_common::ids::{CompanyId, EndpointId, EventType};
 use hookline_common::signature::SigningKeys;
+use hookline_outbound::request::{self, Destination};
 use jiff::Timestamp;
-
-use crate::request::{self, Destination};
 
 /// Tells an endpoint from all others. Clones are cheap, and so is hashing one: it is looked up several times for each delivery.
 #[derive(Debug, Clone)]

@@ -6,12 +6,12 @@ use hookline_common::delivery::Delivery;
 use hookline_common::ids::EventId;
 use hookline_common::record::{HeaderList, RecordLine, UnwritableRecord};
 use hookline_common::schedule::{Delay, NextStep};
+use hookline_outbound::request::{self, Destination};
 use hyper::header::HeaderMap;
 use jiff::Timestamp;
 
 use crate::attempt::Report;
 use crate::endpoints::Registered;
-use crate::request::{self, Destination};
 
 /// Bytes of response headers that a record keeps, names and values together: a page of them, which is more than servers
 /// send that are not out to fill our log.

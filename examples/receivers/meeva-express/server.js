@@ -1,4 +1,5 @@
-// Receives webhooks in the meeva format: checks who sent them over the raw body, and takes each event once.
+// Receives webhooks in the meeva format: checks who sent them over the raw body, takes each event once, answers, and works
+// afterwards.
 'use strict';
 
 const crypto = require('node:crypto');
@@ -9,6 +10,16 @@ if (!SECRET) {
   console.error('SECRET is not set: give it the signing secret of the endpoint');
   process.exit(2);
 }
+
+// What Standard Webhooks signs with: what stands behind whsec_, in base64. A secret that is no such key has Meeva's scheme alone.
+function standardKey(secret) {
+  const text = secret.startsWith('whsec_') ? secret.slice('whsec_'.length) : '';
+  const key = Buffer.from(text, 'base64');
+  const isKey = key.toString('base64') === text && key.length >= 24 && key.length <= 64;
+  return isKey ? key : null;
+}
+
+const KEY = standardKey(SECRET);
 
 // The ids of the last events. It outlives no restart: a table with a unique column does.
 const MOST_REMEMBERED = 10_000;
@@ -21,20 +32,46 @@ function remember(id) {
   }
 }
 
-function isSigned(body, signature) {
-  // Without a body, or with one of another type, there is no buffer.
-  if (!Buffer.isBuffer(body) || !signature) {
-    return false;
-  }
-  // The key is the secret as it is written, whsec_ included.
-  const hmac = crypto.createHmac('sha256', SECRET).update(body).digest('hex');
-  const wanted = Buffer.from(`sha256=${hmac}`);
-  const given = Buffer.from(signature);
-  return given.length === wanted.length && crypto.timingSafeEqual(given, wanted);
+function isEqual(given, wanted) {
+  const [one, other] = [Buffer.from(given), Buffer.from(wanted)];
+  return one.length === other.length && crypto.timingSafeEqual(one, other);
 }
 
-// The answer waits for this: what takes long belongs into a queue of your own, filled here with event.data.
-function handle(event) {
+// Meeva's scheme: the body alone. The key is the secret as it is written, whsec_ included.
+function holdsMeeva(body, signature) {
+  return isEqual(signature, `sha256=${crypto.createHmac('sha256', SECRET).update(body).digest('hex')}`);
+}
+
+// Standard Webhooks: id, time and body. There may be several signatures while a secret is replaced. What is older than five minutes may be a recording.
+function holdsStandard(body, id, timestamp, signatures) {
+  const age = Math.abs(Date.now() / 1000 - Number(timestamp));
+  if (!/^\d+$/.test(timestamp) || age > 300) {
+    return false;
+  }
+  const mac = crypto.createHmac('sha256', KEY).update(`${id}.${timestamp}.`).update(body).digest('base64');
+  return signatures.split(' ').some((signature) => isEqual(signature, `v1,${mac}`));
+}
+
+// Each request carries Meeva-Signature, and webhook-signature where the secret is a key of that scheme.
+function isSigned(req) {
+  const meeva = req.get('meeva-signature');
+  // Without a body, or with one of another type, there is no buffer.
+  if (!Buffer.isBuffer(req.body) || !meeva || !holdsMeeva(req.body, meeva)) {
+    return false;
+  }
+  if (!KEY) {
+    return true;
+  }
+  const [id, timestamp, signatures] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => req.get(name));
+  return Boolean(id && timestamp && signatures) && holdsStandard(req.body, id, timestamp, signatures);
+}
+
+// What is done for an event, after it was answered. What waits here is lost with the process: a table or a queue of your own,
+// written before the answer, is not.
+const waiting = [];
+
+function work() {
+  const event = waiting.shift();
   switch (event.type) {
     case 'booking.created':
       console.log(`${event.id} new booking`);
@@ -54,18 +91,19 @@ const app = express();
 
 // Raw, because the signature is over the bytes as they came: JSON that is parsed and written again is another text.
 app.post('/webhooks/meeva', express.raw({ type: 'application/json' }), (req, res) => {
-  if (!isSigned(req.body, req.get('meeva-signature'))) {
+  if (!isSigned(req)) {
     console.log('refused: the signature does not match');
     return res.status(401).send('Invalid signature');
   }
   const event = JSON.parse(req.body);
-  // The same as the header webhook-id, but this one is signed.
+  // The same as the header webhook-id.
   if (seen.has(event.id)) {
     console.log(`${event.id} duplicate`);
     return res.status(200).send('OK');
   }
-  handle(event);
-  remember(event.id); // only now: should handle() fail, the event comes again
+  remember(event.id);
+  waiting.push(event);
+  setImmediate(work);
   return res.status(200).send('OK');
 });
 

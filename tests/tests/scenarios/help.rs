@@ -44,6 +44,7 @@ async fn each_command_teaches_with_examples_and_prints_no_secret() {
             &["endpoints", "check"],
             &["sign"],
             &["verify"],
+            &["certify"],
             &["completions"],
             &["man"],
         ] {

@@ -89,6 +89,8 @@ mod cli_console; // the same from a shell
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right
 mod sign_and_verify; // signatures made and judged at a desk
+mod certify; // and whole receivers
+mod partners; // those of the examples, and what publishes
 mod help; // what teaches the commands
 mod options; // and that each of their options does something
 mod docs; // what the documents name

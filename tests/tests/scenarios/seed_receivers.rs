@@ -98,7 +98,7 @@ impl Example {
     }
 }
 
-fn listen(stream: impl AsyncRead + Send + Unpin + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+pub(crate) fn listen(stream: impl AsyncRead + Send + Unpin + 'static, lines: &Arc<Mutex<Vec<String>>>) {
     let lines = Arc::clone(lines);
     tokio::spawn(async move {
         let mut stream = BufReader::new(stream).lines();
@@ -109,7 +109,7 @@ fn listen(stream: impl AsyncRead + Send + Unpin + 'static, lines: &Arc<Mutex<Vec
 }
 
 /// A running example; it is killed when it is dropped. It must outlive the scenario: its answer comes after its line.
-struct Running {
+pub(crate) struct Running {
     example: &'static Example,
     port: u16,
     lines: Arc<Mutex<Vec<String>>>,
@@ -117,6 +117,13 @@ struct Running {
 }
 
 impl Running {
+    /// Its folder, its format, and where it takes events.
+    pub(crate) fn addressed(&self) -> (&'static str, &'static str, String) {
+        let Example { folder, format, .. } = self.example;
+        let url = format!("http://127.0.0.1:{}/webhooks/{format}", self.port);
+        (folder, format, url)
+    }
+
     async fn is_ready(&mut self) {
         let anywhere = format!("http://127.0.0.1:{}/", self.port).parse().unwrap();
         eventually(STARTS_WITHIN, self.example.folder, async || {
@@ -129,9 +136,8 @@ impl Running {
 
     /// An endpoint at it.
     fn endpoint(&self, secret: &str) -> Endpoint {
-        let format = self.example.format;
-        let url = format!("http://127.0.0.1:{}/webhooks/{format}", self.port);
-        Endpoint::at(self.example.folder, &url)
+        let (folder, format, url) = self.addressed();
+        Endpoint::at(folder, &url)
             .text("format", format)
             .text("secret", secret)
     }
@@ -170,7 +176,7 @@ impl Drop for Running {
 }
 
 /// Those of the examples that this machine can run.
-async fn all_running(secret: &str, format: &str) -> Vec<Running> {
+pub(crate) async fn all_running(secret: &str, format: &str) -> Vec<Running> {
     let wanted = EXAMPLES
         .iter()
         .filter(|example| example.format.starts_with(format));

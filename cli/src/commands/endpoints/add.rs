@@ -140,7 +140,7 @@ pub(super) async fn run(args: &AddArgs) -> Result<(), CliError> {
 }
 
 /// No value goes into a fault: it may be a secret.
-fn headers(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+pub(crate) fn headers(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
     let mut headers = BTreeMap::new();
     for text in given {
         let Some((name, value)) = text.split_once('=') else {

@@ -3,7 +3,7 @@
 mod file; // a file of them, as it is read
 mod check; // a file of them, offline
 mod list; // which there are
-mod add; // one more
+pub(crate) mod add; // one more
 mod show; // one in full
 mod pause; // and its opposite
 mod remove; // for good

@@ -44,6 +44,8 @@ URL has one, else to the request's own. Where it does not answer the sender gets
 Both signatures are checked where they are there: Meeva-Signature over the body, and webhook-signature \
 (Standard Webhooks) over id, time and body. Give --secret twice during a rotation. Nothing is trusted: control \
 characters are written out.
+Receivers to begin with, in Node, Python, PHP, Go and Rust, are in the project's folder examples/receivers; `hookline certify` \
+tells what a good one answers.
 A dispatcher reaches this address only with HOOKLINE_ALLOW_HTTP=true and HOOKLINE_ALLOW_CIDRS=127.0.0.0/8.
 Ctrl-C ends it.";
 

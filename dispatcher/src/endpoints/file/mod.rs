@@ -19,6 +19,7 @@ use std::time::Duration;
 use hookline_common::endpoint::Format;
 use hookline_common::guard::Policy;
 use hookline_common::shutdown::Shutdown;
+use hookline_outbound::request::Destination;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
@@ -30,7 +31,6 @@ pub use self::known::FileEndpoints;
 use self::known::Listing;
 use self::reading::{FileReader, Reading, Stamps};
 use self::shortlist::{MAX_SHOWN, grouped, shortlist};
-use crate::request::Destination;
 
 /// How often the files are looked at: twice within the 2 s after which a rotated secret must be in use, with room for the
 /// second look that has to agree.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hookline_common::guard::{Policy, parse_cidr};
-use hookline_dispatcher::client::{Client, ClientSettings, Resolver, SendError, Shortage};
+use hookline_outbound::client::{Client, ClientSettings, Resolver, SendError, Shortage};
 use http_body_util::Full;
 use hyper::Request;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -24,9 +24,9 @@ const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(TIMESTAMP);
 const ATTEMPT: &str = "webhook-attempt";
 const WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static(ATTEMPT);
 /// Standard Webhooks' signatures.
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+pub const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Meeva's own signature.
-const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
+pub const MEEVA_SIGNATURE: HeaderName = HeaderName::from_static("meeva-signature");
 
 /// W3C Trace Context, where receivers are told.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -1,0 +1,28 @@
+//! Whom a certificate is played against, and how patient it is.
+
+use std::time::Duration;
+
+use hookline_common::endpoint::{Format, StaticHeader};
+use hookline_common::guard::Policy;
+use hookline_common::secret::Secret;
+
+/// A partner's endpoint, as an operator would register it.
+pub struct Partner {
+    /// Where it is.
+    pub url: String,
+    /// How the bodies are written that it gets.
+    pub format: Format,
+    /// What it verifies with; none where it verifies nothing, as meetergo's receivers need not.
+    pub secret: Option<Secret>,
+    /// What it wants to find in each request besides.
+    pub headers: Vec<StaticHeader>,
+    /// Where requests may go.
+    pub policy: Policy,
+    /// Further roots to trust, in PEM.
+    pub ca_pem: Option<String>,
+    /// How long it may take to answer: 30 s are what the dispatcher grants.
+    pub timeout: Duration,
+    /// How long a connection rests before it is used again: longer than the 5 s after which Node closes one by itself shows
+    /// whether it does so well.
+    pub pause: Duration,
+}
