@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -22,6 +23,9 @@ pub use self::otlp::{OtlpError, OtlpSettings};
 /// How long a process that ends waits for its last traces and metrics to be taken: a collector that answers takes
 /// milliseconds, and one that hangs must not hold up a stop.
 pub const EXPORT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether publishers alone decide which of their traces are collected.
+static FOLLOWS_PUBLISHERS: AtomicBool = AtomicBool::new(false);
 
 /// How a service tells what it does.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +97,7 @@ impl Telemetry {
         if let Some(traces) = &traces {
             opentelemetry::global::set_tracer_provider(traces.clone());
         }
+        FOLLOWS_PUBLISHERS.store(otlp.follows_publishers(), Ordering::Relaxed);
         start_logs(settings, traces.as_ref());
         for line in &otlp.leftover {
             tracing::warn!("OpenTelemetry: {line}");
@@ -181,7 +186,13 @@ fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::t
     let lines = lines.with_filter(log_filter(&settings.filter));
     let spans = traces.map(|traces| {
         let ours = Targets::new().with_target("hookline", LevelFilter::DEBUG);
+        // Lines of our source, threads and times awake tell operators nothing, and would be most of a span's attributes. Nobody
+        // asks for the current span: each is handed on by hand.
         tracing_opentelemetry::layer()
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_context_activation(false)
             .with_tracer(traces.tracer("hookline"))
             .with_filter(ours)
     });
@@ -189,6 +200,12 @@ fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::t
     if let Err(error) = subscriber.try_init() {
         tracing::debug!(%error, "somebody else set up the logs of this process");
     }
+}
+
+/// Whether nobody collects this trace, so that its spans need not be made.
+#[must_use]
+pub fn is_left_out(trace: &TraceContext) -> bool {
+    FOLLOWS_PUBLISHERS.load(Ordering::Relaxed) && !trace.is_empty() && !trace.is_sampled()
 }
 
 /// Makes `span` a part of the trace that came with a message. Before anything else is done with it.
@@ -201,6 +218,14 @@ pub fn continue_trace(span: &tracing::Span, trace: &TraceContext) {
     if let Err(error) = span.set_parent(trace.to_parent()) {
         tracing::debug!(%error, "a span could not be put into its trace");
     }
+}
+
+/// Links `span` to another one that is neither its parent nor its child.
+pub fn link(span: &tracing::Span, to: &opentelemetry::trace::SpanContext, relation: &'static str) {
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    let attributes = vec![opentelemetry::KeyValue::new("hookline.relation", relation)];
+    span.add_link_with_attributes(to.clone(), attributes);
 }
 
 /// The trace as whatever follows `span` goes on with it; none where nothing is traced.

@@ -51,6 +51,13 @@ pub(super) struct Metrics {
 }
 
 impl OtlpSettings {
+    /// Whether a trace that its publisher does not want collected is never collected here.
+    #[must_use]
+    pub fn follows_publishers(&self) -> bool {
+        let sampler = self.traces.as_ref().map(|traces| &traces.sampler);
+        matches!(sampler, Some(Sampler::ParentBased(_)))
+    }
+
     /// Reads them; after a fault, what is left of them. Where nothing is sent, what only matters then is not judged.
     #[must_use]
     pub fn read(reader: &mut Reader<'_>) -> Self {

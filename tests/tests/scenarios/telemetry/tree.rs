@@ -33,6 +33,12 @@ fn child<'a>(spans: &'a [SpanSeen], parent: &str) -> &'a SpanSeen {
     child
 }
 
+/// How long an attempt says that the one before it has been over, in seconds.
+fn waited(attempt: &SpanSeen) -> Option<f64> {
+    let waited = attempt.attributes.get("hookline.wait.duration")?;
+    Some(waited.parse().unwrap())
+}
+
 /// A program that sends its spans to this collector, and retries once.
 fn traced<'a>(setup: Setup<'a>, sink: &OtlpSink) -> Setup<'a> {
     setup
@@ -135,7 +141,15 @@ async fn one_trace_goes_from_the_publisher_to_the_manual_retry() {
             ("delivered", false)
         );
         assert_eq!(of(last, "url.full"), receiver.url());
-        // The wait of a second lies open between the one attempt and the next.
+        // Each attempt is linked to the one before it, a manual retry's too, and says how long it waited: a second by the
+        // schedule, and then until a person came.
+        assert_eq!(attempt.links, []);
+        assert_eq!(waited(attempt), None);
+        for (one, next) in [(attempt, again), (again, last)] {
+            assert_eq!(next.links, [(TRACE.to_owned(), one.id.clone())], "{next:?}");
+        }
+        assert!((0.9..900.0).contains(&waited(again).unwrap()), "{again:?}");
+        assert!((0.0..900.0).contains(&waited(last).unwrap()), "{last:?}");
         assert!(second.times.0 - attempt.times.1 > 900_000_000, "{second:?}");
         // Each receiver's own spans would hang below its attempt.
         for (request, attempt) in requests.iter().zip([attempt, again, last]) {
