@@ -23,6 +23,9 @@ use crate::settings::Settings;
 /// field, which have spans in theirs.
 const WAY_TO_SPANS: [u64; 3] = [1, 2, 2];
 
+/// 512 spans of less than a kilobyte are half a megabyte.
+const MAX_EXPORT_BYTES: usize = 8 << 20;
+
 /// How many spans have come since the start.
 #[derive(Debug, Serialize, Deserialize)]
 struct Count;
@@ -95,14 +98,28 @@ async fn take(
     count: Arc<AtomicU64>,
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::default());
-    let body = request.into_body().collect().await;
-    match body.ok().and_then(|body| spans(&body.to_bytes(), &WAY_TO_SPANS)) {
+    let message = read(request.into_body()).await;
+    match message.and_then(|message| spans(&message, &WAY_TO_SPANS)) {
         Some(spans) => {
             count.fetch_add(spans, Ordering::Relaxed);
         }
         None => *response.status_mut() = StatusCode::BAD_REQUEST,
     }
     Ok(response)
+}
+
+/// A whole request; none where it is cut off or longer than any export of ours.
+async fn read(mut body: Incoming) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.ok()?.into_data() {
+            message.extend_from_slice(&data);
+        }
+        if message.len() > MAX_EXPORT_BYTES {
+            return None;
+        }
+    }
+    Some(message)
 }
 
 /// How many fields there are at the end of the way; none where this is no protobuf.
