@@ -34,9 +34,10 @@ impl Traced {
     }
 }
 
-/// An event or a delivery that was taken from `queue`, until it is done with.
-pub(crate) fn process(event: &Event, queue: impl FnOnce() -> String) -> Span {
-    if is_left_out(&event.trace) {
+/// An event or a delivery that was taken from `queue`, until it is done with. Where it is in no trace, and in none that is collected,
+/// its own begins here.
+pub(crate) fn process(event: &mut Event, queue: impl FnOnce() -> String) -> Span {
+    if is_left_out(&mut event.trace) {
         return Span::none();
     }
     let span = debug_span!(

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -15,17 +14,16 @@ use crate::settings::{Reader, variables};
 use crate::stderr;
 use crate::trace_context::TraceContext;
 
+mod choice; // which traces are collected
 mod last_export; // traces and metrics at the end, within a limit
 mod otlp; // what OpenTelemetry's variables ask for, and what carries it out
 
+pub use self::choice::is_left_out;
 pub use self::otlp::{OtlpError, OtlpSettings};
 
 /// How long a process that ends waits for its last traces and metrics to be taken: a collector that answers takes
 /// milliseconds, and one that hangs must not hold up a stop.
 pub const EXPORT_WITHIN: Duration = Duration::from_secs(2);
-
-/// Whether publishers alone decide which of their traces are collected.
-static FOLLOWS_PUBLISHERS: AtomicBool = AtomicBool::new(false);
 
 /// How a service tells what it does.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +95,7 @@ impl Telemetry {
         if let Some(traces) = &traces {
             opentelemetry::global::set_tracer_provider(traces.clone());
         }
-        FOLLOWS_PUBLISHERS.store(otlp.follows_publishers(), Ordering::Relaxed);
+        choice::collect(otlp.part_begun_here());
         start_logs(settings, traces.as_ref());
         for line in &otlp.leftover {
             tracing::warn!("OpenTelemetry: {line}");
@@ -200,12 +198,6 @@ fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::t
     if let Err(error) = subscriber.try_init() {
         tracing::debug!(%error, "somebody else set up the logs of this process");
     }
-}
-
-/// Whether nobody collects this trace, so that its spans need not be made.
-#[must_use]
-pub fn is_left_out(trace: &TraceContext) -> bool {
-    FOLLOWS_PUBLISHERS.load(Ordering::Relaxed) && !trace.is_empty() && !trace.is_sampled()
 }
 
 /// Makes `span` a part of the trace that came with a message. Before anything else is done with it.

@@ -1,5 +1,7 @@
 //! One trace, from a publisher's span through every attempt to a manual retry, as a collector gets it.
 
+use std::collections::BTreeMap;
+
 use hookline_tests::console::{ADMIN_TOKEN, Console, MASTER_KEY, database_scenario, setup, start};
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::endpoint::{SECRET, endpoint};
@@ -206,6 +208,48 @@ async fn a_fan_out_is_one_trace_and_what_nobody_traces_tells_receivers_what_it_c
         for request in &requests[2..] {
             assert_eq!(request.header("traceparent"), parent());
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trace_that_begins_here_is_collected_with_all_its_attempts_or_not_at_all() {
+    const EVENTS: usize = 40;
+    scenario(async |world| {
+        let sink = OtlpSink::plain().await;
+        let receiver =
+            Receiver::scripted(|request| status(if request.attempt() == 1 { 500 } else { 200 })).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = traced(world.dispatcher(), &sink)
+            .set("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+            .set("OTEL_TRACES_SAMPLER_ARG", "0.5")
+            .set("HOOKLINE_TRACE_RECEIVERS", "true")
+            .start()
+            .await;
+        world.publish_many(EVENTS, "booking.created").await;
+        let requests = receiver.expect(2 * EVENTS, SOON).await;
+        dispatcher.stop().await;
+        let mut spans = BTreeMap::<String, usize>::new();
+        for span in sink.exports().into_iter().flat_map(|export| export.spans) {
+            *spans.entry(span.trace).or_default() += 1;
+        }
+        // Each receiver is told the same, and the second attempt goes on with the trace of the first.
+        let mut told = BTreeMap::<String, Vec<String>>::new();
+        for request in &requests {
+            let parent = request.header("traceparent");
+            let ids = told.entry(parent[3..35].to_owned()).or_default();
+            ids.push(request.id().to_owned());
+            let is_collected = parent.ends_with("-01");
+            assert_eq!(is_collected, spans.contains_key(&parent[3..35]), "{parent}");
+        }
+        assert_eq!(told.len(), EVENTS);
+        assert!(
+            told.values().all(|ids| ids.len() == 2 && ids[0] == ids[1]),
+            "{told:?}"
+        );
+        assert!(spans.values().all(|count| *count == 4), "{spans:?}");
+        // Half of them; all or none is no matter of chance.
+        assert!((1..EVENTS).contains(&spans.len()), "{}", spans.len());
     })
     .await;
 }
