@@ -18,9 +18,6 @@ cd "$ROOT"
 declare -A IMAGES=([dispatcher]=hookline-dispatcher [console]=hookline-console [cli]=hookline)
 STORE=$STATE/images
 SUITE=bookworm
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-# As test-dist.sh makes it.
-BARE=$STATE/bare-$SUITE.tar
 VERSION=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 engine() {
@@ -42,9 +39,7 @@ in_store() {
 
 need_buildah() {
     is_root || die "no Docker and no Podman answers, and without them images are built as root alone"
-    if ! command -v buildah >/dev/null || ! command -v debootstrap >/dev/null; then
-        scripts/install-packages.sh buildah debootstrap
-    fi
+    command -v buildah >/dev/null || scripts/install-packages.sh buildah
 }
 
 has_image() { in_store images --format '{{.Name}}:{{.Tag}}' 2>/dev/null | grep -q "\(^\|/\)$1\$"; }
@@ -55,18 +50,10 @@ commit_base() {
 }
 
 make_debian() {
-    local container
-    if [[ ! -e $BARE ]]; then
-        say "debootstrap makes a bare $SUITE (some minutes, once)"
-        rm -rf --one-file-system "$STORE/bare"
-        debootstrap --variant=minbase "$SUITE" "$STORE/bare" "$MIRROR" >"$STORE/debootstrap.log" 2>&1 ||
-            { tail -n 5 "$STORE/debootstrap.log" >&2 && die "debootstrap could not make a root from $MIRROR"; }
-        tar -C "$STORE/bare" --one-file-system -cf "$BARE.new" .
-        mv "$BARE.new" "$BARE"
-        rm -rf --one-file-system "$STORE/bare"
-    fi
+    local container bare
+    bare=$(scripts/bare-debian.sh "$SUITE")
     container=$(in_store from scratch)
-    in_store add --quiet "$container" "$BARE" / >/dev/null
+    in_store add --quiet "$container" "$bare" / >/dev/null
     commit_base "debian:$SUITE-slim"
 }
 

@@ -14,65 +14,23 @@ source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
 SUITE=${SUITE:-bookworm}
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-BARE=$STATE/bare-$SUITE.tar
 WORK=$STATE/test-dist
+# shellcheck source=scripts/test-lib.sh
+source "$ROOT/scripts/test-lib.sh"
 INSIDE=$WORK/root
 DIST=$ROOT/target/dist${QUICK:+-quick}
-SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
 UNITS=(hookline-dispatcher.service hookline-console.service)
 # The one that is looked at.
 UNIT=${UNITS[0]}
-passed=0 not_run=0 trace=()
-
-ok() {
-    local name=$1
-    shift
-    "$@" >"$WORK/log" 2>&1 || { tail -n 80 "$WORK/log" >&2 && die "FAILED: $name"; }
-    passed=$((passed + 1))
-    printf 'ok       %s\n' "$name"
-}
-not() { ! "$@"; }
-not_run() {
-    not_run=$((not_run + 1))
-    printf 'NOT RUN  %s: %s\n' "$1" "$2"
-}
-
-# until_true SECONDS COMMAND…
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || { echo "waited too long for: $*" && tail -n 20 "$WORK"/*.out && return 1; }
-        sleep 0.2
-    done
-}
-
-children=()
-leave() {
-    local status=$? pid
-    trap '' INT TERM HUP
-    for pid in "${children[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${children[@]}"; do wait "$pid" 2>/dev/null || true; done
-    rm -rf --one-file-system "$WORK"
-    exit "$status"
-}
+trace=()
 
 # --- the root -----------------------------------------------------------------------------------------
 
 bare_root() {
-    if [[ ! -e $BARE ]]; then
-        command -v debootstrap >/dev/null || scripts/install-packages.sh debootstrap
-        say "debootstrap makes a bare $SUITE (some minutes, once)"
-        rm -rf --one-file-system "$WORK/bare"
-        debootstrap --variant=minbase "$SUITE" "$WORK/bare" "$MIRROR" >"$WORK/debootstrap.log" 2>&1 ||
-            { tail -n 5 "$WORK/debootstrap.log" >&2 && return 1; }
-        tar -C "$WORK/bare" --one-file-system -cf "$BARE.new" .
-        mv "$BARE.new" "$BARE"
-        rm -rf --one-file-system "$WORK/bare"
-    fi
+    local bare
+    bare=$(scripts/bare-debian.sh "$SUITE") || return 1
     mkdir -p "$INSIDE"
-    tar -C "$INSIDE" -xpf "$BARE"
+    tar -C "$INSIDE" -xpf "$bare"
 }
 
 # In a mount namespace of its own, so that nothing stays mounted whatever happens.
@@ -233,21 +191,8 @@ start_service() {
 }
 
 deliver() {
-    local port http event
-    inside hookline listen --port 0 --secret "$SECRET" >"$WORK/receiver.out" 2>&1 &
-    children+=($!)
-    until_true 30 grep -q '^listening on' "$WORK/receiver.out" || return 1
-    port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$WORK/receiver.out")
-    lock_ports
-    http=$(pick_ports "$WORK" 27000 28999 1)
-    unlock_ports
-    cat >>"$INSIDE/etc/hookline/endpoints.toml" <<END
-[[endpoint]]
-id = "ep_crm"
-company = "acme"
-url = "http://127.0.0.1:$port/hooks"
-secret = "$SECRET"
-END
+    start_receiver "$INSIDE/etc/hookline/endpoints.toml" inside hookline || return 1
+    free_port
     cat >>"$INSIDE/etc/hookline/dispatcher.env" <<END
 HOOKLINE_AMQP_URL=$HOOKLINE_AMQP_URL
 HOOKLINE_NAMESPACE=dist
@@ -256,12 +201,7 @@ HOOKLINE_ALLOW_CIDRS=127.0.0.0/8
 HOOKLINE_HTTP_ADDR=127.0.0.1:$http
 END
     start_service dispatcher
-    until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out" || return 1
-    event=$(inside env HOOKLINE_AMQP_URL="$HOOKLINE_AMQP_URL" HOOKLINE_NAMESPACE=dist \
-        hookline publish --company acme --type booking.created --data '{"booking":{"id":"b_1"}}')
-    until_true 60 grep -q "$event" "$WORK/receiver.out" || return 1
-    until_true 30 grep -q 'webhook-signature .*valid' "$WORK/receiver.out" || return 1
-    not grep -q INVALID "$WORK/receiver.out"
+    is_consuming && arrives inside env HOOKLINE_AMQP_URL="$HOOKLINE_AMQP_URL" HOOKLINE_NAMESPACE=dist hookline
 }
 
 # uid, capabilities, no new privileges, files: as the kernel has them for the running process.
@@ -300,10 +240,8 @@ no_call_refused() {
 
 # What a console needs to know, in files that only it can read, as its environment file advises.
 register() {
-    local http answer
-    lock_ports
-    http=$(pick_ports "$WORK" 27000 28999 1)
-    unlock_ports
+    local answer
+    free_port
     secret_file database-url "$(scripts/services.sh database dist)"
     secret_file master-key "$(head -c 32 /dev/urandom | base64)"
     secret_file admin-token "$(head -c 32 /dev/urandom | base64 | tr -d '+/=')"
@@ -382,13 +320,9 @@ if [[ ${1:-} != --services-are-up ]]; then
     compgen -G "$DIST/*.deb" >/dev/null || { not_run 'everything' 'there is no dpkg-deb to make a .deb' && exit 0; }
     exec scripts/with-services.sh "$0" --services-are-up
 fi
-rm -rf --one-file-system "$WORK"
-mkdir -p "$WORK"
-trap leave EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+begin :
 if ! bare_root; then
-    not_run 'everything' "debootstrap could not make a root from $MIRROR"
+    not_run 'everything' "a bare $SUITE cannot be made (see above)"
     exit 0
 fi
 ok 'the checksums hold' bash -ec "cd '$DIST' && sha256sum -c SHA256SUMS"
@@ -398,4 +332,4 @@ judge_units
 with_broker
 with_database
 check_removal
-echo "$passed passed, 0 failed, $not_run not run, in $SECONDS s"
+sum_up 'a bare Debian'

@@ -10,40 +10,17 @@ source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
 WORK=$STATE/test-image
-SECRET=whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+# shellcheck source=scripts/test-lib.sh
+source "$ROOT/scripts/test-lib.sh"
 USER_ID=65532
 # Megabytes that the dispatcher's image may have over what it begins with, which is nothing.
 DISPATCHER_MB=60
 VERSION=$(scripts/image.sh version)
 ENGINE=$(scripts/image.sh engine)
-passed=0 not_run=0 children=() containers=()
+containers=()
 
-ok() {
-    local name=$1
-    shift
-    "$@" >"$WORK/log" 2>&1 || { tail -n 40 "$WORK/log" "$WORK"/*.out >&2 && die "FAILED: $name"; }
-    passed=$((passed + 1))
-    printf 'ok       %s\n' "$name"
-}
-not() { ! "$@"; }
-not_run() {
-    not_run=$((not_run + 1))
-    printf 'NOT RUN  %s: %s\n' "$1" "$2"
-}
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || { echo "waited too long for: $*" && return 1; }
-        sleep 0.2
-    done
-}
-
-leave() {
-    local status=$? pid one
-    trap '' INT TERM HUP
-    for pid in "${children[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${children[@]}"; do wait "$pid" 2>/dev/null || true; done
+remove_containers() {
+    local one
     for one in "${containers[@]}"; do
         if [[ $ENGINE == buildah ]]; then
             scripts/image.sh buildah umount "$one" >/dev/null 2>&1 || true
@@ -52,8 +29,6 @@ leave() {
             "$ENGINE" rm -f "$one" >/dev/null 2>&1 || true
         fi
     done
-    rm -rf --one-file-system "$WORK"
-    exit "$status"
 }
 
 # --- what is in an image ------------------------------------------------------------------------------
@@ -144,34 +119,15 @@ process_of() {
 }
 
 deliver() {
-    local port event
-    (as_container hookline -- listen --addr 127.0.0.1 --port 0 --secret "$SECRET") >"$WORK/receiver.out" 2>&1 &
-    children+=($!)
-    until_true 30 grep -q '^listening on' "$WORK/receiver.out" || return 1
-    port=$(sed -n 's#^listening on http://[^:]*:\([0-9]*\).*#\1#p' "$WORK/receiver.out")
-    lock_ports
-    http=$(pick_ports "$WORK" 27000 28999 1)
-    unlock_ports
-    cat >"$WORK/etc/endpoints.toml" <<END
-[[endpoint]]
-id = "ep_crm"
-company = "acme"
-url = "http://127.0.0.1:$port/hooks"
-secret = "$SECRET"
-END
+    start_receiver "$WORK/etc/endpoints.toml" as_container hookline -- || return 1
+    free_port
     printf '%s' "$HOOKLINE_AMQP_URL" >"$WORK/etc/amqp-url"
     (as_container hookline-dispatcher HOOKLINE_AMQP_URL_FILE=/etc/hookline/amqp-url HOOKLINE_NAMESPACE=image HOOKLINE_ALLOW_HTTP=true \
         HOOKLINE_ALLOW_CIDRS=127.0.0.0/8 HOOKLINE_HTTP_ADDR="127.0.0.1:$http" HOOKLINE_ENDPOINTS_FILE=/etc/hookline/endpoints.toml --) \
         >"$WORK/dispatcher.out" 2>&1 &
     service=$!
     children+=("$service")
-    until_true 60 grep -q 'ready: consuming' "$WORK/dispatcher.out" || return 1
-    event=$( (as_container hookline HOOKLINE_AMQP_URL_FILE=/etc/hookline/amqp-url HOOKLINE_NAMESPACE=image \
-        -- publish --company acme --type booking.created --data '{"booking":{"id":"b_1"}}'))
-    [[ $event == evt_* ]] || { echo "publish printed $event" && return 1; }
-    until_true 60 grep -q "$event" "$WORK/receiver.out" || return 1
-    until_true 30 grep -q 'webhook-signature .*valid' "$WORK/receiver.out" || return 1
-    not grep -q INVALID "$WORK/receiver.out"
+    is_consuming && arrives as_container hookline HOOKLINE_AMQP_URL_FILE=/etc/hookline/amqp-url HOOKLINE_NAMESPACE=image --
 }
 
 # As the kernel has it: the user, no capability in force, no new ones, and a root that cannot be written to.
@@ -205,12 +161,9 @@ if [[ ${1:-} != --services-are-up ]]; then
     scripts/image.sh
     exec scripts/with-services.sh "$0" --services-are-up
 fi
-rm -rf --one-file-system "$WORK"
+begin remove_containers
 mkdir -p "$WORK/etc" "$WORK/roots"
 chmod 755 "$WORK" "$WORK/etc"
-trap leave EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 for image in hookline-dispatcher hookline-console hookline; do
     ok "$image: can be looked into" unpack "$image"
     ok "$image: is uid $USER_ID, and starts without a shell" is_configured "$image"
@@ -231,4 +184,4 @@ for image in hookline-dispatcher hookline-console hookline; do
     printf '  %8s MB  %s (%s of it the program)\n' "$(megabytes "$WORK/roots/$image")" "$image:$VERSION" \
         "$(megabytes "$WORK/roots/$image/usr/bin/$image")"
 done
-echo "$passed passed, 0 failed, $not_run not run, in $SECONDS s ($ENGINE)"
+sum_up "$ENGINE"

@@ -41,6 +41,8 @@ pub(crate) struct Order {
     pub(crate) companies: (u32, u32),
     /// As what, and for whom.
     pub(crate) into: Destination,
+    /// In traces of which one of so many is collected; in none where it is not given.
+    pub(crate) collected: Option<u32>,
 }
 
 /// How long the data of events is.
@@ -183,6 +185,10 @@ fn properties(order: &Order, number: u32, company: u32) -> BasicProperties {
         headers.insert(short("endpoint"), text(names::endpoint(company, 0)));
         headers.insert(short("attempt"), AMQPValue::LongLongInt(2));
         headers.insert(short("origin"), text("event".to_owned()));
+    }
+    if let Some(one_of) = order.collected {
+        let traceparent = names::traceparent(order.run, number, number.is_multiple_of(one_of.max(1)));
+        headers.insert(short("traceparent"), text(traceparent));
     }
     BasicProperties::default()
         .with_delivery_mode(2)

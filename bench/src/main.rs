@@ -6,6 +6,7 @@ mod amqp; // the broker, as the generator and the floors speak to it
 mod broker; // the broker, looked at and cleaned up from outside
 mod child; // processes, and questions to them
 mod clock; // one clock for all of them
+mod collector; // takes traces
 mod counts; // system calls and wake-ups of processes
 mod endpoints; // what a dispatcher reads in a file
 mod registry; // or in a database
@@ -39,6 +40,7 @@ const USAGE: &str = "usage:
                                           consumes, signs, posts and acknowledges, and nothing else
   hookline-bench sink CA_FILE             receives deliveries; answers questions on its standard input
   hookline-bench load                     publishes events; takes orders on its standard input
+  hookline-bench collector                takes traces; answers questions on its standard input
   hookline-bench http-load                the same over HTTP, to a console";
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         // The floors were fastest with two worker threads, and the sink must not be slower than they are.
         ["floor", client, queue, url, secret] => on_threads(2, floor::run(client, queue, url, secret)),
         ["sink", ca_file] => on_threads(2, sink::run(ca_file.as_ref())),
+        ["collector"] => on_threads(1, collector::run()),
         ["load"] => on_threads(1, load::run()),
         ["http-load"] => on_threads(1, http_load::run()),
         _ => Err(Fault::new(USAGE)),

@@ -44,6 +44,8 @@ pub(crate) struct Case {
     /// Deliveries that wait for one more company's endpoint, which hangs, before the time begins.
     pub(crate) parked: u32,
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// In traces of which one of so many is collected; in none where it is not given.
+    pub(crate) collected: Option<u32>,
     /// Where the endpoints are read, instead of a file.
     pub(crate) registry: Option<Registry>,
     pub(crate) replicas: usize,
@@ -68,6 +70,7 @@ impl Case {
             endpoints: 1,
             parked: 0,
             variables: Vec::new(),
+            collected: None,
             registry: None,
             replicas: 1,
             tls: false,
@@ -153,6 +156,10 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
     let mut running = stage.start(case.subject, &case.setup(), namespace).await?;
     let companies = (0, case.companies);
     let warm_up = stage.order(namespace, stage.plan.warm_up, companies);
+    let warm_up = Order {
+        collected: case.collected,
+        ..warm_up
+    };
     stage.load.publish(&warm_up).await?;
     stage
         .all_arrived(warm_up.run, deliveries(case, warm_up.count), &mut running)
@@ -163,6 +170,7 @@ async fn steady(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(
     let order = stage.order(namespace, case.events, companies);
     let order = Order {
         payload: case.payload,
+        collected: case.collected,
         ..order
     };
     let (cpu, of_subject) = (stage.cpu()?, running.cpu_seconds()?);
@@ -202,6 +210,7 @@ async fn drain(stage: &mut Stage<'_>, case: &Case, namespace: &str) -> Result<(R
     let order = stage.order(namespace, case.events, (0, case.companies));
     let order = Order {
         payload: case.payload,
+        collected: case.collected,
         ..order
     };
     stage.load.publish(&order).await?;

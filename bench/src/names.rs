@@ -23,6 +23,15 @@ pub(crate) fn parse_event_id(id: &str) -> Option<(u32, u32)> {
     Some((hex(run)?, hex(number)?))
 }
 
+/// The trace of event `number` of publishing `run`, as its publisher's span hands it on.
+pub(crate) fn traceparent(run: u32, number: u32, is_collected: bool) -> String {
+    let (trace, span) = (u64::from(run) + 1, u64::from(number) + 1);
+    format!(
+        "00-{trace:016x}{span:016x}-{span:016x}-{:02x}",
+        u8::from(is_collected)
+    )
+}
+
 /// A company.
 pub(crate) fn company(number: u32) -> String {
     format!("c{number}")
@@ -59,6 +68,7 @@ mod tests {
     use super::*;
     use hookline_common::ids::{CompanyId, EndpointId, EventId};
     use hookline_common::secret::Secret;
+    use hookline_common::trace_context::TraceContext;
 
     #[test]
     fn an_event_id_tells_its_run_and_number() {
@@ -67,6 +77,15 @@ mod tests {
         assert_eq!(parse_event_id(&id), Some((7, 39_999)));
         assert_eq!(parse_event_id("evt_7"), None);
         assert_eq!(parse_event_id("018f"), None);
+    }
+
+    #[test]
+    fn a_trace_is_one_that_the_product_takes_and_collected_as_it_says() {
+        for is_collected in [false, true] {
+            let parent = traceparent(0, 0, is_collected);
+            let trace = TraceContext::from_headers(Some(&parent), None);
+            assert_eq!((trace.is_empty(), trace.is_sampled()), (false, is_collected));
+        }
     }
 
     #[test]

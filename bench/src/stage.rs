@@ -124,6 +124,7 @@ impl<'a> Stage<'a> {
             per_second: None,
             companies,
             into: Destination::Events,
+            collected: None,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
 pub mod trace_context; // the publisher's trace, carried along
 pub mod publish_span; // and gone on with where something is published
+pub mod last_attempt; // the attempt before, as the trace keeps it
 pub mod headers; // what a message says beside its body
 pub mod delivery; // one event on its way to one endpoint
 pub mod message; // both as messages on the broker: strict and total

@@ -101,6 +101,13 @@ impl TraceContext {
         self.traceparent().and_then(|parent| parent.get(3..35))
     }
 
+    /// Whether those who began the trace want it collected.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        let flags = self.traceparent().and_then(|parent| parent.get(53..55));
+        flags.is_some_and(|flags| u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1))
+    }
+
     /// Whether there is no trace.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -145,6 +152,16 @@ mod tests {
         assert_eq!(context.traceparent(), Some(PARENT));
         assert_eq!(context.tracestate(), Some("rojo=00f067aa0ba902b7"));
         assert_eq!(context.trace_id(), Some("0af7651916cd43dd8448eb211c80319c"));
+    }
+
+    #[test]
+    fn the_last_bit_of_its_flags_says_whether_it_is_collected() {
+        for (flags, is_sampled) in [("00", false), ("01", true), ("02", false), ("ff", true)] {
+            let parent = PARENT.replace("-01", &format!("-{flags}"));
+            let context = TraceContext::from_headers(Some(&parent), None);
+            assert_eq!(context.is_sampled(), is_sampled, "{flags}");
+        }
+        assert!(!TraceContext::default().is_sampled());
     }
 
     #[test]

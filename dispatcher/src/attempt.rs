@@ -58,7 +58,7 @@ pub async fn attempt(
         tells_receivers,
     } = traced;
     let event = &delivery.event;
-    let span = spans::attempt(process, endpoint, event, delivery.attempt);
+    let span = spans::attempt(process, endpoint, delivery);
     if span.is_disabled() {
         let trace = &event.trace;
         return try_once(client, endpoint, delivery, trace, *tells_receivers).await;

@@ -214,13 +214,13 @@ impl Pipeline {
         unknown_grace: Duration,
     ) {
         match route::step(work, endpoints, unknown_grace, Timestamp::now()) {
-            Step::Attempt(delivery, endpoint) => {
+            Step::Attempt(mut delivery, endpoint) => {
                 let Passage {
                     queue,
                     in_hand,
                     permit,
                 } = passage;
-                let span = spans::process(&delivery.event, || self.settler.queue_name(queue.queue()));
+                let span = spans::process(&mut delivery.event, || self.settler.queue_name(queue.queue()));
                 let job = Job::new(queue, in_hand, delivery, endpoint, span);
                 self.attempts.admit(job, permit).await;
             }
@@ -247,7 +247,9 @@ impl Pipeline {
     }
 
     async fn fan_out(self: &Arc<Self>, passage: Passage, mut unrouted: Unrouted, endpoints: Vec<EndpointId>) {
-        let span = spans::process(&unrouted.event, || self.settler.queue_name(passage.queue.queue()));
+        let span = spans::process(&mut unrouted.event, || {
+            self.settler.queue_name(passage.queue.queue())
+        });
         if !span.is_disabled() {
             unrouted.event.trace = trace_of(&span);
         }

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import subprocess
+from ipaddress import ip_address, ip_network
 
 from chart import ROOT, read
 
@@ -88,6 +89,26 @@ def judge(whole, default):
     return faults
 
 
+def apart(whole):
+    """The guard lets the receiver's address through and no other private one, and what it must not reach is not even beside it."""
+    services = whole["services"]
+    faults = []
+    networks = {name: service.get("networks") or {"default": None} for name, service in services.items()}
+    beside = {name for name, of_it in networks.items() if "receivers" in of_it}
+    if beside != {"receiver", "dispatcher"} or set(networks["receiver"]) != {"receivers"} or set(networks["dispatcher"]) != {"default", "receivers"}:
+        faults.append(f"in the network of receivers are {sorted(beside)}, and the receiver is in {sorted(networks['receiver'])}")
+    address = (networks["receiver"].get("receivers") or {}).get("ipv4_address")
+    subnets = [ip_network(one["subnet"]) for one in whole["networks"]["receivers"].get("ipam", {}).get("config", [])]
+    # The first address of a network is this machine's.
+    if not address or not any(ip_address(address) in subnet and ip_address(address) != subnet[1] for subnet in subnets):
+        faults.append(f"the receiver has the address {address}, of {subnets}")
+    for name in ("console", "dispatcher"):
+        allowed = services[name]["environment"].get("HOOKLINE_ALLOW_CIDRS")
+        if allowed != f"{address}/32":
+            faults.append(f"{name}: lets {allowed} through, and the receiver is {address}")
+    return faults
+
+
 def labelled():
     """Whoever copies a password meets the words."""
     text = read("docker-compose.yml")
@@ -107,6 +128,13 @@ MISTAKES = [
     lambda c: c["services"]["grafana"].update(image="grafana/grafana"),
     lambda c: c["services"]["console"]["healthcheck"].update(test=["CMD-SHELL", "curl localhost:8080"]),
 ]
+DOORS = [
+    lambda c: c["services"]["dispatcher"]["environment"].update(HOOKLINE_ALLOW_CIDRS="172.16.0.0/12"),
+    lambda c: c["services"]["postgres"]["networks"].update(receivers=None),
+    lambda c: c["services"]["receiver"]["networks"].update(default=None),
+    lambda c: c["services"]["receiver"]["networks"]["receivers"].update(ipv4_address="172.31.251.1"),
+    lambda c: c["networks"]["receivers"].pop("ipam"),
+]
 
 
 def checks(skip):
@@ -121,8 +149,14 @@ def checks(skip):
         mistake(wrong)
         if not judge(wrong, default):
             left.append(f"mistake {number + 1}")
+    for number, door in enumerate(DOORS):
+        wrong = json.loads(json.dumps(everything))
+        door(wrong)
+        if not apart(wrong):
+            left.append(f"door {number + 1}")
     skip("docker compose up", "there is no engine to run it")
     return [("docker compose config takes docker-compose.yml", [fault] if fault else []),
             ("docker-compose.yml: confined, on this machine alone, in order", judge(everything, default)),
+            ("docker-compose.yml: dispatchers reach the receiver and no other private address", apart(everything)),
             ("docker-compose.yml: mistakes are found", left),
             ("docker-compose.yml: secrets say that they are for development only", labelled())]

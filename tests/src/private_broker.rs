@@ -45,6 +45,15 @@ impl PrivateBroker {
         self.node.run("kill", &[&self.port]).await;
     }
 
+    /// Kills it and takes away all that it has stored: started again, it is a broker with nothing on it.
+    ///
+    /// # Panics
+    /// When its files cannot be removed.
+    pub async fn lose_data(&self) {
+        self.kill().await;
+        std::fs::remove_dir_all(self.node.folder().join("mnesia")).expect("its data");
+    }
+
     /// Has it evaluate an Erlang expression, and returns what that came to.
     ///
     /// # Panics

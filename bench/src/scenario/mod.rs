@@ -25,6 +25,7 @@ mod storm; // retries that all fall due at once
 mod syscalls; // and wake-ups, for a delivery
 mod tenants; // few endpoints and many
 mod throughput; // as fast as it goes
+mod traces; // what they cost
 
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 19] = [
+const ALL: [(&str, &[&str]); 20] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -60,6 +61,7 @@ const ALL: [(&str, &[&str]); 19] = [
     (api::NAME, &["p50", "p99"]),
     (failed::NAME, &["p50", "p99"]),
     (pages::NAME, &["p50", "p95"]),
+    (traces::NAME, &["rate", "cpu_dispatcher"]),
     (builds::NAME, &["rate", "cpu_dispatcher"]),
 ];
 
@@ -170,6 +172,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         api::NAME => api::run(stage, report).await,
         failed::NAME => failed::run(stage, report).await,
         pages::NAME => pages::run(stage, report).await,
+        traces::NAME => traces::run(stage, report).await,
         builds::NAME => builds::run(stage, report).await,
         _ => parkedcost::run(stage, report).await,
     }

@@ -14,9 +14,11 @@ use crate::settings::{Reader, variables};
 use crate::stderr;
 use crate::trace_context::TraceContext;
 
+mod choice; // which traces are collected
 mod last_export; // traces and metrics at the end, within a limit
 mod otlp; // what OpenTelemetry's variables ask for, and what carries it out
 
+pub use self::choice::is_left_out;
 pub use self::otlp::{OtlpError, OtlpSettings};
 
 /// How long a process that ends waits for its last traces and metrics to be taken: a collector that answers takes
@@ -93,6 +95,7 @@ impl Telemetry {
         if let Some(traces) = &traces {
             opentelemetry::global::set_tracer_provider(traces.clone());
         }
+        choice::collect(otlp.part_begun_here());
         start_logs(settings, traces.as_ref());
         for line in &otlp.leftover {
             tracing::warn!("OpenTelemetry: {line}");
@@ -181,7 +184,13 @@ fn start_logs(settings: &TelemetrySettings, traces: Option<&opentelemetry_sdk::t
     let lines = lines.with_filter(log_filter(&settings.filter));
     let spans = traces.map(|traces| {
         let ours = Targets::new().with_target("hookline", LevelFilter::DEBUG);
+        // Lines of our source, threads and times awake tell operators nothing, and would be most of a span's attributes. Nobody
+        // asks for the current span: each is handed on by hand.
         tracing_opentelemetry::layer()
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_context_activation(false)
             .with_tracer(traces.tracer("hookline"))
             .with_filter(ours)
     });
@@ -201,6 +210,14 @@ pub fn continue_trace(span: &tracing::Span, trace: &TraceContext) {
     if let Err(error) = span.set_parent(trace.to_parent()) {
         tracing::debug!(%error, "a span could not be put into its trace");
     }
+}
+
+/// Links `span` to another one that is neither its parent nor its child.
+pub fn link(span: &tracing::Span, to: &opentelemetry::trace::SpanContext, relation: &'static str) {
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    let attributes = vec![opentelemetry::KeyValue::new("hookline.relation", relation)];
+    span.add_link_with_attributes(to.clone(), attributes);
 }
 
 /// The trace as whatever follows `span` goes on with it; none where nothing is traced.

@@ -53,6 +53,8 @@ pub struct SpanSeen {
     pub parent: String,
     /// Its attributes, as text.
     pub attributes: BTreeMap<String, String>,
+    /// The ids of the spans that it is linked to, as 16 hex digits, each with its trace's.
+    pub links: Vec<(String, String)>,
     /// How many attributes it was made to leave out.
     pub left_out: u32,
     /// How many events it has.
@@ -114,18 +116,25 @@ impl Export {
         for group in request.resource_spans {
             self.resource = about(group.resource);
             let spans = group.scope_spans.into_iter().flat_map(|scope| scope.spans);
-            self.spans.extend(spans.map(|span| SpanSeen {
-                name: span.name,
-                trace: hex(&span.trace_id),
-                id: hex(&span.span_id),
-                kind: span.kind,
-                times: (span.start_time_unix_nano, span.end_time_unix_nano),
-                is_error: span.status.is_some_and(|status| status.code == 2),
-                parent: hex(&span.parent_span_id),
-                attributes: texts(span.attributes),
-                left_out: span.dropped_attributes_count,
-                events: span.events.len(),
-                events_left_out: span.dropped_events_count,
+            self.spans.extend(spans.map(|span| {
+                SpanSeen {
+                    name: span.name,
+                    trace: hex(&span.trace_id),
+                    id: hex(&span.span_id),
+                    kind: span.kind,
+                    times: (span.start_time_unix_nano, span.end_time_unix_nano),
+                    is_error: span.status.is_some_and(|status| status.code == 2),
+                    parent: hex(&span.parent_span_id),
+                    attributes: texts(span.attributes),
+                    links: span
+                        .links
+                        .iter()
+                        .map(|link| (hex(&link.trace_id), hex(&link.span_id)))
+                        .collect(),
+                    left_out: span.dropped_attributes_count,
+                    events: span.events.len(),
+                    events_left_out: span.dropped_events_count,
+                }
             }));
         }
     }
@@ -153,6 +162,8 @@ fn about(resource: Option<Resource>) -> BTreeMap<String, String> {
 fn texts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
     let text = |value| match value {
         Some(Value::StringValue(text)) => text,
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::DoubleValue(number)) => number.to_string(),
         other => format!("{other:?}"),
     };
     attributes

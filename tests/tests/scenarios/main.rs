@@ -99,6 +99,7 @@ mod deployment; // and the chart, the manifests and Compose
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
+mod operations; // what is done to an installation in its life, by the book
 mod rolling_update; // and how all are replaced while they work
 mod scaling; // as many as are needed, now four and now one
 mod signals; // what it is asked by the system

@@ -11,7 +11,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader};
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 
@@ -70,9 +70,14 @@ pub(crate) fn tracer_provider(
         max_waiting: traces.max_waiting,
         watch: Arc::clone(watch),
     };
+    // Spans of what begins here and is not collected are not made where that is decided before (`choice.rs`).
+    let sampler = match traces.part_begun_here {
+        Some(_) => Sampler::ParentBased(Box::new(Sampler::AlwaysOn)),
+        None => traces.sampler.clone(),
+    };
     let provider = SdkTracerProvider::builder()
         .with_resource(resource)
-        .with_sampler(traces.sampler.clone())
+        .with_sampler(sampler)
         .with_max_attributes_per_span(traces.max_attributes)
         .with_max_events_per_span(traces.max_events)
         .with_max_links_per_span(traces.max_links)

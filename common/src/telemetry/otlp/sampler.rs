@@ -29,6 +29,16 @@ pub(super) fn parse(text: &str, ratio: f64) -> Result<Sampler, &'static str> {
     })
 }
 
+/// Which part of the traces that begin here is collected, where a sampler that [`parse`] takes follows publishers; none where it
+/// decides about all.
+pub(super) fn part_begun_here(text: &str, ratio: f64) -> Option<f64> {
+    match text.to_ascii_lowercase().strip_prefix("parentbased_")? {
+        "always_on" => Some(1.0),
+        "always_off" => Some(0.0),
+        _ => Some(ratio),
+    }
+}
+
 /// A ratio of 0 to 1.
 ///
 /// # Errors
@@ -65,6 +75,19 @@ mod tests {
             "parentbased_",
         ] {
             assert!(parse(bad, 1.0).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_decided_about_where_publishers_decide_about_theirs() {
+        for (text, part) in [
+            ("always_on", None),
+            ("traceidratio", None),
+            ("parentbased_always_on", Some(1.0)),
+            ("PARENTBASED_ALWAYS_OFF", Some(0.0)),
+            ("parentbased_traceidratio", Some(0.25)),
+        ] {
+            assert_eq!(part_begun_here(text, 0.25), part, "{text}");
         }
     }
 

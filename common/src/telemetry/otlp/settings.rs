@@ -34,6 +34,7 @@ pub struct OtlpSettings {
 pub(super) struct Traces {
     pub(super) collector: Collector,
     pub(super) sampler: Sampler,
+    pub(super) part_begun_here: Option<f64>,
     pub(super) delay: Duration,
     pub(super) max_waiting: usize,
     pub(super) max_at_once: usize,
@@ -51,6 +52,13 @@ pub(super) struct Metrics {
 }
 
 impl OtlpSettings {
+    /// Which part of the traces that begin here is collected, where those of others are as their publishers decide; none where the
+    /// sampler decides about all of them.
+    #[must_use]
+    pub fn part_begun_here(&self) -> Option<f64> {
+        self.traces.as_ref()?.part_begun_here
+    }
+
     /// Reads them; after a fault, what is left of them. Where nothing is sent, what only matters then is not judged.
     #[must_use]
     pub fn read(reader: &mut Reader<'_>) -> Self {
@@ -97,16 +105,22 @@ fn read_traces(reader: &mut Reader<'_>) -> Option<Traces> {
     let collector = collector::read(reader, &TRACES);
     let within = reader.read(&otel::BSP_EXPORT_TIMEOUT, milliseconds);
     let ratio = reader.read(&otel::SAMPLER_ARG, sampler::ratio);
-    let sampler = reader.read(&otel::SAMPLER, |text| sampler::parse(text, ratio.unwrap_or(1.0)));
+    let ratio = ratio.unwrap_or(1.0);
+    let sampler = reader.read(&otel::SAMPLER, |text| {
+        let sampler = sampler::parse(text, ratio)?;
+        Ok::<_, &'static str>((sampler, sampler::part_begun_here(text, ratio)))
+    });
     let delay = reader.read(&otel::BSP_SCHEDULE_DELAY, milliseconds);
     let max_waiting = read_count(reader, &otel::BSP_MAX_QUEUE_SIZE, MAX_QUEUE);
     let max_at_once = read_count(reader, &otel::BSP_MAX_EXPORT_BATCH_SIZE, MAX_QUEUE);
     let max_attributes = read_count(reader, &otel::SPAN_ATTRIBUTES, MAX_PER_SPAN);
     let max_events = read_count(reader, &otel::SPAN_EVENTS, MAX_PER_SPAN);
     let max_links = read_count(reader, &otel::SPAN_LINKS, MAX_PER_SPAN);
+    let (sampler, part_begun_here) = sampler?;
     Some(Traces {
         collector: collector?.within(within?),
-        sampler: sampler?,
+        sampler,
+        part_begun_here,
         delay: delay?,
         max_waiting: usize::try_from(max_waiting?).ok()?,
         max_at_once: usize::try_from(max_at_once?.min(max_waiting?)).ok()?,

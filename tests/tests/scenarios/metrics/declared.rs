@@ -1,13 +1,17 @@
 //! What a dispatcher and a console at work show is what is declared, all of it and nothing else of ours; and the document is made
 //! of the declarations.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use hookline_common::metrics::{Kind, Metric, Program, all};
+use hookline_producer::Event;
 use hookline_tests::console::database_scenario;
 use hookline_tests::dispatcher::{Dispatcher, program};
+use hookline_tests::endpoint::SECRET;
 use hookline_tests::eventually;
 use hookline_tests::hostile::not_run;
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -45,6 +49,57 @@ async fn programs_at_work_show_all_that_is_declared_and_nothing_else_of_ours() {
             let page = shows_all(process, &all(program)).await;
             is_as_declared(&Shown::read(&page), &all(program));
             promtool_likes(&page).await;
+        }
+    })
+    .await;
+}
+
+/// Who scrapes learns nothing of tenants, and however many there are, there are no more series.
+#[tokio::test]
+async fn no_series_tells_of_a_company_an_endpoint_an_event_an_address_or_a_secret_and_none_is_made_for_one() {
+    const COMPANIES: usize = 20;
+    database_scenario(async |world, database| {
+        let installation = at_work(world, database).await;
+        let (console, receiver) = (&installation.console, &installation.receiver);
+        let processes = [installation.dispatcher.as_ref(), console.process().as_ref()];
+        let series = async || {
+            let mut all = BTreeSet::new();
+            for process in processes {
+                let page = process.get("/metrics").await.unwrap().body;
+                let lines = page.lines().filter(|line| line.starts_with("hookline_"));
+                all.extend(lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()));
+            }
+            all
+        };
+        let (before, taken) = (series().await, receiver.count());
+        for number in 0..COMPANIES {
+            let company = format!("tenant{number}");
+            let endpoint = json!({"url": receiver.url(), "id": format!("ep_of{number}"), "secret": SECRET});
+            console.register(&company, &endpoint).await;
+            let event = Event::new(&company, "booking.created", "{}").unwrap();
+            world.producer().await.publish(&event).await.unwrap();
+        }
+        receiver.expect(taken + COMPANIES, SOON).await;
+        eventually(SOON, "all of it is recorded", async || {
+            let written = console
+                .process()
+                .metric("hookline_log_records_written_total")
+                .await?;
+            (written as usize >= 5 + COMPANIES).then_some(())
+        })
+        .await;
+        let after = series().await;
+        // A few kinds of things may have happened for the first time.
+        let new: Vec<_> = after.difference(&before).collect();
+        assert!(new.len() < COMPANIES / 2, "{new:#?}");
+        for labels in after
+            .iter()
+            .filter_map(|line| line.split_once('{'))
+            .map(|(_, labels)| labels)
+        {
+            for told in ["acme", "tenant", "ep_", "evt_", "://", "127.0.0.1", "whsec_"] {
+                assert!(!labels.contains(told), "{told} in {labels}");
+            }
         }
     })
     .await;

@@ -1,5 +1,7 @@
 //! One trace, from a publisher's span through every attempt to a manual retry, as a collector gets it.
 
+use std::collections::BTreeMap;
+
 use hookline_tests::console::{ADMIN_TOKEN, Console, MASTER_KEY, database_scenario, setup, start};
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::endpoint::{SECRET, endpoint};
@@ -31,6 +33,12 @@ fn child<'a>(spans: &'a [SpanSeen], parent: &str) -> &'a SpanSeen {
         "more than one child of {parent} in {spans:#?}"
     );
     child
+}
+
+/// How long an attempt says that the one before it has been over, in seconds.
+fn waited(attempt: &SpanSeen) -> Option<f64> {
+    let waited = attempt.attributes.get("hookline.wait.duration")?;
+    Some(waited.parse().unwrap())
 }
 
 /// A program that sends its spans to this collector, and retries once.
@@ -135,7 +143,15 @@ async fn one_trace_goes_from_the_publisher_to_the_manual_retry() {
             ("delivered", false)
         );
         assert_eq!(of(last, "url.full"), receiver.url());
-        // The wait of a second lies open between the one attempt and the next.
+        // Each attempt is linked to the one before it, a manual retry's too, and says how long it waited: a second by the
+        // schedule, and then until a person came.
+        assert_eq!(attempt.links, []);
+        assert_eq!(waited(attempt), None);
+        for (one, next) in [(attempt, again), (again, last)] {
+            assert_eq!(next.links, [(TRACE.to_owned(), one.id.clone())], "{next:?}");
+        }
+        assert!((0.9..900.0).contains(&waited(again).unwrap()), "{again:?}");
+        assert!((0.0..900.0).contains(&waited(last).unwrap()), "{last:?}");
         assert!(second.times.0 - attempt.times.1 > 900_000_000, "{second:?}");
         // Each receiver's own spans would hang below its attempt.
         for (request, attempt) in requests.iter().zip([attempt, again, last]) {
@@ -192,6 +208,48 @@ async fn a_fan_out_is_one_trace_and_what_nobody_traces_tells_receivers_what_it_c
         for request in &requests[2..] {
             assert_eq!(request.header("traceparent"), parent());
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trace_that_begins_here_is_collected_with_all_its_attempts_or_not_at_all() {
+    const EVENTS: usize = 40;
+    scenario(async |world| {
+        let sink = OtlpSink::plain().await;
+        let receiver =
+            Receiver::scripted(|request| status(if request.attempt() == 1 { 500 } else { 200 })).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = traced(world.dispatcher(), &sink)
+            .set("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+            .set("OTEL_TRACES_SAMPLER_ARG", "0.5")
+            .set("HOOKLINE_TRACE_RECEIVERS", "true")
+            .start()
+            .await;
+        world.publish_many(EVENTS, "booking.created").await;
+        let requests = receiver.expect(2 * EVENTS, SOON).await;
+        dispatcher.stop().await;
+        let mut spans = BTreeMap::<String, usize>::new();
+        for span in sink.exports().into_iter().flat_map(|export| export.spans) {
+            *spans.entry(span.trace).or_default() += 1;
+        }
+        // Each receiver is told the same, and the second attempt goes on with the trace of the first.
+        let mut told = BTreeMap::<String, Vec<String>>::new();
+        for request in &requests {
+            let parent = request.header("traceparent");
+            let ids = told.entry(parent[3..35].to_owned()).or_default();
+            ids.push(request.id().to_owned());
+            let is_collected = parent.ends_with("-01");
+            assert_eq!(is_collected, spans.contains_key(&parent[3..35]), "{parent}");
+        }
+        assert_eq!(told.len(), EVENTS);
+        assert!(
+            told.values().all(|ids| ids.len() == 2 && ids[0] == ids[1]),
+            "{told:?}"
+        );
+        assert!(spans.values().all(|count| *count == 4), "{spans:?}");
+        // Half of them; all or none is no matter of chance.
+        assert!((1..EVENTS).contains(&spans.len()), "{}", spans.len());
     })
     .await;
 }
