@@ -8,6 +8,7 @@ use hookline_common::telemetry::Telemetry;
 use hookline_store::{Store, StoreSettings};
 use tokio::sync::Notify;
 
+use crate::database_shares::{CONNECTIONS_OF_RETRIES, DatabaseShares};
 use crate::followed_attempts::FollowedAttempts;
 use crate::guess_limits::Guesses;
 use crate::known_tokens::KnownTokens;
@@ -17,8 +18,9 @@ use crate::queue_depths::QueueDepths;
 use crate::settings::Settings;
 use crate::sign_in_limits::SignInTries;
 
-/// Connections to the database for work in the background: each kind of it needs one at a time, and recording two.
-const BACKGROUND_CONNECTIONS: u32 = 5;
+/// Connections to the database for work in the background: recording needs two, retries of many have some, and each other kind
+/// of it needs one at a time.
+const BACKGROUND_CONNECTIONS: u32 = 5 + CONNECTIONS_OF_RETRIES;
 
 /// The parts that requests are answered with.
 #[derive(Clone)]
@@ -32,6 +34,7 @@ struct Parts {
     attempts: FollowedAttempts,
     queue_depths: QueueDepths,
     known_tokens: KnownTokens,
+    database_shares: DatabaseShares,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
     rates: Rates,
@@ -62,6 +65,7 @@ impl App {
             attempts: FollowedAttempts::new(&settings.broker),
             queue_depths: QueueDepths::new(&settings.broker, &settings.retry_schedule),
             known_tokens: KnownTokens::new(),
+            database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
             guesses: Guesses::default(),
@@ -105,6 +109,11 @@ impl App {
     /// Tokens that were good a moment ago.
     pub(crate) fn known_tokens(&self) -> &KnownTokens {
         &self.0.known_tokens
+    }
+
+    /// Who may have how much of the database at once.
+    pub(crate) fn database_shares(&self) -> &DatabaseShares {
+        &self.0.database_shares
     }
 
     pub(crate) fn telemetry(&self) -> &Telemetry {

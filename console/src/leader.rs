@@ -1,6 +1,7 @@
 //! The work that one console does for all of them: whoever leads does it, and another takes over when that one is gone,
 //! stopped, or cut off from the database.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use hookline_store::{Leadership, StoreError};
@@ -29,9 +30,7 @@ pub(crate) async fn run(app: App) {
     }
 }
 
-enum Never {}
-
-async fn lead(app: &App) -> Result<Never, StoreError> {
+async fn lead(app: &App) -> Result<Infallible, StoreError> {
     let mut session = app.background_store().leadership().await?;
     // Its tables are there from then on.
     while !app.is_migrated() || !session.try_lead().await? {

@@ -6,8 +6,10 @@ pub mod settings; // what an operator can set
 mod publishing; // events, to the broker
 mod guess_limits; // how many sessions and links that are nobody's are looked up
 mod followed_attempts; // and what becomes of test events
-mod queue_depths; // how deep the broker's queues are
+mod queues; // which queues the broker has
+mod queue_depths; // how deep they are
 mod known_tokens; // who asked a moment ago
+mod database_shares; // who may have how much of the database at once
 mod app; // what every handler needs
 mod server; // connections in, within bounds
 mod giving_way; // and which of them goes where there is no room

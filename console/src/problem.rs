@@ -156,6 +156,18 @@ impl Problem {
         .retry_after(wait)
     }
 
+    pub(crate) fn too_many_at_once() -> Self {
+        let detail = "this company's other requests take as long as the database is asked by one company at once; wait for their \
+                      answers, or as long as Retry-After says, and ask for less at the same time";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_at_once",
+            "Too many requests at once",
+            detail,
+        )
+        .retry_after(Duration::from_secs(1))
+    }
+
     pub(crate) fn too_many_changes(wait: Duration) -> Self {
         let seconds = wait.as_secs_f64().ceil().max(1.0);
         let detail = format!(
@@ -264,6 +276,8 @@ impl From<StoreError> for Problem {
         match &error {
             StoreError::NotFound => Self::not_found(),
             StoreError::LimitReached { .. } => conflict("endpoint_limit", "Too many endpoints"),
+            StoreError::TooManyRetries { .. } => conflict("too_many_retries", "Too many retries"),
+            StoreError::SentAgain => conflict("under_way", "Under way").retry_after(Duration::from_secs(1)),
             StoreError::Exists => conflict("endpoint_exists", "Endpoint exists"),
             StoreError::Rotating { .. } => conflict("rotation_running", "Rotation is running"),
             StoreError::EndpointDisabled => conflict("endpoint_disabled", "Endpoint is disabled"),
@@ -276,6 +290,7 @@ impl From<StoreError> for Problem {
                     "the database does not answer; try again in a moment",
                 )
             }
+            StoreError::ShareTaken => Self::too_many_at_once(),
             StoreError::ReadOnly => {
                 tracing::warn!(%error, "a request could not be carried out");
                 Self::unavailable(

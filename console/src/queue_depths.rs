@@ -8,10 +8,11 @@ use std::time::Duration;
 use hookline_common::broker::{LinkSettings, QueueDepth, SurveyedQueue, survey};
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::BrokerSettings;
-use hookline_common::topology::{Namespace, Topology};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+
+use crate::queues::{label, queues};
 
 /// What is younger is not asked anew. Pages that renew themselves do so as often.
 const FRESH: Duration = Duration::from_secs(4);
@@ -47,18 +48,23 @@ pub(crate) struct QueueDepths(Arc<Shared>);
 struct Shared {
     link: LinkSettings,
     queues: Vec<SurveyedQueue>,
-    /// What their names begin with.
-    prefix: String,
+    /// Their names without the namespace.
+    names: Vec<String>,
     known: watch::Sender<Option<(Instant, Known)>>,
     is_asking: AtomicBool,
 }
 
 impl QueueDepths {
     pub(crate) fn new(broker: &BrokerSettings, schedule: &RetrySchedule) -> Self {
+        let queues = queues(schedule);
+        let surveyed = queues.iter().map(|queue| SurveyedQueue {
+            name: broker.namespace.queue(*queue),
+            is_stream: false,
+        });
         Self(Arc::new(Shared {
             link: broker.link("hookline-console overview"),
-            queues: queues(&broker.namespace, schedule),
-            prefix: format!("{}.", broker.namespace),
+            queues: surveyed.collect(),
+            names: queues.iter().map(|queue| label(*queue)).collect(),
             known: watch::Sender::new(None),
             is_asking: AtomicBool::new(false),
         }))
@@ -110,55 +116,20 @@ impl QueueDepths {
 
 impl Shared {
     fn named(&self, depths: impl Iterator<Item = Result<Option<QueueDepth>, String>>) -> Vec<Queue> {
-        let queues = self.queues.iter().zip(depths);
+        let queues = self.names.iter().zip(depths);
         queues
-            .filter_map(|(queue, depth)| {
-                let name = queue.name.strip_prefix(&self.prefix)?.to_owned();
-                Some(Queue {
-                    name,
-                    depth: depth.transpose()?,
-                })
+            .filter_map(|(name, depth)| {
+                let (name, depth) = (name.clone(), depth.transpose()?);
+                Some(Queue { name, depth })
             })
             .collect()
     }
 }
 
-/// The queues that may hold messages, as an event meets them.
-fn queues(namespace: &Namespace, schedule: &RetrySchedule) -> Vec<SurveyedQueue> {
-    let topology = Topology::whole(namespace, schedule);
-    let mut queues: Vec<SurveyedQueue> = topology
-        .queues
-        .iter()
-        .filter(|spec| !spec.is_stream())
-        .map(|spec| SurveyedQueue {
-            name: spec.name.clone(),
-            is_stream: false,
-        })
-        .collect();
-    let place = |name: &str| {
-        let order = [
-            "events",
-            "deliveries",
-            "due",
-            "quarantine",
-            "retry",
-            "park",
-            "failed",
-            "rejected",
-        ];
-        let own = name.strip_prefix(&format!("{namespace}.")).unwrap_or(name);
-        order
-            .iter()
-            .position(|start| own.starts_with(start))
-            .unwrap_or(order.len())
-    };
-    queues.sort_by_key(|queue| place(&queue.name));
-    queues
-}
-
 #[cfg(test)]
 mod tests {
     use hookline_common::broker::BrokerUrl;
+    use hookline_common::topology::Namespace;
 
     use super::*;
 

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use hookline_common::broker::QueueDepth;
 use hookline_common::metrics::console as declared;
-use hookline_common::schedule::RetrySchedule;
-use hookline_common::topology::{PARK_DELAYS, Queue};
+use hookline_common::topology::Queue;
 use tokio::time::sleep;
 
 use crate::app::App;
 use crate::queue_age::QueueAge;
+use crate::queues::{label, queues};
 
 /// Little work for the broker, and sooner than anybody scrapes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -76,36 +76,5 @@ fn saw(queues: &[Queue], depths: &[Option<QueueDepth>]) {
         let ready = u64::from(depth.ready);
         let known = seen.entry(name).and_modify(|age| age.look(ready, now));
         known.or_insert_with(|| QueueAge::new(ready, now));
-    }
-}
-
-fn queues(schedule: &RetrySchedule) -> Vec<Queue> {
-    let fixed = [
-        Queue::Events,
-        Queue::Deliveries,
-        Queue::Due,
-        Queue::Quarantine,
-        Queue::Failed,
-        Queue::Rejected,
-        Queue::AttemptsSpill,
-    ];
-    let retries = schedule.distinct_delays().into_iter().map(Queue::Retry);
-    let parks = PARK_DELAYS.into_iter().map(Queue::Park);
-    fixed.into_iter().chain(retries).chain(parks).collect()
-}
-
-/// The queue's name without its namespace.
-fn label(queue: Queue) -> String {
-    match queue {
-        Queue::Events => "events".to_owned(),
-        Queue::Deliveries => "deliveries".to_owned(),
-        Queue::Due => "due".to_owned(),
-        Queue::Retry(delay) => format!("retry.{}s", delay.as_seconds()),
-        Queue::Park(delay) => format!("park.{}s", delay.as_seconds()),
-        Queue::Failed => "failed".to_owned(),
-        Queue::Rejected => "rejected".to_owned(),
-        Queue::Quarantine => "quarantine".to_owned(),
-        Queue::AttemptsSpill => "attempts.spill".to_owned(),
-        Queue::Attempts => "attempts".to_owned(),
     }
 }

@@ -60,7 +60,7 @@ pub const VARIABLES: &[Variable] = &[
 const APPLICATION: &str = "hookline-console";
 /// Connections to the database at most: requests take a few milliseconds each there, and PostgreSQL's default of 100 is
 /// shared with dispatchers and other consoles.
-const DATABASE_CONNECTIONS: u32 = 10;
+pub(crate) const DATABASE_CONNECTIONS: u32 = 10;
 /// The log is cut into days, and whole days are dropped.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Ten years: that many tables are still looked through in a moment.

@@ -68,17 +68,27 @@ pub(crate) struct Deed<'a> {
 
 /// Writes it down, in the transaction that does it. Both values must be masked already.
 pub(crate) async fn record(transaction: &mut PgConnection, deed: Deed<'_>) -> Result<(), StoreError> {
-    let text = |value: Option<Value>| value.map(|value| value.to_string());
+    record_all(transaction, &[deed]).await
+}
+
+/// The same for many, in their order.
+pub(crate) async fn record_all(transaction: &mut PgConnection, deeds: &[Deed<'_>]) -> Result<(), StoreError> {
+    fn texts<T>(deeds: &[Deed<'_>], of: impl Fn(&Deed<'_>) -> T) -> Vec<T> {
+        deeds.iter().map(of).collect()
+    }
+    let json = |value: &Option<Value>| value.as_ref().map(Value::to_string);
     sqlx::query(
         "INSERT INTO audit (company, actor, action, object, before, after) \
-         VALUES ($1, $2, $3, $4, $5::text::jsonb, $6::text::jsonb)",
+         SELECT company, actor, action, object, before::jsonb, after::jsonb \
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) \
+         WITH ORDINALITY AS u (company, actor, action, object, before, after, nth) ORDER BY nth",
     )
-    .bind(deed.company.as_str())
-    .bind(deed.actor.to_string())
-    .bind(deed.action)
-    .bind(deed.object)
-    .bind(text(deed.before))
-    .bind(text(deed.after))
+    .bind(texts(deeds, |deed| deed.company.as_str().to_owned()))
+    .bind(texts(deeds, |deed| deed.actor.to_string()))
+    .bind(texts(deeds, |deed| deed.action))
+    .bind(texts(deeds, |deed| deed.object.to_owned()))
+    .bind(texts(deeds, |deed| json(&deed.before)))
+    .bind(texts(deeds, |deed| json(&deed.after)))
     .execute(transaction)
     .await?;
     Ok(())

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::error::StoreError;
 use crate::log::KnownDays;
 use crate::seal::Keyring;
+use crate::shares::placed;
 
 /// How long to wait for a connection, free or new. PostgreSQL accepts within milliseconds, also from another zone.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -209,12 +210,14 @@ async fn is_at_rest(connection: &mut PgConnection) -> sqlx::Result<bool> {
 pub(crate) async fn within<T>(
     operation: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(ANSWERED_WITHIN, operation).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(format!(
-            "no answer within {} s",
-            ANSWERED_WITHIN.as_secs()
-        )))
-    })
+    timeout(ANSWERED_WITHIN, placed(operation))
+        .await
+        .unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
+                "no answer within {} s",
+                ANSWERED_WITHIN.as_secs()
+            )))
+        })
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ pub enum StoreError {
     /// The database does not answer, or has no connection free. Asking again later may help.
     #[error("the database does not answer ({0}); check HOOKLINE_DATABASE_URL and that PostgreSQL runs")]
     Unavailable(String),
+    /// Whoever asks has as much of the database at once as one may have, and none of it has ended for a while.
+    #[error(
+        "as many of one company's requests are at the database as may be at once; ask for less at the same time"
+    )]
+    ShareTaken,
     /// The database takes no changes: it is a standby, or was told so. What only reads is answered.
     #[error(
         "the database only answers what reads; check that HOOKLINE_DATABASE_URL leads to the primary, and \
@@ -27,6 +32,20 @@ pub enum StoreError {
         /// How many that is.
         limit: u32,
     },
+    /// As many retries of the company are not done as may be.
+    #[error(
+        "{limit} retries of this company are not done, which is as many as may be at once; wait until one is, and resume the \
+         endpoints that are paused or disabled: what goes to these waits for that"
+    )]
+    TooManyRetries {
+        /// How many that is.
+        limit: u32,
+    },
+    /// The same was sent again a moment ago.
+    #[error(
+        "it is being sent again already, or was a moment ago, and was not sent once more; if that is meant, wait a second"
+    )]
+    SentAgain,
     /// An endpoint with this id is there already.
     #[error("the company has an endpoint with this id already")]
     Exists,
@@ -79,7 +98,7 @@ impl StoreError {
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::ReadOnly)
+        matches!(self, Self::Unavailable(_) | Self::ShareTaken | Self::ReadOnly)
     }
 
     /// Whether the database lacks tables or columns that this version wants: classes 42P01 and 42703.

@@ -10,6 +10,7 @@ use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
 use crate::deliveries::moment;
 use crate::error::StoreError;
+use crate::sent_again::claim;
 
 /// What is known of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +71,7 @@ impl Store {
     /// Writes down who sends an event again, and to which endpoint, if not to all that want it.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::SentAgain`] where that was done within the last second.
     pub async fn note_replay(
         &self,
         company: &CompanyId,
@@ -80,6 +81,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
+            claim(&mut transaction, company, event, endpoint).await?;
             let deed = Deed {
                 company,
                 actor,

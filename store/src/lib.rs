@@ -10,6 +10,7 @@ mod copy; // many rows at once
 mod random; // secrets, tokens and ids
 pub mod seal; // what is kept encrypted, and under which keys
 mod connect; // the pool, and how long anything may take
+mod shares; // how much of it each may have at once
 mod settings; // what an operator sets of it
 mod migrate; // the schema, forward only
 mod page; // lists, a page at a time
@@ -31,6 +32,7 @@ mod deliveries; // what became of each event at each endpoint
 mod problems; // what fails, as a person solves it
 mod backlog; // and how much of it there is
 mod kept; // events with the payloads that were kept
+mod sent_again; // which are sent again, once
 mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
@@ -62,4 +64,5 @@ pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
 pub use self::sessions::{Session, SessionKey};
+pub use self::shares::{Share, ShareSizes, Shares};
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

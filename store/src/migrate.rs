@@ -10,7 +10,7 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 /// The steps: number, name, SQL. One that was released is never changed; a new one is added at the end.
-const STEPS: [(i64, &str, &str); 9] = [
+const STEPS: [(i64, &str, &str); 10] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
     (
@@ -24,6 +24,7 @@ const STEPS: [(i64, &str, &str); 9] = [
     (7, "counts", include_str!("../migrations/0007_counts.sql")),
     (8, "outcomes", include_str!("../migrations/0008_outcomes.sql")),
     (9, "failed", include_str!("../migrations/0009_failed.sql")),
+    (10, "fairness", include_str!("../migrations/0010_fairness.sql")),
 ];
 
 /// How long all steps may take, with the wait for another console that takes them. Large tables take their time.

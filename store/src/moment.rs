@@ -1,5 +1,7 @@
 //! Times as PostgreSQL has them: microseconds since 2000. And the ids of records, 16 bytes.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -70,4 +72,9 @@ impl<'r> Decode<'r, Postgres> for RecordId {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(Uuid::from_slice(value.as_bytes()?)?))
     }
+}
+
+/// A duration as `$1::bigint * interval '1 millisecond'` has it.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -144,7 +144,12 @@ fn hint(refusal: &Refusal<'_>, code: &str) -> String {
         }
         (409, "endpoint_disabled") => format!("`hookline endpoints resume ID --company {company}` does that"),
         (409, "payload_not_kept") => "publish it again with the same id".to_owned(),
+        (409, "under_way") => format!("if that is meant, try again {wait}"),
+        (409, "too_many_retries") => "wait until one is done".to_owned(),
         (410, _) => "leave --after out to go on with the oldest event that is kept".to_owned(),
+        (429, "too_many_at_once") => {
+            format!("try again {wait}, with fewer requests of this company at the same time")
+        }
         (429, _) => format!("try again {wait}; HOOKLINE_API_RATE of the console says how often is allowed"),
         (503, _) => format!("try again {wait}; GET {}/readyz says what it lacks", refusal.url),
         (500.., _) => "try again, and look into the console's log".to_owned(),
@@ -182,6 +187,7 @@ mod tests {
             (409, "endpoint_exists", "--id"),
             (409, "rotation_running", "--complete"),
             (429, "rate_limited", "in 3 s"),
+            (429, "too_many_at_once", "fewer requests"),
             (500, "internal", "log"),
             (503, "database_unavailable", "/readyz"),
         ] {

@@ -39,13 +39,15 @@ pub(crate) struct ReplayedEvent {
 /// Send an event again, with the same id, time and payload.
 ///
 /// It goes to all endpoints that want it now, or to the one that is named. Receivers that have taken it before get it once
-/// more, with the same `webhook-id`.
+/// more, with the same `webhook-id`. Asked for twice within a second for the same endpoint, or once for it and once for all, it
+/// is sent once: the second answer is 409 with the code `under_way`.
 #[utoipa::path(post, path = "/v1/companies/{company}/events/{event}/replay", tag = "events", operation_id = "replayEvent",
     params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event")),
     request_body = Option<Replay>,
     responses(
         (status = 202, description = "The broker has it", body = ReplayedEvent),
-        (status = 409, description = "The event is known, and its payload was not kept; or the endpoint is disabled",
+        (status = 409, description = "The event is known, and its payload was not kept; or the endpoint is disabled; or it was \
+            sent again within the last second",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "Not now; `detail` says whether it may be sent all the same", body = ProblemBody,

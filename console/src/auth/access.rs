@@ -81,6 +81,11 @@ pub(crate) async fn authorize(
         app.rates().token(token).map_err(Problem::too_many)?;
         asks.audited.count(&app, company)?;
     }
+    let company = match &principal {
+        Principal::Admin => None,
+        Principal::Company { company, .. } => Some(company),
+    };
+    let share = app.database_shares().of_request(company);
     // What is no text is the path of nothing.
     let path = path.map_err(|_| Problem::not_found())?;
     let of_path = path.iter().find(|(name, _)| *name == "company");
@@ -91,7 +96,7 @@ pub(crate) async fn authorize(
         }
         None => allowed(&principal, access)?,
     }
-    Ok(next.run(request).await)
+    Ok(share.hold(next.run(request)).await)
 }
 
 fn tenant(principal: Principal, path: &str, access: Access) -> Result<Tenant, Problem> {

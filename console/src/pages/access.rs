@@ -44,7 +44,7 @@ pub(super) async fn authorize(
     let response = match checked {
         Ok(Checked::Pass) => match with_form(request, visitor.signed_in.as_ref()).await {
             Ok(request) => match may_do(&app, asks, visitor.signed_in.as_ref()) {
-                Ok(()) => next.run(request).await,
+                Ok(()) => in_its_share(&app, visitor.signed_in.as_ref(), next.run(request)).await,
                 Err(refused) => refused.into_response(),
             },
             Err(refused) => refused.into_response(),
@@ -164,6 +164,15 @@ fn may_do(app: &App, asks: Asks, signed_in: Option<&SignedIn>) -> Result<(), Ref
         Some(company) => Ok(asks.audited.count(app, company)?),
         None => Ok(()),
     }
+}
+
+/// Answers within what whoever is signed in may have of the database at once.
+async fn in_its_share<T>(app: &App, signed_in: Option<&SignedIn>, answer: impl Future<Output = T>) -> T {
+    let Some(SignedIn { session, .. }) = signed_in else {
+        return answer.await;
+    };
+    let share = app.database_shares().of_request(session.company.as_ref());
+    share.hold(answer).await
 }
 
 /// To the page where one signs in, and back afterwards.

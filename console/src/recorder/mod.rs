@@ -9,6 +9,8 @@ mod progress; // how far behind that is
 mod writing; // two batches at once
 mod truncation; // what the stream has lost unread
 
+use std::convert::Infallible;
+
 use hookline_common::broker::{AttemptsLog, LinkSettings};
 use hookline_common::topology::Queue;
 use hookline_store::{LogBatch, StoreError};
@@ -55,8 +57,6 @@ pub(crate) async fn run(app: App) {
     }
 }
 
-enum Never {}
-
 struct Recorder {
     app: App,
     link: LinkSettings,
@@ -80,7 +80,7 @@ impl Recorder {
     }
 
     /// One life: until something fails.
-    async fn record(&mut self) -> Result<Never, RecorderError> {
+    async fn record(&mut self) -> Result<Infallible, RecorderError> {
         self.has_written = false;
         let store = self.app.background_store();
         let place = store.stream_place(&self.stream).await?;

@@ -1,5 +1,6 @@
 //! The stream, read and decoded beside the writing: while one transaction runs, what the next one takes is made ready.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use hookline_common::broker::{AttemptsLog, LinkSettings, StreamItem, StreamReader, StreamStart};
@@ -93,7 +94,7 @@ impl Source {
         drop(items.send(Err(error)).await);
     }
 
-    async fn read_all(&self, items: &mpsc::Sender<Item>) -> Result<Never, RecorderError> {
+    async fn read_all(&self, items: &mpsc::Sender<Item>) -> Result<Infallible, RecorderError> {
         // From the one before, by which the stream is known again.
         let start = self
             .place
@@ -143,8 +144,6 @@ impl Source {
         }
     }
 }
-
-enum Never {}
 
 fn digest(item: &StreamItem) -> [u8; 32] {
     Sha256::digest(&item.message.body).into()

@@ -1,54 +1,57 @@
-//! Manual retries of many: what somebody asked for is sent again, endpoint by endpoint, each at its own pace.
+//! Manual retries of many: what somebody asked for is sent again, endpoint by endpoint, each at its own pace, and each company's
+//! in its turn.
 
+mod slots; // whose is sent next
 mod part; // one endpoint's
 
 pub(crate) use self::part::now;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use hookline_common::ids::{CompanyId, EndpointId};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
 
+use self::slots::{ALL, Key, OF_ONE, Slots};
 use crate::app::App;
 
-/// Endpoints that are sent to at once, of all companies. Each has a step of a few hundred kilobytes in memory.
-const AT_ONCE: u32 = 16;
 /// How often it is looked at whether another console was asked for a retry.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Whose, and which.
-type Key = (CompanyId, EndpointId);
+/// Parts that are looked at: as many as have a slot, and as many that may have one next.
+const LOOKED_AT: usize = 2 * ALL;
 
 /// Sends until it is dropped. Whoever goes on then repeats one step of each endpoint at most.
 pub(crate) async fn run(app: App) {
     let mut sending: JoinSet<Key> = JoinSet::new();
-    let mut busy: HashSet<Key> = HashSet::new();
+    let mut slots = Slots::default();
     loop {
-        match app.background_store().open_retry_parts(AT_ONCE).await {
+        match app.background_store().open_retry_parts(OF_ONE, LOOKED_AT).await {
             Ok(parts) => {
-                for part in parts {
-                    let key = (part.company.clone(), part.endpoint.clone());
-                    let has_room = busy.len() < usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
-                    if has_room && busy.insert(key.clone()) {
-                        let app = app.clone();
-                        sending.spawn(async move {
-                            part::send(&app, part).await;
-                            key
-                        });
-                    }
+                let waiting: Vec<Key> = parts
+                    .iter()
+                    .map(|part| (part.company.clone(), part.endpoint.clone()))
+                    .collect();
+                while let Some((key, part)) = slots
+                    .next(&waiting)
+                    .and_then(|next| Some((waiting.get(next)?, parts.get(next)?)))
+                {
+                    slots.take(key.clone());
+                    let (app, key, part) = (app.clone(), key.clone(), part.clone());
+                    let share = app.database_shares().of_retries(&part.company);
+                    sending.spawn(async move {
+                        share.hold(part::send(&app, part)).await;
+                        key
+                    });
                 }
             }
             Err(error) => warn!(%error, "it cannot be seen which retries were asked for; trying again"),
         }
         tokio::select! {
             Some(ended) = sending.join_next(), if !sending.is_empty() => match ended {
-                Ok(key) => drop(busy.remove(&key)),
+                Ok(key) => slots.give_back(&key),
                 Err(error) => {
                     warn!(%error, "a retry ended badly; it goes on in a moment");
-                    busy.clear();
+                    slots = Slots::default();
                     sending.shutdown().await;
                 }
             },

@@ -22,45 +22,103 @@ const STEPS_A_SECOND: f64 = 4.0;
 const MAX_STEP: u32 = 100;
 /// How long one message is tried before the step is told to be late; it is tried again all the same.
 const SENT_WITHIN: Duration = Duration::from_secs(30);
+/// How long a part keeps its slot: then it goes to the end of its company's line, and has the slot again where nobody waits.
+const TURN: Duration = Duration::from_secs(10);
+/// Whoever goes on so soon keeps the slot: it would be looked for as late.
+const BRIEFLY: Duration = Duration::from_secs(1);
 /// Before a step that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Sends what the part has, to its end.
+/// Sends what the part has, to its end or for a turn.
 pub(super) async fn send(app: &App, part: RetryPart) {
-    let rate = app.settings().manual_retry_rate;
-    let size = step_size(rate);
-    let mut next = Some(part);
-    while let Some(part) = next {
-        let began = Instant::now();
-        next = match step(app, &part, size).await {
-            Ok((next, sent)) => {
-                if next.is_some() {
-                    sleep_until(began + takes(rate, sent)).await;
-                } else {
-                    info!(company = %part.company, endpoint = %part.endpoint, retry = part.retry, "a retry is done");
+    let pace = Pace {
+        rate: app.settings().manual_retry_rate,
+        turn: Instant::now(),
+    };
+    let mut part = part;
+    loop {
+        match step(app, &part, &pace).await {
+            Ok(Stepped::On(next, until)) => {
+                sleep_until(until).await;
+                if pace.turn.elapsed() >= TURN {
+                    return;
                 }
-                next
+                part = *next;
+            }
+            Ok(Stepped::Later) => return,
+            Ok(Stepped::Done) => {
+                info!(company = %part.company, endpoint = %part.endpoint, retry = part.retry, "a retry is done");
+                return;
+            }
+            Err(StoreError::EndpointDisabled) => {
+                info!(company = %part.company, endpoint = %part.endpoint, retry = part.retry,
+                    "a retry waits until its endpoint is enabled");
+                return;
             }
             Err(error) => {
                 warn!(%error, company = %part.company, endpoint = %part.endpoint, retry = part.retry,
                     "a retry does not go on for now; trying again");
-                sleep(RETRY_AFTER).await;
-                // Somebody else may have gone on with it: it is looked for again.
+                // Somebody else may have gone on with it, and others may be luckier: it is looked for again.
+                if app
+                    .background_store()
+                    .put_off_retry(&part, RETRY_AFTER)
+                    .await
+                    .is_err()
+                {
+                    sleep(RETRY_AFTER).await;
+                }
                 return;
             }
-        };
+        }
     }
 }
 
-/// One step, and how many were sent.
-async fn step(app: &App, part: &RetryPart, size: u32) -> Result<(Option<RetryPart>, usize), StoreError> {
-    let store = app.background_store();
-    let mut step = store.retry_step(part, size).await?;
+/// How a step ended.
+enum Stepped {
+    /// It goes on from there, and then.
+    On(Box<RetryPart>, Instant),
+    /// It goes on when it is looked for again.
+    Later,
+    Done,
+}
+
+/// How fast a part is sent, and since when it has its turn.
+struct Pace {
+    rate: Rate,
+    turn: Instant,
+}
+
+impl Pace {
+    /// How long a part that waits until then is put off, so that others have its slot meanwhile; not at all where that is soon.
+    fn put_off(&self, until: Instant) -> Option<Duration> {
+        let pause = until.saturating_duration_since(Instant::now());
+        let outlasts = self.turn.elapsed() + pause >= TURN;
+        (outlasts && pause > BRIEFLY).then_some(pause)
+    }
+}
+
+/// One step.
+async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, StoreError> {
+    let (store, began) = (app.background_store(), Instant::now());
+    match store.can_be_sent_to(&part.company, &part.endpoint).await {
+        // A dispatcher knows what becomes of what goes to an endpoint that was removed.
+        Ok(()) | Err(StoreError::EndpointGone) => {}
+        Err(error) => return Err(error),
+    }
+    let mut step = store.retry_step(part, step_size(pace.rate)).await?;
     let now = now();
     let sent = send_all(app, &mut step, now).await?;
-    let next = store.finish_retry_step(part, &step, &sent, now).await?;
+    let until = began + takes(pace.rate, sent.len());
+    let put_off = pace.put_off(until);
+    let next = store
+        .finish_retry_step(part, &step, &sent, now, put_off.unwrap_or_default())
+        .await?;
     meters::retried(sent.len());
-    Ok((next, sent.len()))
+    Ok(match (next, put_off) {
+        (None, _) => Stepped::Done,
+        (Some(_), Some(_)) => Stepped::Later,
+        (Some(next), None) => Stepped::On(Box::new(next), until),
+    })
 }
 
 /// Sends the step, and returns when the broker has confirmed all of it: which events those were.

@@ -13,6 +13,9 @@ use crate::error::StoreError;
 use crate::moment::Moment;
 use crate::random::new_id;
 
+/// Retries of one company at most that are not done. One is enough for all that it has.
+const MAX_OPEN: u32 = 50;
+
 /// How many dead letters of one endpoint a filter means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointLetters {
@@ -91,7 +94,7 @@ impl Store {
     /// written.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`], [`StoreError::TooManyRetries`] where as many of the company's are not done as may be.
     pub async fn create_retry(
         &self,
         company: &CompanyId,
@@ -112,6 +115,7 @@ impl Store {
             if job.count == 0 {
                 return Ok(job);
             }
+            need_room(&mut transaction, company).await?;
             insert(&mut transaction, company, filter, &id, &job, &sent).await?;
             let deed = Deed {
                 company,
@@ -195,6 +199,20 @@ async fn count(
         })
     });
     letters.collect()
+}
+
+/// Whether a company may ask for one more: what is not done is looked through again and again.
+async fn need_room(transaction: &mut PgConnection, company: &CompanyId) -> Result<(), StoreError> {
+    let query = "SELECT count(DISTINCT retry) FROM retry_parts WHERE company = $1 AND finished_at IS NULL";
+    let open: i64 = sqlx::query_scalar(query)
+        .bind(company.as_str())
+        .fetch_one(transaction)
+        .await?;
+    if open < i64::from(MAX_OPEN) {
+        Ok(())
+    } else {
+        Err(StoreError::TooManyRetries { limit: MAX_OPEN })
+    }
 }
 
 async fn insert(

@@ -8,6 +8,7 @@ mod filter; // which are meant
 mod find; // a page of them, or one in full
 mod retry_one; // one was sent again
 mod job; // many are to be sent again
+mod turns; // and each has its turn
 mod step; // and are, step by step
 mod forget; // and in the end nobody asks how that went
 mod discard; // nobody wants them any more

@@ -1,10 +1,11 @@
 //! A manual retry of many, endpoint by endpoint, step by step: what is read in one step is sent, and then noted together with
 //! how far that is. Whoever starts again after a crash repeats one step at most.
 
+use std::time::Duration;
+
 use hookline_common::ids::{CompanyId, EndpointId, EventId};
 use hookline_common::message::FiledDelivery;
 use jiff::Timestamp;
-use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 
 use super::filter::DeadLetterFilter;
@@ -12,7 +13,7 @@ use super::model::{filed, letter, letter_columns};
 use super::retry_one::set_retried;
 use crate::connect::{Store, within};
 use crate::error::StoreError;
-use crate::moment::Moment;
+use crate::moment::{Moment, millis};
 
 /// The part of a retry that belongs to one endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +24,10 @@ pub struct RetryPart {
     pub retry: String,
     /// The endpoint.
     pub endpoint: EndpointId,
-    created_at: Timestamp,
-    filter: DeadLetterFilter,
-    after: i64,
-    through: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) filter: DeadLetterFilter,
+    pub(super) after: i64,
+    pub(super) through: i64,
 }
 
 /// What comes next of a part.
@@ -39,22 +40,6 @@ pub struct RetryStep {
 }
 
 impl Store {
-    /// Parts of retries that are not done, the oldest of each endpoint, at most `limit` endpoints.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn open_retry_parts(&self, limit: u32) -> Result<Vec<RetryPart>, StoreError> {
-        let query = sqlx::query(
-            "SELECT p.*, r.filter FROM \
-             (SELECT DISTINCT ON (company, endpoint) * FROM retry_parts WHERE finished_at IS NULL \
-              ORDER BY company, endpoint, created_at, retry) p \
-             JOIN retries r ON r.company = p.company AND r.id = p.retry ORDER BY p.created_at LIMIT $1",
-        )
-        .bind(i64::from(limit));
-        let rows = within(async { Ok(query.fetch_all(&self.pool).await?) }).await?;
-        rows.iter().map(part).collect()
-    }
-
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
     /// told what becomes of them, however soon that is.
     ///
@@ -101,8 +86,8 @@ impl Store {
         })
     }
 
-    /// Notes that a step was sent at `now`, and returns the part as it goes on; `None` where it is done, or where somebody
-    /// else went on with it.
+    /// Notes that a step was sent at `now`, and that the part may go on after `pause`; returns the part as it goes on, `None`
+    /// where it is done, or where somebody else went on with it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -112,13 +97,14 @@ impl Store {
         step: &RetryStep,
         sent: &[EventId],
         now: Timestamp,
+        pause: Duration,
     ) -> Result<Option<RetryPart>, StoreError> {
         let is_done = step.is_last;
         within(async {
             let mut transaction = self.begin().await?;
             let moved = sqlx::query(
                 "UPDATE retry_parts SET after_position = $5, done = done + $6, \
-                 finished_at = CASE WHEN $7 THEN now() END \
+                 finished_at = CASE WHEN $7 THEN now() END, ready_at = now() + $8::bigint * interval '1 millisecond' \
                  WHERE company = $1 AND retry = $2 AND endpoint = $3 AND after_position = $4 AND finished_at IS NULL",
             )
             .bind(part.company.as_str())
@@ -128,6 +114,7 @@ impl Store {
             .bind(step.last)
             .bind(i64::try_from(sent.len()).unwrap_or(i64::MAX))
             .bind(is_done)
+            .bind(millis(pause))
             .execute(&mut *transaction)
             .await?;
             if moved.rows_affected() == 0 {
@@ -145,18 +132,4 @@ impl Store {
         })
         .await
     }
-}
-
-fn part(row: &PgRow) -> Result<RetryPart, StoreError> {
-    let text = |column: &str| -> Result<String, StoreError> { Ok(row.try_get(column)?) };
-    let bad = |_| StoreError::Corrupt("part of a retry");
-    Ok(RetryPart {
-        company: CompanyId::parse(&text("company")?).map_err(bad)?,
-        retry: text("retry")?,
-        endpoint: EndpointId::parse(&text("endpoint")?).map_err(bad)?,
-        created_at: row.try_get::<Moment, _>("created_at")?.0,
-        filter: DeadLetterFilter::from_json(&text("filter")?)?,
-        after: row.try_get("after_position")?,
-        through: row.try_get("through_position")?,
-    })
 }

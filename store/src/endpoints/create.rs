@@ -90,16 +90,19 @@ pub(super) async fn lock_registrations(
     Ok(())
 }
 
-pub(super) async fn need_room(
+/// How many endpoints a company has.
+pub(super) async fn count(transaction: &mut PgConnection, company: &CompanyId) -> Result<i64, StoreError> {
+    let count =
+        sqlx::query_scalar("SELECT count(*) FROM endpoints WHERE company = $1").bind(company.as_str());
+    Ok(count.fetch_one(transaction).await?)
+}
+
+async fn need_room(
     transaction: &mut PgConnection,
     company: &CompanyId,
     limit: u32,
 ) -> Result<(), StoreError> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM endpoints WHERE company = $1")
-        .bind(company.as_str())
-        .fetch_one(transaction)
-        .await?;
-    if count < i64::from(limit) {
+    if count(transaction, company).await? < i64::from(limit) {
         Ok(())
     } else {
         Err(StoreError::LimitReached { limit })

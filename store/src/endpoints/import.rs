@@ -1,11 +1,14 @@
 //! Many endpoints at once, as a file says: what is missing is created, what differs is changed, the rest stays.
 
+use std::collections::HashMap;
+
 use hookline_common::ids::CompanyId;
 use hookline_common::secret::Secret;
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::change::update;
-use super::create::{lock_registrations, need_room};
+use super::create::{count, lock_registrations};
 use super::model::{NewEndpoint, Registered};
 use super::row::{SealedRow, endpoints, sealed_row};
 use super::sealed::{PREVIOUS_SECRET, SECRET};
@@ -36,6 +39,45 @@ pub enum ImportOutcome {
     LimitReached,
 }
 
+/// What the company has of it already, read in one go, as a file may have hundreds.
+struct There {
+    known: HashMap<String, SealedRow>,
+    /// How many more it may have.
+    room: u32,
+}
+
+/// An endpoint that is changed, for the audit: what it was, masked, and what it is.
+struct Change {
+    before: Option<Value>,
+    after: Registered,
+}
+
+impl There {
+    async fn read(
+        transaction: &mut PgConnection,
+        company: &CompanyId,
+        wanted: &[ImportedEndpoint],
+        limit: u32,
+    ) -> Result<Self, StoreError> {
+        let ids: Vec<&str> = wanted.iter().map(|wanted| wanted.endpoint.id.as_str()).collect();
+        // In one order, so that two imports do not wait for each other.
+        let rows = sqlx::query(endpoints!(
+            "WHERE company = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"
+        ))
+        .bind(company.as_str())
+        .bind(ids)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let rows = rows.iter().map(sealed_row).collect::<Result<Vec<_>, _>>()?;
+        let known = rows.into_iter().map(|row| (row.endpoint.id.to_string(), row));
+        let count = u32::try_from(count(transaction, company).await?).unwrap_or(u32::MAX);
+        Ok(Self {
+            known: known.collect(),
+            room: limit.saturating_sub(count),
+        })
+    }
+}
+
 impl Store {
     /// Brings a company's endpoints in line with those of a file, all in one transaction; others that it has stay. A dry
     /// run does the same and takes it back.
@@ -53,13 +95,27 @@ impl Store {
         within(async {
             let mut transaction = self.begin().await?;
             lock_registrations(&mut transaction, company).await?;
+            let mut there = There::read(&mut transaction, company, wanted, limit).await?;
             let mut outcomes = Vec::with_capacity(wanted.len());
+            let mut changes = Vec::new();
             for wanted in wanted {
                 let outcome = self
-                    .import_one(&mut transaction, company, wanted, limit, actor)
+                    .import_one(&mut transaction, company, wanted, &mut there, &mut changes)
                     .await?;
                 outcomes.push(outcome);
             }
+            let deeds: Vec<Deed<'_>> = changes
+                .iter()
+                .map(|Change { before, after }| Deed {
+                    company,
+                    actor,
+                    action: "endpoint.imported",
+                    object: after.id.as_str(),
+                    before: before.clone(),
+                    after: Some(after.masked()),
+                })
+                .collect();
+            audit::record_all(&mut transaction, &deeds).await?;
             if is_dry_run {
                 transaction.rollback().await?;
             } else {
@@ -75,47 +131,34 @@ impl Store {
         transaction: &mut PgConnection,
         company: &CompanyId,
         wanted: &ImportedEndpoint,
-        limit: u32,
-        actor: &Actor,
+        there: &mut There,
+        changes: &mut Vec<Change>,
     ) -> Result<ImportOutcome, StoreError> {
-        let row = sqlx::query(endpoints!("WHERE company = $1 AND id = $2 FOR UPDATE"))
-            .bind(company.as_str())
-            .bind(wanted.endpoint.id.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let found = row.as_ref().map(sealed_row).transpose()?;
-        let (outcome, before) = match &found {
+        let found = there.known.get(wanted.endpoint.id.as_str());
+        let (outcome, before) = match found {
             Some(found) if self.is_the_same(found, wanted)? => return Ok(ImportOutcome::Unchanged),
             Some(found) => (ImportOutcome::Changed, Some(found.endpoint.masked())),
-            None => match need_room(transaction, company, limit).await {
-                Err(StoreError::LimitReached { .. }) => return Ok(ImportOutcome::LimitReached),
-                room => {
-                    room?;
-                    (ImportOutcome::Created, None)
-                }
-            },
+            None if there.room == 0 => return Ok(ImportOutcome::LimitReached),
+            None => {
+                there.room -= 1;
+                (ImportOutcome::Created, None)
+            }
         };
-        let before_import = found.as_ref().map(|found| found.endpoint.clone());
+        let before_import = found.map(|found| found.endpoint.clone());
         let after = match found {
             None => self.insert(transaction, company, &wanted.endpoint).await?,
-            Some(found) => self.overwrite(transaction, &found, &wanted.endpoint).await?,
+            Some(found) => self.overwrite(transaction, found, &wanted.endpoint).await?,
         };
-        self.write_secrets(transaction, &after, wanted).await?;
+        if found.is_some() || wanted.previous_secret.is_some() {
+            self.write_secrets(transaction, &after, wanted).await?;
+        }
         // As a change does: whoever enables it, or sends it elsewhere, says that what was wrong is mended.
         let starts_afresh = before_import
             .is_some_and(|before| (before.disabled && !after.disabled) || before.url != after.url);
         if starts_afresh {
             crate::health::forget_failures(transaction, company, &after.id).await?;
         }
-        let deed = Deed {
-            company,
-            actor,
-            action: "endpoint.imported",
-            object: after.id.as_str(),
-            before,
-            after: Some(after.masked()),
-        };
-        audit::record(transaction, deed).await?;
+        changes.push(Change { before, after });
         Ok(outcome)
     }
 

@@ -63,6 +63,7 @@ mod console_schema; // what it is kept in
 mod console_import; // a file of them
 mod console_limits; // and what is not taken
 mod console_sharing; // nor by one from all others
+mod console_fairness; // nor does one keep all others waiting
 mod console_tokens; // who is known for how long
 mod console_events; // what comes over HTTP
 mod console_event_types; // which types there are

@@ -62,7 +62,8 @@ pub(crate) async fn show(
 /// Send one again, at once.
 ///
 /// It gets the whole schedule of attempts again, and comes back if all of them fail. Until then it stays, with the time of
-/// its retry. Where its endpoint is disabled or was removed, the answer is 409.
+/// its retry. Where its endpoint is disabled or was removed, the answer is 409. Asked for twice within a second, it is sent once:
+/// the second answer is 409 with the code `under_way`.
 #[utoipa::path(post, path = "/v1/companies/{company}/failed/{event}/{endpoint}/retry", tag = "failed",
     operation_id = "retryOneFailed",
     params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event"),
@@ -81,6 +82,7 @@ pub(crate) async fn retry_one(
     store.can_be_sent_to(&tenant.company, &endpoint).await?;
     let now = retrying::now();
     let delivery = filed.for_manual_retry(now).map_err(|error| damaged(&error))?;
+    store.claim_retry(&tenant.company, &event, &endpoint).await?;
     let published = app
         .publishing()
         .delivery(&delivery, Instant::now() + PUBLISH_WITHIN)
@@ -100,8 +102,9 @@ fn damaged(error: &Unsendable) -> Problem {
 /// Send many again, each endpoint's at its own pace.
 ///
 /// What is there at this moment is meant, and what fails again meanwhile is not. Dead letters of endpoints that are disabled
-/// or were removed stay, and are counted as `skipped`. Ask with `dry_run` first: then they are only counted, and the answer
-/// is 200. Where there is none to send, there is no `retry`.
+/// or were removed stay, and are counted as `skipped`; those of one that is disabled meanwhile wait until it is enabled. Ask with
+/// `dry_run` first: then they are only counted, and the answer is 200. Where there is none to send, there is no `retry`. Where 50
+/// of a company are not done, the answer is 409 with the code `too_many_retries`.
 #[utoipa::path(post, path = "/v1/companies/{company}/failed/retry", tag = "failed", operation_id = "retryFailed",
     params(("company" = String, Path, description = "The company")), request_body = RetryFailed,
     responses(

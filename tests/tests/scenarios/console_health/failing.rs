@@ -1,5 +1,7 @@
 //! Who only fails is disabled; who does not, or fails in what does not count, is not.
 
+use std::time::{Duration, Instant};
+
 use hookline_tests::answer::status;
 use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::receiver::Receiver;
@@ -15,11 +17,17 @@ async fn who_only_fails_for_long_enough_is_disabled_and_who_succeeds_in_between_
         dispatcher(world, database).start().await;
         let failing = Receiver::answering(status(500)).await;
         let failing_path = register(&console, "ep_failing", &failing, &["a"]).await;
-        // It takes an attempt now and then, so that it never fails for as long.
-        let mut count = 0;
+        // It takes an attempt now and then, and the first one after a while, so that it never fails for as long, however far
+        // apart a busy machine makes its attempts.
+        let (mut count, mut taken_at) = (0, Instant::now());
         let flaky = Receiver::scripted(move |_| {
             count += 1;
-            status(if count % 3 == 0 { 200 } else { 500 })
+            if count % 3 == 0 || taken_at.elapsed() > Duration::from_secs(2) {
+                taken_at = Instant::now();
+                status(200)
+            } else {
+                status(500)
+            }
         })
         .await;
         let flaky_path = register(&console, "ep_flaky", &flaky, &["b"]).await;

@@ -11,6 +11,9 @@ use crate::error::CliError;
 /// Below the 256 KiB that the console takes in one body.
 const MAX_BYTES: usize = 200 << 10;
 
+/// The console takes a part in one transaction, within seconds however busy it is.
+const MAX_ENDPOINTS: usize = 100;
+
 /// A part of the file, all of one company.
 pub(super) struct Body {
     pub(super) company: CompanyId,
@@ -49,7 +52,9 @@ pub(super) fn bodies(text: &str, entries: &[WithSecrets]) -> Result<Vec<Body>, C
         let company = &entry.endpoint.company;
         let parts = by_company.entry(company).or_default();
         match parts.last_mut() {
-            Some(part) if part.text.len() + text.len() <= MAX_BYTES => {
+            Some(part)
+                if part.text.len() + text.len() <= MAX_BYTES && part.endpoints.len() < MAX_ENDPOINTS =>
+            {
                 part.text.push_str(&text);
                 part.endpoints.push(sent);
             }
@@ -177,6 +182,7 @@ mod tests {
             .collect();
         let parts = parts_of(&text);
         assert!(parts.len() > 1 && parts.iter().all(|part| part.text.len() <= MAX_BYTES));
+        assert!(parts.iter().all(|part| part.endpoints.len() <= MAX_ENDPOINTS));
         let rows: Vec<usize> = parts
             .iter()
             .flat_map(|part| part.endpoints.iter().map(|sent| sent.row))
