@@ -12,7 +12,7 @@ const running = [];
 const log = [];
 
 function environment(more) {
-  const kept = ["PATH", "HOME", "HOOKLINE_AMQP_URL", "HOOKLINE_DATABASE_URL"];
+  const kept = ["PATH", "HOME", "HOOKLINE_AMQP_URL", "HOOKLINE_DATABASE_URL", "HOOKLINE_MANAGEMENT_URL"];
   const own = Object.fromEntries(kept.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
   return { ...own, ...more };
 }
