@@ -8,6 +8,7 @@ mod sign_in; // how one gets in
 mod link; // or by a link
 mod guesses; // and how often one may try
 mod endpoints; // what one then does
+mod snippets; // and what one verifies requests with
 
 use hookline_console::pages::PageInfo;
 use hookline_tests::api::Reply;
