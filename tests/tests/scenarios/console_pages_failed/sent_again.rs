@@ -6,7 +6,9 @@ use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::{Receiver, status};
 use serde_json::json;
 
-use super::{DISCARD, FAILED, RETRY, are_filed, dead, dispatcher, filed, member, operator, retry_of, says, text};
+use super::{
+    DISCARD, FAILED, RETRY, are_filed, dead, dispatcher, filed, member, operator, retry_of, says, text,
+};
 
 #[tokio::test]
 async fn what_failed_is_sent_again_by_its_page_and_is_delivered_once_its_endpoint_is_mended() {
