@@ -84,8 +84,8 @@ check() {
         "only dispatcher/src/client may open connections to customers, only common/src/broker to the broker, and healthcheck to its own program"
     only_in '^(dispatcher/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
         "only dispatcher/src/client may open connections to customers: every one must pass its guarded resolver"
-    only_in '^(dispatcher/src/client|cli/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
-        "only cli/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through dispatcher/src/client alone"
+    only_in '^(dispatcher/src/client|common/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
+        "only common/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through dispatcher/src/client alone"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
