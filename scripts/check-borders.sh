@@ -101,7 +101,7 @@ check() {
 
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
-    no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck)(/|\.rs)' '^common/src/settings(/|\.rs)' \
+    no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck|management)(/|\.rs)' '^common/src/settings(/|\.rs)' \
         "settings are read by means of the rules, and no rule reads settings"
 
     local derived
