@@ -32,6 +32,7 @@ async function overview(browser, run) {
     assert.match(await page.textContent("[data-renew-state]"), /^Live, as of/);
     await run.api("POST", "/v1/companies/busy/endpoints", { id: "mail", url: failing.url, description: "Mail", events: ["booking.cancelled"] });
     await run.api("POST", "/v1/companies/busy/endpoints", { id: "bills", url: run.receiver.url, description: HOSTILE, disabled: true });
+    await run.known("busy", "bills");
     await publish("booking.cancelled", 4);
     await becomes("Mail fails");
     assert.match(await sentence(), /4 waiting/);

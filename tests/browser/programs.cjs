@@ -96,7 +96,9 @@ async function everything() {
     if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${await answer.text()}`);
     return answer.status === 204 ? null : answer.json();
   };
-  return { address, token, signInLink, api, restartDispatcher };
+  // Waits until the dispatcher knows this endpoint, and so all that were registered before it: they hear of new ones a moment later.
+  const known = (company, id) => api("POST", `/v1/companies/${company}/endpoints/${id}/test?wait=30s`, { type: "booking.created" });
+  return { address, token, signInLink, api, known, restartDispatcher };
 }
 
 async function stop() {
