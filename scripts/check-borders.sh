@@ -84,8 +84,8 @@ check() {
         "only outbound/src/client may open connections to customers, only common/src/broker to the broker, and healthcheck to its own program"
     only_in '^(outbound/src/client|common/src/telemetry)(/|\.rs)' 'hyper_util::client|hyper::client' \
         "only outbound/src/client may open connections to customers: every one must pass its guarded resolver"
-    only_in '^(outbound/src/client|cli/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
-        "only cli/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through outbound/src/client alone"
+    only_in '^(outbound/src/client|common/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
+        "only common/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through outbound/src/client alone"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
@@ -101,7 +101,7 @@ check() {
 
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
-    no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck)(/|\.rs)' '^common/src/settings(/|\.rs)' \
+    no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck|management)(/|\.rs)' '^common/src/settings(/|\.rs)' \
         "settings are read by means of the rules, and no rule reads settings"
 
     local derived

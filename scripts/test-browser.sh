@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test-browser.sh: drives the dashboard with chromium against a real console, dispatcher, broker, database and receiver, and
-# leaves pictures of every page in target/screenshots/.
+# leaves pictures of every page in target/screenshots/. PART=deliveries does one part alone, of those that main.cjs names.
 #
 # Chromium comes from the distribution, what drives it from tests/browser/package-lock.json. Where one of them cannot be had
 # it says so: exit 0 on a person's machine, 1 where CI=true.
@@ -29,6 +29,6 @@ HOOKLINE_DATABASE_URL=$(scripts/services.sh database browser)
 export HOOKLINE_DATABASE_URL
 export PROGRAMS_DIR=${CARGO_TARGET_DIR:-$ROOT/target}/debug
 # Emptied first: a picture of a page that is no more would be looked at for nothing.
-rm -rf target/screenshots
+if [[ -z ${PART:-} ]]; then rm -rf target/screenshots; fi
 mkdir -p target/screenshots
 exec node tests/browser/main.cjs

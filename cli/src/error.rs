@@ -8,8 +8,8 @@ use hookline_common::settings::Faults;
 use hookline_producer::{ConnectError, PublishError};
 
 use crate::api::ApiError;
-use crate::management::ManagementError;
 use crate::{out, text};
+use hookline_common::management::ManagementError;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,6 @@ mod catalogue; // the types of events
 mod causes; // an error with all that caused it
 mod commands; // what it can do
 mod error; // how it fails
-mod management; // what the broker tells besides AMQP
 mod out; // the only place that prints
 mod settings; // flags and environment
 mod table; // columns that fit the terminal

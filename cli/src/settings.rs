@@ -10,7 +10,7 @@ use hookline_common::settings::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::management::ManagementUrl;
+use hookline_common::management::ManagementUrl;
 
 /// Flags of the commands that use the broker.
 #[derive(Debug, Clone, Default, Args)]

@@ -1,6 +1,6 @@
 //! The words and rules that everyone in Hookline shares. Read downwards, the modules follow an event on its way.
 //!
-//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `stderr`, `healthcheck`, `telemetry` and `shutdown`.
+//! Nothing here does I/O but [`broker`], [`text_file`], [`settings`], `management`, `stderr`, `healthcheck`, `telemetry` and `shutdown`.
 
 pub mod ids; // what things are called: event, company, endpoint, type, attempt
 pub mod event; // what happened, and the bytes that tell it
@@ -30,6 +30,9 @@ pub mod json_limits; // how large and deep JSON may be
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
+
+#[cfg(feature = "management")]
+pub mod management; // what the broker tells besides AMQP
 
 #[cfg(feature = "service")]
 pub mod manual; // what explains programs

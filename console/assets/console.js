@@ -32,11 +32,13 @@
   function relative(seconds) {
     const distance = Math.abs(seconds);
     let amount;
+    // What lasts a day ends in 24 h, and not in 23.
+    const whole = seconds > 0 ? Math.floor : Math.ceil;
     if (distance < 5) return "now";
     if (distance < 60) amount = distance + " s";
-    else if (distance < 3600) amount = Math.floor(distance / 60) + " min";
-    else if (distance < 172800) amount = Math.floor(distance / 3600) + " h";
-    else amount = Math.floor(distance / 86400) + " days";
+    else if (distance < 3600) amount = whole(distance / 60) + " min";
+    else if (distance < 172800) amount = whole(distance / 3600) + " h";
+    else amount = whole(distance / 86400) + " days";
     return seconds > 0 ? amount + " ago" : "in " + amount;
   }
   function showTimes() {
@@ -159,10 +161,12 @@
 
   function prepareLiveForm(form) {
     const state = one("[data-live-state]", form);
-    const button = one("button[type=submit]", form);
+    let isWaiting = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      button.disabled = true;
+      // The button stays as it is: one that is disabled loses the focus of whoever pressed it by a key.
+      if (isWaiting) return;
+      isWaiting = true;
       const begun = performance.now();
       const tick = () => (state.textContent = "Waiting for the answer, " + ((performance.now() - begun) / 1000).toFixed(1) + " s");
       tick();
@@ -180,7 +184,7 @@
         state.textContent = "The console did not answer. Send it again.";
       } finally {
         clearInterval(clock);
-        button.disabled = false;
+        isWaiting = false;
       }
     });
   }
@@ -204,7 +208,22 @@
     for (const frame of all(".table-frame")) {
       const table = one("table", frame);
       frame.classList.toggle("fits", table !== null && table.offsetWidth <= frame.clientWidth);
+      showEdge(frame);
     }
+  }
+  // What goes on beyond the edge fades there, until one has scrolled to its end.
+  function showEdge(frame) {
+    frame.classList.toggle("goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+  }
+  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame") && showEdge(event.target), true);
+
+  // On a phone the menu is one line, wider than the screen: where one is stands in sight.
+  function showPlace() {
+    const here = one(".menu [aria-current]");
+    if (!here) return;
+    const menu = here.closest(".menu");
+    const [inner, outer] = [here.getBoundingClientRect(), menu.getBoundingClientRect()];
+    menu.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
   }
 
   // --- charts: what is pointed at is told in words ------------------------------------------------
@@ -223,58 +242,88 @@
     }
   }
 
-  // --- a page that renews itself, but not under somebody who reads it -----------------------------
+  // --- a part of a page that renews itself, but not under somebody who reads it --------------------
 
-  function prepareRenewal(place) {
+  // data-renew says every how many seconds it is asked for; where data-version stands too, what has the same one is not shown anew.
+  function prepareRenewal(part) {
     const state = one("[data-renew-state]");
-    const every = Number(place.dataset.renew) * 1000;
+    const isVersioned = "version" in part.dataset;
     const clock = () => new Date().toISOString().slice(11, 19) + " UTC";
     let last = clock();
+    let news = null;
     let isAsking = false;
-    const tell = (name, text) => {
+    // Read is what is pointed at or stands in focus, and what is selected to be copied. What has a version is read as a whole.
+    const isPointedAt = () =>
+      isVersioned ? matchMedia("(hover: hover)").matches && part.matches(":hover") : one(":is([data-chart], table, .problem):hover", part) !== null;
+    const isRead = () =>
+      isPointedAt() ||
+      part.contains(document.activeElement) ||
+      (getSelection().rangeCount > 0 && !getSelection().isCollapsed && part.contains(getSelection().anchorNode));
+    function tell(name, text) {
       if (!state) return;
+      const hasButton = name === "held" && news !== null;
+      // A button that is about to be pressed stays where it is.
+      if (state.dataset.state === name && state.firstChild?.data === text && Boolean(one("button", state)) === hasButton) return;
       state.dataset.state = name;
       state.textContent = text;
-    };
-    // Read is what is pointed at or stands in focus, and what is selected to be copied.
-    const isRead = () =>
-      one(":is([data-chart], table, .problem):hover", place) !== null ||
-      place.contains(document.activeElement) ||
-      (getSelection().rangeCount > 0 && !getSelection().isCollapsed && place.contains(getSelection().anchorNode));
+      if (!hasButton) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet";
+      button.textContent = "Show what is new";
+      button.addEventListener("click", show);
+      state.append(button);
+    }
+    function tellHow() {
+      if (isRead()) tell("held", "Held while you read, from " + last);
+      else tell("live", "Live, as of " + last);
+    }
+    function show() {
+      if (!news) return tellHow();
+      const open = new Map(all("details[id]", part).map((details) => [details.id, details.open]));
+      part.replaceChildren(...Array.from(news.childNodes, (node) => document.importNode(node, true)));
+      for (const details of all("details[id]", part)) if (open.has(details.id)) details.open = open.get(details.id);
+      if (isVersioned) part.dataset.version = news.dataset.version;
+      // What it told may have come to its end.
+      if (!("renew" in news.dataset)) stop();
+      news = null;
+      last = clock();
+      prepareCopying(part);
+      prepareCharts(part);
+      showTimes();
+      showCountdowns();
+      fitTables();
+      tellHow();
+    }
+    const settle = () => (isRead() ? tellHow() : show());
     async function renew() {
       if (document.hidden || isAsking) return;
-      if (isRead()) return tell("held", "Held while you read, from " + last);
       isAsking = true;
       try {
         const response = await fetch(location.href, { headers: { accept: "text/html" } });
         const page = new DOMParser().parseFromString(await response.text(), "text/html");
-        const now = page.getElementById(place.id);
+        const now = page.getElementById(part.id);
         if (!response.ok || !now) throw new Error(response.redirected ? "signed out" : "no page");
-        // Somebody may have begun to read meanwhile.
-        if (isRead()) return;
-        const open = all("details[open][id]", place).map((details) => details.id);
-        place.replaceChildren(...Array.from(now.childNodes, (node) => document.importNode(node, true)));
-        for (const id of open) one("#" + CSS.escape(id), place)?.setAttribute("open", "");
-        prepareCopying(place);
-        prepareCharts(place);
-        showTimes();
-        fitTables();
-        last = clock();
-        tell("live", "Live, as of " + last);
-        // What it told has come to its end.
-        if (!("renew" in now.dataset)) {
-          clearInterval(timer);
-          document.removeEventListener("visibilitychange", renew);
-        }
+        news = isVersioned && now.dataset.version === part.dataset.version ? null : now;
+        if (!news && !isRead()) last = clock();
+        settle();
       } catch (error) {
         tell("lost", error.message === "signed out" ? "You are signed out. Load the page again." : "The console does not answer. This is from " + last + ".");
       } finally {
         isAsking = false;
       }
     }
-    tell("live", "Live, as of " + last);
-    const timer = setInterval(renew, every);
+    function stop() {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", renew);
+    }
+    tellHow();
+    const timer = setInterval(renew, Number(part.dataset.renew) * 1000);
     document.addEventListener("visibilitychange", renew);
+    // Somebody who comes or goes is told at once, and sees at once what came meanwhile.
+    for (const event of ["mouseenter", "mouseleave", "focusin", "focusout"]) {
+      part.addEventListener(event, () => setTimeout(() => state?.dataset.state === "lost" || settle()));
+    }
   }
 
   // --- rows that are picked -----------------------------------------------------------------------
@@ -319,60 +368,6 @@
     }
   }
 
-  // --- a part of a page that is kept up to date, but stands still while somebody reads it -----------
-
-  const LOOK_EVERY = 3000;
-  function prepareFresh(part) {
-    const state = one("[data-fresh-state]");
-    let news = null;
-    const isRead = () =>
-      (matchMedia("(hover: hover)").matches && part.matches(":hover")) || part.contains(document.activeElement);
-    function tell() {
-      const kind = news ? "waiting" : isRead() ? "waiting" : "live";
-      if (state.dataset.kind === kind && Boolean(one("button", state)) === Boolean(news)) return;
-      state.dataset.kind = kind;
-      state.textContent = news ? "Stands still while you read. " : kind === "live" ? "Live" : "Live; stands still while you read";
-      if (!news) return;
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "quiet";
-      button.textContent = "Show what is new";
-      button.addEventListener("click", show);
-      state.append(button);
-    }
-    function show() {
-      if (!news) return tell();
-      const open = new Map(all("details[id]", part).map((details) => [details.id, details.open]));
-      part.replaceChildren(...Array.from(news.childNodes, (node) => document.importNode(node, true)));
-      part.dataset.version = news.dataset.version;
-      news = null;
-      for (const details of all("details[id]", part)) if (open.has(details.id)) details.open = open.get(details.id);
-      prepareCopying(part);
-      showTimes();
-      showCountdowns();
-      tell();
-    }
-    const showIfFree = () => (isRead() ? tell() : show());
-    async function look() {
-      if (!document.hidden) {
-        try {
-          const response = await fetch(location.href);
-          const page = new DOMParser().parseFromString(await response.text(), "text/html");
-          const fresh = one("#" + part.id, page);
-          if (!response.ok || !fresh) throw new Error("no such part");
-          news = fresh.dataset.version === part.dataset.version ? null : fresh;
-          showIfFree();
-        } catch (error) {
-          state.dataset.kind = "away";
-          state.textContent = "Not up to date: the console does not answer, or you are signed out. Tried again in a moment.";
-        }
-      }
-      setTimeout(look, LOOK_EVERY);
-    }
-    for (const event of ["mouseenter", "mouseleave", "focusin", "focusout"]) part.addEventListener(event, () => setTimeout(showIfFree));
-    tell();
-    setTimeout(look, LOOK_EVERY);
-  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy-from]");
     if (button) copy(one(button.dataset.copyFrom).textContent, button);
@@ -389,11 +384,12 @@
   prepareCharts(document);
   fitTables();
   addEventListener("resize", fitTables);
-  for (const place of all("[data-renew]")) prepareRenewal(place);
+  showPlace();
+  addEventListener("resize", showPlace);
+  for (const part of all("[data-renew]")) prepareRenewal(part);
   for (const form of all("[data-endpoint-form]")) prepareEndpointForm(form);
   for (const form of all("[data-live]")) prepareLiveForm(form);
   for (const form of all("[data-picks]")) preparePicks(form);
-  for (const part of all("[data-fresh]")) prepareFresh(part);
   for (const form of all("[data-auto-submit]")) form.requestSubmit();
   for (const input of all("[data-filter]")) input.addEventListener("input", () => filter(input));
   document.addEventListener("click", (event) => {

@@ -63,7 +63,11 @@ impl App {
             }),
             publishing: Publishing::start(&settings.broker),
             attempts: FollowedAttempts::new(&settings.broker),
-            queue_depths: QueueDepths::new(&settings.broker, &settings.retry_schedule),
+            queue_depths: QueueDepths::new(
+                &settings.broker,
+                settings.management.clone(),
+                &settings.retry_schedule,
+            ),
             known_tokens: KnownTokens::new(),
             database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),

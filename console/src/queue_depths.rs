@@ -1,11 +1,12 @@
-//! How deep the broker's queues are, for the operator's overview: asked over a connection of its own when somebody looks, and
-//! kept for some seconds. Nobody waits for a broker that does not answer.
+//! How deep the broker's queues are, and how its nodes fare where its management API is known, for the operator's overview: asked
+//! over a connection of its own when somebody looks, and kept for some seconds. Nobody waits for a broker that does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hookline_common::broker::{LinkSettings, QueueDepth, SurveyedQueue, survey};
+use hookline_common::management::{Management, ManagementUrl, NodeInfo};
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::BrokerSettings;
 use jiff::Timestamp;
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// How long the broker may take for all of its queues.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long its management API may take: queues are not waited for so long, and are wanted whatever it says.
+const NODES_WITHIN: Duration = Duration::from_secs(5);
+
 /// What one queue said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Queue {
@@ -40,6 +44,8 @@ pub(crate) struct Known {
     pub(crate) at: Timestamp,
     /// The queues in the order in which an event meets them, or why the broker did not say.
     pub(crate) queues: Result<Vec<Queue>, String>,
+    /// The broker's nodes, or why they are not known; none where nobody said who could tell.
+    pub(crate) nodes: Option<Result<Vec<NodeInfo>, String>>,
 }
 
 /// Asks, and keeps what was answered.
@@ -47,6 +53,8 @@ pub(crate) struct QueueDepths(Arc<Shared>);
 
 struct Shared {
     link: LinkSettings,
+    /// Who tells of its nodes.
+    management: Option<Result<Management, String>>,
     queues: Vec<SurveyedQueue>,
     /// Their names without the namespace.
     names: Vec<String>,
@@ -55,7 +63,13 @@ struct Shared {
 }
 
 impl QueueDepths {
-    pub(crate) fn new(broker: &BrokerSettings, schedule: &RetrySchedule) -> Self {
+    pub(crate) fn new(
+        broker: &BrokerSettings,
+        management: Option<ManagementUrl>,
+        schedule: &RetrySchedule,
+    ) -> Self {
+        let management =
+            management.map(|url| Management::connect(url, broker).map_err(|error| error.to_string()));
         let queues = queues(schedule);
         let surveyed = queues.iter().map(|queue| SurveyedQueue {
             name: broker.namespace.queue(*queue),
@@ -63,6 +77,7 @@ impl QueueDepths {
         });
         Self(Arc::new(Shared {
             link: broker.link("hookline-console overview"),
+            management,
             queues: surveyed.collect(),
             names: queues.iter().map(|queue| label(*queue)).collect(),
             known: watch::Sender::new(None),
@@ -92,7 +107,10 @@ impl QueueDepths {
         }
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let asked = timeout(ANSWERED_WITHIN, survey(&shared.link, &shared.queues)).await;
+            let (asked, nodes) = tokio::join!(
+                timeout(ANSWERED_WITHIN, survey(&shared.link, &shared.queues)),
+                shared.nodes(),
+            );
             let queues = match asked {
                 Ok(Ok(depths)) => Ok(shared.named(
                     depths
@@ -108,13 +126,28 @@ impl QueueDepths {
             let at = Timestamp::now();
             shared
                 .known
-                .send_replace(Some((Instant::now(), Known { at, queues })));
+                .send_replace(Some((Instant::now(), Known { at, queues, nodes })));
             shared.is_asking.store(false, Ordering::Release);
         });
     }
 }
 
 impl Shared {
+    async fn nodes(&self) -> Option<Result<Vec<NodeInfo>, String>> {
+        let management = match self.management.as_ref()? {
+            Ok(management) => management,
+            Err(why) => return Some(Err(why.clone())),
+        };
+        let asked = timeout(NODES_WITHIN, management.nodes()).await;
+        Some(match asked {
+            Ok(answered) => answered.map_err(|error| error.to_string()),
+            Err(_) => Err(format!(
+                "the management API did not answer within {} s",
+                NODES_WITHIN.as_secs()
+            )),
+        })
+    }
+
     fn named(&self, depths: impl Iterator<Item = Result<Option<QueueDepth>, String>>) -> Vec<Queue> {
         let queues = self.names.iter().zip(depths);
         queues
@@ -139,7 +172,7 @@ mod tests {
             namespace: Namespace::default(),
             ca_pem: None,
         };
-        QueueDepths::new(&broker, &"7s,1m".parse().unwrap())
+        QueueDepths::new(&broker, None, &"7s,1m".parse().unwrap())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hookline_catalogue::Catalogue;
 use hookline_common::endpoint::{Format, Rate};
 use hookline_common::guard::Policy;
+use hookline_common::management::ManagementUrl;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::variables as var;
 use hookline_common::settings::{
@@ -32,6 +33,7 @@ pub const HTTP_ADDR: Variable = Variable {
 pub const VARIABLES: &[Variable] = &[
     var::AMQP_URL,
     var::AMQP_CA_FILE,
+    var::MANAGEMENT_URL,
     var::NAMESPACE,
     var::DATABASE_URL,
     var::RETRY_SCHEDULE,
@@ -71,6 +73,8 @@ const LONGEST_RETENTION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 pub struct Settings {
     /// The broker, to which events go that come over HTTP.
     pub broker: BrokerSettings,
+    /// The broker's management API, which tells the operator of its nodes.
+    pub management: Option<ManagementUrl>,
     /// The database and its keys.
     pub store: StoreSettings,
     /// The dispatchers' delays: which queues there are for retries.
@@ -112,6 +116,7 @@ impl Settings {
         let mut reader = Reader::new(source);
         let r = &mut reader;
         let broker = BrokerSettings::read(r);
+        let management = r.read(&var::MANAGEMENT_URL, ManagementUrl::parse);
         let store = StoreSettings::read(r, APPLICATION, DATABASE_CONNECTIONS);
         let retry_schedule = r.read(&var::RETRY_SCHEDULE, str::parse);
         let migrate_on_start = r.read(&var::MIGRATE_ON_START, parse::boolean);
@@ -141,6 +146,7 @@ impl Settings {
         reader.finish(|| {
             Some(Self {
                 broker: broker?,
+                management,
                 store: store?,
                 retry_schedule: retry_schedule?,
                 migrate_on_start: migrate_on_start?,

@@ -3,34 +3,10 @@
 const assert = require("node:assert/strict");
 const { receiver } = require("./programs.cjs");
 const { look } = require("./look.cjs");
+const { byLink } = require("./open.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
 const LIST = "/companies/shop/deliveries";
-
-async function open(browser, run, options) {
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 860 },
-    reducedMotion: "reduce",
-    permissions: ["clipboard-read", "clipboard-write"],
-    ...options,
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  const faults = [];
-  page.on("dialog", (dialog) => {
-    faults.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-  });
-  await page.goto(run.signInLink());
-  // A script sends the form of a link by itself.
-  if (options?.javaScriptEnabled === false) await page.click("button:text-is('Open')");
-  await page.waitForURL("**/overview");
-  return { context, page, faults };
-}
 
 const rows = (page) => page.locator(".deliveries tbody tr").count();
 const hasRows = (page, count) =>
@@ -64,36 +40,37 @@ module.exports = async function deliveries(browser, run) {
 };
 
 async function watch(browser, run, good, bad) {
-  const { context, page, faults } = await open(browser, run);
+  const { context, page, faults } = await byLink(browser, run);
   await page.goto(run.address + LIST);
   await page.waitForSelector(".empty");
   await look(page, "deliveries-none");
   const add = (id, description, url, more) =>
     run.api("POST", "/v1/companies/shop/endpoints", { id, description, url, ...more });
-  await add("ep_good", "Calendar", good.url);
   await add("ep_bad", "Channel manager", bad.url + "?token=secret");
+  await add("ep_good", "Calendar", good.url);
+  await run.known("shop", "ep_good");
+  await hasRows(page, 1);
   await add("ep_off", "Old CRM", good.url + "/old", { disabled: true, events: ["booking.cancelled"] });
 
   // It is kept up to date where it stands.
   await page.evaluate(() => (window.isTheSame = true));
-  await page.waitForSelector("[data-fresh-state][data-kind=live]");
+  await page.waitForSelector("[data-renew-state][data-state=live]");
   const first = await publish(run, { guest: "Ada", note: HOSTILE, turned: "\u202eexe.txt" });
-  await hasRows(page, 2);
+  await hasRows(page, 3);
   await page.waitForSelector(".deliveries .badge.warn");
-  await page.waitForSelector(".deliveries .badge.good");
   assert.ok(await page.evaluate(() => window.isTheSame));
   await look(page, "deliveries");
 
   // But not while somebody reads it.
   await page.hover(".deliveries tbody tr");
-  await page.waitForSelector("[data-fresh-state][data-kind=waiting]");
+  await page.waitForSelector("[data-renew-state][data-state=held]");
   const second = await publish(run, { guest: "Grace" });
-  await page.waitForSelector("[data-fresh-state] button");
-  assert.equal(await rows(page), 2);
+  await page.waitForSelector("[data-renew-state] button");
+  assert.equal(await rows(page), 3);
   await page.click("text=Show what is new");
   await away(page);
-  await hasRows(page, 4);
-  await page.waitForSelector("[data-fresh-state][data-kind=live]");
+  await hasRows(page, 5);
+  await page.waitForSelector("[data-renew-state][data-state=live]");
 
   // Filters stand in the address, and are taken off one by one.
   await page.goto(run.address + LIST);
@@ -201,13 +178,19 @@ async function watch(browser, run, good, bad) {
   await page.click("text=its delivery");
   await page.waitForURL(/deliveries\?event=evt_/);
   await hasRows(page, 1);
+
+  // Whoever is signed out meanwhile is told, and what stood there stays.
+  await away(page);
+  await context.clearCookies();
+  await page.waitForSelector("[data-renew-state][data-state=lost]:has-text('You are signed out')");
+  await hasRows(page, 1);
   assert.deepEqual(faults, []);
   await context.close();
 }
 
 // All of it can be read, and sent again, by a browser that runs no script.
 async function withoutScripts(browser, run) {
-  const { context, page } = await open(browser, run, { javaScriptEnabled: false });
+  const { context, page } = await byLink(browser, run, { javaScriptEnabled: false });
   await page.goto(run.address + LIST);
   assert.match(await page.textContent(".live"), /As of \d\d:\d\d:\d\d UTC/);
   await page.selectOption("#filter-endpoint", "ep_bad");

@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { receiver } = require("./programs.cjs");
 const { look } = require("./look.cjs");
-const { open } = require("./open.cjs");
+const { byLink } = require("./open.cjs");
 
 const COMPANY = "northwind";
 const EVENTS = 14;
@@ -15,15 +15,6 @@ async function until(what, check) {
     await new Promise((next) => setTimeout(next, 100));
   }
   throw new Error(`waited in vain: ${what}`);
-}
-
-async function enter(browser, run, options) {
-  const opened = await open(browser, options);
-  await opened.page.goto(run.signInLink());
-  const button = opened.page.locator("button:text-is('Open')");
-  if (options?.javaScriptEnabled === false) await button.click();
-  await opened.page.waitForURL((url) => !url.pathname.startsWith("/enter/"));
-  return opened;
 }
 
 // The same by keyboard alone: the control is focused, and a key does it.
@@ -48,15 +39,16 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   crm.state.status = 500;
   gone.close();
   const register = (body) => run.api("POST", `/v1/companies/${COMPANY}/endpoints`, body);
-  const { page, context, faults } = await enter(browser, run);
+  const { page, context, faults } = await byLink(browser, run);
   const list = `${run.address}/companies/${COMPANY}/failed`;
   await page.goto(list);
   await page.waitForSelector(".empty");
   await look(page, "failed-empty");
 
   await register({ url: crm.url, description: "CRM" });
-  const paused = await register({ url: billing.url, description: "Billing", disabled: true });
   const old = await register({ url: gone.url, description: "Old warehouse" });
+  const paused = await register({ url: billing.url, description: "Billing", disabled: true });
+  await run.known(COMPANY, paused.id);
   for (let number = 0; number < EVENTS; number += 1) {
     await run.api("POST", `/v1/companies/${COMPANY}/events`, {
       type: number % 3 ? "booking.created" : "booking.cancelled",
@@ -132,9 +124,25 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   await page.click("button:text-is('Retry selected')");
   await page.click("button:text-is('Send again')");
   await page.waitForSelector("text=Every delivery that was sent is settled", { timeout: 30_000 });
-  assert.equal(billing.got.length, EVENTS);
+  assert.equal(billing.got.length, 1 + EVENTS, "the test event, and what was retried");
 
-  // What nobody wants goes after one question that names it.
+  // One has a button of its own.
+  const again = await run.api("POST", `/v1/companies/${COMPANY}/events`, { type: "booking.created", data: { booking: { id: "late" } } });
+  await page.goto(`${list}?endpoint=${old.id}`);
+  await until("the late one has failed", async () => {
+    await page.reload();
+    return page.locator(`[name=one][value^='${again.id}/']`).isVisible();
+  });
+  await page.click(`[name=one][value^='${again.id}/']`);
+  await page.waitForSelector("text=1 delivery failed again", { timeout: 30_000 });
+
+  // What nobody wants goes after one question that names it: one that is ticked, then all of them.
+  await page.goto(`${list}?endpoint=${old.id}`);
+  await page.check(`[name=pick][value^='${again.id}/']`);
+  await page.click("button:text-is('Discard selected')");
+  await page.waitForSelector("h1:text-is('Discard this failed delivery?')");
+  await page.click("button:text-is('Discard 1 delivery for good')");
+  await page.waitForSelector(".notice.good:has-text('Discarded: 1 delivery.')");
   await page.goto(`${list}?endpoint=${old.id}&outcome=connect_error`);
   await look(page, "failed-filtered");
   await page.click("button:text-is('Discard all that match…')");
@@ -160,7 +168,7 @@ async function withoutScripts(browser, run, target) {
   }
   await until("both have failed", async () => (await run.api("GET", "/v1/companies/contoso/failed")).data.length === 2);
   await run.api("PATCH", `/v1/companies/contoso/endpoints/${made.id}`, { disabled: false });
-  const { page, context } = await enter(browser, run, { javaScriptEnabled: false });
+  const { page, context } = await byLink(browser, run, { javaScriptEnabled: false });
   await page.goto(`${run.address}/companies/contoso/failed`);
   await page.click("button:text-is('Retry selected')");
   await page.waitForSelector("text=Nothing was selected");

@@ -1,11 +1,16 @@
-// A page that must stay clean, whatever it shows.
+// A page that must stay clean, whatever it shows, and the ways in.
 "use strict";
 
 // A page of its own context: no dialog may open, nothing may be refused by the policy, no script may fail.
 async function open(browser, options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 860 },
+    reducedMotion: "reduce",
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(20_000);
   const faults = [];
   page.on("dialog", (dialog) => {
     faults.push(`dialog: ${dialog.message()}`);
@@ -30,4 +35,14 @@ async function asOperator(browser, run, path, options) {
   return opened;
 }
 
-module.exports = { open, asOperator };
+// In by a link: by the operator's own, unless it is another one.
+async function byLink(browser, run, options, link = run.signInLink()) {
+  const opened = await open(browser, options);
+  await opened.page.goto(link);
+  // A script sends the form of a link by itself.
+  if (options?.javaScriptEnabled === false) await opened.page.click("button:text-is('Open')");
+  await opened.page.waitForURL("**/overview");
+  return opened;
+}
+
+module.exports = { open, asOperator, byLink };

@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { receiver } = require("./programs.cjs");
 const { look } = require("./look.cjs");
-const { asOperator, open } = require("./open.cjs");
+const { asOperator, byLink } = require("./open.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>`;
 
@@ -32,6 +32,7 @@ async function overview(browser, run) {
     assert.match(await page.textContent("[data-renew-state]"), /^Live, as of/);
     await run.api("POST", "/v1/companies/busy/endpoints", { id: "mail", url: failing.url, description: "Mail", events: ["booking.cancelled"] });
     await run.api("POST", "/v1/companies/busy/endpoints", { id: "bills", url: run.receiver.url, description: HOSTILE, disabled: true });
+    await run.known("busy", "bills");
     await publish("booking.cancelled", 4);
     await becomes("Mail fails");
     assert.match(await sentence(), /4 waiting/);
@@ -75,6 +76,7 @@ async function overview(browser, run) {
     await page.waitForURL("**/overview");
     await page.waitForSelector("h2:text-is('What the broker holds')");
     await page.waitForFunction(() => document.querySelectorAll("main table code").length >= 8, null, { timeout: 30_000 });
+    await page.waitForSelector("h2:text-is('The broker’s nodes') ~ * .badge.good:text-is('running')");
     await look(page, "overview-operator");
     await page.click('.menu >> text="Companies"');
     await page.waitForURL("**/companies");
@@ -83,9 +85,7 @@ async function overview(browser, run) {
     await context.close();
 
     // Without scripts it is all there, but for what moves.
-    const plain = await open(browser, { javaScriptEnabled: false });
-    await plain.page.goto(run.signInLink());
-    await plain.page.click("button:text-is('Open')");
+    const plain = await byLink(browser, run, { javaScriptEnabled: false });
     await plain.page.goto(run.address + "/companies/busy/overview?window=24h");
     assert.match(await plain.page.textContent(".verdict-line > p"), /Mail fails/);
     await plain.page.click("#answers > summary");

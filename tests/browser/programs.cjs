@@ -12,7 +12,7 @@ const running = [];
 const log = [];
 
 function environment(more) {
-  const kept = ["PATH", "HOME", "HOOKLINE_AMQP_URL", "HOOKLINE_DATABASE_URL"];
+  const kept = ["PATH", "HOME", "HOOKLINE_AMQP_URL", "HOOKLINE_DATABASE_URL", "HOOKLINE_MANAGEMENT_URL"];
   const own = Object.fromEntries(kept.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
   return { ...own, ...more };
 }
@@ -96,7 +96,9 @@ async function everything() {
     if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${await answer.text()}`);
     return answer.status === 204 ? null : answer.json();
   };
-  return { address, token, signInLink, api, restartDispatcher };
+  // Waits until the dispatcher knows this endpoint, and so all that were registered before it: they hear of new ones a moment later.
+  const known = (company, id) => api("POST", `/v1/companies/${company}/endpoints/${id}/test?wait=30s`, { type: "booking.created" });
+  return { address, token, signInLink, api, known, restartDispatcher };
 }
 
 async function stop() {

@@ -26,5 +26,9 @@ func main() {
 		}
 		log.Println(string(body)) // store it, and work on it later
 	})
-	log.Fatal(http.ListenAndServe(":9000", nil))
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "9000"
+	}
+	log.Fatal(http.ListenAndServe(":"+port, nil))
 }

@@ -42,5 +42,9 @@ func main() {
 		}
 		log.Println(r.Header.Get("webhook-id"), string(body)) // store it, and work on it later
 	})
-	log.Fatal(http.ListenAndServe(":9000", nil))
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "9000"
+	}
+	log.Fatal(http.ListenAndServe(":"+port, nil))
 }

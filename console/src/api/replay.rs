@@ -139,8 +139,8 @@ fn not_kept() -> Problem {
         StatusCode::CONFLICT,
         "payload_not_kept",
         "Payload not kept",
-        "the event is known, and its payload was not kept, or has been dropped since; publish it again from where it came \
-         from, with the same id. HOOKLINE_KEEP_PAYLOADS of the dispatchers says of which events payloads are kept",
+        "the event is known, but its payload is not here: the platform does not keep the payloads of all events, and keeps \
+         none for good; publish it again from where it came from, with the same id",
     )
 }
 

@@ -12,7 +12,7 @@ use super::navigation::{Place, path};
 use super::parts::{empty, head, id};
 use super::refused::Refused;
 use super::visitor::Visitor;
-use super::words::{time, visible};
+use super::words::{exact, time, visible};
 use crate::app::App;
 use crate::auth::Tenant;
 
@@ -33,7 +33,7 @@ pub(super) async fn list(
             (empty("Nothing was done yet", "Every change to endpoints, secrets and tokens is written down here, with who made it.", &html! {}))
         } @else {
             div.table-frame tabindex="0" role="region" aria-label="Audit" {
-                table {
+                table.stacks {
                     thead { tr {
                         th scope="col" { "What" }
                         th scope="col" { "When" }
@@ -63,10 +63,10 @@ fn row(entry: &AuditEntry) -> Markup {
     html! {
         tr {
             th scope="row" { (deed(&entry.action)) }
-            td { (time(entry.at)) }
-            td { (actor(&entry.actor)) }
-            td { @if !entry.object.is_empty() { (id(&entry.object)) } }
-            td.wide {
+            td data-label="When" { (time(entry.at)) }
+            td data-label="Who" { (actor(&entry.actor)) }
+            td data-label="To what" { @if !entry.object.is_empty() { (id(&entry.object)) } }
+            td.wide data-label="Change" {
                 @if changes.is_empty() { span.hint { "–" } }
                 ul.changes {
                     @for change in &changes {
@@ -162,7 +162,7 @@ fn told(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.parse().map_or_else(|_| text.clone(), exact),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
@@ -191,5 +191,10 @@ mod tests {
         let made = json!({"url": "https://a/", "disabled": false, "headers": []});
         assert_eq!(all(None, Some(made)), ["url: None → https://a/"]);
         assert!(all(None, None).is_empty());
+        let ends = json!({"expires_at": "2030-01-15T14:30:05.25Z"});
+        assert_eq!(
+            all(None, Some(ends)),
+            ["expires at: None → 2030-01-15 14:30:05.250 UTC"]
+        );
     }
 }

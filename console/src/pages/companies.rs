@@ -135,7 +135,7 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
                 &html! {}))
         } @else {
             div.table-frame {
-                table data-rows {
+                table.stacks data-rows {
                     thead { tr {
                         th scope="col" { "Company" }
                         th scope="col" { "State" }
@@ -149,11 +149,11 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
                             @let counts = glances.counts(&row.company);
                             tr {
                                 th scope="row" { a href=(path(&row.company, "overview")) data-row { (row.company) } }
-                                td { (glances.state(&row.company)) }
-                                td.number { (grouped(row.endpoints.into())) }
-                                td.number { (grouped(counts.delivered)) }
-                                td.number { (grouped(counts.failed_attempts())) }
-                                td.number { (grouped(row.tokens.into())) }
+                                td data-label="State" { (glances.state(&row.company)) }
+                                td.number data-label="Endpoints" { (grouped(row.endpoints.into())) }
+                                td.number data-label="Delivered in 24 h" { (grouped(counts.delivered)) }
+                                td.number data-label="Failed attempts" { (grouped(counts.failed_attempts())) }
+                                td.number data-label="API tokens" { (grouped(row.tokens.into())) }
                             }
                         }
                     }

@@ -17,6 +17,7 @@ mod navigation; // where one can go
 mod layout; // what every page has around it
 mod error_page; // and what stands in place of what was refused
 mod parts; // what several pages have in them
+mod shell; // a text as a word of a command line
 mod snippets; // how a signature is verified, in five languages
 mod sign_in; // in and out
 mod enter; // by a link

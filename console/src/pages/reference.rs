@@ -160,15 +160,15 @@ fn members(info: &EventTypeInfo) -> Markup {
             p.hint { "Its schema names no members." }
         } @else {
             div.table-frame tabindex="0" role="region" aria-label="Members of the data" {
-                table.dense {
+                table.dense.stacks {
                     thead { tr { th scope="col" { "Member" } th scope="col" { "Type" } th scope="col" { "Always there" } th scope="col" { "About" } } }
                     tbody {
                         @for row in &rows {
                             tr {
                                 th scope="row" { code { (visible(&row.path)) } }
-                                td { (visible(&row.kind)) }
-                                td { @if row.is_required { "yes" } @else { span.hint { "no" } } }
-                                td.wide { (visible(&row.description)) }
+                                td data-label="Type" { (visible(&row.kind)) }
+                                td data-label="Always there" { @if row.is_required { "yes" } @else { span.hint { "no" } } }
+                                @if row.description.is_empty() { td.wide {} } @else { td.wide data-label="About" { (visible(&row.description)) } }
                             }
                         }
                     }

@@ -1,11 +1,12 @@
-//! How a signature is verified, in five languages, as programs that run as they are. Each listens on port 9000 and answers;
-//! the secret comes from the environment, where it belongs.
+//! How a signature is verified, in five languages, as programs that run as they are. Each listens on port 9000, or PHP
+//! on the one that it is started with; the secret comes from the environment, where it belongs.
 
 use hookline_common::endpoint::Format;
 use hookline_common::secret::Secret;
 use maud::{Markup, html};
 
 use super::parts::copyable;
+use super::shell::quoted;
 
 /// A language, the file that its program stands in, how it is run, and the program for each scheme.
 struct Language {
@@ -63,8 +64,8 @@ const LANGUAGES: [Language; 5] = [
 /// The programs for a format; with the line that sets the secret, where it may be shown.
 pub(super) fn snippets(format: Format, secret: Option<&Secret>) -> Markup {
     let set = format!(
-        "export WEBHOOK_SECRET='{}'",
-        secret.map_or("whsec_…", |secret| secret.expose())
+        "export WEBHOOK_SECRET={}",
+        quoted(secret.map_or("whsec_…", |secret| secret.expose()))
     );
     html! {
         div.snippets {

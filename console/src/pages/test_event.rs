@@ -224,6 +224,7 @@ fn answered(attempt: &AttemptView, company: &CompanyId) -> Markup {
         @if let Some(words) = words {
             p { (words.sentence) @if !is_delivered { " " (words.next_step) } }
         }
+        @if !is_delivered { p.hint { "A test event is sent once: this one is not tried again." } }
         @if let Some(error) = &attempt.error { p.hint { (visible(error)) } }
         @if !attempt.response_headers.is_empty() {
             (header_list(attempt.response_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))))

@@ -82,7 +82,7 @@ fn table(tenant: &Tenant, found: &Rows<Token>) -> Markup {
             (empty("No token yet", "Make one above, and hand it to the company’s developers over a safe way: it is shown once.", &html! {}))
         } @else {
             div.table-frame {
-                table data-rows {
+                table.stacks data-rows {
                     thead { tr {
                         th scope="col" { "Token" }
                         th scope="col" { "State" }
@@ -109,14 +109,14 @@ fn row(tenant: &Tenant, token: &Token) -> Markup {
                 @if token.name.is_empty() { span.hint { "no name" } } @else { (visible(&token.name)) }
                 span.sub { (id(&token.id)) }
             }
-            td {
+            td data-label="State" {
                 @if token.revoked_at.is_some() { (badge("idle", "revoked")) }
                 @else if is_over { (badge("idle", "expired")) }
                 @else { (badge("good", "active")) }
             }
-            td { (time(token.created_at)) }
-            td { @if let Some(at) = token.expires_at { (time(at)) } @else { span.hint { "never" } } }
-            td { @if let Some(at) = token.last_used_at { (time(at)) } @else { span.hint { "never" } } }
+            td data-label="Made" { (time(token.created_at)) }
+            td data-label="Ends" { @if let Some(at) = token.expires_at { (time(at)) } @else { span.hint { "never" } } }
+            td data-label="Last used" { @if let Some(at) = token.last_used_at { (time(at)) } @else { span.hint { "never" } } }
             td.end {
                 @if token.revoked_at.is_none() && !is_over {
                     a href=(path(&tenant.company, &format!("tokens/{}/revoke", token.id))) data-row {

@@ -32,12 +32,17 @@ pub(super) fn moment(text: &str) -> String {
 fn relative(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - at.as_second();
     let distance = seconds.unsigned_abs();
+    // What lasts a day ends in 24 h, and not in 23.
+    let whole = |unit: u64| match seconds {
+        1.. => distance / unit,
+        _ => distance.div_ceil(unit),
+    };
     let amount = match distance {
         0..5 => return "now".to_owned(),
         5..60 => format!("{distance} s"),
-        60..3600 => format!("{} min", distance / 60),
-        3600..172_800 => format!("{} h", distance / 3600),
-        _ => format!("{} days", distance / 86_400),
+        60..3600 => format!("{} min", whole(60)),
+        3600..172_800 => format!("{} h", whole(3600)),
+        _ => format!("{} days", whole(86_400)),
     };
     if seconds > 0 {
         format!("{amount} ago")
@@ -172,8 +177,10 @@ mod tests {
             (-61, "1 min ago"),
             (-7200, "2 h ago"),
             (-172_800, "2 days ago"),
-            (90, "in 1 min"),
+            (90, "in 2 min"),
+            (86_399, "in 24 h"),
             (86_400, "in 24 h"),
+            (172_801, "in 3 days"),
         ] {
             let at = Timestamp::from_second(1_000_000 + seconds).unwrap();
             assert_eq!(relative(at, now), told, "{seconds}");

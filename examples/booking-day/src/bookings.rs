@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookline_producer::{Event, Producer, PublishError};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -42,11 +43,11 @@ async fn happen(producer: &Producer, booking: u64, what: &str) -> Result<()> {
         3..5 => &ALL[1],
         _ => &ALL[2],
     };
-    let hour = 9 + booking % 8;
+    let start = start(booking, what == "booking.rescheduled", Timestamp::now());
     let data = json!({
         "booking": {
             "id": format!("bkg_{booking}"),
-            "start": format!("2026-12-{:02}T{hour:02}:00:00Z", 1 + booking % 28),
+            "start": start,
             "attendee": { "name": format!("Guest {booking}"), "email": format!("guest-{booking}@example.com") },
         }
     });
@@ -61,4 +62,25 @@ async fn happen(producer: &Producer, booking: u64, what: &str) -> Result<()> {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
+}
+
+/// When a guest comes: within four weeks from now, or a day later once the booking was moved.
+fn start(booking: u64, is_moved: bool, now: Timestamp) -> String {
+    let days = 1 + booking % 28 + u64::from(is_moved);
+    let day = now + SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or_default());
+    format!("{}T{:02}:00:00Z", day.strftime("%Y-%m-%d"), 9 + booking % 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_come_after_today_whenever_that_is_and_later_where_their_booking_was_moved() {
+        let now: Timestamp = "2028-02-28T23:59:59Z".parse().unwrap();
+        assert_eq!(start(0, false, now), "2028-02-29T09:00:00Z");
+        assert_eq!(start(0, true, now), "2028-03-01T09:00:00Z");
+        assert_eq!(start(27, false, now), "2028-03-27T12:00:00Z");
+        assert_eq!(start(28, false, now), start(0, false, now).replace("T09", "T13"));
+    }
 }

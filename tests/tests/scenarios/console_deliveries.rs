@@ -236,7 +236,10 @@ async fn a_payload_that_was_not_kept_is_said_not_to_be_there_and_a_dead_letter_h
         insert_event(database, "acme", "evt_dead", None).await;
         dead.insert_dead(database, "{\"kept\": 1}").await;
         let acme = console.company("acme").await;
-        for (event, told) in [("evt_none", "HOOKLINE_KEEP_PAYLOADS"), ("evt_test", "test event")] {
+        for (event, told) in [
+            ("evt_none", "the platform does not keep"),
+            ("evt_test", "test event"),
+        ] {
             let whole = acme.get(&format!("{LIST}/{event}/ep_a")).await.expect(200).json();
             assert_eq!(whole["data"], Value::Null);
             assert!(whole["data_missing"].as_str().unwrap().contains(told), "{whole}");

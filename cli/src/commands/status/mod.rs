@@ -13,10 +13,10 @@ use jiff::Timestamp;
 
 use self::report::{COLUMNS, Cluster, LogBound, QueueState, Report, Role};
 use crate::error::CliError;
-use crate::management::{Management, ManagementUrl, QueueInfo};
 use crate::out::Out;
 use crate::settings::{Flags, help};
 use crate::table::Table;
+use hookline_common::management::{Management, ManagementUrl, QueueInfo};
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -12,9 +12,9 @@ use super::policies;
 use super::print::{Object, State, objects};
 use super::replicas::how_to_grow;
 use crate::error::CliError;
-use crate::management::Management;
 use crate::out::{self, Out};
 use crate::settings::Flags;
+use hookline_common::management::Management;
 
 const ASK_EVERY: Duration = Duration::from_secs(1);
 

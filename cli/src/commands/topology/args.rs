@@ -9,8 +9,8 @@ use hookline_common::topology::Topology;
 use tokio::time::{Instant, sleep};
 
 use crate::error::CliError;
-use crate::management::{Management, QueueInfo};
 use crate::settings::{Flags, help};
+use hookline_common::management::{Management, QueueInfo};
 
 /// The API learns of a queue within five seconds, and is busy sometimes.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);

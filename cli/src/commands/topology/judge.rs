@@ -5,7 +5,7 @@ use hookline_common::topology::Topology;
 
 use super::trouble::Trouble;
 use super::{policies, replicas};
-use crate::management::{Alarm, AlarmKind, NodeInfo, QueueInfo};
+use hookline_common::management::{Alarm, AlarmKind, NodeInfo, QueueInfo};
 
 /// Everything that is wrong with what is there; what is missing is told of by the broker itself.
 pub(super) fn judge(

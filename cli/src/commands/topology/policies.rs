@@ -8,7 +8,7 @@ use hookline_common::topology::{Argument, QueueSpec};
 use serde_json::Value;
 
 use super::trouble::Trouble;
-use crate::management::QueueInfo;
+use hookline_common::management::QueueInfo;
 
 /// What is wrong with the policies in force on one queue.
 pub(super) fn troubles(spec: &QueueSpec, info: &QueueInfo) -> Vec<Trouble> {

@@ -5,8 +5,8 @@ use hookline_common::topology::{QueueSpec, Topology};
 use serde::Serialize;
 
 use super::trouble::Trouble;
-use crate::management::QueueInfo;
 use crate::out::{Colour, Out};
+use hookline_common::management::QueueInfo;
 
 /// How an object stands after it was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -128,8 +128,7 @@ pub(crate) fn missing(is_test: bool) -> &'static str {
     if is_test {
         "It was a test event: a sample of the catalogue, which is not kept."
     } else {
-        "The payload was not kept, or has been dropped since: HOOKLINE_KEEP_PAYLOADS of the dispatchers says of which events \
-         it is kept, and HOOKLINE_RETENTION of the console for how long."
+        "Its payload is not here: the platform does not keep the payloads of all events, and keeps none for good."
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request as a command that makes it again: without signatures, which nobody keeps.
 
-use super::shell::quoted;
+use crate::pages::shell::quoted;
 
 /// What is sent with it.
 pub(super) enum Body<'a> {

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 use super::filter::{Filter, NAMES};
 use super::rows::{Names, table};
-use super::version::version;
+use super::version::{RENEWED_EVERY_S, version};
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::pages::endpoints::list::{all, name};
@@ -81,12 +81,12 @@ fn rows(
     let version = version(found.items.iter(), usize::from(found.next.is_some()));
     html! {
         p.live {
-            span.hint data-fresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." }
+            span.hint data-renew-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." }
             @if !is_live {
                 " " a href=(filter.address(&list)) { "To the newest" }
             }
         }
-        div #deliveries data-fresh[is_live] data-version=(version) {
+        div #deliveries data-renew=[is_live.then_some(RENEWED_EVERY_S)] data-version=(version) {
             @if found.items.is_empty() {
                 (nothing(filter, company, endpoints))
             } @else {

@@ -5,7 +5,6 @@ mod rows; // a list of them
 pub(super) mod list; // with its filter
 mod upcoming; // what happens next, and when
 mod cut; // no more of a text than a page can bear
-mod shell; // a text as a word of a command line
 mod curl; // a request as a command
 mod attempt; // one attempt: what was sent, what came back
 mod timeline; // all of them, in their order

@@ -13,7 +13,7 @@ use super::cut::seen;
 use super::rows::address;
 use super::timeline::timeline;
 use super::upcoming::{Planned, is_under_way, planned};
-use super::version::version;
+use super::version::{RENEWED_EVERY_S, version};
 use crate::api::words::in_words;
 use crate::app::App;
 use crate::auth::Tenant;
@@ -76,8 +76,8 @@ pub(super) async fn page(
     let body = html! {
         (head(&[(&list, "Deliveries")], &title, &copy))
         (notice)
-        p.live { span.hint data-fresh-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." } }
-        div.delivery #delivery data-fresh data-version=(version(std::iter::once(delivery), found.attempts.len())) {
+        p.live { span.hint data-renew-state { "As of " (Timestamp::now().strftime("%H:%M:%S UTC")) "." } }
+        div.delivery #delivery data-renew=(RENEWED_EVERY_S) data-version=(version(std::iter::once(delivery), found.attempts.len())) {
             (verdict(&found, next.as_ref(), &sent, endpoint.as_ref(), visitor, &here))
             (facts(delivery, endpoint.as_ref(), tenant))
             section {

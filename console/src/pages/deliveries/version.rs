@@ -4,6 +4,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use hookline_store::LoggedDelivery;
 
+/// How often such a page asks, in seconds: people wait for an attempt that they have just asked for.
+pub(super) const RENEWED_EVERY_S: u32 = 3;
+
 /// The same text for deliveries that stand as they stood.
 pub(super) fn version<'a>(deliveries: impl Iterator<Item = &'a LoggedDelivery>, more: usize) -> String {
     let mut hasher = DefaultHasher::new();

@@ -51,8 +51,8 @@ impl Glances {
             Standing::Failing => html! {
                 (badge("bad", "fails"))
                 span.sub {
-                    @if let Some(since) = health.failing_since { "since " (time(since)) ", " }
                     (count(failures, "attempt")) " in a row"
+                    @if let Some(since) = health.failing_since { ", the first " (time(since)) }
                 }
             },
             Standing::Answering => html! {

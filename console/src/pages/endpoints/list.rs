@@ -86,7 +86,7 @@ pub(super) fn full(limit: u32) -> Markup {
 fn table(endpoints: &[Registered], glances: &Glances, company: &CompanyId, catalogue: &Catalogue) -> Markup {
     html! {
         div.table-frame {
-            table data-rows {
+            table.stacks data-rows {
                 thead { tr {
                     th scope="col" { "Endpoint" }
                     th scope="col" { "State" }
@@ -102,11 +102,11 @@ fn table(endpoints: &[Registered], glances: &Glances, company: &CompanyId, catal
                                 a href=(path(company, &format!("endpoints/{}", endpoint.id))) data-row { (name(endpoint)) }
                                 span.sub.url { (visible(&shown_url(endpoint))) }
                             }
-                            td { (glances.state(endpoint)) }
-                            td { (glances.last_success(endpoint)) }
-                            td { (glances.day(endpoint)) }
-                            td.wide { (events(endpoint, catalogue)) }
-                            td { (endpoint.format) }
+                            td data-label="State" { (glances.state(endpoint)) }
+                            td data-label="Last success" { (glances.last_success(endpoint)) }
+                            td data-label="Last 24 hours" { (glances.day(endpoint)) }
+                            td.wide data-label="Events" { (events(endpoint, catalogue)) }
+                            td data-label="Format" { (endpoint.format) }
                         }
                     }
                 }

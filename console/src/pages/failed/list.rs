@@ -188,7 +188,7 @@ impl Shown<'_> {
                     span.hint.counted { (deliveries(count)) }
                 }
                 div.table-frame tabindex="0" role="region" aria-label="Failed deliveries" {
-                    table data-rows {
+                    table.letters data-rows {
                         thead { tr {
                             th.pick scope="col" {
                                 input.needs-script type="checkbox" data-pick-all aria-label="Select all rows of this page";

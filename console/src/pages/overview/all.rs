@@ -15,6 +15,7 @@ use super::super::navigation::{Place, path};
 use super::super::problems;
 use super::super::refused::Refused;
 use super::super::visitor::Visitor;
+use super::nodes;
 use super::queues;
 use super::sentence::Situation;
 use super::view::{Counted, View, counted};
@@ -70,7 +71,7 @@ pub(in crate::pages) async fn show(
             Some(failing) => grouped(&app, failing).await?,
             None => unknown(),
         },
-        more: queues::table(depths.as_ref()),
+        more: html! { (queues::table(depths.as_ref())) (nodes::table(depths.as_ref())) },
     };
     let page = Page {
         visitor: &visitor,

@@ -6,6 +6,7 @@ mod sentence; // all of it in words; pure
 mod figures; // in numbers
 mod over_time; // and over time
 mod queues; // what the broker holds
+mod nodes; // and how it fares itself
 mod view; // how both pages are made of these
 pub(super) mod company; // of one company
 pub(super) mod all; // of all

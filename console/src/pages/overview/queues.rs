@@ -94,9 +94,9 @@ pub(super) fn table(known: Option<&Known>) -> Markup {
                 Some(Known { queues: Err(why), .. }) => p.notice.warn {
                     "How deep its queues are is not known: " (why) ". The console’s log says more. All else on this page comes from the database."
                 },
-                Some(Known { queues: Ok(queues), at }) => {
+                Some(Known { queues: Ok(queues), at, .. }) => {
                     div.table-frame tabindex="0" role="region" aria-label="What the broker holds" {
-                        table.dense {
+                        table.dense.stacks {
                             thead { tr {
                                 th scope="col" { "Queue" }
                                 th.number scope="col" { "Messages" }
@@ -117,8 +117,8 @@ fn row(line: &Line) -> Markup {
     html! {
         tr {
             th scope="row" { code { (line.name) } }
-            td.number { @if line.fault.is_some() && line.ready == 0 { "?" } @else { (grouped(line.ready)) } }
-            td {
+            td.number data-label="Messages" { @if line.fault.is_some() && line.ready == 0 { "?" } @else { (grouped(line.ready)) } }
+            td data-label="Consumers" {
                 @if let Some(fault) = &line.fault {
                     (badge("bad", "does not answer")) span.sub { (fault) }
                 } @else if line.is_working && line.consumers == Some(0) {
@@ -191,6 +191,7 @@ mod tests {
         Known {
             at: Timestamp::UNIX_EPOCH,
             queues: Ok(queues),
+            nodes: None,
         }
     }
 
@@ -229,6 +230,7 @@ mod tests {
         let away = Known {
             at: Timestamp::UNIX_EPOCH,
             queues: Err("the broker cannot be reached".to_owned()),
+            nodes: None,
         };
         assert_eq!((waiting(None), waiting(Some(&away))), ((0, false), (0, false)));
         assert!(

@@ -68,7 +68,7 @@ async fn a_filter_stands_in_the_address_as_chips_and_what_is_wrong_in_it_is_kept
             (40, 8)
         );
         assert!(
-            second.contains("To the newest") && !second.contains("data-fresh "),
+            second.contains("To the newest") && !second.contains("data-renew=\""),
             "{second}"
         );
 

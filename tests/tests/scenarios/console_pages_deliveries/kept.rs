@@ -69,7 +69,7 @@ async fn where_a_payload_was_not_kept_it_is_said_why_and_nothing_can_be_sent_aga
         insert_event(database, "acme", "evt_kept", Some("{}")).await;
         let acme = member(console, "acme").await;
         for (delivery, told, status) in [
-            ("evt_none/ep_a", "HOOKLINE_KEEP_PAYLOADS", 409),
+            ("evt_none/ep_a", "the platform does not keep the payloads of all events", 409),
             ("evt_test/ep_a", "It was a test event", 409),
             ("evt_kept/ep_off", "Its endpoint is paused", 409),
             ("evt_kept/ep_gone", "not registered here", 404),

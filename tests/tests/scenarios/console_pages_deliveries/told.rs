@@ -99,7 +99,10 @@ async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_w
 
         let list = acme.get(LIST).await.expect(200).body;
         is_harmless(&list);
-        assert!(list.contains("data-fresh") && list.contains("As of "), "{list}");
+        assert!(
+            list.contains("data-renew=\"") && list.contains("As of "),
+            "{list}"
+        );
         assert!(
             list.contains("failed while it handled the event (500)") && list.contains("Answered 204"),
             "{list}"

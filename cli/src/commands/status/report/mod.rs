@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::commands::times::age;
-use crate::management::{Alarm, AlarmKind, NodeInfo};
 use crate::out::{Colour, Terminal};
 use crate::table::Column;
+use hookline_common::management::{Alarm, AlarmKind, NodeInfo};
 
 pub(super) const COLUMNS: [Column; 5] = [
     Column::whole("QUEUE"),

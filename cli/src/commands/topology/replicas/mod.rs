@@ -4,7 +4,7 @@ use hookline_common::settings::BrokerSettings;
 use hookline_common::topology::QueueSpec;
 
 use super::trouble::Trouble;
-use crate::management::{NodeInfo, QueueInfo};
+use hookline_common::management::{NodeInfo, QueueInfo};
 
 /// More replicas than this cost more than they save.
 const USUAL_REPLICAS: usize = 3;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pages::words::visible;
+use super::words::visible;
 
 /// The word. Where all of the text can be seen it stands in single quotes, in which no shell looks for anything; else the bytes
 /// that cannot be seen are written as numbers, so that what is copied from a page is what was meant.

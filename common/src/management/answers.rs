@@ -16,91 +16,106 @@ pub(super) struct Page<T> {
 
 /// A queue or a stream.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub(crate) struct QueueInfo {
-    pub(crate) name: String,
+pub struct QueueInfo {
+    /// Its name, with the namespace.
+    pub name: String,
     /// `quorum`, `stream` or `classic`.
     #[serde(rename = "type", default)]
-    pub(crate) kind: String,
+    pub kind: String,
     /// Messages that nobody holds; up to five seconds old, as all counts.
     #[serde(rename = "messages_ready")]
-    pub(crate) ready: Option<u64>,
+    pub ready: Option<u64>,
     /// Messages that consumers hold.
     #[serde(rename = "messages_unacknowledged")]
-    pub(crate) unacked: Option<u64>,
+    pub unacked: Option<u64>,
     /// All messages, those included that a dead-letter worker holds.
-    pub(crate) messages: Option<u64>,
+    pub messages: Option<u64>,
     /// Bytes of the bodies of all messages.
-    pub(crate) message_bytes: Option<u64>,
-    pub(crate) consumers: Option<u64>,
+    pub message_bytes: Option<u64>,
+    /// Who takes from it.
+    pub consumers: Option<u64>,
     /// The nodes that have a replica.
     #[serde(default)]
-    pub(crate) members: Vec<String>,
+    pub members: Vec<String>,
     /// Those of them that run.
     #[serde(default)]
-    pub(crate) online: Vec<String>,
+    pub online: Vec<String>,
     /// The node that leads it.
-    pub(crate) leader: Option<String>,
+    pub leader: Option<String>,
     /// The same, where it is no quorum queue.
-    pub(crate) node: Option<String>,
+    pub node: Option<String>,
     /// The policy in force; only one is at a time.
     #[serde(default, deserialize_with = "name")]
-    pub(crate) policy: Option<String>,
+    pub policy: Option<String>,
     /// The operator's policy in force.
     #[serde(default, deserialize_with = "name")]
-    pub(crate) operator_policy: Option<String>,
+    pub operator_policy: Option<String>,
     /// What both say together, by key.
     #[serde(default, deserialize_with = "table")]
-    pub(crate) effective_policy_definition: BTreeMap<String, Value>,
+    pub effective_policy_definition: BTreeMap<String, Value>,
     /// What it was declared with, by name.
     #[serde(default, deserialize_with = "table")]
-    pub(crate) arguments: BTreeMap<String, Value>,
+    pub arguments: BTreeMap<String, Value>,
 }
 
 impl QueueInfo {
     /// Whether the API knows more of it than that it was declared: it takes five seconds to, and a queue whose leader is away
     /// stays unknown.
-    pub(crate) fn is_known(&self) -> bool {
+    #[must_use]
+    pub fn is_known(&self) -> bool {
         self.messages.is_some() && !self.members.is_empty()
     }
 }
 
 /// A node of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct NodeInfo {
-    pub(crate) name: String,
+pub struct NodeInfo {
+    /// Its name: `rabbit@host`.
+    pub name: String,
+    /// Is it up?
     #[serde(default)]
-    pub(crate) running: bool,
+    pub running: bool,
     /// Has it used more memory than it may?
     #[serde(default)]
-    pub(crate) mem_alarm: bool,
+    pub mem_alarm: bool,
     /// Has it less disk left than it needs?
     #[serde(default)]
-    pub(crate) disk_free_alarm: bool,
-    pub(crate) mem_used: Option<u64>,
-    pub(crate) mem_limit: Option<u64>,
-    pub(crate) disk_free: Option<u64>,
-    pub(crate) disk_free_limit: Option<u64>,
+    pub disk_free_alarm: bool,
+    /// Bytes of memory that it uses.
+    pub mem_used: Option<u64>,
+    /// Bytes of memory that it may use.
+    pub mem_limit: Option<u64>,
+    /// Bytes of its disk that are left.
+    pub disk_free: Option<u64>,
+    /// Bytes of its disk that must be.
+    pub disk_free_limit: Option<u64>,
 }
 
 /// Something that keeps the whole cluster from taking messages from publishers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Alarm {
-    pub(crate) node: String,
-    pub(crate) kind: AlarmKind,
+pub struct Alarm {
+    /// The node that has run short.
+    pub node: String,
+    /// Of what.
+    pub kind: AlarmKind,
     /// Bytes used (memory) or left (disk).
-    pub(crate) found: Option<u64>,
+    pub found: Option<u64>,
     /// The bound that it is beyond, in bytes.
-    pub(crate) limit: Option<u64>,
+    pub limit: Option<u64>,
 }
 
 /// Which of its resources a node has run short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AlarmKind {
+pub enum AlarmKind {
+    /// It uses more memory than it may.
     Memory,
+    /// It has less disk left than it needs.
     Disk,
 }
 
-pub(super) fn alarms_of(nodes: &[NodeInfo]) -> Vec<Alarm> {
+/// What these nodes have run short of.
+#[must_use]
+pub fn alarms_of(nodes: &[NodeInfo]) -> Vec<Alarm> {
     let of_node = |node: &NodeInfo| {
         let memory = (AlarmKind::Memory, node.mem_alarm, node.mem_used, node.mem_limit);
         let disk = (

@@ -8,18 +8,19 @@ mod url; // where it is
 
 use std::time::Duration;
 
-use hookline_common::settings::BrokerSettings;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::sleep;
 
-pub(crate) use self::answers::{Alarm, AlarmKind, NodeInfo, QueueInfo};
-pub(crate) use self::error::ManagementError;
-pub(crate) use self::url::ManagementUrl;
+use crate::settings::BrokerSettings;
 
-use self::answers::{Page, alarms_of};
+pub use self::answers::{Alarm, AlarmKind, NodeInfo, QueueInfo, alarms_of};
+pub use self::error::ManagementError;
+pub use self::url::{InvalidManagementUrl, ManagementUrl};
+
+use self::answers::Page;
 
 /// A node that is down makes the API wait for it; one that answers at all does so within a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,7 +34,7 @@ const QUEUES_A_PAGE: u32 = 200;
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// The management API of one broker, looked at for one virtual host. Cheap to make: it connects when it is asked.
-pub(crate) struct Management {
+pub struct Management {
     client: Client,
     url: ManagementUrl,
     /// As the broker calls it.
@@ -47,7 +48,7 @@ impl Management {
     ///
     /// # Errors
     /// [`ManagementError`] where the client cannot be set up: the further roots are no PEM.
-    pub(crate) fn connect(url: ManagementUrl, broker: &BrokerSettings) -> Result<Self, ManagementError> {
+    pub fn connect(url: ManagementUrl, broker: &BrokerSettings) -> Result<Self, ManagementError> {
         // Fails only where the process chose a provider already, and then that one serves.
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut client = Client::builder()
@@ -77,7 +78,7 @@ impl Management {
     ///
     /// # Errors
     /// [`ManagementError`] says why it is not known.
-    pub(crate) async fn queues(&self, prefix: &str) -> Result<Vec<QueueInfo>, ManagementError> {
+    pub async fn queues(&self, prefix: &str) -> Result<Vec<QueueInfo>, ManagementError> {
         let mut queues: Vec<QueueInfo> = Vec::new();
         for page in 1.. {
             let mut url = self.url.join(&["api", "queues", &self.vhost]);
@@ -104,7 +105,7 @@ impl Management {
     ///
     /// # Errors
     /// [`ManagementError`] says why it is not known; the account needs the tag `monitoring` for it.
-    pub(crate) async fn nodes(&self) -> Result<Vec<NodeInfo>, ManagementError> {
+    pub async fn nodes(&self) -> Result<Vec<NodeInfo>, ManagementError> {
         let mut nodes: Vec<NodeInfo> = self.get(self.url.join(&["api", "nodes"])).await?;
         nodes.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(nodes)
@@ -114,7 +115,7 @@ impl Management {
     ///
     /// # Errors
     /// As [`Self::nodes`].
-    pub(crate) async fn alarms(&self) -> Result<Vec<Alarm>, ManagementError> {
+    pub async fn alarms(&self) -> Result<Vec<Alarm>, ManagementError> {
         Ok(alarms_of(&self.nodes().await?))
     }
 

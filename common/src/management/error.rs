@@ -1,13 +1,14 @@
 //! Why the management API does not say what it was asked.
 
+use std::error::Error;
+
 use reqwest::StatusCode;
 
 use super::url::ManagementUrl;
-use crate::causes::causes;
 
 /// Why something is not known.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ManagementError {
+pub enum ManagementError {
     /// The client cannot be set up.
     #[error(
         "the client for the management API cannot be set up: {}; check that HOOKLINE_AMQP_CA_FILE is PEM",
@@ -76,4 +77,16 @@ impl ManagementError {
             why: why.to_string(),
         }
     }
+}
+
+/// The error with all that caused it: that of an HTTP client alone says "error sending request".
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

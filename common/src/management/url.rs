@@ -7,7 +7,7 @@ use reqwest::Url;
 
 /// A checked `http://` or `https://` URL, with an account or without.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct ManagementUrl {
+pub struct ManagementUrl {
     /// Without the account.
     url: Url,
     account: Option<(String, String)>,
@@ -19,14 +19,14 @@ pub(crate) struct ManagementUrl {
     "{0}; it must look like http://user:password@host:15672 or https://host:15671 (the account is that of \
      HOOKLINE_AMQP_URL where it names none)"
 )]
-pub(crate) struct InvalidManagementUrl(&'static str);
+pub struct InvalidManagementUrl(&'static str);
 
 impl ManagementUrl {
     /// Checks `text` and takes it as the API's URL; a path is kept, for an API behind a proxy.
     ///
     /// # Errors
     /// [`InvalidManagementUrl`] says what is wrong without repeating the text.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidManagementUrl> {
+    pub fn parse(text: &str) -> Result<Self, InvalidManagementUrl> {
         let mut url = Url::parse(text).map_err(|_| InvalidManagementUrl("it is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidManagementUrl("its scheme is neither http nor https"));

@@ -1,0 +1,99 @@
+//! How one gets in by a link, once and not for long.
+
+use hookline_tests::api::Reply;
+use hookline_tests::browser::Browser;
+use hookline_tests::console::{Console, MASTER_KEY, console_scenario, run};
+use serde_json::json;
+
+use super::{ENDPOINTS, browser, member, operator};
+
+/// The path of a new link into a company's dashboard.
+async fn link(console: &Console, company: &str) -> String {
+    let path = format!("/v1/companies/{company}/portal-links");
+    let made = console.admin().post(&path, &json!({})).await.expect(201).json();
+    assert!(made["expires_at"].is_string(), "{made}");
+    let (_, path) = made["url"].as_str().unwrap().split_once("/enter/").unwrap();
+    format!("/enter/{path}")
+}
+
+#[tokio::test]
+async fn a_link_lets_one_in_once_and_not_for_long() {
+    console_scenario(async |console, database| {
+        let path = link(console, "acme").await;
+        // Programs that look at links do not use them up.
+        let mut browser = browser(console);
+        for _ in 0..2 {
+            let shown = browser.get(&path).await.expect(200);
+            assert!(shown.headers.get("set-cookie").is_none());
+            assert!(shown.body.contains("data-auto-submit"), "{shown:?}");
+        }
+        // Somebody who is signed in is asked, and told as whom.
+        let mut other = member(console, "globex").await;
+        let asked = other.get(&path).await.expect(200).body;
+        assert!(
+            asked.contains("You are signed in as <strong>globex</strong>"),
+            "{asked}"
+        );
+        assert!(!asked.contains("data-auto-submit"), "{asked}");
+        other = operator(console).await;
+        let asked = other.get(&path).await.expect(200).body;
+        assert!(
+            asked.contains("You are signed in as <strong>the operator</strong>"),
+            "{asked}"
+        );
+        assert!(!asked.contains("data-auto-submit"), "{asked}");
+        // However many open it at once, one is let in.
+        let tries = (0..8).map(|_| browser.bare_post(&path, &[]));
+        let replies = futures_util::future::join_all(tries).await;
+        let (entered, over): (Vec<Reply>, Vec<Reply>) =
+            replies.into_iter().partition(|reply| reply.status == 303);
+        assert_eq!((entered.len(), over.len()), (1, 7));
+        assert!(
+            over.iter()
+                .all(|reply| reply.status == 410 && reply.headers.get("set-cookie").is_none())
+        );
+        browser.keep_cookie(&entered[0]);
+        browser.get(ENDPOINTS).await.expect(200);
+        assert_eq!(browser.get(&path).await.status, 410);
+
+        let late = link(console, "acme").await;
+        let (_, key) = late.rsplit_once('/').unwrap();
+        assert!(!database.dump().await.contains(key));
+        database
+            .execute("UPDATE sign_in_links SET expires_at = now() - interval '1 second'")
+            .await
+            .unwrap();
+        assert_eq!(browser.get(&late).await.status, 410);
+        assert_eq!(browser.post(&late, &[]).await.status, 410);
+
+        // What its people do stands in the company's audit as theirs.
+        let pages = browser
+            .post(ENDPOINTS, &[("url", "https://example.com/"), ("which", "all")])
+            .await;
+        assert!(pages.expect(200).body.contains("whsec_"));
+        let audit = console
+            .admin()
+            .get("/v1/companies/acme/audit")
+            .await
+            .expect(200)
+            .json();
+        let told = |number: usize, member: &str| {
+            audit["data"][number][member]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert_eq!(told(0, "action"), "endpoint.created");
+        assert!(told(0, "actor").starts_with("portal:ses_"), "{audit}");
+
+        // The operator's own comes from a command.
+        let printed = run(database, MASTER_KEY, &["sign-in-link"]).await;
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        let (_, key) = printed.trim().split_once("/enter/").unwrap();
+        let mut operator = Browser::new(console.process().port());
+        let entered = operator.bare_post(&format!("/enter/{key}"), &[]).await;
+        operator.keep_cookie(&entered.expect(303));
+        operator.get("/companies").await.expect(200);
+    })
+    .await;
+}
