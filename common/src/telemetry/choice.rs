@@ -47,7 +47,7 @@ pub fn is_left_out(trace: &mut TraceContext) -> bool {
 fn is_collected(id: TraceId, part: f64) -> bool {
     let [.., a, b, c, d, e, f, g, h] = id.to_bytes();
     let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
-    (number as f64) < part * (1_u64 << 63) as f64
+    number < (part * (1_u64 << 63) as f64) as u64
 }
 
 #[cfg(test)]
