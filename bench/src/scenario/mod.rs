@@ -14,6 +14,7 @@ mod lateness; // of retries
 mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
+mod outbox; // events that a booking service has committed
 mod pages; // the dashboard on a large log
 mod parkedcost; // what parked deliveries cost the others
 mod recorder; // attempts, from the stream into the log
@@ -41,7 +42,7 @@ use crate::stage::Stage;
 use crate::subject::Subject;
 
 /// All scenarios, in the order in which they run, each with the metrics that its chart shows.
-const ALL: [(&str, &[&str]); 19] = [
+const ALL: [(&str, &[&str]); 20] = [
     ("throughput", &["rate", "cpu_dispatcher", "cpu_broker"]),
     ("sharedhost", &["opened", "cpu_dispatcher"]),
     ("latency", &["p50", "p99"]),
@@ -57,6 +58,7 @@ const ALL: [(&str, &[&str]); 19] = [
     ("registry", &["rate", "cpu_dispatcher"]),
     (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
+    (outbox::NAME, &["rate", "p99"]),
     (api::NAME, &["p50", "p99"]),
     (failed::NAME, &["p50", "p99"]),
     (pages::NAME, &["p50", "p95"]),
@@ -167,6 +169,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "registry" => registry::run(stage, report).await,
         recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
+        outbox::NAME => outbox::run(stage, report).await,
         api::NAME => api::run(stage, report).await,
         failed::NAME => failed::run(stage, report).await,
         pages::NAME => pages::run(stage, report).await,
