@@ -16,10 +16,10 @@ if [[ ${QUICK:-0} != 0 ]]; then
     scripts/build.sh test
     built=debug
 else
-    cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-bench
+    cargo build --release --locked -p hookline-dispatcher -p hookline-console -p hookline-cli -p hookline-bench
     built=release
 fi
 needs=(--need rabbitmq)
 # Endpoints are read from a database there.
-case ${SCENARIO:-registry} in registry | http-publish | recorder | api | failed | pages) needs+=(--need postgresql) ;; esac
+case ${SCENARIO:-registry} in registry | http-publish | outbox | recorder | api | failed | pages) needs+=(--need postgresql) ;; esac
 exec scripts/with-services.sh "${needs[@]}" "${CARGO_TARGET_DIR:-target}/$built/hookline-bench"

@@ -88,7 +88,8 @@ check() {
         "only common/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through outbound/src/client alone"
     only_in '(^|/)settings(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
-    only_in '^store/' '\bsqlx\b' "only store/ may use sqlx: all SQL stands in one crate"
+    only_in '^(store/|producer/src/outbox/)' '\bsqlx\b' \
+        "only store/ may use sqlx, and the producer's outbox, which is another service's: all SQL stands in one place"
     only_in '^dispatcher/' '\bhookline_dispatcher::' \
         "only the dispatcher knows what is inside of it: others meet it on the broker and in the registry"
     only_in '^console/' '\bhookline_console::' "only the console knows what is inside of it: others ask its API"
@@ -119,8 +120,8 @@ check() {
         fault "$found" "^ the producer must not show or name lapin, not even in its documentation: callers depend on our types alone"
     fi
     for crate in "${PRODUCT[@]}"; do
-        if [[ $crate != store ]] && found=$(grep -Hn '^sqlx\b' "$crate/Cargo.toml" 2>/dev/null); then
-            fault "$found" "^ only hookline-store may depend on sqlx"
+        if [[ $crate != store ]] && found=$(grep -Hn '^sqlx\b' "$crate/Cargo.toml" 2>/dev/null | grep -v '^producer/.*optional = true'); then
+            fault "$found" "^ only hookline-store may depend on sqlx, and the producer where its outbox is asked for"
         fi
         if [[ $crate != common ]] && found=$(grep -Hn '^lapin\b' "$crate/Cargo.toml" 2>/dev/null); then
             fault "$found" "^ only hookline-common may depend on lapin"
@@ -166,6 +167,8 @@ self_test() {
     crossed cli/src/planted.rs 'std::env::var("HOME")' 'read the environment'
     crossed dispatcher/src/planted.rs 'use sqlx::query;' 'may use sqlx'
     crossed console/src/planted.rs 'sqlx::query("SELECT 1")' 'may use sqlx'
+    crossed producer/src/planted.rs 'use sqlx::query;' 'may use sqlx'
+    crossed producer/Cargo.toml 'sqlx.workspace = true' 'may depend on sqlx'
     crossed console/Cargo.toml 'sqlx.workspace = true' 'may depend on sqlx'
     crossed console/src/planted.rs 'use hookline_dispatcher::client::Client;' 'what is inside of it'
     crossed cli/src/planted.rs 'use hookline_console::api;' 'others ask its API'

@@ -20,6 +20,7 @@ mod load; // publishes events
 mod machine; // CPU and memory of processes
 mod measure; // one throughput measurement
 mod measured; // what comes out of it, and comparisons
+mod outbox; // a booking service that commits its events
 mod names; // what everybody calls things by
 mod plan; // how much of everything
 mod report; // rows, targets, tables, charts

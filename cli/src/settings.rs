@@ -116,6 +116,17 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
     Ok(())
 }
 
+/// Logs warnings to stderr, for a command that runs on its own for days, unless `RUST_LOG` has said what is logged.
+pub(crate) fn start_service_logs() {
+    let is_asked_for = Reader::new(&Environment).is_set(&variables::RUST_LOG);
+    if !is_asked_for {
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new("warn"))
+            .with_writer(io::stderr)
+            .init();
+    }
+}
+
 /// What is set, is called like a setting, and is none: one line, or nothing.
 pub(crate) fn unknown() -> Option<String> {
     let unknown = unknown_variables(&Environment);

@@ -12,11 +12,17 @@ pub mod delivery; // one event on its way to one endpoint
 pub mod message; // both as messages on the broker: strict and total
 pub mod topology; // the exchange and the queues they pass, as data
 pub mod broker; // the only door to RabbitMQ
+#[cfg(feature = "endpoints")]
 pub mod secret; // what endpoints share with us
+#[cfg(feature = "endpoints")]
 pub mod endpoint; // where a company wants which events, in which format
+#[cfg(feature = "endpoints")]
 pub mod endpoints_file; // endpoints from a TOML file
+#[cfg(feature = "endpoints")]
 pub mod guard; // where we may connect
+#[cfg(feature = "endpoints")]
 pub mod envelope; // the request body around untouched data
+#[cfg(feature = "endpoints")]
 pub mod signature; // how receivers know it was us
 pub mod outcome; // what an attempt can end in
 pub mod cause; // and why, where it has no answer
@@ -25,8 +31,10 @@ pub mod retry_after; // when a receiver asks to be tried later
 pub mod duration; // how people write times
 pub mod size; // and sizes
 pub mod schedule; // what comes after an attempt
+#[cfg(feature = "endpoints")]
 mod json_text; // text within JSON
 pub mod json_limits; // how large and deep JSON may be
+#[cfg(feature = "endpoints")]
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set

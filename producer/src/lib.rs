@@ -22,7 +22,13 @@
 //! Everything that a caller needs is exported here; no other crate of the workspace has to be named.
 
 mod error; // why an event is not known to be stored
+mod memory; // a producer for tests
+mod meters; // what is counted
+#[cfg(feature = "outbox-postgres")]
+pub mod outbox; // events that are committed with what they tell of
+pub mod payload; // the data of the catalogue's types
 mod producer; // connect, publish one, publish many
+mod publish; // what both kinds of producers can
 mod settings; // where the broker is, how long to wait
 
 pub use error::{ConnectError, PublishError};
@@ -34,5 +40,8 @@ pub use hookline_common::ids::{CompanyId, EventId, EventType, InvalidId};
 pub use hookline_common::settings::{Fault, Faults};
 pub use hookline_common::topology::Namespace;
 pub use hookline_common::trace_context::TraceContext;
+pub use memory::{MemoryFault, MemoryProducer};
+pub use meters::ProducerStats;
 pub use producer::{Producer, Receipt};
+pub use publish::{Publish, PublishFuture};
 pub use settings::Settings;

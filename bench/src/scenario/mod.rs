@@ -14,6 +14,7 @@ mod lateness; // of retries
 mod limited; // receivers that limit their rate
 mod neighbours; // what the noisy do to the healthy: one measurement
 mod noisy; // the noisy, case by case
+mod outbox; // events that a booking service has committed
 mod pages; // the dashboard on a large log
 mod parkedcost; // what parked deliveries cost the others
 mod recorder; // attempts, from the stream into the log
@@ -58,6 +59,7 @@ const ALL: [(&str, &[&str]); 20] = [
     ("registry", &["rate", "cpu_dispatcher"]),
     (recorder::NAME, &["rate", "behind"]),
     (http_publish::NAME, &["rate", "p99"]),
+    (outbox::NAME, &["rate", "p99"]),
     (api::NAME, &["p50", "p99"]),
     (failed::NAME, &["p50", "p99"]),
     (pages::NAME, &["p50", "p95"]),
@@ -169,6 +171,7 @@ async fn run_one(name: &str, stage: &mut Stage<'_>, report: &mut Report) -> Resu
         "registry" => registry::run(stage, report).await,
         recorder::NAME => recorder::run(stage, report).await,
         http_publish::NAME => http_publish::run(stage, report).await,
+        outbox::NAME => outbox::run(stage, report).await,
         api::NAME => api::run(stage, report).await,
         failed::NAME => failed::run(stage, report).await,
         pages::NAME => pages::run(stage, report).await,

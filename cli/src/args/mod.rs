@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
     certify, completions, deliveries, dlq, endpoints, event_types, events, failed, listen, man, problems,
-    publish, sign, status, tail, tokens, topology, verify,
+    publish, relay, sign, status, tail, tokens, topology, verify,
 };
 use crate::error::CliError;
 use crate::help::{print, with_whole_examples};
@@ -20,6 +20,7 @@ Examples:
   hookline topology apply
   hookline listen --port 9000 --secret whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
   hookline publish --sample booking.created
+  hookline relay --list-aside
   hookline tail --company acme
   hookline status
   hookline dlq list --since 2h
@@ -38,6 +39,8 @@ Examples:
 Settings that may hold a secret have no flag:
   HOOKLINE_AMQP_URL (or HOOKLINE_AMQP_URL_FILE, the path of a file that holds it)
       The broker: amqp:// or amqps://user:password@host:port/vhost [default: amqp://guest:guest@127.0.0.1:5672/%2f]
+  HOOKLINE_OUTBOX_DATABASE_URL (or HOOKLINE_OUTBOX_DATABASE_URL_FILE)
+      The database of a booking service's outbox, for relay: postgres://user:password@host:5432/database
   HOOKLINE_MANAGEMENT_URL (or HOOKLINE_MANAGEMENT_URL_FILE)
       RabbitMQ's management API, for what AMQP does not tell: http://user:password@host:15672
   HOOKLINE_API_TOKEN (or HOOKLINE_API_TOKEN_FILE)
@@ -48,7 +51,7 @@ RUST_LOG=info or debug tells on stderr what goes on with the broker. NO_COLOR=1 
 Exit status: 0 done, 1 failed, 2 usage or settings.";
 
 /// The commands that use the broker, and what the help of each and of those below it says of that.
-const AT_BROKER: [&str; 5] = ["publish", "status", "dlq", "tail", "topology"];
+const AT_BROKER: [&str; 6] = ["publish", "relay", "status", "dlq", "tail", "topology"];
 const WHICH_BROKER: &str =
     "The broker is the one at HOOKLINE_AMQP_URL; `hookline --help` tells its form and its default.";
 
@@ -85,6 +88,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Publish(AtBroker<publish::PublishArgs>),
+    Relay(AtBroker<relay::RelayArgs>),
     Listen(listen::ListenArgs),
     Status(AtBroker<status::StatusArgs>),
     Dlq(GroupAtBroker<dlq::DlqCommand>),
@@ -137,6 +141,7 @@ impl Cli {
     pub(crate) fn into_command(self) -> Result<Command, CliError> {
         let name = match &self.command {
             Command::Publish(_)
+            | Command::Relay(_)
             | Command::Status(_)
             | Command::Dlq(_)
             | Command::Tail(_)

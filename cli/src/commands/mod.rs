@@ -4,6 +4,7 @@ pub(crate) mod dlq; // what could not be delivered or understood
 pub(crate) mod listen; // a receiver for development
 pub(crate) mod status; // how all stands
 pub(crate) mod publish; // an event enters
+pub(crate) mod relay; // or comes out of a database
 pub(crate) mod event_types; // which kinds of them there are
 pub(crate) mod tail; // attempts, as they are made
 pub(crate) mod topology; // the queues on the way
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
     settings::start_logs()?;
     match cli.into_command()? {
         Command::Publish(at) => publish::run(at.args, &at.flags).await,
+        Command::Relay(at) => relay::run(at.args, &at.flags).await,
         Command::Listen(args) => listen::run(args).await,
         Command::Status(at) => status::run(at.args, &at.flags).await,
         Command::Dlq(at) => dlq::run(at.command, &at.flags).await,

@@ -46,14 +46,20 @@ mod acker; // out: acknowledged
 mod subscription; // when it was taken
 mod consumer; // from whichever connection
 mod browse; // looked at, and given back
+#[cfg(feature = "endpoints")]
 mod stream; // a log, followed
+#[cfg(feature = "endpoints")]
 mod stream_scan; // to its end
+#[cfg(feature = "endpoints")]
 mod log_rate; // how fast it grows
+#[cfg(feature = "endpoints")]
 mod spill_watch; // what stands beside it
+#[cfg(feature = "endpoints")]
 mod attempts_log; // what is kept of attempts, looked through
 
 pub use acker::Acker;
 pub use address::Address;
+#[cfg(feature = "endpoints")]
 pub use attempts_log::{AttemptsLog, EventAttempts};
 pub use browse::{Browser, Held, HeldReceipt};
 pub use connect_fault::ConnectFailure;
@@ -63,14 +69,17 @@ pub use depth::{QueueDepth, QueueError, SurveyedQueue, survey};
 pub use discrepancy::{Discrepancy, DiscrepancyKind};
 pub use error::BrokerError;
 pub use link_settings::LinkSettings;
+#[cfg(feature = "endpoints")]
 pub use log_rate::LogRate;
 pub use migrate::{Migrated, MigrationError, MigrationStep, migrate};
 pub use publish_fault::PublishFault;
 pub use publisher::Publisher;
 pub use publishing::Stored;
 pub use refusal::Refusal;
+#[cfg(feature = "endpoints")]
 pub use spill_watch::SpillWatch;
 pub use stats::BrokerStats;
+#[cfg(feature = "endpoints")]
 pub use stream::{StreamItem, StreamReader, StreamStart};
 pub use subscription::{Incoming, Subscription};
 pub use tolerated::policy_command;

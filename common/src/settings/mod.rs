@@ -6,6 +6,7 @@ pub mod otel;
 pub mod parse;
 pub mod variables;
 
+#[cfg(feature = "endpoints")]
 mod policy;
 mod source;
 mod unknown;
@@ -19,6 +20,7 @@ use std::fmt;
 use crate::broker::{BrokerUrl, LinkSettings};
 use crate::topology::Namespace;
 
+#[cfg(feature = "endpoints")]
 pub use self::policy::read_policy;
 pub use self::source::{Environment, NotText, SettingSource};
 pub use self::unknown::{UnknownVariable, is_known, nearest_of_opentelemetry, unknown_variables};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "endpoints")]
 use crate::endpoints_file::SecretSource;
+#[cfg(feature = "endpoints")]
 use crate::text_file;
 
 /// A variable whose value is not UTF-8 text.
@@ -48,12 +50,14 @@ impl SettingSource for Environment {
 }
 
 /// A secret is 256 characters at most; what is longer than this by far is another file.
+#[cfg(feature = "endpoints")]
 const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
 
 /// Variables that an endpoints file has named for its secrets by now. They may be called anything, and so like a setting.
 static OF_SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Secrets of an endpoints file come from the same environment and disk.
+#[cfg(feature = "endpoints")]
 impl SecretSource for Environment {
     fn env(&self, name: &str) -> Option<String> {
         // Only what could be taken for a setting matters.

@@ -65,6 +65,8 @@ variables! {
         "The console's address, without a token: like http://127.0.0.1:8080";
     API_TOKEN = "HOOKLINE_API_TOKEN", None, true,
         "The bearer token that the commands show to the console: the operator's, or one of a company";
+    OUTBOX_DATABASE_URL = "HOOKLINE_OUTBOX_DATABASE_URL", None, true,
+        "PostgreSQL, where a booking service's outbox is, for the relay: postgres://user:password@host:port/database";
     KEEP_PAYLOADS = "HOOKLINE_KEEP_PAYLOADS", Some("all"), false,
         "Which events' data is kept in the records: all, failed or none";
     TRACE_RECEIVERS = "HOOKLINE_TRACE_RECEIVERS", Some("false"), false,

@@ -44,13 +44,13 @@ fn every_setting_stands_in_the_table_of_settings() {
 
 /// The documentation shows the heart of a program, which is compiled with everything else.
 #[test]
-fn the_booking_service_in_the_documentation_is_the_one_that_is_compiled() {
+fn the_program_in_the_documentation_is_the_one_that_is_compiled() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let document = fs::read_to_string(root.join("docs/PUBLISHING.md")).unwrap();
     let (_, from) = document.split_once("**From Rust**").unwrap();
     let (section, _) = from.split_once("**From any AMQP").unwrap();
     let (_, shown) = split_fences(section);
-    let folder = root.join("examples/booking-service");
+    let folder = root.join("examples/first-event");
     let whole = ["Cargo.toml", "src/main.rs"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
     let lines: BTreeSet<&str> = whole
         .iter()

@@ -14,6 +14,8 @@ mod publish; // into the broker
 mod addresses; // which of its nodes
 mod refusals; // what it does not take
 mod rights; // and what an account needs for it
+mod payloads; // what its data may be made of
+mod outbox; // out of a database, where it was committed
 
 mod routing; // who gets what
 mod endpoints_file; // mistakes in the file that says it
