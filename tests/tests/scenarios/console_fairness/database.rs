@@ -164,25 +164,3 @@ async fn a_company_whose_lists_hang_has_its_share_and_all_others_are_answered() 
     })
     .await;
 }
-
-#[tokio::test]
-async fn a_company_that_hangs_up_on_its_lists_has_no_more_than_its_share_either() {
-    console_scenario(async |console, database| {
-        two_companies(console, database).await;
-        let (acme, globex) = (console.company("acme").await, console.company("globex").await);
-        let person = Browser::of_company(console, "globex").await;
-        let holder = hang_lists(database).await;
-        let so_far = Arc::new(SoFar::default());
-        let patience = Duration::from_millis(200);
-        let lists = ask_for_lists(&so_far, patience, |_| Asker::Program(acme.clone()));
-        eventually(SOON, "lists hang", async || {
-            (waiting(database).await > 0).then_some(())
-        })
-        .await;
-        for _ in 0..3 {
-            others_are_answered(console, &globex, &person).await;
-        }
-        so_far.end(lists, holder).await;
-    })
-    .await;
-}
