@@ -45,6 +45,7 @@ what_failed() {
     awk '/^---- .* stdout ----$/ { test = $2; panics = left = trace = 0 }
         /^failures:$/ { test = ""; left = trace = 0 }
         /^stack backtrace:$/ { trace = (left > 0); left = 0 }
+        /^--- / { left = trace = 0 }
         test != "" && / panicked at / { if (++panics <= 3) { left = 12; printf "=== %s\n", test } }
         trace && /at \.\/tests\// { print }
         left > 0 { print substr($0, 1, 400); left-- }' "$1"

@@ -1,5 +1,6 @@
 //! Crash loops: whatever kills the program again and again, only a message that does so itself is set aside.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +137,14 @@ impl<'a, S: Fn() -> Setup<'a>> Supervised<'a, S> {
         }
     }
 
+    /// Starts again whatever ends, for as long as it is waited for.
+    async fn look_on(&mut self) -> Infallible {
+        loop {
+            self.look().await;
+            sleep(Duration::from_millis(25)).await;
+        }
+    }
+
     /// Starts again what has ended.
     async fn look(&mut self) {
         for place in &mut self.running {
@@ -202,10 +211,17 @@ async fn a_message_that_crashes(crash: &str, replicas: usize) {
         for dispatcher in &supervised.running {
             dispatcher.is_ready_within(SOON).await;
         }
-        world.is_empty_within(SOON).await;
-        let rejected = world.expect_in(Queue::Rejected, 1, SOON).await.remove(0);
-        assert_eq!(rejected.text("company"), "crasher");
-        assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
+        // What the broker has not yet given back may come once more, and end a program once more.
+        tokio::select! {
+            () = world.is_empty_within(SOON) => {}
+            never = supervised.look_on() => match never {},
+        }
+        let rejected = world.read(Queue::Rejected).await;
+        assert!((1..=2).contains(&rejected.len()), "{rejected:#?}");
+        for rejected in &rejected {
+            assert_eq!(rejected.text("company"), "crasher");
+            assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
+        }
         judge().nothing_is_lost(NEIGHBOURS);
     })
     .await;
