@@ -162,10 +162,12 @@ impl Cluster {
 
     /// Has a node name another one as the leader of a queue, as it is for a moment when that one has just died.
     pub async fn takes_for_leader(&self, node: usize, leader: usize, queue: &str) {
+        // RabbitMQ 3.10 wants a transaction around it, and 4.x has none.
         let expression = format!(
-            "rabbit_misc:execute_mnesia_transaction(fun() -> \
-             rabbit_amqqueue:update(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>), fun(Q) -> \
-             {{Name, _}} = amqqueue:get_pid(Q), amqqueue:set_pid(Q, {{Name, 'hookline-{leader}@localhost'}}) end) end)."
+            "Update = fun() -> rabbit_amqqueue:update(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>), fun(Q) -> \
+             {{Name, _}} = amqqueue:get_pid(Q), amqqueue:set_pid(Q, {{Name, 'hookline-{leader}@localhost'}}) end) end, \
+             case erlang:function_exported(rabbit_misc, execute_mnesia_transaction, 1) of \
+             true -> rabbit_misc:execute_mnesia_transaction(Update); false -> Update() end."
         );
         self.evaluate(node, &expression).await;
     }
