@@ -161,8 +161,8 @@ async fn an_import_that_enables_an_endpoint_or_sends_it_elsewhere_lets_it_start_
             )
         };
         import(console, "", &file("disabled = true")).await.expect(200);
-        // One that has only failed for long, or is gone, is disabled within seconds; the other one is not to be.
-        for (id, days, gone_at) in [("ep_enabled", 6, "now()"), ("ep_other", 4, "NULL"), ("ep_moved", 6, "now()")] {
+        // One that has only failed for five days, or is gone, is disabled within a second where it is not already.
+        for (id, days, gone_at) in [("ep_enabled", 6, "now()"), ("ep_other", 4, "NULL"), ("ep_moved", 4, "NULL")] {
             let failing = format!(
                 "INSERT INTO endpoint_health (company, endpoint, consecutive_failures, failing_since, last_failure_at, gone_at) \
                  VALUES ('acme', '{id}', 7, now() - interval '{days} days', now(), {gone_at})"
