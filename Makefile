@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-newcomer test-browser bench dist test-dist check-deploy render-deploy image test-image sbom lint clean
+.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-faults test-newcomer test-browser bench dist test-dist check-deploy render-deploy image test-image sbom lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-services: ## test the scripts that run the services, and those that look fo
 test-up: ## run `make up` and `make down`, and hold them to what they claim
 	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/test-up.sh
+
+test-faults: ## the fault suite: each row a fault, what it lost, doubled and how long it took (ARGS='…' chooses; QUICK=1: in small)
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/test-faults.sh $(ARGS)
 
 test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only what the README asks for (as root; half an hour)
 	@scripts/test-newcomer.sh

@@ -39,6 +39,8 @@ pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
 
+pub mod failpoint; // where a test may have it all end
+
 #[cfg(feature = "management")]
 pub mod management; // what the broker tells besides AMQP
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::{Acker, Incoming};
+use hookline_common::failpoint;
 use hookline_common::ids::EventId;
 use hookline_common::message::Message;
 use tokio::sync::Notify;
@@ -238,6 +239,9 @@ impl AckLedger {
         if let Err(error) = tell.await {
             debug!(queue = self.label, %error, "an acknowledgement did not go out; the message comes again");
             return false;
+        }
+        if messages > 0 {
+            failpoint::reached("acked", self.label);
         }
         let mut state = self.lock();
         let is_same = |current: &Acker| current.generation() == acker.generation();

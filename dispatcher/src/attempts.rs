@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::delivery::{DeadLetterReason, Delivery, Work};
+use hookline_common::failpoint;
 use hookline_common::ids::AttemptNo;
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
@@ -237,7 +238,9 @@ impl Attempts {
             process: span,
             tells_receivers: self.terms.trace_receivers,
         };
+        failpoint::reached("before_post", delivery.event.id.as_str());
         let report = attempt(&self.client, &endpoint, &delivery, &traced).await;
+        failpoint::reached("after_answer", delivery.event.id.as_str());
         drop((permit, in_flight));
         match report {
             Ok(mut report) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -30,6 +30,19 @@ pub struct Stored {
 }
 
 impl Stored {
+    fn new(properties: BasicProperties, body: Vec<u8>) -> Self {
+        let headers = properties.headers().clone().unwrap_or_default();
+        Self {
+            headers: headers
+                .inner()
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect(),
+            properties,
+            body,
+        }
+    }
+
     /// The `message_id`.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -62,11 +75,20 @@ impl Broker {
     /// # Panics
     /// When the broker does not answer.
     pub async fn connect(url: &str) -> Self {
-        let properties = ConnectionProperties::default().with_connection_name("hookline-tests".into());
-        let connection = Connection::connect(url, properties)
+        Self::connection(url)
             .await
-            .unwrap_or_else(|error| panic!("the broker does not answer ({error}); is it up?"));
-        Self { connection }
+            .unwrap_or_else(|error| panic!("the broker does not answer ({error}); is it up?"))
+    }
+
+    /// Connects, where the broker answers.
+    pub async fn try_connect(url: &str) -> Option<Self> {
+        Self::connection(url).await.ok()
+    }
+
+    async fn connection(url: &str) -> lapin::Result<Self> {
+        let properties = ConnectionProperties::default().with_connection_name("hookline-tests".into());
+        let connection = Connection::connect(url, properties).await?;
+        Ok(Self { connection })
     }
 
     /// A channel for whatever else a test does.
@@ -138,19 +160,22 @@ impl Broker {
         while messages.len() < ready as usize {
             let next = timeout(SOON, consumer.next()).await;
             let delivery = next.ok().flatten().expect("a message").expect("a message");
-            let headers = delivery.properties.headers().clone().unwrap_or_default();
-            messages.push(Stored {
-                headers: headers
-                    .inner()
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.clone()))
-                    .collect(),
-                properties: delivery.properties,
-                body: delivery.data,
-            });
+            messages.push(Stored::new(delivery.properties, delivery.data));
         }
         drop(channel.close(200, "done".into()).await);
         messages
+    }
+
+    /// Takes the oldest message of `queue` away, or nothing where it is empty.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn take(&self, queue: &str) -> Option<Stored> {
+        let channel = self.channel().await;
+        let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });
+        let got = got.await.expect("an answer")?;
+        drop(channel.close(200, "done".into()).await);
+        Some(Stored::new(got.delivery.properties, got.delivery.data))
     }
 
     /// Takes `count` messages of `queue` and gives all back, as a consumer does that dies with them in hand: the broker counts

@@ -17,6 +17,12 @@ use crate::ports::free_port;
 use crate::services::services;
 use crate::world::World;
 
+/// What one dispatcher may have in flight for one endpoint, by default.
+pub const IN_FLIGHT: usize = 32;
+
+/// The delays between attempts, where a scenario says nothing else.
+pub const RETRY_SCHEDULE: &str = "1s,2s,3s";
+
 /// How long a dispatcher may take to become ready.
 pub const STARTS_WITHIN: Duration = SOON;
 
@@ -28,7 +34,7 @@ pub struct Setup<'a> {
     open_files: Option<(u32, u32)>,
     port: u16,
     is_unread: bool,
-    program: &'static str,
+    program: PathBuf,
 }
 
 impl<'a> Setup<'a> {
@@ -46,7 +52,7 @@ impl<'a> Setup<'a> {
             ("HOOKLINE_HTTP_ADDR", format!("127.0.0.1:{port}")),
             ("HOOKLINE_ALLOW_HTTP", "true".to_owned()),
             ("HOOKLINE_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),
-            ("HOOKLINE_RETRY_SCHEDULE", "1s,2s,3s".to_owned()),
+            ("HOOKLINE_RETRY_SCHEDULE", RETRY_SCHEDULE.to_owned()),
             ("HOOKLINE_LOG_FORMAT", "text".to_owned()),
         ];
         Self {
@@ -56,15 +62,26 @@ impl<'a> Setup<'a> {
             open_files: None,
             port,
             is_unread: false,
-            program: "hookline-dispatcher",
+            program: program("hookline-dispatcher"),
         }
     }
 
     /// Another program than the product's, built beside the tests.
     #[must_use]
-    pub fn program(mut self, name: &'static str) -> Self {
-        self.program = name;
+    pub fn program(mut self, name: &str) -> Self {
+        self.program = program(name);
         self
+    }
+
+    /// The product's, built with failpoints by `make test-faults`: it is killed where it comes to this one for the first time, or
+    /// as `common/src/failpoint.rs` reads it.
+    ///
+    /// # Panics
+    /// When it has not been built.
+    #[must_use]
+    pub fn killed_at(mut self, point: &str) -> Self {
+        self.program = program_with_failpoints();
+        self.set("FAILPOINT", point)
     }
 
     /// With a stderr that nobody reads until [`Dispatcher::read_stderr`].
@@ -118,7 +135,7 @@ impl<'a> Setup<'a> {
     /// When it cannot be started.
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
-        let program = program(self.program);
+        let program = self.program;
         let mut command = match self.open_files {
             None => Command::new(program),
             Some((soft, hard)) => {
@@ -162,6 +179,17 @@ pub fn program(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The path of the dispatcher that has failpoints.
+///
+/// # Panics
+/// When the environment does not name it: with what to do about it.
+#[must_use]
+pub fn program_with_failpoints() -> PathBuf {
+    let path = std::env::var("HOOKLINE_TEST_FAILPOINTS")
+        .expect("HOOKLINE_TEST_FAILPOINTS is not set: run the fault suite with `make test-faults`");
+    PathBuf::from(path)
 }
 
 /// A running dispatcher. It is killed when its world ends, if it still runs.

@@ -46,6 +46,21 @@ fn variable(name: &str) -> String {
 }
 
 impl Services {
+    /// The broker's version, as the management API tells it.
+    ///
+    /// # Panics
+    /// When that does not answer.
+    pub async fn rabbitmq_version(&self) -> String {
+        let mut url = self.management.clone();
+        url.set_path("/api/overview");
+        let page = http::get(&url).await.expect("the management API answers");
+        let overview: Value = serde_json::from_str(&page.body).expect("JSON");
+        overview["rabbitmq_version"]
+            .as_str()
+            .expect("a version")
+            .to_owned()
+    }
+
     /// The queues whose names start with `prefix`, as the broker declared them.
     ///
     /// # Panics

@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use hookline_common::topology::{Namespace, Queue};
+use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_producer::{Event, Producer, Settings};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::broker::{Broker, Stored};
-use crate::dispatcher::{Dispatcher, Setup};
-use crate::endpoint::{Endpoint, file};
+use crate::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
+use crate::endpoint::{Endpoint, SECRET, file};
 use crate::eventually::{SOON, eventually};
 use crate::services::{name, services};
 
@@ -233,6 +233,30 @@ impl World {
         panic!("messages are left behind: {left:?}");
     }
 
+    /// Waits until no queue of the default schedule's topology holds anything on another broker than the shared one, but the log
+    /// and those that the scenario named.
+    ///
+    /// # Panics
+    /// When that does not come to pass.
+    pub async fn rests_on(&self, amqp_url: &str, within: Duration) {
+        let schedule = RETRY_SCHEDULE.parse().expect("a schedule");
+        let queues = Topology::whole(&self.namespace, &schedule).queues;
+        eventually(within, "all queues of the broker are empty", async || {
+            let broker = Broker::try_connect(amqp_url).await?;
+            for queue in &queues {
+                let is_left = self.left_on_purpose.lock().unwrap().contains(&queue.name);
+                if queue.name != self.queue(Queue::Attempts)
+                    && !is_left
+                    && broker.ready(&queue.name).await != Some(0)
+                {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+    }
+
     /// What lies ready in queues where nothing should.
     async fn leftovers(&self) -> Vec<(String, u32)> {
         let queues = services().queues(&format!("{}.", self.namespace)).await;
@@ -258,6 +282,19 @@ impl World {
         }
         let left = self.leftovers().await;
         assert!(left.is_empty(), "programs held messages to the end: {left:?}");
+        self.no_secret_was_told();
+    }
+
+    /// No program has written the secret of an endpoint, whatever happened to it.
+    fn no_secret_was_told(&self) {
+        for dispatcher in self.dispatchers() {
+            let log = dispatcher.log();
+            assert!(
+                !log.contains(SECRET.trim_start_matches("whsec_")),
+                "{} has written a secret: {log}",
+                dispatcher.name()
+            );
+        }
     }
 
     async fn tell(&self) {

@@ -15,6 +15,7 @@ use super::address::Address;
 use super::connect::short;
 use super::error::BrokerError;
 use super::wire;
+use crate::failpoint;
 use crate::message::Message;
 
 /// A channel in confirm mode.
@@ -77,10 +78,15 @@ impl ConfirmChannel {
             &message.body,
             wire::to_properties(message),
         );
-        let confirmed = async { sent.await?.await };
+        let confirmed = async {
+            let confirm = sent.await?;
+            failpoint::reached("sent", to.destination());
+            confirm.await
+        };
         let answer = confirmed.await.map_err(BrokerError::call("publishing"));
         if matches!(answer, Ok(Confirmation::Ack(None))) {
             self.has_stored.store(true, Ordering::Relaxed);
+            failpoint::reached("stored", to.destination());
         }
         Sent {
             answer,

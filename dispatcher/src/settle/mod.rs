@@ -13,6 +13,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hookline_common::broker::{Address, PublishFault, Publisher};
 use hookline_common::delivery::{Delivery, Unrouted};
+use hookline_common::failpoint;
 use hookline_common::ids::{AttemptNo, EndpointId};
 use hookline_common::message::Message;
 use hookline_common::shutdown::Shutdown;
@@ -128,7 +129,10 @@ impl Settler {
         }
         match (&self.recorder, record) {
             (Some(recorder), Some(line)) => recorder.record(line, in_hand),
-            _ => in_hand.settle(),
+            _ => {
+                failpoint::reached("before_ack", subject.event);
+                in_hand.settle();
+            }
         }
     }
 
@@ -149,7 +153,10 @@ impl Settler {
         });
         let stored = publishes.buffer_unordered(FAN_OUT_AT_ONCE).try_collect::<()>();
         match stored.await {
-            Ok(()) => in_hand.settle(),
+            Ok(()) => {
+                failpoint::reached("before_ack", unrouted.event.id.as_str());
+                in_hand.settle();
+            }
             Err((error, queue, endpoint)) => {
                 let subject = Subject {
                     event: unrouted.event.id.as_str(),

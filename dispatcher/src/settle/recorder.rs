@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookline_common::failpoint;
 use hookline_common::message::Message;
 use hookline_common::record::Batch;
 use hookline_consume::InHand;
@@ -78,6 +79,7 @@ impl Writer {
             let writer = self.clone();
             in_flight.spawn(async move {
                 writer.write(batch).await;
+                failpoint::reached("recorded", "");
                 settled.into_iter().for_each(InHand::settle);
             });
         }

@@ -123,6 +123,4 @@ mod cluster; // one of three nodes that goes, and the next
 mod suspects; // a program that dies again and again
 
 use hookline_tests::SOON;
-
-/// What one dispatcher may have in flight for one endpoint, by default.
-const IN_FLIGHT: usize = 32;
+use hookline_tests::dispatcher::IN_FLIGHT;

@@ -1,0 +1,163 @@
+//! A row of the fault suite: what was published, what became of it, and how long it took until deliveries went on.
+//!
+//! A test that is named for its fault (`d02_…`) makes one [`Trial`], tells it when the fault is over, and closes it with its judge.
+//! Where `HOOKLINE_FAULTS_DIR` names a folder, the row is written there; `hookline-fault-report` makes the table of them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::judge::Judge;
+use crate::services::services;
+
+/// What is known of a fault when its run is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The test's name.
+    pub fault: String,
+    /// RabbitMQ's version, and how many nodes.
+    pub broker: String,
+    /// Deliveries that the broker had accepted, or may have.
+    pub events: usize,
+    /// Of them, those that were found nowhere.
+    pub lost: usize,
+    /// Deliveries that nobody asked for.
+    pub unexpected: usize,
+    /// Deliveries that came twice.
+    pub duplicated: usize,
+    /// Deliveries whose publish had no answer, and that were made all the same.
+    pub recovered: usize,
+    /// From the end of the fault to the first delivery after it, in seconds; none where the fault has no end.
+    pub recovery_s: Option<f64>,
+}
+
+/// What a fault may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    /// Deliveries that come twice.
+    pub duplicates: usize,
+    /// From the end of the fault to the first delivery after it.
+    pub recovery: Duration,
+}
+
+impl Allowed {
+    /// Nothing twice, and back within ten seconds.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::twice(0)
+    }
+
+    /// So many twice, and back within ten seconds.
+    #[must_use]
+    pub fn twice(duplicates: usize) -> Self {
+        Self {
+            duplicates,
+            recovery: Duration::from_secs(10),
+        }
+    }
+
+    /// With another time to recover.
+    #[must_use]
+    pub fn back_within(self, recovery: Duration) -> Self {
+        Self { recovery, ..self }
+    }
+}
+
+/// A run with a fault.
+pub struct Trial {
+    name: String,
+    nodes: usize,
+    healed: Option<Instant>,
+}
+
+impl Trial {
+    /// The run of the test that this is called in, by its name, on one broker.
+    ///
+    /// # Panics
+    /// When it is not called from a test.
+    #[must_use]
+    pub fn here() -> Self {
+        let thread = std::thread::current();
+        let path = thread.name().expect("a test's thread has its name");
+        Self::named(path.rsplit("::").next().unwrap_or(path))
+    }
+
+    /// A run of that name: where one test makes several rows.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            nodes: 1,
+            healed: None,
+        }
+    }
+
+    /// On a cluster of so many nodes.
+    #[must_use]
+    pub fn on_nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// The fault is over at this moment: from here on it counts how long it takes until something is delivered.
+    pub fn healed(&mut self) {
+        self.healed = Some(Instant::now());
+    }
+
+    /// Closes the run: the verdict is asserted, and the row written.
+    ///
+    /// # Panics
+    /// When something was lost, unexpected, changed, hasty or stale, came twice more often than allowed, or took longer.
+    pub async fn closes(self, judge: &Judge, allowed: Allowed) -> Row {
+        let verdict = judge.verdict();
+        let recovery = self.healed.map(|healed| {
+            let first = judge.first_after(healed);
+            first.map(|first| first.duration_since(healed))
+        });
+        let row = Row {
+            fault: self.name,
+            broker: broker(self.nodes).await,
+            events: judge.expected() + verdict.recovered.len(),
+            lost: verdict.lost.len(),
+            unexpected: verdict.unexpected.len(),
+            duplicated: verdict.duplicated.len(),
+            recovered: verdict.recovered.len(),
+            recovery_s: recovery.flatten().map(|time| time.as_secs_f64()),
+        };
+        // Written before it is judged: the table shows what failed.
+        row.write();
+        judge.nothing_is_lost(allowed.duplicates);
+        if let Some(recovery) = recovery {
+            let recovery = recovery.expect("something is delivered after the fault");
+            assert!(
+                recovery <= allowed.recovery,
+                "{recovery:?} from the end of the fault to the first delivery, at most {:?} is allowed",
+                allowed.recovery
+            );
+        }
+        row
+    }
+}
+
+impl Row {
+    fn write(&self) {
+        let Ok(folder) = std::env::var("HOOKLINE_FAULTS_DIR") else {
+            return;
+        };
+        let path =
+            PathBuf::from(folder).join(format!("{}.{}.json", self.fault, self.broker.replace(' ', "-")));
+        let json = serde_json::to_vec_pretty(self).expect("JSON");
+        std::fs::write(path, json).expect("a row is written");
+    }
+}
+
+/// The broker's version and how many nodes it has, in the words of the table.
+async fn broker(nodes: usize) -> String {
+    let version = services().rabbitmq_version().await;
+    match nodes {
+        1 => version,
+        nodes => format!("{version} x {nodes}"),
+    }
+}
