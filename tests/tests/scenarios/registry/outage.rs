@@ -8,6 +8,7 @@ use hookline_producer::Event;
 use hookline_tests::console::{MASTER_KEY, database_scenario};
 use hookline_tests::in_process::Embedded;
 use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::load::Load;
 use hookline_tests::message::HandMade;
 use hookline_tests::private_postgres::PrivatePostgres;
 use hookline_tests::records::Records;
@@ -18,8 +19,13 @@ use tokio::time::{Instant, sleep};
 use super::{count, dispatcher, parked, publish, register, settings, store};
 use crate::SOON;
 
-/// Events whose time is taken before and during an outage.
+/// Events whose time is taken before an outage, and during it: so many again for as long as it lasts.
 const TIMED: usize = 60;
+/// How many seconds an outage lasts at least; longer where somebody has the time.
+const AWAY: &str = "DATABASE_AWAY_SECONDS";
+const USUALLY: u64 = 2;
+/// Events a second of another company that is known, before, during and after it.
+const LOAD: f64 = 40.0;
 const UP: &str = "hookline_registry_up";
 
 #[tokio::test]
@@ -80,17 +86,20 @@ async fn a_frozen_database_is_no_worse_than_one_that_is_stopped() {
 
 struct Receivers {
     known: Receiver,
+    busy: Receiver,
     unknown: Receiver,
 }
 
 async fn receivers(store: &hookline_store::Store) -> Receivers {
-    let [known, unknown] = [
+    let [known, busy, unknown] = [
+        Receiver::answering(status(200)).await,
         Receiver::answering(status(200)).await,
         Receiver::answering(status(200)).await,
     ];
     register(store, "known", "ep_known", &known).await;
+    register(store, "busy", "ep_busy", &busy).await;
     register(store, "unknown", "ep_unknown", &unknown).await;
-    Receivers { known, unknown }
+    Receivers { known, busy, unknown }
 }
 
 async fn goes_on(
@@ -100,14 +109,20 @@ async fn goes_on(
     (begin, end): (impl AsyncFn(), impl AsyncFn()),
     early: Event,
 ) {
+    let load = Load::start(world.producer().await.clone(), "busy", LOAD);
+    receivers.busy.expect(1, SOON).await;
     let mut known = vec![early];
-    let before = median(world, &receivers.known, &mut known).await;
+    let before = middle(times(world, &receivers.known, &mut known).await);
     begin().await;
-    let mut unknown = Vec::new();
-    for _ in 0..10 {
-        unknown.push(publish(world, "unknown").await);
+    let (since, lasts) = (Instant::now(), outage_lasts());
+    let (mut unknown, mut taken) = (Vec::new(), Vec::new());
+    while taken.is_empty() || since.elapsed() < lasts {
+        for _ in 0..10 {
+            unknown.push(publish(world, "unknown").await);
+        }
+        taken.extend(times(world, &receivers.known, &mut known).await);
     }
-    let during = median(world, &receivers.known, &mut known).await;
+    let during = middle(taken);
     // Whatever waits, or is asked of the database, takes hundreds of milliseconds.
     let most = before * 3 + Duration::from_millis(30);
     assert!(
@@ -126,7 +141,7 @@ async fn goes_on(
     assert_eq!(receivers.unknown.count(), 0);
     assert!(dispatcher.is_ready().await, "it has work that it can do");
     end().await;
-    let requests = receivers.unknown.expect(10, SOON).await;
+    let requests = receivers.unknown.expect(unknown.len(), SOON).await;
     assert!(
         requests.iter().all(|request| request.attempt() == 1),
         "no attempt is spent on waiting"
@@ -135,25 +150,50 @@ async fn goes_on(
         (dispatcher.metric(UP).await? == 1.0).then_some(())
     })
     .await;
+    let loaded = load.stop().await;
+    assert!(
+        loaded.in_doubt.is_empty() && loaded.refused.is_empty(),
+        "the broker was there: {loaded:?}"
+    );
+    receivers.busy.expect(loaded.accepted.len(), SOON).await;
     let mut judge = Judge::default();
     judge.accepted(&known, &["ep_known"]);
+    judge.accepted(&loaded.accepted, &["ep_busy"]);
     judge.accepted(&unknown, &["ep_unknown"]);
     judge.saw("ep_known", &receivers.known);
+    judge.saw("ep_busy", &receivers.busy);
     judge.saw("ep_unknown", &receivers.unknown);
     assert_eq!(judge.verdict(), Verdict::default());
 }
 
-/// The middle one of the times that some events of the known company take, one after the other.
-async fn median(world: &World, receiver: &Receiver, events: &mut Vec<Event>) -> Duration {
-    let mut times = Vec::new();
-    for _ in 0..TIMED {
-        let (count, since) = (receiver.count(), Instant::now());
+fn outage_lasts() -> Duration {
+    let seconds = std::env::var(AWAY).map_or(USUALLY, |text| text.parse().unwrap());
+    Duration::from_secs(seconds)
+}
+
+/// How long some events of the known company take, one after the other.
+async fn times(world: &World, receiver: &Receiver, events: &mut Vec<Event>) -> Vec<Duration> {
+    let had = receiver.count();
+    let mut published = Vec::new();
+    for number in had..had + TIMED {
+        published.push(Instant::now());
         events.push(publish(world, "known").await);
-        let request = receiver.expect(count + 1, SOON).await.remove(count);
-        times.push(request.arrived - since);
+        eventually(SOON, "the next one comes", async || {
+            (receiver.count() > number).then_some(())
+        })
+        .await;
     }
+    let requests = receiver.expect(had + TIMED, SOON).await;
+    let pairs = requests.iter().skip(had).zip(published);
+    pairs
+        .map(|(request, published)| request.arrived - published)
+        .collect()
+}
+
+/// The middle one of some times.
+fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times[TIMED / 2]
+    times[times.len() / 2]
 }
 
 #[tokio::test]
