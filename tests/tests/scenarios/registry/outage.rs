@@ -122,7 +122,8 @@ async fn goes_on(
         }
         taken.extend(times(world, &receivers.known, &mut known).await);
     }
-    let during = middle(taken);
+    let (count, during) = (taken.len(), middle(taken));
+    println!("{count} events took {during:?} each during the outage, {before:?} before it");
     // Whatever waits, or is asked of the database, takes hundreds of milliseconds.
     let most = before * 3 + Duration::from_millis(30);
     assert!(
@@ -190,7 +191,6 @@ async fn times(world: &World, receiver: &Receiver, events: &mut Vec<Event>) -> V
         .collect()
 }
 
-/// The middle one of some times.
 fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
