@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookline_common::ids::EventId;
 use hookline_common::secret::Secret;
-use hookline_outbound::client::{Client, ClientSettings, MAX_CONNECTION_AGE, Resolver};
+use hookline_outbound::client::{Client, ClientSettings, Drip, MAX_CONNECTION_AGE, Resolver};
 use hookline_outbound::request::shown_url;
 use jiff::Timestamp;
 
 use crate::checks::{
-    AT_ONCE, BAD_SIGNATURE, DUPLICATE, KEEP_ALIVE, LARGEST, OLD_TIMESTAMP, OUT_OF_ORDER, RAW_BODY,
+    AT_ONCE, BAD_SIGNATURE, DRIPS, DUPLICATE, KEEP_ALIVE, LARGEST, OLD_TIMESTAMP, OUT_OF_ORDER, RAW_BODY,
 };
 use crate::error::CertifyError;
 use crate::partner::Partner;
@@ -22,6 +22,15 @@ use crate::story::Story;
 
 /// More connections than ten at once need; fewer would be worth a warning to the client.
 const CONNECTIONS: usize = 256;
+
+/// How a request comes in drips: a booking's, with head and body some 1,100 bytes, in about two seconds. Each piece is a packet
+/// of its own, and most cut through a header, or a letter of the body.
+const DRIP: Drip = Drip {
+    bytes: 23,
+    pause: Duration::from_millis(40),
+};
+/// How much longer an answer to it may take: what it takes itself, with long headers of the partner's own.
+const DRIPS_FOR: Duration = Duration::from_secs(10);
 
 /// Plays a certificate against `partner`; `on_check` is told each check as it ends. It takes some seconds more than the pause.
 ///
@@ -38,8 +47,9 @@ pub async fn play(partner: &Partner, on_check: impl FnMut(&Check)) -> Result<Rep
     let mut stage = Stage {
         partner,
         writer,
-        once: client(partner, Duration::ZERO)?,
-        kept: client(partner, MAX_CONNECTION_AGE)?,
+        once: client(partner, Duration::ZERO, None)?,
+        kept: client(partner, MAX_CONNECTION_AGE, None)?,
+        dripping: client(partner, Duration::ZERO, Some(DRIP))?,
         story: Story::new(now),
         checks: Vec::new(),
         on_check,
@@ -57,12 +67,14 @@ pub async fn play(partner: &Partner, on_check: impl FnMut(&Check)) -> Result<Rep
 }
 
 /// A client whose connections serve for `age`; one of no age serves a single request.
-fn client(partner: &Partner, age: Duration) -> Result<Client, CertifyError> {
+fn client(partner: &Partner, age: Duration, drip: Option<Drip>) -> Result<Client, CertifyError> {
     let resolver = Resolver::from_system().map_err(|error| CertifyError::Resolver(error.to_string()))?;
+    let timeout = partner.timeout + drip.map_or(Duration::ZERO, |_| DRIPS_FOR);
     Ok(Client::new(ClientSettings {
         ca_pem: partner.ca_pem.clone(),
         max_connection_age: age,
-        ..ClientSettings::new(partner.policy.clone(), resolver, partner.timeout, CONNECTIONS)
+        drip,
+        ..ClientSettings::new(partner.policy.clone(), resolver, timeout, CONNECTIONS)
     })?)
 }
 
@@ -92,6 +104,7 @@ async fn all<F: FnMut(&Check)>(stage: &mut Stage<'_, F>) -> Result<(), CertifyEr
         stage.out_of_order().await?;
         stage.largest().await?;
         stage.at_once().await?;
+        stage.drips().await?;
         stage.keep_alive().await?;
     } else {
         for question in [
@@ -100,6 +113,7 @@ async fn all<F: FnMut(&Check)>(stage: &mut Stage<'_, F>) -> Result<(), CertifyEr
             &OUT_OF_ORDER,
             &LARGEST,
             &AT_ONCE,
+            &DRIPS,
             &KEEP_ALIVE,
         ] {
             stage.skip(question, gate);

@@ -29,6 +29,8 @@ pub(crate) struct Stage<'a, F> {
     /// A new connection for each request, so that a fault of kept ones is found where it is looked for.
     pub(crate) once: Client,
     pub(crate) kept: Client,
+    /// The same, a few bytes at a time.
+    pub(crate) dripping: Client,
     pub(crate) story: Story,
     pub(crate) checks: Vec<Check>,
     /// Is told each check as it ends.

@@ -33,6 +33,7 @@ pub mod ports; // ports that nobody else takes
 
 pub mod answer; // what a receiver does with a request
 pub mod raw; // a receiver that shows the bytes as they come
+pub mod example; // a program of the examples
 pub mod receiver; // a real HTTP/1.1 receiver with a script
 pub mod otlp_sink; // a collector of traces and metrics
 pub mod hostile; // receivers, name servers and certificates that mean us no good

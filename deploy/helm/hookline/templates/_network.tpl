@@ -16,6 +16,11 @@
     {{- toYaml .broker.to | nindent 4 }}
   ports: {{- include "hookline.ports" .broker.ports | nindent 4 }}
 {{- end }}
+{{- define "hookline.egressManagement" -}}
+- to:
+    {{- toYaml .broker.to | nindent 4 }}
+  ports: {{- include "hookline.ports" .broker.managementPorts | nindent 4 }}
+{{- end }}
 {{- define "hookline.egressDatabase" -}}
 - to:
     {{- toYaml .database.to | nindent 4 }}
