@@ -295,11 +295,12 @@ impl Judge {
             let Some(delay) = self.schedule.get(before as usize - 1) else {
                 return false;
             };
-            // Of attempts that were repeated, the first that ended counts: whichever was replaced ended no sooner.
+            // Of attempts that were repeated, the first that ended counts: whichever was replaced ended no sooner. One that had
+            // no answer ended when its sender gave it up, of which no more is known here than that it had begun.
             let ended = seen
                 .iter()
                 .filter(|other| other.attempt == before)
-                .filter_map(|other| other.ended)
+                .map(|other| other.ended.unwrap_or(other.arrived))
                 .min();
             ended.is_some_and(|ended| one.arrived.saturating_duration_since(ended) < *delay)
         })
@@ -441,6 +442,23 @@ mod tests {
         let third = Seen { attempt: 3, ..second };
         judge.seen.insert(key.clone(), vec![first, third]);
         assert_eq!(judge.verdict().excessive, [key]);
+    }
+
+    #[test]
+    fn an_attempt_that_had_no_answer_may_be_the_one_that_the_next_one_follows() {
+        let (mut judge, event) = (Judge::with_schedule(&[Duration::from_secs(1)]), event());
+        let key = key(event.id.as_str(), "a");
+        let (mut hung, mut copy, mut next) = (seen(1, false), seen(1, true), seen(2, true));
+        hung.ended = None;
+        copy.ended = Some(copy.arrived + Duration::from_millis(3900));
+        next.arrived = hung.arrived + Duration::from_secs(4);
+        judge
+            .seen
+            .insert(key.clone(), vec![hung.clone(), copy, next.clone()]);
+        assert_eq!(judge.verdict().hasty, []);
+        next.arrived = hung.arrived + Duration::from_millis(999);
+        judge.seen.insert(key.clone(), vec![hung, next]);
+        assert_eq!(judge.verdict().hasty, [key]);
     }
 
     #[test]
