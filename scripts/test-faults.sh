@@ -40,6 +40,8 @@ if [[ ${1:-} == --services-are-up ]]; then
     exec cargo test --locked --workspace --no-fail-fast --test faults -- "$@"
 fi
 
+# Rows about clocks say NOT RUN without it.
+if library=$(scripts/faketime.sh); then export HOOKLINE_TEST_FAKETIME=$library; fi
 rm -rf --one-file-system "$rows"
 mkdir -p "$rows"
 failed=()

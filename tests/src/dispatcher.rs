@@ -31,7 +31,9 @@ pub struct Setup<'a> {
     world: &'a World,
     settings: BTreeMap<String, String>,
     flags: Vec<String>,
-    open_files: Option<(u32, u32)>,
+    /// What a shell does before it becomes the program, and where it sends what that writes.
+    limits: Vec<String>,
+    redirections: String,
     port: u16,
     is_unread: bool,
     program: PathBuf,
@@ -59,7 +61,8 @@ impl<'a> Setup<'a> {
             world,
             settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
             flags: Vec::new(),
-            open_files: None,
+            limits: Vec::new(),
+            redirections: String::new(),
             port,
             is_unread: false,
             program: program("hookline-dispatcher"),
@@ -115,7 +118,22 @@ impl<'a> Setup<'a> {
     /// With these limits of open files, the soft and the hard one.
     #[must_use]
     pub fn open_files(mut self, soft: u32, hard: u32) -> Self {
-        self.open_files = Some((soft, hard));
+        self.limits
+            .push(format!("ulimit -Sn {soft} && ulimit -Hn {hard}"));
+        self
+    }
+
+    /// Allowed to write files of this size at most, in blocks of 512 bytes.
+    #[must_use]
+    pub fn file_blocks(mut self, blocks: u32) -> Self {
+        self.limits.push(format!("ulimit -f {blocks}"));
+        self
+    }
+
+    /// With stdout and stderr somewhere else, as a shell is told: `2>/dev/full`, say. Then its log is not seen here.
+    #[must_use]
+    pub fn redirected(mut self, redirections: &str) -> Self {
+        redirections.clone_into(&mut self.redirections);
         self
     }
 
@@ -136,14 +154,14 @@ impl<'a> Setup<'a> {
     #[must_use]
     pub fn launch(self) -> Arc<Dispatcher> {
         let program = self.program;
-        let mut command = match self.open_files {
-            None => Command::new(program),
-            Some((soft, hard)) => {
-                let mut shell = Command::new("/bin/sh");
-                let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
-                shell.args(["-c", &script]).arg(program);
-                shell
-            }
+        let mut command = if self.limits.is_empty() && self.redirections.is_empty() {
+            Command::new(program)
+        } else {
+            let mut shell = Command::new("/bin/sh");
+            let mut script = self.limits;
+            script.push(format!("exec \"$0\" \"$@\" {}", self.redirections));
+            shell.args(["-c", &script.join(" && ")]).arg(program);
+            shell
         };
         command.args(&self.flags).env_clear().envs(&self.settings);
         let dispatcher = Arc::new(Dispatcher::spawn(command, self.port));

@@ -6,11 +6,39 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hookline_common::topology::Queue;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::eventually::eventually;
 use crate::judge::Judge;
+use crate::receiver::Receiver;
 use crate::services::services;
+use crate::world::World;
+
+/// Waits until so many deliveries have been answered 2xx or lie in `failed`, without a look at each request: a judge, who takes
+/// one, is asked afterwards.
+///
+/// # Panics
+/// When there are not as many within this.
+pub async fn are_found(world: &World, receivers: &[&Receiver], count: usize, within: Duration) {
+    eventually(within, &format!("{count} deliveries are found"), async || {
+        let delivered: usize = receivers.iter().map(|receiver| receiver.delivered()).sum();
+        let missing = count.saturating_sub(delivered);
+        let failed = if missing > 0 {
+            world.broker().ready(&world.queue(Queue::Failed)).await?
+        } else {
+            0
+        };
+        (failed as usize >= missing).then_some(())
+    })
+    .await;
+}
+
+/// Says of a test what is shown where it fails, or why it did not run.
+pub fn tell(what: &str) {
+    eprintln!("{what}");
+}
 
 /// What is known of a fault when its run is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -48,6 +48,8 @@ pub struct Judge {
     kept: BTreeSet<Key>,
     recorded: BTreeMap<Key, usize>,
     schedule: Vec<Duration>,
+    /// By how much the clocks of those who sign are off, in seconds; none is the same as 0.
+    clocks_s: Vec<i64>,
 }
 
 /// What became of everything. All lists are of ids, and empty where all is well; `duplicated` and `recovered` may be otherwise.
@@ -85,6 +87,13 @@ impl Judge {
         }
     }
 
+    /// Those who sign have clocks that are off by one of these, in seconds.
+    #[must_use]
+    pub fn with_clocks(mut self, offsets_s: &[i64]) -> Self {
+        self.clocks_s = offsets_s.into();
+        self
+    }
+
     /// The broker has confirmed these events, and each of the endpoints should get them.
     pub fn accepted<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>, endpoints: &[&str]) {
         for event in events {
@@ -92,6 +101,12 @@ impl Judge {
                 self.accepted.insert(key(event.id.as_str(), endpoint));
             }
         }
+    }
+
+    /// The same of events that were made by hand.
+    pub fn accepted_ids(&mut self, ids: impl IntoIterator<Item = String>, endpoint: &str) {
+        let keys = ids.into_iter().map(|id| key(&id, endpoint));
+        self.accepted.extend(keys);
     }
 
     /// These events may have been stored, nobody knows: they may come and need not.
@@ -119,7 +134,7 @@ impl Judge {
         for request in receiver.requests() {
             let seen = Seen {
                 attempt: request.attempt(),
-                fault: fault_of(&request, secret),
+                fault: self.fault_of(&request, secret),
                 is_accepted: request.is_accepted(),
                 arrived: request.arrived,
                 ended: request.ended,
@@ -156,6 +171,15 @@ impl Judge {
                 .recorded
                 .entry(key(text("event"), text("endpoint")))
                 .or_default() += 1;
+        }
+    }
+
+    /// Deliveries whose records say that they ended because their endpoint is gone.
+    pub fn discarded<'a>(&mut self, records: impl IntoIterator<Item = &'a Value>) {
+        let records = records.into_iter();
+        for record in records.filter(|record| record["outcome"] == "discarded") {
+            let text = |name: &str| record[name].as_str().unwrap_or_default();
+            self.kept.insert(key(text("event"), text("endpoint")));
         }
     }
 
@@ -233,6 +257,36 @@ impl Judge {
         }
     }
 
+    /// What is wrong with a request's time or signature.
+    fn fault_of(&self, request: &Received, secret: Option<&str>) -> Option<String> {
+        let timestamp = request.header("webhook-timestamp");
+        if timestamp.is_empty() {
+            // Meeva's format has none.
+            return None;
+        }
+        let Ok(signed_at) = timestamp.parse::<i64>() else {
+            return Some(format!("the timestamp is {timestamp:?}"));
+        };
+        let clocks: &[i64] = if self.clocks_s.is_empty() {
+            &[0]
+        } else {
+            &self.clocks_s
+        };
+        let is_fresh = |off: &i64| (request.arrived_unix + off - signed_at).abs() <= FRESH_S;
+        if !clocks.iter().any(is_fresh) {
+            return Some(format!(
+                "signed at {signed_at}, arrived at {}",
+                request.arrived_unix
+            ));
+        }
+        let expected = signature::standard(secret?, request.id(), timestamp, &request.body);
+        let is_signed = request
+            .header("webhook-signature")
+            .split(' ')
+            .any(|one| one == expected);
+        (!is_signed).then(|| format!("not signed with {expected}"))
+    }
+
     fn is_hasty(&self, seen: &[Seen]) -> bool {
         seen.iter().any(|one| {
             let Some(before) = one.attempt.checked_sub(1).filter(|before| *before > 0) else {
@@ -241,11 +295,12 @@ impl Judge {
             let Some(delay) = self.schedule.get(before as usize - 1) else {
                 return false;
             };
-            // Of attempts that were repeated, the first that ended counts: whichever was replaced ended no sooner.
+            // Of attempts that were repeated, the first that ended counts: whichever was replaced ended no sooner. One that had
+            // no answer ended when its sender gave it up, of which no more is known here than that it had begun.
             let ended = seen
                 .iter()
                 .filter(|other| other.attempt == before)
-                .filter_map(|other| other.ended)
+                .map(|other| other.ended.unwrap_or(other.arrived))
                 .min();
             ended.is_some_and(|ended| one.arrived.saturating_duration_since(ended) < *delay)
         })
@@ -291,30 +346,6 @@ impl Judge {
 
 fn times_accepted(seen: &[Seen]) -> usize {
     seen.iter().filter(|one| one.is_accepted).count()
-}
-
-/// What is wrong with a request's time or signature.
-fn fault_of(request: &Received, secret: Option<&str>) -> Option<String> {
-    let timestamp = request.header("webhook-timestamp");
-    if timestamp.is_empty() {
-        // Meeva's format has none.
-        return None;
-    }
-    let Ok(signed_at) = timestamp.parse::<i64>() else {
-        return Some(format!("the timestamp is {timestamp:?}"));
-    };
-    if (request.arrived_unix - signed_at).abs() > FRESH_S {
-        return Some(format!(
-            "signed at {signed_at}, arrived at {}",
-            request.arrived_unix
-        ));
-    }
-    let expected = signature::standard(secret?, request.id(), timestamp, &request.body);
-    let is_signed = request
-        .header("webhook-signature")
-        .split(' ')
-        .any(|one| one == expected);
-    (!is_signed).then(|| format!("not signed with {expected}"))
 }
 
 #[cfg(test)]
@@ -411,6 +442,32 @@ mod tests {
         let third = Seen { attempt: 3, ..second };
         judge.seen.insert(key.clone(), vec![first, third]);
         assert_eq!(judge.verdict().excessive, [key]);
+    }
+
+    #[test]
+    fn an_attempt_that_had_no_answer_may_be_the_one_that_the_next_one_follows() {
+        let (mut judge, event) = (Judge::with_schedule(&[Duration::from_secs(1)]), event());
+        let key = key(event.id.as_str(), "a");
+        let (mut hung, mut copy, mut next) = (seen(1, false), seen(1, true), seen(2, true));
+        hung.ended = None;
+        copy.ended = Some(copy.arrived + Duration::from_millis(3900));
+        next.arrived = hung.arrived + Duration::from_secs(4);
+        judge
+            .seen
+            .insert(key.clone(), vec![hung.clone(), copy, next.clone()]);
+        assert_eq!(judge.verdict().hasty, []);
+        next.arrived = hung.arrived + Duration::from_millis(999);
+        judge.seen.insert(key.clone(), vec![hung, next]);
+        assert_eq!(judge.verdict().hasty, [key]);
+    }
+
+    #[test]
+    fn what_ended_with_a_record_is_not_lost_and_one_of_another_kind_is_no_end() {
+        let (mut judge, gone, failing) = (Judge::default(), event(), event());
+        judge.accepted([&gone, &failing], &["a"]);
+        let record = |event: &Event, outcome: &str| serde_json::json!({"event": event.id.as_str(), "endpoint": "a", "outcome": outcome});
+        judge.discarded([&record(&gone, "discarded"), &record(&failing, "timeout")]);
+        assert_eq!(judge.verdict().lost, [key(failing.id.as_str(), "a")]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod world; // a namespace for one scenario, and the look at what it leaves b
 
 pub mod cli; // the operator's command
 pub mod dispatcher; // the real program as a child process
+pub mod supervised; // started again whenever it ends
 pub mod in_process; // the same as a library, where a test turns a knob that operators have not
 pub mod database; // a PostgreSQL database for one scenario
 pub mod api; // the console's API as a client speaks to it
@@ -46,6 +47,7 @@ pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut
 
 pub mod eventually; // waiting for something, never for time to pass
+pub mod random; // numbers that look drawn, and are the same for the same seed
 pub mod load; // a publisher that goes on while faults happen
 pub mod pace; // a clock that a busy machine slows down
 pub mod judge; // lost, unexpected, duplicated

@@ -1,5 +1,6 @@
 //! A real HTTP/1.1 receiver: it keeps what comes exactly as it came, and answers by a script.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -82,6 +83,8 @@ type Script = Box<dyn FnMut(&Received) -> Answer + Send>;
 struct Shared {
     connections: AtomicUsize,
     log: Mutex<Vec<Received>>,
+    /// The ids of all that was answered 2xx.
+    delivered: Mutex<HashSet<String>>,
     script: Mutex<Script>,
 }
 
@@ -108,6 +111,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             connections: AtomicUsize::new(0),
             log: Mutex::default(),
+            delivered: Mutex::default(),
             script: Mutex::new(Box::new(script)),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -156,6 +160,15 @@ impl Receiver {
     #[must_use]
     pub fn count(&self) -> usize {
         self.shared.log.lock().unwrap().len()
+    }
+
+    /// How many events have been answered 2xx, each counted once: known without a look at all requests.
+    ///
+    /// # Panics
+    /// When a script has panicked.
+    #[must_use]
+    pub fn delivered(&self) -> usize {
+        self.shared.delivered.lock().unwrap().len()
     }
 
     /// How many connections were made.
@@ -246,6 +259,12 @@ impl Shared {
         let end = |status| {
             let request = &mut self.log.lock().unwrap()[position];
             (request.ended, request.answered) = (Some(Instant::now()), status);
+            if request.is_accepted()
+                && let Some(id) = request.headers.get("webhook-id")
+            {
+                let id = String::from_utf8_lossy(id.as_bytes()).into_owned();
+                self.delivered.lock().unwrap().insert(id);
+            }
         };
         match answer.what {
             What::Hang => std::future::pending().await,

@@ -98,13 +98,13 @@ mod help; // what teaches the commands
 mod options; // and that each of their options does something
 mod docs; // what the documents name
 mod packaging; // what the packages bring along
+mod failpoints; // and what they do not
 mod deployment; // and the chart, the manifests and Compose
 mod saturation; // an endpoint that hangs, and its neighbours
 mod start_and_stop; // how a dispatcher comes and goes
 mod handover; // how another goes on
 mod operations; // what is done to an installation in its life, by the book
 mod rolling_update; // and how all are replaced while they work
-mod scaling; // as many as are needed, now four and now one
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 

@@ -1,0 +1,195 @@
+//! Messages that end the program, each time that it comes to them: set aside after ten ends at most, and what stands beside them
+//! is delivered.
+
+use std::time::Duration;
+
+use hookline_common::topology::Queue;
+use hookline_producer::Event;
+use hookline_tests::dispatcher::{IN_FLIGHT, Setup};
+use hookline_tests::endpoint::endpoint;
+use hookline_tests::fault::{Allowed, Trial, are_found};
+use hookline_tests::judge::Judge;
+use hookline_tests::pace::paced;
+use hookline_tests::supervised::Supervised;
+use hookline_tests::{Gate, Receiver, SOON, World, eventually, scenario, status};
+use tokio::time::sleep;
+
+/// Long enough for a crash loop to come to its end.
+const ENDS_WITHIN: Duration = Duration::from_secs(180);
+/// A message may crash the program so often at most.
+const MAX_CRASHES: usize = 10;
+/// Returns after which a message is suspected.
+const SUSPECT_RETURNS: usize = 3;
+/// Events beside it.
+const NEIGHBOURS: usize = 200;
+
+/// Ends programs by one message of a company, and judges what became of it and of all others.
+async fn a_message_ends<'a>(
+    world: &'a World,
+    of: &str,
+    replicas: usize,
+    setup: impl Fn(&'a World, &Event) -> Setup<'a>,
+) {
+    let trial = Trial::here();
+    world.leaves(Queue::Rejected);
+    let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
+    world.endpoints([endpoint("ep_crm", &receiver)]);
+    let mut neighbours = world.publish_many(NEIGHBOURS / 2, "booking.created").await;
+    let cause = Event::new(of, "booking.created", "{}").unwrap();
+    world.producer().await.publish(&cause).await.unwrap();
+    neighbours.extend(world.publish_many(NEIGHBOURS / 2, "booking.created").await);
+    let mut supervised = Supervised::start(
+        || setup(world, &cause).set("HOOKLINE_REQUEST_TIMEOUT", "3s"),
+        replicas,
+    );
+    let judge = || {
+        let mut judge = Judge::default();
+        judge.accepted(&neighbours, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        judge
+    };
+    eventually(
+        ENDS_WITHIN,
+        "it is rejected, and its neighbours are delivered",
+        async || {
+            supervised.look().await;
+            let crashes = supervised.crashes();
+            assert!(crashes <= MAX_CRASHES, "{crashes} crashes");
+            let rejected = world.broker().ready(&world.queue(Queue::Rejected)).await;
+            let is_over = rejected > Some(0) && receiver.delivered() >= NEIGHBOURS;
+            is_over.then_some(())
+        },
+    )
+    .await;
+    // One of two may end on its last crash as the other rejects the message, and that one is rejected once more.
+    eventually(SOON, "nothing is left of the message", async || {
+        supervised.look().await;
+        let left = world.broker().ready(&world.queue(Queue::Quarantine)).await;
+        (left == Some(0)).then_some(())
+    })
+    .await;
+    supervised.look().await;
+    supervised.are_ready().await;
+    // What the broker has not yet given back may come once more, and end a program once more.
+    tokio::select! {
+        () = world.is_empty_within(SOON) => {}
+        never = supervised.look_on() => match never {},
+    }
+    let rejected = world.read(Queue::Rejected).await;
+    assert!((1..=2).contains(&rejected.len()), "{rejected:#?}");
+    for rejected in &rejected {
+        assert_eq!(rejected.id(), cause.id.as_str());
+        assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
+    }
+    let crashes = supervised.crashes();
+    assert!(crashes > SUSPECT_RETURNS, "{crashes} crashes prove nothing");
+    let mut judge = judge();
+    judge.accepted([&cause], &["ep_crm"]);
+    judge.kept_whole(&rejected, &["ep_crm"]);
+    let doubles = 1 + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
+    trial.closes(&judge, Allowed::twice(doubles)).await;
+}
+
+/// One that dies of a company's messages as it looks up their endpoints.
+async fn a_message_that_crashes(crash: &str, replicas: usize) {
+    scenario(async |world| {
+        a_message_ends(world, "crasher", replicas, |world, _| {
+            world
+                .dispatcher()
+                .program("crashing-dispatcher")
+                .set("CRASH", crash)
+                .set("RUST_BACKTRACE", "0")
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn d32_a_message_that_aborts_the_program() {
+    a_message_that_crashes("abort", 1).await;
+}
+
+#[tokio::test]
+async fn d32_a_message_that_panics_the_program() {
+    a_message_that_crashes("panic", 1).await;
+}
+
+#[tokio::test]
+async fn d32_a_message_that_crashes_two_programs() {
+    a_message_that_crashes("abort", 2).await;
+}
+
+/// One that is killed when it comes to a point with the message.
+async fn a_message_that_kills_at(point: &str) {
+    scenario(async |world| {
+        a_message_ends(world, "acme", 1, |world, cause| {
+            world.dispatcher().killed_at(&format!("{point}:{}", cause.id))
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn d32_a_message_that_kills_the_program_before_its_post() {
+    a_message_that_kills_at("before_post").await;
+}
+
+#[tokio::test]
+async fn d32_a_message_that_kills_the_program_after_its_answer() {
+    a_message_that_kills_at("after_answer").await;
+}
+
+/// Killed each time that a suspect is in hand, which is as often as its receiver takes long.
+#[tokio::test]
+async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kills() {
+    const SUSPECTS: usize = 3;
+    const KILLS: usize = 9;
+    scenario(async |world| {
+        let mut trial = Trial::here();
+        let gate = Gate::closed();
+        let hung = Receiver::answering(status(200).behind(&gate)).await;
+        world.endpoints([endpoint("ep_hung", &hung)]);
+        let events = world.publish_many(SUSPECTS, "booking.created").await;
+        for _ in 0..SUSPECT_RETURNS {
+            let queue = world.queue(Queue::Events);
+            world.broker().give_back(&queue, SUSPECTS).await;
+        }
+        let start = async || {
+            let setup = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "8s");
+            // More attempts than can run out of time until the gate opens, however long the starts take.
+            let setup = setup.set("HOOKLINE_RETRY_SCHEDULE", ["1s"; 20].join(","));
+            setup.start().await
+        };
+        let mut in_hand = 0;
+        for _ in 0..KILLS {
+            let (dispatcher, seen) = (start().await, hung.count());
+            // A moment only: what is in hand when the program is killed differs from round to round.
+            let in_time = async {
+                while hung.count() == seen {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            paced(Duration::from_secs(4), in_time).await;
+            in_hand += usize::from(hung.count() > seen);
+            dispatcher.kill().await;
+        }
+        assert!(
+            in_hand >= SUSPECT_RETURNS,
+            "killed with one in hand {in_hand} times"
+        );
+        trial.healed();
+        gate.open();
+        start().await;
+        are_found(world, &[&hung], SUSPECTS, ENDS_WITHIN).await;
+        world.is_empty_within(SOON).await;
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_hung"]);
+        judge.saw("ep_hung", &hung);
+        // A suspect waits until its program has lived for a while.
+        let allowed = Allowed::twice(SUSPECTS).back_within(ENDS_WITHIN);
+        trial.closes(&judge, allowed).await;
+    })
+    .await;
+}
