@@ -48,6 +48,11 @@ impl PrivatePostgres {
         self.server.run("stop", &[]).await;
     }
 
+    /// Kills it (SIGKILL), as a crash would.
+    pub async fn kill(&self) {
+        self.server.run("kill", &[]).await;
+    }
+
     /// Freezes it (SIGSTOP): connections stay, new ones are accepted by the system, and nobody gets an answer.
     pub async fn freeze(&self) {
         self.server.run("freeze", &[]).await;

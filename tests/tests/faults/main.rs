@@ -11,3 +11,12 @@
 
 mod judging; // that the judge finds what is missing, and what is too many
 mod settling; // a dispatcher that is killed at each point of the way
+
+mod single; // what most faults of a broker or of a link to it are tried on
+mod broker; // a broker that stops, dies, is short of something, or closes what it likes
+mod links; // a link to it that breaks, or falls silent
+mod queues; // a queue that is gone, full, or another than it must be
+mod delays; // and what its delays outlive
+
+mod database; // the console's database, away or slow or of no use
+mod changes; // and what companies change there while deliveries wait
