@@ -379,7 +379,10 @@ impl Dispatcher {
         // What stands behind the name, which may hold anything; user and system time are its 12th and 13th words, in hundredths
         // of a second (proc_pid_stat(5)).
         let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks = words.skip(11).take(2).map(|word| word.parse::<u64>().expect("a number"));
+        let ticks = words
+            .skip(11)
+            .take(2)
+            .map(|word| word.parse::<u64>().expect("a number"));
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 

@@ -6,9 +6,7 @@ use hookline_dispatcher::settings::EndpointsSource;
 use hookline_producer::Event;
 use hookline_store::seal::Keyring;
 use hookline_store::{Database as DatabaseUrl, StoreSettings};
-use hookline_tests::console::{
-    Console, MASTER_KEY, database_scenario, dispatcher_on, setup, start,
-};
+use hookline_tests::console::{Console, MASTER_KEY, database_scenario, dispatcher_on, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::fault::{Allowed, Trial};
@@ -67,7 +65,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Does something to the endpoint while they wait, and lets the dispatcher hear of it.
-    async fn changed(&self, dispatcher: &hookline_tests::dispatcher::Dispatcher, change: impl Future<Output = u16>) {
+    async fn changed(
+        &self,
+        dispatcher: &hookline_tests::dispatcher::Dispatcher,
+        change: impl Future<Output = u16>,
+    ) {
         let loads = async || dispatcher.metric(LOADS).await.unwrap_or(0.0);
         let before = loads().await;
         let status = change.await;
@@ -154,12 +156,18 @@ async fn d38_endpoint_disabled_while_its_deliveries_wait() {
         stage.trial.healed();
         stage.receiver.expect(2 * WAITING, 2 * SOON).await;
         world.is_empty_within(SOON).await;
-        stage.trial.closes(&{
-            let mut judge = Judge::default();
-            judge.accepted(&stage.events, &["ep_crm"]);
-            judge.saw("ep_crm", &stage.receiver);
-            judge
-        }, Allowed::nothing()).await;
+        stage
+            .trial
+            .closes(
+                &{
+                    let mut judge = Judge::default();
+                    judge.accepted(&stage.events, &["ep_crm"]);
+                    judge.saw("ep_crm", &stage.receiver);
+                    judge
+                },
+                Allowed::nothing(),
+            )
+            .await;
     })
     .await;
 }
@@ -176,7 +184,11 @@ async fn d38_endpoint_moved_while_its_deliveries_wait() {
         stage.changed(&dispatcher, change).await;
         moved_to.expect(WAITING, 2 * SOON).await;
         world.is_empty_within(SOON).await;
-        assert_eq!(stage.receiver.count(), WAITING, "what is due goes where it is now");
+        assert_eq!(
+            stage.receiver.count(),
+            WAITING,
+            "what is due goes where it is now"
+        );
         let mut judge = stage.judge();
         judge.saw("ep_crm", &moved_to);
         stage.trial.closes(&judge, Allowed::nothing()).await;

@@ -13,11 +13,11 @@ use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::{numbered, publish_until_stored};
 use hookline_tests::private_postgres::PrivatePostgres;
+use hookline_tests::recorded::recorded_once;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, SOON, World, eventually, scenario, status};
 use hyper::Method;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::time::Instant;
 
 /// Events of a company that the dispatcher knows, before and during an outage.
@@ -88,23 +88,6 @@ async fn parked(dispatcher: &Dispatcher) -> f64 {
     dispatcher.metric(PARKED).await.unwrap_or(0.0)
 }
 
-/// Waits until the log in this database holds as many attempts as were made, and each of them once.
-async fn recorded_once(url: &str, attempts: usize) {
-    let texts = async |sql: &'static str| -> Option<Vec<String>> {
-        let mut connection = PgConnection::connect(url).await.ok()?;
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await;
-        rows.ok()?.iter().map(|row| row.try_get(0).ok()).collect()
-    };
-    let what = format!("{attempts} attempts in the log");
-    eventually(3 * SOON, &what, async || {
-        let count = texts("SELECT count(*)::text FROM attempts").await?;
-        (count == [attempts.to_string()]).then_some(())
-    })
-    .await;
-    let twice = "SELECT event FROM attempts GROUP BY event, endpoint, attempt HAVING count(*) > 1";
-    assert_eq!(texts(twice).await, Some(Vec::new()), "none twice");
-}
-
 /// The database goes in the middle of a load, and comes back: whom the dispatcher knows does not notice, who is not known waits,
 /// and the console refuses what it cannot do.
 async fn goes(
@@ -171,7 +154,7 @@ async fn goes(
         .await;
         known.publish(world, UNKNOWN).await;
         known.has_all().await;
-        recorded_once(direct.as_str(), known.events.len() + unknown.events.len()).await;
+        recorded_once(&direct, known.events.len() + unknown.events.len(), 3 * SOON).await;
         world.is_empty_within(SOON).await;
         let mut judge = Judge::default();
         known.judged(&mut judge);
@@ -229,7 +212,9 @@ async fn d11_dispatcher_before_its_database() {
             (is_told && !page.body.contains("no connection to the broker")).then_some(())
         })
         .await;
-        other.says("nothing is consumed until the registry was reached", SOON).await;
+        other
+            .says("nothing is consumed until the registry was reached", SOON)
+            .await;
         // It ends as well as one that works.
         other.stop().await;
         known.publish(world, KNOWN).await;
@@ -322,7 +307,7 @@ async fn d27_recorder_whose_connection_is_cut_in_commit() {
             wire.restore();
         }
         receiver.expect(events.len(), SOON).await;
-        recorded_once(direct, events.len()).await;
+        recorded_once(database.url(), events.len(), 3 * SOON).await;
         world.is_empty_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
@@ -347,13 +332,26 @@ async fn takes_changes(database: &Database, takes: bool) {
 async fn asked(company: &Api, admin: &Api, receiver: &Receiver) -> (Vec<u16>, Vec<u16>) {
     const OF: &str = "/v1/companies/acme";
     let (mut reads, mut writes) = (Vec::new(), Vec::new());
-    for path in ["endpoints", "endpoints/ep_crm", "deliveries", "failed", "problems", "audit", "events"] {
+    for path in [
+        "endpoints",
+        "endpoints/ep_crm",
+        "deliveries",
+        "failed",
+        "problems",
+        "audit",
+        "events",
+    ] {
         reads.push(company.get(&format!("{OF}/{path}")).await.status);
     }
     let endpoint = json!({"url": receiver.url()});
     for (api, method, path, body) in [
         (company, Method::POST, "endpoints", endpoint),
-        (company, Method::PATCH, "endpoints/ep_crm", json!({"description": "changed"})),
+        (
+            company,
+            Method::PATCH,
+            "endpoints/ep_crm",
+            json!({"description": "changed"}),
+        ),
         (company, Method::POST, "endpoints/ep_crm/rotate-secret", json!({})),
         (company, Method::DELETE, "endpoints/ep_crm", json!({})),
         (admin, Method::POST, "tokens", json!({})),
@@ -403,7 +401,65 @@ async fn d28_database_that_takes_no_changes() {
         .await;
         acme.publish(world, UNKNOWN).await;
         acme.has_all().await;
-        recorded_once(database.url().as_str(), acme.events.len()).await;
+        recorded_once(database.url(), acme.events.len(), 3 * SOON).await;
+        world.is_empty_within(SOON).await;
+        let mut judge = Judge::default();
+        acme.judged(&mut judge);
+        trial.closes(&judge, Allowed::nothing()).await;
+    })
+    .await;
+}
+
+/// Whatever was answered with 201 is there afterwards, and nothing else; deliveries go on, and their records follow.
+#[tokio::test]
+async fn d28_disk_of_the_database_is_full() {
+    const MEGABYTES: u32 = 200;
+    let mut trial = Trial::here();
+    let Some(postgres) = PrivatePostgres::start_on_a_disk_of(MEGABYTES).await else {
+        eprintln!("NOT RUN: only root can mount a small disk");
+        return;
+    };
+    scenario(async |world| {
+        let url = postgres.url();
+        let console = start(setup_on(world, url.as_str())).await;
+        let mut acme = Company::registered(&console, "acme", "ep_crm").await;
+        let dispatcher = dispatcher_on(world, url.as_str()).start().await;
+        acme.publish(world, KNOWN / 2).await;
+        acme.has_all().await;
+        recorded_once(&url, acme.events.len(), 3 * SOON).await;
+
+        postgres.fill_disk(true);
+        let (mut made, mut number) = (Vec::new(), 0);
+        let wanted = json!({"url": acme.receiver.url(), "description": "a".repeat(200)});
+        eventually(2 * SOON, "an endpoint finds no room", async || {
+            number += 1;
+            let path = format!("/v1/companies/company-{number}/endpoints");
+            let reply = console.admin().post(&path, &wanted).await;
+            assert!(matches!(reply.status, 201 | 503), "{reply:?}");
+            if reply.status == 201 {
+                made.push(number);
+            }
+            (reply.status == 503).then_some(())
+        })
+        .await;
+        acme.publish(world, KNOWN).await;
+        acme.has_all().await;
+        console.process().says("space", SOON).await;
+        assert!(dispatcher.is_ready().await);
+
+        postgres.fill_disk(false);
+        // It may have ended itself for want of room.
+        postgres.start_again().await;
+        trial.healed();
+        acme.publish(world, UNKNOWN).await;
+        acme.has_all().await;
+        recorded_once(&url, acme.events.len(), 3 * SOON).await;
+        for company in 1..=number {
+            let path = format!("/v1/companies/company-{company}/endpoints");
+            let listed = console.admin().get(&path).await.expect(200).json();
+            let found = listed["data"].as_array().unwrap().len();
+            assert_eq!(found, usize::from(made.contains(&company)), "company-{company}");
+        }
         world.is_empty_within(SOON).await;
         let mut judge = Judge::default();
         acme.judged(&mut judge);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hookline_common::schedule::Delay;
 use hookline_common::topology::Queue;
-use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::dispatcher::{Dispatcher, IN_FLIGHT};
+use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::load::{Load, Published, numbered, publish_each};
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::receiver::Received;
@@ -70,7 +70,11 @@ async fn d23_delays_are_kept_and_hold_up_no_other() {
     scenario(async |world| {
         let answer = |request: &Received| {
             let is_fresh = request.body.windows(7).any(|bytes| bytes == b"\"fresh\"");
-            status(if is_fresh || request.attempt() > 5 { 200 } else { 500 })
+            status(if is_fresh || request.attempt() > 5 {
+                200
+            } else {
+                500
+            })
         };
         let single = Single::shared(world, answer).await.with_delays(&[1, 2, 3, 4, 5]);
         let _dispatcher = single.dispatcher().start().await;
@@ -98,12 +102,12 @@ async fn d23_delays_are_kept_and_hold_up_no_other() {
                 .iter()
                 .filter(|request| request.attempt() == delay + 1)
                 .map(|request| {
-                    let is_before = |other: &&Received| {
-                        other.attempt() == delay && other.id() == request.id()
-                    };
+                    let is_before =
+                        |other: &&Received| other.attempt() == delay && other.id() == request.id();
                     let before = requests.iter().find(is_before).unwrap();
                     let gap = request.arrived - before.ended.unwrap();
-                    gap.checked_sub(Duration::from_secs(u64::from(delay))).expect("no sooner")
+                    gap.checked_sub(Duration::from_secs(u64::from(delay)))
+                        .expect("no sooner")
                 })
                 .collect();
             assert!(late.len() >= EVENTS, "{} retries after {delay} s", late.len());

@@ -214,7 +214,10 @@ async fn r01_link_that_a_fan_out_takes_long_for() {
         let arrived = async |count: usize| {
             eventually(2 * SOON, "everything is delivered", async || {
                 let is_there = |receiver: &Receiver| receiver.count() >= count;
-                receivers.iter().all(|(_, receiver)| is_there(receiver)).then_some(())
+                receivers
+                    .iter()
+                    .all(|(_, receiver)| is_there(receiver))
+                    .then_some(())
             })
             .await;
         };

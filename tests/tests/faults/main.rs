@@ -20,3 +20,4 @@ mod delays; // and what its delays outlive
 
 mod database; // the console's database, away or slow or of no use
 mod changes; // and what companies change there while deliveries wait
+mod log; // and what is recorded of attempts, whoever dies

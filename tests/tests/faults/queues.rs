@@ -150,7 +150,10 @@ async fn refused(queue: Queue, change: impl FnOnce(&mut Vec<(&'static str, AMQPV
 
 /// The arguments that this queue must have, as a client writes them.
 fn arguments_of(namespace: &Namespace, name: &str) -> Vec<(&'static str, AMQPValue)> {
-    let topology = Topology::whole(namespace, &hookline_tests::dispatcher::RETRY_SCHEDULE.parse().unwrap());
+    let topology = Topology::whole(
+        namespace,
+        &hookline_tests::dispatcher::RETRY_SCHEDULE.parse().unwrap(),
+    );
     let queue = topology.queues.into_iter().find(|queue| queue.name == name);
     let arguments = queue.unwrap().arguments.into_iter();
     arguments
@@ -225,10 +228,7 @@ async fn d24_queue_of_events_is_full() {
         assert!(published.accepted.len() >= ROOM && !published.refused.is_empty());
         let event = r#"{"type":"booking.created","data":{}}"#;
         let event: serde_json::Value = serde_json::from_str(event).unwrap();
-        let refused = console
-            .admin()
-            .post("/v1/companies/acme/events", &event)
-            .await;
+        let refused = console.admin().post("/v1/companies/acme/events", &event).await;
         assert_eq!(refused.problem(503), "broker_unavailable");
         assert!(
             refused.json()["detail"].as_str().unwrap().contains("full"),

@@ -118,9 +118,7 @@ impl<'a> Single<'a> {
 
     /// Waits until the broker's queues are empty.
     pub(crate) async fn rests(&self) {
-        self.world
-            .rests_with(&self.url, &self.schedule(), SOON)
-            .await;
+        self.world.rests_with(&self.url, &self.schedule(), SOON).await;
     }
 
     /// Waits until so many requests have come.
@@ -157,6 +155,10 @@ pub(crate) fn refuses_some() -> impl FnMut(&Received) -> Answer + Send {
     let mut count = 0;
     move |request| {
         count += 1;
-        status(if request.attempt() == 1 && count % 20 == 0 { 500 } else { 200 })
+        status(if request.attempt() == 1 && count % 20 == 0 {
+            500
+        } else {
+            200
+        })
     }
 }
