@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hookline_producer::{Producer, Settings};
+use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::dispatcher::Setup;
 use hookline_tests::endpoint::{SECRET, endpoint};
 use hookline_tests::judge::Judge;
-use hookline_tests::load::Published;
+use hookline_tests::load::{Published, numbered};
 use hookline_tests::receiver::Received;
 use hookline_tests::services::services;
 use hookline_tests::{Answer, Receiver, SOON, World, eventually, status};
@@ -161,4 +161,11 @@ pub(crate) fn refuses_some() -> impl FnMut(&Received) -> Answer + Send {
             200
         })
     }
+}
+
+/// So many events of the endpoint's company, numbered from there on.
+pub(crate) fn numbered_from(from: usize, count: usize) -> Vec<Event> {
+    (from..from + count)
+        .map(|number| numbered("acme", number))
+        .collect()
 }
