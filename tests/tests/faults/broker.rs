@@ -177,9 +177,21 @@ async fn an_alarm(raise: &[&str], clear: &[&str], reason: &str) {
         let load = Load::start(single.producer().await, "acme", RATE);
         single.has_seen(AROUND).await;
         private.control(raise).await;
-        let refused = eventually(SOON, "the API refuses events", async || {
-            let event = numbered("acme", 1_000_000);
-            (post(console.admin(), &event).await == 503).then_some(event)
+        let mut over_http = Published::default();
+        let mut number = 1_000_000;
+        let mut over = async || {
+            number += 1;
+            let event = numbered("acme", number);
+            let status = post(console.admin(), &event).await;
+            match status {
+                202 => over_http.accepted.push(event),
+                503 => over_http.in_doubt.push(event),
+                _ => panic!("answered with {status}"),
+            }
+            status
+        };
+        eventually(SOON, "the API refuses events", async || {
+            (over().await == 503).then_some(())
         })
         .await;
         dispatcher.says(reason, SOON).await;
@@ -187,8 +199,7 @@ async fn an_alarm(raise: &[&str], clear: &[&str], reason: &str) {
         let ready = console.stranger().get("/readyz").await.expect(200);
         assert!(ready.body.contains(reason), "{ready:?}");
         while since.elapsed() < LASTS {
-            let event = numbered("acme", 1_000_001);
-            assert_eq!(post(console.admin(), &event).await, 503);
+            assert_eq!(over().await, 503);
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         let busy = dispatcher.processor_time().saturating_sub(busy);
@@ -201,7 +212,8 @@ async fn an_alarm(raise: &[&str], clear: &[&str], reason: &str) {
         })
         .await;
         let mut published = load.stop().await;
-        published.in_doubt.push(refused);
+        published.accepted.append(&mut over_http.accepted);
+        published.in_doubt.append(&mut over_http.in_doubt);
         single.comes_to_rest(&published).await;
         let row = trial.closes(&single.judge(&published), Allowed::nothing()).await;
         assert!(row.events >= AROUND);

@@ -112,7 +112,7 @@ async fn d38_endpoint_deleted_while_its_deliveries_wait() {
                 application: "scenario",
                 max_connections: 2,
             }));
-            settings.schedule = "10s".parse().unwrap();
+            settings.schedule = format!("{}s", DELAY.as_secs()).parse().unwrap();
             settings.unknown_grace = Duration::from_secs(3);
         })
         .await;
