@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_producer::Event;
 use hookline_tests::api::Api;
-use hookline_tests::console::{ADMIN_TOKEN, database_scenario, setup, start};
+use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::dispatcher::IN_FLIGHT;
 use hookline_tests::eventually::always;
 use hookline_tests::fault::{Allowed, Trial};
