@@ -11,3 +11,4 @@
 
 mod judging; // that the judge finds what is missing, and what is too many
 mod settling; // a dispatcher that is killed at each point of the way
+mod cluster; // three nodes, of which some die, freeze, part or are away
