@@ -10,10 +10,7 @@ use hookline_tests::load::publish_each;
 use hookline_tests::scenario;
 
 use super::ALL;
-use super::stage::{Moment, Stage};
-
-/// What may come twice for one node that dies: what was in hand, or was sent and not yet confirmed.
-const FOR_EACH: usize = 300;
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 
 /// Kills a node while `clients` use those that they know, and brings it back.
 async fn killed(led_by: usize, dies: usize, clients: &[usize]) {
@@ -30,7 +27,7 @@ async fn killed(led_by: usize, dies: usize, clients: &[usize]) {
         stage.more(&load, 300).await;
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH))
+            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
@@ -65,7 +62,7 @@ async fn d12_the_node_that_all_clients_are_on_is_killed() {
         stage.more(&load, 300).await;
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH))
+            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
@@ -88,7 +85,7 @@ async fn d12_each_node_in_turn_is_killed() {
         }
         stage.more(&load, 200).await;
         let published = load.stop().await;
-        let allowed = Allowed::twice(Cluster::NODES * FOR_EACH);
+        let allowed = Allowed::twice(Cluster::NODES * FOR_EACH_NODE);
         stage.closes(Trial::here(), published, back, allowed).await;
     })
     .await;
@@ -131,7 +128,7 @@ async fn d12_a_publisher_takes_a_dead_node_for_the_leader() {
         let mut published = load.stop().await;
         published.accepted.extend(first.accepted);
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH))
+            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::cluster::Cluster;
-use hookline_tests::dispatcher::{Dispatcher, Setup};
+use hookline_tests::dispatcher::{Dispatcher, IN_FLIGHT, Setup};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::judge::Judge;
@@ -21,6 +21,8 @@ const RATE: f64 = 120.0;
 /// Events that wait for a publisher's answer at once. Where nobody answers, that is what may come twice of them: what got no answer is
 /// sent again.
 const UNANSWERED: usize = 200;
+/// What may come twice for one node that goes: what two dispatchers had in hand of the endpoint, and what had no answer.
+pub(super) const FOR_EACH_NODE: usize = 2 * IN_FLIGHT + UNANSWERED;
 pub(super) const ENDPOINT: &str = "ep_crm";
 
 /// A moment, by the clock that measures and by the one that event ids are made with.
@@ -185,16 +187,17 @@ impl<'a> Stage<'a> {
         longest
     }
 
-    /// Waits until all that was accepted has been delivered, however often.
+    /// Whether all of these have been delivered, however often.
+    pub(super) fn has_all(&self, accepted: &[Event]) -> bool {
+        let delivered = self.delivered.lock().unwrap();
+        let seen: HashSet<&str> = delivered.iter().map(|one| one.event.as_str()).collect();
+        accepted.iter().all(|event| seen.contains(event.id.as_str()))
+    }
+
+    /// Waits until they have.
     pub(super) async fn all_arrive(&self, accepted: &[Event]) {
-        let wanted: HashSet<&str> = accepted.iter().map(|event| event.id.as_str()).collect();
-        let what = format!("{} events are delivered", wanted.len());
-        eventually(LONG, &what, async || {
-            let delivered = self.delivered.lock().unwrap();
-            let seen: HashSet<&str> = delivered.iter().map(|one| one.event.as_str()).collect();
-            wanted.is_subset(&seen).then_some(())
-        })
-        .await;
+        let what = format!("{} events are delivered", accepted.len());
+        eventually(LONG, &what, async || self.has_all(accepted).then_some(())).await;
     }
 
     /// What has been published, and what became of it.

@@ -15,7 +15,7 @@ use hookline_tests::load::{Published, numbered, publish_each};
 use hookline_tests::records::Records;
 use hookline_tests::{eventually, scenario};
 
-use super::stage::{Moment, Stage};
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 use super::{ALL, LONG};
 
 const SPILLED: &str = "hookline_records_spilled_total";
@@ -23,8 +23,6 @@ const SILENT: &str = "hookline_attempts_stream_silent";
 const RECONNECTS: &str = "hookline_reconnects_total";
 /// More than what two dispatchers may hold, so that all would stand still if a single delivery waited for its record.
 const EVENTS: usize = 2_500;
-/// What may come twice for a leader that dies, of queues as well.
-const TWICE_FOR_EACH: usize = 300;
 /// The node that has the stream; nobody is connected to it.
 const AWAY: usize = 3;
 
@@ -177,7 +175,7 @@ async fn d12_the_leader_of_the_stream_that_is_recorded_is_killed() {
         let published = load.stop().await;
         let trial = Trial::here();
         stage
-            .closes(trial, published, back, Allowed::twice(2 * TWICE_FOR_EACH))
+            .closes(trial, published, back, Allowed::twice(2 * FOR_EACH_NODE))
             .await;
         let requests = stage.receiver.count().to_string();
         eventually(LONG, "each attempt is recorded", async || {

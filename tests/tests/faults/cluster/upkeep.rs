@@ -5,10 +5,7 @@ use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::scenario;
 
 use super::ALL;
-use super::stage::{Moment, Stage};
-
-/// What may come twice for one node that goes in order: what was in hand of clients that were on it.
-const FOR_EACH: usize = 200;
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 
 /// Their order, and what is asked before the next one goes, are those of docs/CLUSTER.md.
 #[tokio::test]
@@ -28,7 +25,7 @@ async fn d12_all_nodes_are_restarted_one_by_one() {
         stage.more(&load, 300).await;
         let silence = stage.longest_silence_since(begun);
         let published = load.stop().await;
-        let allowed = Allowed::twice(Cluster::NODES * FOR_EACH);
+        let allowed = Allowed::twice(Cluster::NODES * FOR_EACH_NODE);
         stage.closes(Trial::here(), published, silence, allowed).await;
     })
     .await;
@@ -49,7 +46,7 @@ async fn d12_a_node_is_drained_and_revived() {
         let silence = stage.longest_silence_since(begun);
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, silence, Allowed::twice(FOR_EACH))
+            .closes(Trial::here(), published, silence, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
