@@ -15,16 +15,12 @@ run() {
     # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     : >"$log"
-    if (($# > 0)); then
-        cargo_test "$@" || status=$?
-    elif [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
+    if [[ $# -eq 0 && ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
         # What speaks to receivers alone is the same on any broker.
-        cargo_test -- cluster crashes dead_letters links publish records rejected retries start_and_stop suspects topology ||
+        cargo_test -- crashes dead_letters links publish records rejected retries start_and_stop suspects topology ||
             status=$?
     else
-        # Three brokers that elect their leaders within seconds need a machine to themselves for that, and are the last.
-        cargo_test -- --skip cluster::three_nodes || status=$?
-        cargo_test --test scenarios -- cluster::three_nodes || status=$?
+        cargo_test "$@" || status=$?
     fi
     if ((status != 0)); then what_failed "$log" | tee -a "$STATE/failures.log"; fi
     awk '/^test result: / { passed += $4; failed += $6 }
@@ -35,7 +31,7 @@ run() {
 cargo_test() {
     local scope=()
     # Without -p, which would give foreign crates other features, and have them compiled anew.
-    if [[ ${HOOKLINE_RABBITMQ:-} == 4 && $1 == -- ]]; then scope=(--test scenarios); fi
+    if [[ ${HOOKLINE_RABBITMQ:-} == 4 && ${1:-} == -- ]]; then scope=(--test scenarios); fi
     cargo test --workspace "${scope[@]}" --locked --no-fail-fast "$@" | tee -a "$log"
 }
 

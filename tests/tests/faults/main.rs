@@ -37,6 +37,8 @@ mod commits; // or loses its clients in a COMMIT
 mod changes_by_api; // and what companies change there while deliveries wait
 mod log; // and what is recorded of attempts, whoever dies
 
+mod cluster; // three nodes, of which some die, freeze, part or are away
+
 /// Whether this is the small run of the suite.
 fn is_quick() -> bool {
     std::env::var("QUICK").is_ok_and(|quick| quick == "1")

@@ -119,7 +119,6 @@ mod topology_migrate_seams; // and of several at once, with whatever lies in the
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
-mod cluster; // one of three nodes that goes, and the next
 mod suspects; // a program that dies again and again
 
 use hookline_tests::SOON;
