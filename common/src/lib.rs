@@ -37,6 +37,7 @@ pub mod json_limits; // how large and deep JSON may be
 #[cfg(feature = "endpoints")]
 pub mod record; // what the log keeps of it
 pub mod text_file; // small files that must not hang their reader
+pub mod error_text; // an error with all that caused it
 pub mod settings; // what operators can set
 
 pub mod failpoint; // where a test may have it all end

@@ -1,10 +1,10 @@
 //! Why the console does not do what it is asked, in one line: what, why, and what to do.
 
+use hookline_common::error_text::causes;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::url::ApiUrl;
-use crate::causes::causes;
 
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,9 @@
 //! Why the management API does not say what it was asked.
 
-use std::error::Error;
-
 use reqwest::StatusCode;
 
 use super::url::ManagementUrl;
+use crate::error_text::causes;
 
 /// Why something is not known.
 #[derive(Debug, thiserror::Error)]
@@ -77,16 +76,4 @@ impl ManagementError {
             why: why.to_string(),
         }
     }
-}
-
-/// The error with all that caused it: that of an HTTP client alone says "error sending request".
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
