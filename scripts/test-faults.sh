@@ -35,7 +35,7 @@ fi
 
 if [[ ${1:-} == --services-are-up ]]; then
     shift
-    export HOOKLINE_FAULTS_DIR=$rows HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
+    export HOOKLINE_TEST_FAULTS_DIR=$rows HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
     exec cargo test --locked --workspace --no-fail-fast --test faults -- "$@"
 fi

@@ -1,7 +1,7 @@
 //! A row of the fault suite: what was published, what became of it, and how long it took until deliveries went on.
 //!
 //! A test that is named for its fault (`d02_…`) makes one [`Trial`], tells it when the fault is over, and closes it with its judge.
-//! Where `HOOKLINE_FAULTS_DIR` names a folder, the row is written there; `hookline-fault-report` makes the table of them.
+//! Where `HOOKLINE_TEST_FAULTS_DIR` names a folder, the row is written there; `hookline-fault-report` makes the table of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -179,7 +179,7 @@ impl Trial {
 
 impl Row {
     fn write(&self) {
-        let Ok(folder) = std::env::var("HOOKLINE_FAULTS_DIR") else {
+        let Ok(folder) = std::env::var("HOOKLINE_TEST_FAULTS_DIR") else {
             return;
         };
         let path =

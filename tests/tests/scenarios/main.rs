@@ -45,9 +45,11 @@ mod dead_letters; // what a person does when nothing helped
 mod dlq_zero; // and a queue that cannot be asked for them
 mod rejected; // what nobody can understand
 mod odd_bytes; // and what no client library would send
+mod odd_in_time; // nor for how long it is in the way
 
 mod records; // what the log keeps
 mod spill; // what it keeps while its stream takes nothing
+mod silent_log; // and how soon deliveries go on without it
 mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
@@ -96,6 +98,7 @@ mod certify; // and whole receivers
 mod partners; // those of the examples, and what publishes
 mod help; // what teaches the commands
 mod options; // and that each of their options does something
+mod options_elsewhere; // whatever it takes to see that
 mod docs; // what the documents name
 mod packaging; // what the packages bring along
 mod failpoints; // and what they do not

@@ -202,8 +202,13 @@ const ROWS: &[Row] = &[
     row("certify", NOBODY_VERIFYING, "--request-timeout 1h"),
 ];
 
+/// Whether the options of this command stand here.
+pub(crate) fn is_tried(command: &str) -> bool {
+    ROWS.iter().any(|row| row.command == command)
+}
+
 /// The options that a command lists, but for those that every command has.
-async fn listed(world: &World, name: &str) -> BTreeSet<String> {
+pub(crate) async fn listed(world: &World, name: &str) -> BTreeSet<String> {
     let words: Vec<&str> = name.split(' ').chain(["--help"]).collect();
     let help = succeed(world, &words).await;
     let options = help
