@@ -86,6 +86,7 @@ fn actions(visitor: &Visitor, endpoint: &Registered, here: &str) -> Markup {
     };
     html! {
         a.button.primary href={ (here) "/test" } { "Send test event" }
+        a.button href={ (here) "/certify" } { "Certify" }
         a.button href=(path(&endpoint.company, &format!("deliveries?endpoint={}", endpoint.id))) { "Deliveries" }
         a.button href={ (here) "/edit" } { "Edit" }
         form method="post" action={ (here) "/" (to) } {
