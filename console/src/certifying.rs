@@ -21,8 +21,9 @@ use crate::settings::Certifying;
 pub(crate) const PLAYED_WITHIN: Duration = Duration::from_secs(180);
 /// From when on nobody waits for one of which nothing more is heard: its console is gone.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(240);
-/// How long a connection rests before it is used again: longer than the five seconds after which Node closes one.
-const PAUSE: Duration = Duration::from_secs(6);
+/// How long a connection rests before it is used again: longer than the five or six seconds after which Node closes one, so that it
+/// is not closed in the very moment in which it is used.
+const PAUSE: Duration = Duration::from_secs(8);
 /// Certificates that one console plays at once: each has ten connections at most, and a few kilobytes in hand.
 const AT_ONCE: usize = 16;
 /// How often its end is written down where the database does not take it, and how long between two tries.

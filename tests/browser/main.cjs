@@ -233,7 +233,7 @@ async function endpoints(browser, run) {
 }
 
 // Those last that restart the dispatcher with a schedule of their own.
-const PARTS = { endpoints, certify, overview, deliveries, failed, keyboard: byKeyboard };
+const PARTS = { endpoints, overview, deliveries, certify, failed, keyboard: byKeyboard };
 
 async function main() {
   const run = await everything();
