@@ -50,7 +50,7 @@ pub(in crate::pages) async fn show(
                     span.names { @for name in &endpoint.header_names { code { (visible(name)) } } }
                 }
             }
-            div { dt { "At most" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "as many as it bears" } } } }
+            div { dt { "Requests at most" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "as many as it bears" } } } }
             div { dt { "Id" } dd { (id(endpoint.id.as_str())) } }
             div { dt { "Registered" } dd { (time(endpoint.created_at)) } }
             div { dt { "Changed" } dd { (time(endpoint.updated_at)) } }
