@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookline_common::ids::{CompanyId, EndpointId};
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{PgConnection, Row as _};
 
 use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
@@ -44,6 +44,20 @@ pub struct Certificate {
     pub is_running: bool,
     /// What the console wrote of it.
     pub report: String,
+}
+
+/// Forgets what a removed endpoint had.
+pub(crate) async fn forget(
+    transaction: &mut PgConnection,
+    company: &CompanyId,
+    id: &EndpointId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM certificates WHERE company = $1 AND endpoint = $2")
+        .bind(company.as_str())
+        .bind(id.as_str())
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 impl Store {
