@@ -1,15 +1,14 @@
 //! Certificates: a booking's life is played against an endpoint, in the background, with the endpoint's own keys and format and
 //! behind the dispatchers' guard. What comes of it is written down check by check, so that any console can show it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_certify::{CertifyError, Check, Partner, Report, play};
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::{Actor, CertificateRun, CertificateStart};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -24,20 +23,9 @@ const GIVEN_UP_AFTER: Duration = Duration::from_secs(240);
 /// How long a connection rests before it is used again: longer than the five or six seconds after which Node closes one, so that it
 /// is not closed in the very moment in which it is used.
 const PAUSE: Duration = Duration::from_secs(8);
-/// Certificates that one console plays at once: each has ten connections at most, and a few kilobytes in hand.
-const AT_ONCE: usize = 16;
 /// How often its end is written down where the database does not take it, and how long between two tries.
 const TRIES: u32 = 10;
 const TRY_EVERY: Duration = Duration::from_secs(3);
-
-/// Room for those that are being played.
-pub(crate) struct Certificates(Arc<Semaphore>);
-
-impl Certificates {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
-    }
-}
 
 /// What is written down of a certificate.
 #[derive(Default, Serialize, Deserialize)]
@@ -99,8 +87,8 @@ pub(crate) async fn begin(
     app.rates()
         .certificate(company)
         .map_err(Problem::too_many_certificates)?;
-    let room = Arc::clone(&app.certificates().0).try_acquire_owned();
-    let room = room.map_err(|_| Problem::too_many_certificates(Duration::from_secs(30)))?;
+    let place = app.certificate_places().take();
+    let place = place.ok_or_else(|| Problem::too_many_certificates(Duration::from_secs(30)))?;
     match app
         .store()
         .begin_certificate(company, id, GIVEN_UP_AFTER, actor)
@@ -108,7 +96,7 @@ pub(crate) async fn begin(
     {
         CertificateStart::Busy(other) => Err(Problem::certificate_under_way(&other)),
         CertificateStart::Begun(run) => {
-            tokio::spawn(go_on(app.clone(), *run, certifying, verifies, room));
+            tokio::spawn(go_on(app.clone(), *run, certifying, verifies, place));
             Ok(())
         }
     }
@@ -120,7 +108,7 @@ async fn go_on(
     run: CertificateRun,
     certifying: Certifying,
     verifies: bool,
-    _room: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 ) {
     let share = app
         .database_shares()
