@@ -1,5 +1,6 @@
 //! Certify: a booking's life is played from an endpoint's page, by its own company alone, and what comes of it is told.
 
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -158,7 +159,8 @@ async fn a_bad_receiver_is_found_out_and_what_it_says_is_text() {
             assert!(!shown.contains(harmful), "{harmful:?}: {shown}");
         }
         // One that takes nothing is told so after its first request.
-        let id = register(console, "acme", "http://127.0.0.1:9/").await;
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let id = register(console, "acme", &format!("http://{free}/")).await;
         let page = page_of("acme", &id);
         person.post(&page, &[]).await.expect(303);
         let shown = ended(&person, &page).await;
