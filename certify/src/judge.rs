@@ -30,6 +30,16 @@ pub(crate) fn skipped(why: impl Into<String>) -> Judgement {
     (Verdict::Skipped, why.into(), None)
 }
 
+/// It was not played to its end, as all of it took too long.
+pub(crate) fn late(within: Duration) -> Judgement {
+    failed(
+        format!(
+            "not played to its end: all checks together may take {within:?}, and the answers took that long"
+        ),
+        "Verify, store the event (a queue, a table), answer 200, and work afterwards.",
+    )
+}
+
 /// What happened to one request that should have been taken, and what the words for its outcome say.
 fn refused(exchange: &Exchange) -> (String, String) {
     let words = explain(exchange.outcome, exchange.status, exchange.error.as_deref());

@@ -184,15 +184,6 @@ impl Judge {
         }
     }
 
-    /// Deliveries whose records say that they ended because their endpoint is gone.
-    pub fn discarded<'a>(&mut self, records: impl IntoIterator<Item = &'a Value>) {
-        let records = records.into_iter();
-        for record in records.filter(|record| record["outcome"] == "discarded") {
-            let text = |name: &str| record[name].as_str().unwrap_or_default();
-            self.kept.insert(key(text("event"), text("endpoint")));
-        }
-    }
-
     /// How many deliveries have been answered 2xx.
     #[must_use]
     pub fn delivered(&self) -> usize {

@@ -85,6 +85,7 @@ mod console_redaction; // what of it is told nobody
 mod console_pages; // the same for people
 mod console_pages_overview; // whether everything is all right
 mod console_pages_failed; // what failed for good
+mod console_pages_certify; // how well receivers do
 mod console_pages_deliveries; // what became of events, for those who look
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true

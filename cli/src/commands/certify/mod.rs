@@ -12,6 +12,7 @@ use hookline_common::endpoint::{Format, StaticHeader};
 use hookline_common::guard::check_header;
 use hookline_common::secret::Secret;
 use hookline_common::settings::{parse, variables};
+use hookline_common::signature::SigningKeys;
 
 use self::settings::CertifyFlags;
 use crate::commands::endpoints::add;
@@ -122,12 +123,15 @@ fn partner(args: &CertifyArgs) -> Result<Partner, CliError> {
     Ok(Partner {
         url: args.url.clone(),
         format,
-        secret: needed(secret, format)?,
+        verifies: secret.is_some(),
+        keys: needed(secret, format)?.map(|secret| SigningKeys::new(&secret, None)),
         headers: headers(&args.headers)?,
         policy: settings.policy,
         ca_pem: settings.ca_pem,
         timeout: settings.timeout,
         pause: args.pause,
+        proxy: None,
+        within: None,
     })
 }
 
