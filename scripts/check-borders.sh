@@ -86,8 +86,7 @@ check() {
         "only outbound/src/client may open connections to customers: every one must pass its guarded resolver"
     only_in '^(outbound/src/client|common/src/management|cli/src/api|cli/src/commands/listen)(/|\.rs)' '\breqwest\b' \
         "only common/src/management asks over HTTP, and that the broker, cli/src/api the console, and listen its own machine: customers are reached through outbound/src/client alone"
-    # Failpoints are in no program that anybody gets, and are named before any setting is read.
-    only_in '(^|/)settings(/|\.rs)|^common/src/failpoint\.rs' '\benv::(vars?|vars?_os)\b' \
+    only_in '((^|/)settings|^common/src/failpoint)(/|\.rs)' '\benv::(vars?|vars?_os)\b' \
         "only a settings module may read the environment: settings are read whole and once, and every fault is reported at once"
     only_in '^(store/|producer/src/outbox/)' '\bsqlx\b' \
         "only store/ may use sqlx, and the producer's outbox, which is another service's: all SQL stands in one place"
