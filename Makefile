@@ -7,8 +7,8 @@ SHELL := bash
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## the whole way of a booking event, from nothing to the signed and verified delivery
-	@scripts/preflight.sh build rabbitmq postgresql
+demo: ## the whole way of a booking, from a request over HTTP to the signed and verified delivery
+	@scripts/preflight.sh build curl rabbitmq postgresql
 	@scripts/with-services.sh --need rabbitmq --need postgresql --beside scripts/build.sh demo -- scripts/demo.sh
 
 up: ## broker, database, console and dispatcher, left running to be tried (DEMO=1: with a small booking day; RELEASE=1: the release build)

@@ -9,7 +9,7 @@ cd "$ROOT"
 
 case ${1:-} in
     # The programs that it shows, without what sends traces to a collector: there is none.
-    demo) exec cargo build --locked --no-default-features --bin hookline-dispatcher --bin hookline-console --bin hookline ;;
+    demo) exec cargo build --locked --no-default-features --bin booking-service --bin hookline-dispatcher --bin hookline-console --bin hookline ;;
     # The same with it, to be tried.
     up) exec cargo build --locked ${RELEASE:+--release} --bin hookline-dispatcher --bin hookline-console --bin hookline \
             ${DEMO:+--bin booking-day} ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh: the whole way of a booking, from nothing to signed webhooks, with the commands as one would type them and what they
-# print. Then it counts what a killed dispatcher costs, and fails if a count is wrong.
+# demo.sh: the whole way of a booking, from a request over HTTP to signed webhooks, with the commands as one would type them and
+# what they print. Then it counts what a killed dispatcher costs, and fails if a count is wrong.
 #
 # Run by `make demo`, which brings the services up first. It ends every process that it starts, also on Ctrl-C.
 set -euo pipefail
@@ -41,6 +41,30 @@ listener() {
 # register ID COMPANY PORT SECRET FORMAT: tells Hookline where a company wants its events.
 register() {
     run hookline endpoints add --company "$2" --id "$1" --url "http://127.0.0.1:$3/hooks" --secret "$4" --format "$5"
+}
+
+# Starts a booking service, on a database of this demo alone; where it takes bookings is in $SERVICE, its process id in $booking.
+booking_service() {
+    BOOKINGS_DATABASE_URL=$("$ROOT/scripts/services.sh" database booking)
+    export BOOKINGS_DATABASE_URL BOOKINGS_ADDR=127.0.0.1:0
+    typed "export BOOKINGS_ADDR=$BOOKINGS_ADDR"
+    typed "export BOOKINGS_DATABASE_URL=$BOOKINGS_DATABASE_URL"
+    typed "booking-service &"
+    background booking-service booking-service
+    booking=$pid
+    until_so "the booking service" has booking-service 'taking bookings on http://'
+    shown <booking-service.log
+    SERVICE=$(sed -n 's#^taking bookings on \(http://.*\)#\1#p' booking-service.log)/companies
+    typed "SERVICE=$SERVICE"
+}
+
+# post FILE PATH: asks the booking service over HTTP; the id that it answers with is in $id.
+post() {
+    typed "curl -fsS -d @$1 \$SERVICE/$2"
+    quietly curl -fsS -d "@$1" "$SERVICE/$2"
+    shown <<<"$output"
+    id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' <<<"$output")
+    [[ -n $id ]] || die "the booking service answered with no id: $output"
 }
 
 # Starts a console, on a database and with keys of this demo alone.
@@ -88,11 +112,11 @@ waiting() {
         END { print queues && !unknown ? sum : -1 }'
 }
 
+# arrived: how many of the many bookings have arrived.
+arrived() { bookings desk "$kind" | sort -u | wc -l; }
+
 # all_done: whether every booking has arrived, and nothing of them is on its way any more.
-all_done() {
-    (($(requests desk | cut -d' ' -f2 | sort -u | grep -c "^$run_id-") >= BOOKINGS)) &&
-        (($(waiting) == 0)) && (($(in_hand "$metrics") == 0))
-}
+all_done() { (($(arrived) >= BOOKINGS)) && (($(waiting) == 0)) && (($(in_hand "$metrics") == 0)); }
 
 # --- the story --------------------------------------------------------------------------------------
 
@@ -107,8 +131,14 @@ build
 cd "$files"
 export HOOKLINE_NAMESPACE=demo HOOKLINE_LOG_FORMAT=text
 # What the caller's shell has of them would win over what is told here, or stand against it.
-unset HOOKLINE_ENDPOINTS_FILE HOOKLINE_DATABASE_URL_FILE HOOKLINE_MASTER_KEY HOOKLINE_ADMIN_TOKEN HOOKLINE_API_TOKEN
+unset HOOKLINE_ENDPOINTS_FILE HOOKLINE_DATABASE_URL_FILE HOOKLINE_MASTER_KEY HOOKLINE_ADMIN_TOKEN HOOKLINE_API_TOKEN \
+    HOOKLINE_AMQP_URL_FILE http_proxy HTTP_PROXY all_proxy ALL_PROXY
 since=$SECONDS
+
+step "A booking service starts: it takes bookings over HTTP, into PostgreSQL"
+remark "Each booking and the event that tells of it are one transaction: an outbox." \
+    "What is committed, its relay publishes. It is in examples/booking-service."
+booking_service
 
 step "A console starts: it keeps where companies want their events"
 remark "Plain http and this machine's own addresses are refused unless allowed:"
@@ -147,32 +177,42 @@ second=$pid
 quietly hookline dlq purge --queue rejected --yes
 quietly hookline failed discard --all --company globex --yes
 
-step "A booking at Acme: published once, delivered to all three, signed"
-cat >data.json <<'JSON'
-{"booking":{"id":"bkg_1001","startsAt":"2031-05-14T09:00:00Z"}}
+step "A booking at Acme: made over HTTP, delivered to all three, signed"
+cat >booking.json <<'JSON'
+{"eventTypeId": "et_intro", "host": "usr_lena", "attendee": "zoe@example.org",
+ "startsAt": "2031-05-14T09:00:00Z", "endsAt": "2031-05-14T09:30:00Z"}
 JSON
-run cat data.json
-run hookline publish --company acme --type booking.created --data @data.json
-event=$output
-remark "The id means: the broker has confirmed it. What the three received:"
+run cat booking.json
+post booking.json acme/bookings
+remark "The id means: booking and event are committed. What the three received:"
+for name in crm calendar website; do
+    until_so "the delivery to the $name" has "$name" "\"id\": \"$id\""
+done
+event=$(event_of crm booking.created "$id")
+lines=1000
 for name in crm calendar website; do
     until_so "the delivery to the $name" received "$name" "$event"
     echo
     remark "$name:"
-    request "$name" "$event" | shown
+    request "$name" "$event" "$lines" | shown
     request "$name" "$event" | grep -q 'webhook-signature *valid' || die "the $name was sent no valid signature"
+    # The same booking in another format: its first lines tell.
+    lines=10
 done
 echo
-remark "The next one finds all connections open:"
-run hookline publish --company acme --type booking.cancelled --data @data.json
-event=$output
+remark "It is called off. The next event finds all connections open:"
+echo '{"by": "host", "reason": "Ill today"}' >off.json
+run cat off.json
+post off.json "acme/bookings/$id/cancel"
+for name in crm calendar website; do until_so "the delivery to the $name" has "$name" '"cancelledBy": "host"'; done
+event=$(event_of crm booking.cancelled "$id")
 for name in crm calendar website; do until_so "the delivery to the $name" received "$name" "$event"; done
-published=$(milliseconds "$(request crm "$event" | sed -n 's/.*"createdAt": "\([^"]*\)".*/\1/p')")
+booked=$(milliseconds "$(request crm "$event" | sed -n 's/.*"createdAt": "\([^"]*\)".*/\1/p')")
 took=
 for name in crm calendar website; do
-    took+=", $name $(($(milliseconds "$(requests "$name" "$event" | tail -n 1 | cut -d' ' -f1)") - published)) ms"
+    took+=", $name $(($(milliseconds "$(requests "$name" "$event" | tail -n 1 | cut -d' ' -f1)") - booked)) ms"
 done
-remark "From publish to receipt: ${took#, }."
+remark "From request to receipt: ${took#, }."
 
 step "Globex's ERP is down. Each attempt tells why it failed"
 remark "\`hookline tail\` follows all attempts as they are made."
@@ -182,8 +222,10 @@ ended "$erp"
 typed "hookline tail --company globex &"
 background tail hookline tail --company globex
 until_so "tail" has tail 'following'
-run hookline publish --company globex --type booking.created --data @data.json
-event=$output
+post booking.json globex/bookings
+# Of an interrupted demo there may be later attempts.
+until_so "the first attempt" has tail 'attempt 1 '
+event=$(sed -n '/attempt 1 /s/.*\(evt_[0-9a-f]*\).*/\1/p' tail.log | head -n 1)
 for attempt in 1 2 3 4; do
     until_so "attempt $attempt" lines_with tail "$event" "$attempt"
     grep -F "$event" tail.log | sed -n "${attempt}p" | shown
@@ -215,31 +257,32 @@ until_so "the dead letter to be gone" no_dead_letter "$event"
 run hookline failed list --company globex
 
 step "$(with_commas "$BOOKINGS") bookings at Initech, and a dispatcher killed in the middle"
-# Ids of this run alone: an interrupted one may have left some of its own.
-run_id=$(printf 'bkg-%x' "$EPOCHSECONDS")
-seq -w 1 "$BOOKINGS" | sed "s/.*/$run_id-&/" >ids
-awk '{ printf "{\"company\":\"initech\",\"type\":\"booking.created\",\"id\":\"%s\",\"data\":{\"booking\":{\"id\":\"%s\"}}}\n", $1, $1 }' \
-    ids >bookings.ndjson
-run head -n 1 bookings.ndjson
-typed "hookline publish --ndjson bookings.ndjson &"
-background publish hookline publish --ndjson bookings.ndjson
-publisher=$pid
-until_so "$KILLED_AFTER requests" lines_with desk "  $run_id-" "$KILLED_AFTER"
+# A kind of this run alone: an interrupted one may have left some of its own.
+kind=$(printf 'et_%x' "$EPOCHSECONDS")
+sed "s/et_intro/$kind/" booking.json >many.json
+typed "curl -fsS -d @many.json \"\$SERVICE/initech/bookings?[1-$BOOKINGS]\" -Z --parallel-max 8 > booked.log &"
+background booked curl -fsS -d @many.json "$SERVICE/initech/bookings?[1-$BOOKINGS]" -Z --parallel-max 8
+booker=$pid
+until_so "$KILLED_AFTER requests" lines_with desk "\"eventTypeId\": \"$kind\"" "$KILLED_AFTER"
 typed "kill -9 $first"
-kill -KILL "$first"
-at_kill=$(requests desk | cut -d' ' -f2 | sort -u | grep -c "^$run_id-")
-ended "$first" || true
+# In one breath, or the shell would have a word to say about it.
+{ kill -KILL "$first" && ended "$first" || true; } 2>/dev/null
+at_kill=$(arrived)
 ((at_kill < BOOKINGS)) || die "all $BOOKINGS had arrived before the dispatcher was killed"
 remark "Killed when $at_kill had arrived; the other dispatcher goes on."
-ended "$publisher" || die "publish did not confirm them all: $(<publish.log)"
-shown <publish.log
+ended "$booker" || die "not all were booked: $(tail -n 3 booked.log)"
+sed -n 's/.*"id":"\([^"]*\)".*/\1/p' booked.log >ids
+run wc -l ids
+(($(sort -u ids | wc -l) == BOOKINGS)) || die "not all were booked"
+remark "So many ids were answered, each when booking and event were committed."
 until_so "all bookings" all_done
 
-step "Counted: the ids that were confirmed against those that arrived"
-# The dispatcher that is left is asked to stop, which it does in order; nothing can arrive any more.
-kill -TERM "$second"
+step "Counted: the bookings that were answered against those that arrived"
+# What is left is asked to stop, which it does in order; nothing can arrive any more.
+kill -TERM "$second" "$booking"
 ended "$second" || die "the dispatcher did not stop in order"
-requests desk | cut -d' ' -f2 | grep "^$run_id-" >arrived
+ended "$booking" || die "the booking service did not stop in order: $(<booking-service.log)"
+bookings desk "$kind" >arrived
 read -r delivered twice more lost foreign < <(compared ids arrived)
 more_often=
 if ((more)); then more_often=", $(with_commas "$more") more often"; fi

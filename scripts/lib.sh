@@ -146,3 +146,17 @@ unlock_ports() {
     exec 7<&-
     PORTS_LOCKED=
 }
+
+# --- tests ------------------------------------------------------------------------------------------
+
+# what_failed LOG: the first words of each panic in a log of `cargo test`, by test. What a scenario shows of its programs and
+# queues is long and stands above them, so that whoever sees the end of a run alone would not know why it failed.
+what_failed() {
+    awk '/^---- .* stdout ----$/ { test = $2; panics = left = trace = 0 }
+        /^failures:$/ { test = ""; left = trace = 0 }
+        /^stack backtrace:$/ { trace = (left > 0); left = 0 }
+        /^--- / { left = trace = 0 }
+        test != "" && / panicked at / { if (++panics <= 3) { left = 12; printf "=== %s\n", test } }
+        trace && /at \.\/tests\// { print }
+        left > 0 { print substr($0, 1, 400); left-- }' "$1"
+}

@@ -33,6 +33,21 @@ advisories() {
     fi
 }
 
+# What services compile against may change only with a version that says so. Compared is the last release; the tool has to be compiled,
+# which takes as long as everything else here together, so nothing here installs it.
+producers_face() {
+    local release
+    release=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || release=
+    if [[ -z $release ]]; then
+        say "not checked: the producer's face against the last release (there is none yet)"
+    elif ! command -v cargo-semver-checks >/dev/null; then
+        say "not checked: the producer's face against $release ('cargo install cargo-semver-checks --locked' gets what does it)"
+    else
+        check "cargo semver-checks: the producer's face since $release" \
+            cargo semver-checks -p hookline-producer --all-features --baseline-rev "$release"
+    fi
+}
+
 # True if a crate below its floor in deny.toml is refused: tried with a floor that no version reaches.
 floors_are_held() {
     local config=.local/deny-self-test.toml told
@@ -74,6 +89,7 @@ check borders scripts/check-borders.sh
 check 'cycles: cycles are found' scripts/check-cycles.sh --self-test
 check 'no file imports its importer' scripts/check-cycles.sh
 check 'the producer stays light' scripts/check-producer-tree.sh
+producers_face
 if command -v python3 >/dev/null; then
     check 'foreign crates are compiled once' scripts/check-build-once.sh
 else

@@ -2,6 +2,7 @@
 # preflight.sh NEED…: looks for all that a target needs, before anything is installed, built or started for it.
 #
 #   build                  Rust, a C compiler and its library's headers, and room on the disk
+#   curl                   to speak HTTP with, as a person would
 #   rabbitmq, postgresql   as packages of this machine, or Docker
 #
 # What is missing is named in one message, with the lines that install it, and the exit status is 1. As root on a Debian-like
@@ -89,6 +90,13 @@ look_for_make() {
     build_packages+=(make)
 }
 
+look_for_curl() {
+    command -v curl >/dev/null && return
+    missing+=(curl)
+    # Rust's installer may need it as well.
+    if [[ " ${build_packages[*]} " != *' curl '* ]]; then build_packages+=(curl); fi
+}
+
 # --- room -------------------------------------------------------------------------------------------
 
 look_for_room() {
@@ -156,6 +164,7 @@ look_for() {
             look_for_c
             look_for_room
             ;;
+        curl) look_for_curl ;;
         rabbitmq) look_for_service RabbitMQ rabbitmq rabbitmq-server ;;
         postgresql) look_for_service PostgreSQL postgresql postgresql ;;
         *) die "nothing is known of a need for '$1'" ;;
@@ -166,7 +175,7 @@ main() {
     local need
     for_packages=
     if [[ ${1:-} == --packages ]]; then for_packages=yes && shift; fi
-    (($#)) || die "usage: preflight.sh [--packages] build|rabbitmq|postgresql…"
+    (($#)) || die "usage: preflight.sh [--packages] build|curl|rabbitmq|postgresql…"
     for need in "$@"; do look_for "$need"; done
     if [[ -n $for_packages ]]; then
         printf '%s\n' "${build_packages[@]}" "${service_packages[@]}" | sed '/^$/d'

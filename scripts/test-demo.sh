@@ -51,10 +51,11 @@ claim "it ends well (it ended with status $status)" test "$status" -eq 0
 claim "it leaves nothing running" none_left "$group"
 for what in \
     'Meeva-Signature +valid' 'webhook-signature +valid' '"event": "booking_created"' \
-    'From publish to receipt: crm [0-9]+ ms, calendar [0-9]+ ms, website [0-9]+ ms' \
+    'taking bookings on http://127' 'curl -fsS -d @booking.json' '^  ."id":"bkg_' \
+    'From request to receipt: crm [0-9]+ ms, calendar [0-9]+ ms, website [0-9]+ ms' \
     'connect_error .* attempt 1' 'http_status +500 .* attempt [234]' 'ep_erp +booking.created +HTTP 500' \
     'globex has no such dead letters' \
-    'kill -9 [0-9]+' 'Killed when [0-9]+ had arrived' 'published 1000 of 1000 events' \
+    'kill -9 [0-9]+' 'Killed when [0-9]+ had arrived' '^  1000 ids$' \
     '^  1,000 delivered, [0-9,]+ twice(, [0-9,]+ more often)?, 0 lost$'; do
     claim "it says $what" says whole "$what"
 done

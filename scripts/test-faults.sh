@@ -36,9 +36,12 @@ fi
 
 if [[ ${1:-} == --services-are-up ]]; then
     shift
-    export HOOKLINE_FAULTS_DIR=$rows HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
+    export HOOKLINE_TEST_FAULTS_DIR=$rows HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
-    exec cargo test --locked --workspace --no-fail-fast --test faults -- "$@"
+    status=0
+    cargo test --locked --workspace --no-fail-fast --test faults -- "$@" | tee "$STATE/faults.log" || status=$?
+    if ((status != 0)); then what_failed "$STATE/faults.log" | tee -a "$STATE/failures.log"; fi
+    exit "$status"
 fi
 
 # Rows about clocks say NOT RUN without it.

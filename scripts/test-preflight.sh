@@ -118,6 +118,13 @@ whole_machine
 rm "$BIN/apt-get" "$BIN/make"
 ok 'without apt the names of the packages are told' eval 'refuses && says "package manager of this machine" && says "# make"'
 
+NEEDS=(build curl)
+whole_machine
+rm "$BIN/curl"
+ok 'curl is named where a target speaks HTTP with it' eval 'refuses && says "  - curl" && says "install-packages.sh curl"'
+rm "$BIN/cargo"
+ok 'and once where Rust wants it as well' eval 'refuses && says "install-packages.sh curl" && never "curl curl"'
+
 NEEDS=(build rabbitmq postgresql)
 whole_machine
 ok 'where Docker runs, it has the services' look

@@ -310,7 +310,10 @@ ok 'TERM during the start does too' interrupted_start
 fake_docker
 ok 'an engine that answers is used' docker_way
 ok 'one that cannot start them is not' docker_fails
-ok 'wipe deletes the data' eval "$A/scripts/services.sh down --wipe && [[ ! -e $A/.local/rabbitmq && ! -e $A/.local/postgres ]]"
+# As `make up` leaves it: it started the services, and holds keys and a token.
+left_by_up() { mkdir -p "$A/.local/up" && : >"$A/.local/up/services" && : >"$A/.local/up/master-key"; }
+ok 'what make up started keeps its data when it is stopped' eval "left_by_up && $A/scripts/up.sh down && [[ -e $A/.local/postgres && -e $A/.local/up/master-key ]]"
+ok 'wipe deletes the data, and the keys that open it' eval "left_by_up && $A/scripts/up.sh down --wipe && [[ ! -e $A/.local/rabbitmq && ! -e $A/.local/postgres && ! -e $A/.local/up ]]"
 
 if is_root; then
     C=$WORK/c

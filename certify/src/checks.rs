@@ -57,6 +57,12 @@ pub(crate) const AT_ONCE: Question = Question {
     good: "2xx to each",
 };
 
+pub(crate) const DRIPS: Question = Question {
+    name: "drips",
+    title: "A request that comes in drips: head and body a few bytes at a time, over two seconds",
+    good: "2xx, once Content-Length bytes are there",
+};
+
 pub(crate) const KEEP_ALIVE: Question = Question {
     name: "keep_alive",
     title: "One connection for several requests, with a rest between them",

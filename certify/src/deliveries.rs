@@ -7,7 +7,7 @@ use hookline_common::event::Event;
 use hookline_common::ids::AttemptNo;
 use tokio::time::sleep;
 
-use crate::checks::{ANSWER_TIME, AT_ONCE, DUPLICATE, KEEP_ALIVE, LARGEST, LIFE, OUT_OF_ORDER};
+use crate::checks::{ANSWER_TIME, AT_ONCE, DRIPS, DUPLICATE, KEEP_ALIVE, LARGEST, LIFE, OUT_OF_ORDER};
 use crate::error::CertifyError;
 use crate::judge;
 use crate::report::Check;
@@ -117,6 +117,15 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
         Ok(())
     }
 
+    /// One whose bytes come slowly.
+    pub(crate) async fn drips(&mut self) -> Result<(), CertifyError> {
+        let sending = Sending::of("in drips", self.story.booking().created()?);
+        let exchange = self.writer.send(&self.dripping, &sending).await?.0;
+        let judged = judge::dripped(&exchange);
+        self.ended(&DRIPS, judged, vec![exchange]);
+        Ok(())
+    }
+
     /// Several on one connection.
     pub(crate) async fn keep_alive(&mut self) -> Result<(), CertifyError> {
         let mut exchanges = Vec::new();
@@ -138,7 +147,9 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
 
     /// How long all of it took.
     pub(crate) fn answer_time(&mut self) {
-        let all = self.checks.iter().flat_map(|check| &check.exchanges);
+        // How long the one in drips took was for us to say.
+        let timed = self.checks.iter().filter(|check| check.name != DRIPS.name);
+        let all = timed.flat_map(|check| &check.exchanges);
         let judged = judge::quick(all, self.partner.timeout);
         self.ended(&ANSWER_TIME, judged, Vec::new());
     }

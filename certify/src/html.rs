@@ -137,14 +137,14 @@ mod tests {
         };
         let report = Report {
             url: "https://example.com/<b>".to_owned(),
-            format: "meeva",
+            format: "meeva".into(),
             at: "2031-01-01T00:00:00Z".to_owned(),
             passed: false,
             bookings: "bkg_1_".to_owned(),
             checks: vec![Check {
-                name: "life",
-                title: "A booking's life",
-                good: "2xx",
+                name: "life".into(),
+                title: "A booking's life".into(),
+                good: "2xx".into(),
                 verdict: Verdict::Failed,
                 found: "500 <img src=x>".to_owned(),
                 advice: Some("Mend it.".to_owned()),

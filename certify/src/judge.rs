@@ -30,6 +30,16 @@ pub(crate) fn skipped(why: impl Into<String>) -> Judgement {
     (Verdict::Skipped, why.into(), None)
 }
 
+/// It was not played to its end, as all of it took too long.
+pub(crate) fn late(within: Duration) -> Judgement {
+    failed(
+        format!(
+            "not played to its end: all checks together may take {within:?}, and the answers took that long"
+        ),
+        "Verify, store the event (a queue, a table), answer 200, and work afterwards.",
+    )
+}
+
 /// What happened to one request that should have been taken, and what the words for its outcome say.
 fn refused(exchange: &Exchange) -> (String, String) {
     let words = explain(exchange.outcome, exchange.status, exchange.error.as_deref());
@@ -137,6 +147,20 @@ pub(crate) fn old(old: &Exchange, meeva_alone: Option<&Exchange>) -> Judgement {
         );
     }
     failed(format!("taken: {}", old.sent), NEXT)
+}
+
+/// One that came a few bytes at a time, to a receiver that takes the same at once.
+pub(crate) fn dripped(exchange: &Exchange) -> Judgement {
+    if exchange.is_taken() {
+        return passed("it was answered 2xx");
+    }
+    let (found, _) = refused(exchange);
+    failed(
+        found,
+        "Read on until the head has ended and Content-Length bytes of body are there, however many pieces they come in, and \
+         verify then. If your server, or a proxy or firewall before it, cuts off who is slow, let it grant a request ten \
+         seconds at least: on a bad line packets are lost and come again.",
+    )
 }
 
 /// A connection that is used again, at once and after a rest.
@@ -261,6 +285,16 @@ mod tests {
         assert_eq!(old(&taken, None).0, Verdict::Failed);
         assert_eq!(old(&taken, Some(&not)).0, Verdict::Failed);
         assert_eq!(old(&taken, Some(&taken)).0, Verdict::Advice);
+    }
+
+    #[test]
+    fn what_drips_has_to_be_taken() {
+        assert_eq!(dripped(&exchange("it", Some(202))).0, Verdict::Passed);
+        let (verdict, found, next_step) = dripped(&exchange("it", Some(408)));
+        assert_eq!(verdict, Verdict::Failed);
+        assert!(found.contains("408"), "{found}");
+        assert!(next_step.is_some_and(|text| text.contains("Content-Length")));
+        assert_eq!(dripped(&exchange("it", None)).0, Verdict::Failed);
     }
 
     #[test]

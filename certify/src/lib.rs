@@ -20,7 +20,7 @@ mod html; // the report as a page
 pub use self::error::CertifyError;
 pub use self::html::html;
 pub use self::partner::Partner;
-pub use self::play::play;
+pub use self::play::{CHECKS, play};
 pub use self::report::{Check, Exchange, Report, Verdict};
 
 pub use hookline_outbound::request::shown_url;

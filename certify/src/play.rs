@@ -6,12 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookline_common::ids::EventId;
 use hookline_common::secret::Secret;
-use hookline_outbound::client::{Client, ClientSettings, MAX_CONNECTION_AGE, Resolver};
+use hookline_outbound::client::{Client, ClientSettings, Drip, MAX_CONNECTION_AGE, Resolver};
 use hookline_outbound::request::shown_url;
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::checks::{
-    AT_ONCE, BAD_SIGNATURE, DUPLICATE, KEEP_ALIVE, LARGEST, OLD_TIMESTAMP, OUT_OF_ORDER, RAW_BODY,
+    AT_ONCE, BAD_SIGNATURE, DRIPS, DUPLICATE, KEEP_ALIVE, LARGEST, LIFE, OLD_TIMESTAMP, OUT_OF_ORDER,
+    Question, RAW_BODY,
 };
 use crate::error::CertifyError;
 use crate::partner::Partner;
@@ -22,6 +24,20 @@ use crate::story::Story;
 
 /// More connections than ten at once need; fewer would be worth a warning to the client.
 const CONNECTIONS: usize = 256;
+
+/// How a request comes in drips: a booking's, with head and body some 1,100 bytes, in about two seconds. Each piece is a packet
+/// of its own, and most cut through a header, or a letter of the body.
+const DRIP: Drip = Drip {
+    bytes: 23,
+    pause: Duration::from_millis(40),
+};
+/// How much longer an answer to it may take: what it takes itself, with long headers of the partner's own.
+const DRIPS_FOR: Duration = Duration::from_secs(10);
+/// How many checks there are: the booking's life, all that follow it, and how long the answers took.
+pub const CHECKS: usize = Act::ALL.len() + 2;
+
+/// Where no time was set: longer than all requests and answers can take.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Plays a certificate against `partner`; `on_check` is told each check as it ends. It takes some seconds more than the pause.
 ///
@@ -38,8 +54,9 @@ pub async fn play(partner: &Partner, on_check: impl FnMut(&Check)) -> Result<Rep
     let mut stage = Stage {
         partner,
         writer,
-        once: client(partner, Duration::ZERO)?,
-        kept: client(partner, MAX_CONNECTION_AGE)?,
+        once: client(partner, Duration::ZERO, None)?,
+        kept: client(partner, MAX_CONNECTION_AGE, None)?,
+        dripping: client(partner, Duration::ZERO, Some(DRIP))?,
         story: Story::new(now),
         checks: Vec::new(),
         on_check,
@@ -48,7 +65,7 @@ pub async fn play(partner: &Partner, on_check: impl FnMut(&Check)) -> Result<Rep
     let checks = stage.checks;
     Ok(Report {
         url: shown_url(&partner.url),
-        format: partner.format.as_str(),
+        format: partner.format.as_str().into(),
         at: format!("{now:.0}"),
         passed: checks.iter().all(|check| check.verdict != Verdict::Failed),
         bookings: stage.story.prefix,
@@ -57,12 +74,15 @@ pub async fn play(partner: &Partner, on_check: impl FnMut(&Check)) -> Result<Rep
 }
 
 /// A client whose connections serve for `age`; one of no age serves a single request.
-fn client(partner: &Partner, age: Duration) -> Result<Client, CertifyError> {
+fn client(partner: &Partner, age: Duration, drip: Option<Drip>) -> Result<Client, CertifyError> {
     let resolver = Resolver::from_system().map_err(|error| CertifyError::Resolver(error.to_string()))?;
+    let timeout = partner.timeout + drip.map_or(Duration::ZERO, |_| DRIPS_FOR);
     Ok(Client::new(ClientSettings {
         ca_pem: partner.ca_pem.clone(),
+        proxy: partner.proxy.clone(),
         max_connection_age: age,
-        ..ClientSettings::new(partner.policy.clone(), resolver, partner.timeout, CONNECTIONS)
+        drip,
+        ..ClientSettings::new(partner.policy.clone(), resolver, timeout, CONNECTIONS)
     })?)
 }
 
@@ -73,36 +93,87 @@ fn nobodys_secret() -> Result<Secret, CertifyError> {
     Ok(Secret::parse(&format!("whsec_{key}"))?)
 }
 
-/// All checks, in order.
+/// What is played once the receiver has been told of a booking, in this order.
+#[derive(Clone, Copy)]
+enum Act {
+    BadSignature,
+    RawBody,
+    OldTimestamp,
+    Duplicate,
+    OutOfOrder,
+    Largest,
+    AtOnce,
+    Drips,
+    KeepAlive,
+}
+
+impl Act {
+    const ALL: [Self; 9] = [
+        Self::BadSignature,
+        Self::RawBody,
+        Self::OldTimestamp,
+        Self::Duplicate,
+        Self::OutOfOrder,
+        Self::Largest,
+        Self::AtOnce,
+        Self::Drips,
+        Self::KeepAlive,
+    ];
+
+    fn question(self) -> &'static Question {
+        match self {
+            Self::BadSignature => &BAD_SIGNATURE,
+            Self::RawBody => &RAW_BODY,
+            Self::OldTimestamp => &OLD_TIMESTAMP,
+            Self::Duplicate => &DUPLICATE,
+            Self::OutOfOrder => &OUT_OF_ORDER,
+            Self::Largest => &LARGEST,
+            Self::AtOnce => &AT_ONCE,
+            Self::Drips => &DRIPS,
+            Self::KeepAlive => &KEEP_ALIVE,
+        }
+    }
+
+    /// Whether it says anything of a receiver that lets us in so far.
+    fn is_played(self, gate: Gate) -> bool {
+        match gate {
+            Gate::Open => true,
+            Gate::Refuses => matches!(self, Self::RawBody),
+            Gate::Closed | Gate::Late => false,
+        }
+    }
+
+    async fn play<F: FnMut(&Check)>(self, stage: &mut Stage<'_, F>, gate: Gate) -> Result<(), CertifyError> {
+        match self {
+            Self::BadSignature => stage.bad_signature().await,
+            Self::RawBody => stage.raw_body(gate).await,
+            Self::OldTimestamp => stage.old_timestamp().await,
+            Self::Duplicate => stage.duplicate().await,
+            Self::OutOfOrder => stage.out_of_order().await,
+            Self::Largest => stage.largest().await,
+            Self::AtOnce => stage.at_once().await,
+            Self::Drips => stage.drips().await,
+            Self::KeepAlive => stage.keep_alive().await,
+        }
+    }
+}
+
+/// All checks, in order, as far as there is time.
 async fn all<F: FnMut(&Check)>(stage: &mut Stage<'_, F>) -> Result<(), CertifyError> {
-    let gate = stage.life().await?;
-    if gate == Gate::Open {
-        stage.bad_signature().await?;
-    } else {
-        stage.skip(&BAD_SIGNATURE, gate);
-    }
-    if gate == Gate::Closed {
-        stage.skip(&RAW_BODY, gate);
-    } else {
-        stage.raw_body(gate).await?;
-    }
-    if gate == Gate::Open {
-        stage.old_timestamp().await?;
-        stage.duplicate().await?;
-        stage.out_of_order().await?;
-        stage.largest().await?;
-        stage.at_once().await?;
-        stage.keep_alive().await?;
-    } else {
-        for question in [
-            &OLD_TIMESTAMP,
-            &DUPLICATE,
-            &OUT_OF_ORDER,
-            &LARGEST,
-            &AT_ONCE,
-            &KEEP_ALIVE,
-        ] {
-            stage.skip(question, gate);
+    let within = stage.partner.within.unwrap_or(FOR_EVER);
+    let until = Instant::now() + within;
+    let mut gate = match timeout_at(until, stage.life()).await {
+        Ok(played) => played?,
+        Err(_) => stage.late(&LIFE, within),
+    };
+    for act in Act::ALL {
+        if !act.is_played(gate) {
+            stage.skip(act.question(), gate);
+            continue;
+        }
+        match timeout_at(until, act.play(stage, gate)).await {
+            Ok(played) => played?,
+            Err(_) => gate = stage.late(act.question(), within),
         }
     }
     stage.answer_time();

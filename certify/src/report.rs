@@ -1,10 +1,12 @@
 //! What came of a certificate: each check with what was sent, what was answered, and what a good receiver answers. Pure.
 
+use std::borrow::Cow;
+
 use hookline_common::outcome::Outcome;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a check says of a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It does what a good receiver does.
@@ -31,7 +33,7 @@ impl Verdict {
 }
 
 /// One request and its answer. What the receiver said is a stranger's text.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Exchange {
     /// What was sent, in a few words.
     pub sent: String,
@@ -77,14 +79,14 @@ impl Exchange {
 }
 
 /// One thing that a good receiver does, and whether this one does.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Check {
     /// Its name, which does not change.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What is asked.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// What a good receiver answers.
-    pub good: &'static str,
+    pub good: Cow<'static, str>,
     /// What it says.
     pub verdict: Verdict,
     /// What this receiver did.
@@ -96,12 +98,12 @@ pub struct Check {
 }
 
 /// A certificate, or why there is none.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The endpoint, without what may be a credential.
     pub url: String,
     /// The format of the bodies.
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
     /// When it began (RFC 3339, UTC).
     pub at: String,
     /// Whether no check failed.
@@ -115,8 +117,8 @@ pub struct Report {
 impl Report {
     /// The names of the checks that ended so.
     #[must_use]
-    pub fn named(&self, verdict: Verdict) -> Vec<&'static str> {
+    pub fn named(&self, verdict: Verdict) -> Vec<&str> {
         let wanted = self.checks.iter().filter(|check| check.verdict == verdict);
-        wanted.map(|check| check.name).collect()
+        wanted.map(|check| check.name.as_ref()).collect()
     }
 }

@@ -96,7 +96,10 @@ impl Writer {
             headers: partner.headers.clone(),
             rate: None,
             disabled: false,
-            keys: SigningKeys::new(partner.secret.as_ref().unwrap_or(others), None),
+            keys: partner
+                .keys
+                .clone()
+                .unwrap_or_else(|| SigningKeys::new(others, None)),
         };
         let policy: &Policy = &partner.policy;
         match Destination::new(&endpoint, policy) {

@@ -64,7 +64,7 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
         let spelled = self.send(Sending::of("in another spelling", event)).await?;
         let mut rewritten = Vec::new();
         // Whoever takes any signature takes these as well, and that says nothing about spellings.
-        if self.verdict(&BAD_SIGNATURE) != Some(Verdict::Failed) && self.partner.secret.is_some() {
+        if self.verdict(&BAD_SIGNATURE) != Some(Verdict::Failed) && self.partner.verifies {
             for (sent, rewrite) in REWRITTEN {
                 let event = self.story.booking().created_in_odd_spelling()?;
                 let body = self.writer.body(&event);

@@ -1,5 +1,7 @@
 //! What all checks share: whom requests go to and by which client, the bookings, and the checks that have ended.
 
+use std::time::Duration;
+
 use hookline_common::event::Event;
 use hookline_outbound::client::Client;
 
@@ -20,6 +22,8 @@ pub(crate) enum Gate {
     Refuses,
     /// It does not answer, or somebody else does.
     Closed,
+    /// The time is over that all of it may take.
+    Late,
 }
 
 /// A certificate that is being played.
@@ -29,6 +33,8 @@ pub(crate) struct Stage<'a, F> {
     /// A new connection for each request, so that a fault of kept ones is found where it is looked for.
     pub(crate) once: Client,
     pub(crate) kept: Client,
+    /// The same, a few bytes at a time.
+    pub(crate) dripping: Client,
     pub(crate) story: Story,
     pub(crate) checks: Vec<Check>,
     /// Is told each check as it ends.
@@ -43,9 +49,9 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
 
     /// Why there are no signatures to forge, if there are none.
     pub(crate) fn unsigned(&self, event: &Event) -> Option<&'static str> {
-        if self.partner.secret.is_none() {
+        if !self.partner.verifies {
             Some(
-                "no secret was given, so nothing is known of what it verifies; anybody who knows the URL may be let in",
+                "nobody said that it verifies signatures, so none was forged; anybody who knows the URL may be let in",
             )
         } else if self.writer.signs(event) {
             None
@@ -59,8 +65,15 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
         let why = match gate {
             Gate::Refuses => "not played: it refuses what is signed with this secret",
             Gate::Closed | Gate::Open => "not played: it takes no event",
+            Gate::Late => "not played: the time was over",
         };
         self.ended(question, judge::skipped(why), Vec::new());
+    }
+
+    /// It was being played when the time was over that all of it may take.
+    pub(crate) fn late(&mut self, question: &Question, within: Duration) -> Gate {
+        self.ended(question, judge::late(within), Vec::new());
+        Gate::Late
     }
 
     /// How a check ended before, if it was played.
@@ -73,9 +86,9 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
     pub(crate) fn ended(&mut self, question: &Question, judged: Judgement, exchanges: Vec<Exchange>) {
         let (verdict, found, advice) = judged;
         let check = Check {
-            name: question.name,
-            title: question.title,
-            good: question.good,
+            name: question.name.into(),
+            title: question.title.into(),
+            good: question.good.into(),
             verdict,
             found,
             advice,

@@ -4,7 +4,6 @@ mod args; // the command line
 mod help; // what explains it
 mod api; // the console, where endpoints are looked after
 mod catalogue; // the types of events
-mod causes; // an error with all that caused it
 mod commands; // what it can do
 mod error; // how it fails
 mod out; // the only place that prints

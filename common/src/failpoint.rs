@@ -18,6 +18,10 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no setting: only a program that tests have built for themselves reads it"
+    )]
     static ARMED: LazyLock<Option<Armed>> =
         LazyLock::new(|| std::env::var("FAILPOINT").ok().map(|text| Armed::parse(&text)));
 

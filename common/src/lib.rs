@@ -36,6 +36,7 @@ mod json_text; // text within JSON
 pub mod json_limits; // how large and deep JSON may be
 #[cfg(feature = "endpoints")]
 pub mod record; // what the log keeps of it
+pub mod with_causes; // errors in words
 pub mod text_file; // small files that must not hang their reader
 pub mod settings; // what operators can set
 

@@ -8,6 +8,7 @@ use hookline_common::telemetry::Telemetry;
 use hookline_store::{Store, StoreSettings};
 use tokio::sync::Notify;
 
+use crate::certificate_places::CertificatePlaces;
 use crate::database_shares::{CONNECTIONS_OF_RETRIES, DatabaseShares};
 use crate::followed_attempts::FollowedAttempts;
 use crate::guess_limits::Guesses;
@@ -34,6 +35,7 @@ struct Parts {
     attempts: FollowedAttempts,
     queue_depths: QueueDepths,
     known_tokens: KnownTokens,
+    certificate_places: CertificatePlaces,
     database_shares: DatabaseShares,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
@@ -69,6 +71,7 @@ impl App {
                 &settings.retry_schedule,
             ),
             known_tokens: KnownTokens::new(),
+            certificate_places: CertificatePlaces::new(),
             database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
@@ -113,6 +116,11 @@ impl App {
     /// Tokens that were good a moment ago.
     pub(crate) fn known_tokens(&self) -> &KnownTokens {
         &self.0.known_tokens
+    }
+
+    /// Room for certificates that are being played.
+    pub(crate) fn certificate_places(&self) -> &CertificatePlaces {
+        &self.0.certificate_places
     }
 
     /// Who may have how much of the database at once.

@@ -29,6 +29,10 @@ const DEED_EVERY: Duration = Duration::from_secs(6);
 /// these are 30 million in a year at the worst.
 const SINGLES_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
 const SINGLES_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
+/// Certificates that a company may have played at once, and after how long one more: enough for whoever mends a receiver and
+/// looks again, and thirty-four requests a minute in the long run, which no receiver feels.
+const CERTIFICATES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// After so many keys those are forgotten that have not been asked for lately.
 const REMEMBERED: usize = 10_000;
 
@@ -39,6 +43,7 @@ pub(crate) struct Rates {
     lookups: DefaultKeyedRateLimiter<IpAddr>,
     deeds: DefaultKeyedRateLimiter<CompanyId>,
     singles: DefaultKeyedRateLimiter<CompanyId>,
+    certificates: DefaultKeyedRateLimiter<CompanyId>,
     clock: DefaultClock,
 }
 
@@ -48,7 +53,10 @@ impl Rates {
         let lookups = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(LOOKUPS_AT_ONCE);
         let deeds = Quota::with_period(DEED_EVERY).unwrap_or(Quota::per_minute(DEEDS_AT_ONCE));
         let singles = Quota::per_second(SINGLES_PER_SECOND).allow_burst(SINGLES_AT_ONCE);
+        let certificates =
+            Quota::with_period(CERTIFICATE_EVERY).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
         Self {
+            certificates: RateLimiter::keyed(certificates.allow_burst(CERTIFICATES_AT_ONCE)),
             lookups: RateLimiter::keyed(lookups),
             singles: RateLimiter::keyed(singles),
             deeds: RateLimiter::keyed(deeds.allow_burst(DEEDS_AT_ONCE)),
@@ -81,6 +89,11 @@ impl Rates {
     /// Counts what a company does to a single delivery, and that stands in its audit.
     pub(crate) fn single(&self, company: &CompanyId) -> Result<(), Duration> {
         self.count(&self.singles, company)
+    }
+
+    /// Counts a certificate of one of its endpoints, whoever asks for it.
+    pub(crate) fn certificate(&self, company: &CompanyId) -> Result<(), Duration> {
+        self.count(&self.certificates, company)
     }
 
     fn count<K: Hash + Eq + Clone>(
@@ -153,6 +166,9 @@ mod tests {
         assert!((1_000..1_100).contains(&taken), "{taken}");
         assert!(rates.single(&acme).unwrap_err() <= Duration::from_secs(1));
         assert!(rates.single(&globex).is_ok());
+        let played = (0..20).filter(|_| rates.certificate(&acme).is_ok()).count();
+        assert!((10..12).contains(&played), "{played}");
+        assert!(rates.certificate(&globex).is_ok());
     }
 
     #[test]

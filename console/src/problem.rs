@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookline_common::guard::Refusal;
-use hookline_common::ids::EventId;
+use hookline_common::ids::{EndpointId, EventId};
 use hookline_store::{NoRandomness, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -181,6 +181,27 @@ impl Problem {
             detail,
         )
         .retry_after(wait)
+    }
+
+    /// A certificate too many, of this company or of all.
+    pub(crate) fn too_many_certificates(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let detail = format!("too many certificates were asked for; try again in {seconds} s");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many requests",
+            detail,
+        )
+        .retry_after(wait)
+    }
+
+    /// The company has one played already.
+    pub(crate) fn certificate_under_way(endpoint: &EndpointId) -> Self {
+        let detail = format!(
+            "the endpoint {endpoint} is being certified, and a company has one certified at a time; wait until that is done"
+        );
+        Self::new(StatusCode::CONFLICT, "under_way", "Under way already", detail)
     }
 
     /// What the guard refused, in the words for an endpoint's owner.

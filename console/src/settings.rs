@@ -15,6 +15,8 @@ use hookline_common::settings::{
     BrokerSettings, Faults, Reader, SettingSource, Variable, parse, read_policy,
 };
 use hookline_common::telemetry::TelemetrySettings;
+use hookline_outbound::client::EgressProxy;
+use hookline_outbound::settings::read_proxy;
 use hookline_store::StoreSettings;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -53,6 +55,11 @@ pub const VARIABLES: &[Variable] = &[
     var::ALLOW_CIDRS,
     var::DENY_CIDRS,
     var::ALLOW_HOSTS,
+    var::CERTIFY,
+    var::REQUEST_TIMEOUT,
+    var::EGRESS_PROXY,
+    var::EGRESS_PROXY_AUTH_FILE,
+    var::CA_FILE,
     var::OTLP_ENDPOINT,
     var::RUST_LOG,
     var::LOG_FORMAT,
@@ -103,8 +110,21 @@ pub struct Settings {
     pub catalogue: Catalogue,
     /// Where endpoints may be.
     pub policy: Policy,
+    /// How certificates are played; none where they are not.
+    pub certifying: Option<Certifying>,
     /// Logs, metrics, traces.
     pub telemetry: TelemetrySettings,
+}
+
+/// What certificates are played with: the dispatchers' own settings of the way out.
+#[derive(Debug, Clone)]
+pub struct Certifying {
+    /// Further roots to trust, in PEM.
+    pub ca_pem: Option<String>,
+    /// The proxy through which requests leave.
+    pub egress_proxy: Option<EgressProxy>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
 }
 
 impl Settings {
@@ -142,6 +162,12 @@ impl Settings {
             Catalogue::built_in().with_file(Path::new(path))
         });
         let policy = read_policy(r);
+        let is_certifying = r.read(&var::CERTIFY, parse::switch);
+        let ca_pem = r.read_file(&var::CA_FILE);
+        let egress_proxy = read_proxy(r);
+        let request_timeout = r.read(&var::REQUEST_TIMEOUT, |text| {
+            parse::duration_within(text, Duration::from_millis(100), Duration::from_secs(600))
+        });
         let telemetry = TelemetrySettings::read(r);
         reader.finish(|| {
             Some(Self {
@@ -161,6 +187,11 @@ impl Settings {
                 retention: retention?,
                 catalogue: own_types.unwrap_or_else(Catalogue::built_in),
                 policy: policy?,
+                certifying: is_certifying?.then_some(Certifying {
+                    ca_pem,
+                    egress_proxy,
+                    request_timeout: request_timeout?,
+                }),
                 telemetry: telemetry?,
             })
         })

@@ -102,6 +102,7 @@ impl Followed {
                     Store::new(*store),
                     policy,
                     allow_none,
+                    settings.registry_refresh,
                 )))
             }
         }

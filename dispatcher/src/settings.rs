@@ -1,7 +1,7 @@
 //! What an operator can set, read whole before anything starts.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hookline_common::endpoint::Format;
@@ -13,7 +13,8 @@ use hookline_common::settings::{
 };
 use hookline_common::telemetry::TelemetrySettings;
 
-use hookline_outbound::client::{EgressProxy, InvalidProxy, ProxyCredentials};
+use hookline_outbound::client::EgressProxy;
+use hookline_outbound::settings::read_proxy;
 use hookline_store::StoreSettings;
 
 /// Connections to the database beside the one that hears of changes: one loads, and one is there while that is replaced.
@@ -85,6 +86,8 @@ pub struct Settings {
     pub trace_receivers: bool,
     /// How long an endpoint that cannot be found counts as not yet known.
     pub unknown_grace: Duration,
+    /// How often all that is known of the registry is loaded again, should the database not have told of a change.
+    pub registry_refresh: Duration,
     /// Where health and metrics are served.
     pub http_addr: SocketAddr,
     /// Logs, metrics, traces.
@@ -164,6 +167,7 @@ impl Settings {
                 keep_payloads: keep_payloads?,
                 trace_receivers: trace_receivers?,
                 unknown_grace: Duration::from_secs(120),
+                registry_refresh: Duration::from_secs(60),
                 http_addr: http_addr?,
                 telemetry: telemetry?,
             })
@@ -189,37 +193,50 @@ fn read_endpoints_source(reader: &mut Reader<'_>) -> Option<EndpointsSource> {
     settings.map(|settings| EndpointsSource::Registry(Box::new(settings)))
 }
 
-/// The proxy, where one is set. No value is repeated that may hold a password.
-fn read_proxy(reader: &mut Reader<'_>) -> Option<EgressProxy> {
-    let path = reader.read(&var::EGRESS_PROXY_AUTH_FILE, |path| {
-        Ok::<_, String>(path.to_owned())
-    });
-    let credentials = path.and_then(|path| match ProxyCredentials::read(Path::new(&path)) {
-        Ok(credentials) => Some(credentials),
-        Err(fault) => {
-            // Perhaps they stand here themselves, instead of the file's name.
-            let value = (!path.contains(':')).then_some(path);
-            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, value, fault);
-            None
-        }
-    });
-    let Some(url) = reader.read(&var::EGRESS_PROXY, |url| Ok::<_, String>(url.to_owned())) else {
-        if credentials.is_some() {
-            let alone = "is of no use without HOOKLINE_EGRESS_PROXY; set that as well, or neither";
-            reader.fault(&var::EGRESS_PROXY_AUTH_FILE, None, alone);
-        }
-        return None;
-    };
-    match EgressProxy::parse(&url, credentials) {
-        Ok(proxy) => Some(proxy),
-        Err(fault) => {
-            let value = (fault != InvalidProxy::Userinfo).then_some(url);
-            reader.fault(&var::EGRESS_PROXY, value, fault.to_string());
-            None
-        }
-    }
-}
-
 fn read_number(reader: &mut Reader<'_>, variable: &Variable, max: u64) -> Option<u64> {
     reader.read(variable, |text| parse::number_within(text, 1, max))
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::settings::NotText;
+
+    use super::*;
+
+    struct Given(&'static [(&'static str, &'static str)]);
+
+    impl SettingSource for Given {
+        fn variable(&self, name: &str) -> Result<Option<String>, NotText> {
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        }
+    }
+
+    const FILE: (&str, &str) = ("HOOKLINE_ENDPOINTS_FILE", "endpoints.toml");
+    const DATABASE: (&str, &str) = ("HOOKLINE_DATABASE_URL", "postgres://u:s3cret@127.0.0.1/hookline");
+    const KEY: (&str, &str) = (
+        "HOOKLINE_MASTER_KEY",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    );
+
+    #[test]
+    fn endpoints_come_from_the_file_where_both_are_named() {
+        let both = Settings::read(&Given(&[DATABASE, FILE, KEY])).unwrap();
+        assert!(
+            matches!(both.endpoints, EndpointsSource::File(path) if path == std::path::Path::new("endpoints.toml"))
+        );
+        let database = Settings::read(&Given(&[DATABASE, KEY])).unwrap();
+        assert!(matches!(database.endpoints, EndpointsSource::Registry(_)));
+        let told = Settings::read(&Given(&[])).unwrap_err().to_string();
+        assert!(
+            told.contains("HOOKLINE_ENDPOINTS_FILE") && told.contains("HOOKLINE_DATABASE_URL"),
+            "{told}"
+        );
+        // What is sealed there can be opened by nobody without the key.
+        let told = Settings::read(&Given(&[DATABASE])).unwrap_err().to_string();
+        assert!(
+            told.contains("HOOKLINE_MASTER_KEY") && !told.contains("s3cret"),
+            "{told}"
+        );
+    }
 }

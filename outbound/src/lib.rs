@@ -3,3 +3,4 @@
 
 pub mod request; // step 5: the signed request
 pub mod client; // step 6: the only socket to customers
+pub mod settings; // what an operator sets of it

@@ -187,6 +187,20 @@ request() {
         END { printf "%s", whole }' "$1.log"
 }
 
+# event_of NAME TYPE BOOKING: the id of the event by which a receiver was told so of a booking.
+event_of() {
+    awk -v type="$2" -v booking="\"id\": \"$3\"" '
+        $2 == "POST" { event = $4 == type ? $5 : "" }
+        event != "" && index($0, booking) { print event; exit }' "$1.log"
+}
+
+# bookings NAME KIND: the id of the booking of each request that is about one of this kind.
+bookings() {
+    awk -v kind="\"eventTypeId\": \"$2\"" '
+        match($0, /"id": "bkg_[^"]*"/) { id = substr($0, RSTART + 7, RLENGTH - 8) }
+        index($0, kind) { print id }' "$1.log"
+}
+
 # compared CONFIRMED ARRIVED: two files with an id a line, the second with an id for each time that it came. Prints how many of
 # the confirmed arrived, arrived twice, and more often; how many never did; and how many arrived that nobody confirmed.
 compared() {

@@ -87,6 +87,8 @@ def chart():
             check(f"{name}: networks that are allowed, refused and of our own", own_networks(objects))
         else:
             check(f"{name}: the guard's networks are closed to dispatchers", networks.judge_guard(objects))
+            if values.get("console", {}).get("settings", {}).get("HOOKLINE_CERTIFY") == "on":
+                check(f"{name}: and to consoles", networks.judge_guard(objects, component="console"))
     for name, (values, told) in refused_sets().items():
         try:
             render_texts(values)

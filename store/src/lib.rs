@@ -21,6 +21,7 @@ mod sessions; // who is signed in to the dashboard
 mod companies; // who has anything here
 mod registry; // what dispatchers read of it
 mod changes; // and what has changed there
+mod certificates; // how endpoints did when a booking's life was played against them
 mod dead_letters; // what failed for good, until it is delivered or discarded
 mod health; // how endpoints fare, and those that are disabled for it
 mod counts; // how many attempts ended how, over time
@@ -37,6 +38,7 @@ mod feed; // all of them, in the order in which they were recorded
 
 pub use self::audit::{Actor, AuditEntry};
 pub use self::backlog::Backlog;
+pub use self::certificates::{Certificate, CertificateRun, CertificateStart};
 pub use self::changes::{Changed, Changes};
 pub use self::companies::CompanySummary;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};

@@ -10,7 +10,7 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 /// The steps: number, name, SQL. One that was released is never changed; a new one is added at the end.
-const STEPS: [(i64, &str, &str); 10] = [
+const STEPS: [(i64, &str, &str); 11] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
     (
@@ -25,6 +25,11 @@ const STEPS: [(i64, &str, &str); 10] = [
     (8, "outcomes", include_str!("../migrations/0008_outcomes.sql")),
     (9, "failed", include_str!("../migrations/0009_failed.sql")),
     (10, "fairness", include_str!("../migrations/0010_fairness.sql")),
+    (
+        11,
+        "certificates",
+        include_str!("../migrations/0011_certificates.sql"),
+    ),
 ];
 
 /// How long all steps may take, with the wait for another console that takes them. Large tables take their time.

@@ -95,7 +95,8 @@ impl Store {
         })
     }
 
-    fn open(&self, row: SealedRow) -> Result<CompanyEndpoint, StoreError> {
+    /// Its keys and header values, opened.
+    pub(crate) fn open(&self, row: SealedRow) -> Result<CompanyEndpoint, StoreError> {
         let sealer = row.sealer(&self.keyring);
         let secret = sealer.open_secret("secret", &row.secret)?;
         let headers = sealer.open_headers(row.headers.as_deref())?;

@@ -7,6 +7,7 @@ const { look, seen } = require("./look.cjs");
 const { byLink, open } = require("./open.cjs");
 const overview = require("./overview.cjs");
 const failed = require("./failed.cjs");
+const certify = require("./certify.cjs");
 const deliveries = require("./deliveries.cjs");
 const byKeyboard = require("./by_keyboard.cjs");
 
@@ -232,7 +233,7 @@ async function endpoints(browser, run) {
 }
 
 // Those last that restart the dispatcher with a schedule of their own.
-const PARTS = { endpoints, overview, deliveries, failed, keyboard: byKeyboard };
+const PARTS = { endpoints, overview, deliveries, certify, failed, keyboard: byKeyboard };
 
 async function main() {
   const run = await everything();

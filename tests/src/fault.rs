@@ -1,7 +1,7 @@
 //! A row of the fault suite: what was published, what became of it, and how long it took until deliveries went on.
 //!
 //! A test that is named for its fault (`d02_…`) makes one [`Trial`], tells it when the fault is over, and closes it with its judge.
-//! Where `HOOKLINE_FAULTS_DIR` names a folder, the row is written there; `hookline-fault-report` makes the table of them.
+//! Where `HOOKLINE_TEST_FAULTS_DIR` names a folder, the row is written there; `hookline-fault-report` makes the table of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -98,6 +98,7 @@ pub struct Trial {
     name: String,
     nodes: usize,
     healed: Option<Instant>,
+    back_after: Option<Duration>,
 }
 
 impl Trial {
@@ -119,6 +120,7 @@ impl Trial {
             name: name.to_owned(),
             nodes: 1,
             healed: None,
+            back_after: None,
         }
     }
 
@@ -134,16 +136,22 @@ impl Trial {
         self.healed = Some(Instant::now());
     }
 
+    /// It took so long until it went on, where the first delivery would not tell: it may be of what was in hand already.
+    pub fn back_after(&mut self, time: Duration) {
+        self.back_after = Some(time);
+    }
+
     /// Closes the run: the verdict is asserted, and the row written.
     ///
     /// # Panics
     /// When something was lost, unexpected, changed, hasty or stale, came twice more often than allowed, or took longer.
     pub async fn closes(self, judge: &Judge, allowed: Allowed) -> Row {
         let verdict = judge.verdict();
-        let recovery = self.healed.map(|healed| {
+        let since_healed = self.healed.map(|healed| {
             let first = judge.first_after(healed);
             first.map(|first| first.duration_since(healed))
         });
+        let recovery = self.back_after.map(Some).or(since_healed);
         let row = Row {
             fault: self.name,
             broker: broker(self.nodes).await,
@@ -171,7 +179,7 @@ impl Trial {
 
 impl Row {
     fn write(&self) {
-        let Ok(folder) = std::env::var("HOOKLINE_FAULTS_DIR") else {
+        let Ok(folder) = std::env::var("HOOKLINE_TEST_FAULTS_DIR") else {
             return;
         };
         let path =

@@ -34,6 +34,7 @@ pub mod ports; // ports that nobody else takes
 
 pub mod answer; // what a receiver does with a request
 pub mod raw; // a receiver that shows the bytes as they come
+pub mod example; // a program of the examples
 pub mod receiver; // a real HTTP/1.1 receiver with a script
 pub mod otlp_sink; // a collector of traces and metrics
 pub mod hostile; // receivers, name servers and certificates that mean us no good
@@ -52,6 +53,7 @@ pub mod pace; // a clock that a busy machine slows down
 pub mod judge; // lost, unexpected, duplicated
 pub mod fault; // a row of the fault suite: a run with a fault, its verdict, and how long it took to recover
 pub mod records; // the attempts stream
+pub mod recorded; // and what the console made of it
 pub mod signature; // both signatures, computed anew
 
 pub use answer::{Answer, Gate, status};

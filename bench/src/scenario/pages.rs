@@ -43,6 +43,7 @@ fn pages() -> Vec<(&'static str, String)> {
         of("endpoints", "endpoints"),
         of("endpoint", "endpoints/ep_3"),
         of("endpoint: test event", "endpoints/ep_3/test"),
+        of("endpoint: certify", "endpoints/ep_3/certify"),
         of("endpoint: add", "endpoints/new"),
         of("deliveries", "deliveries"),
         of("deliveries: failed", "deliveries?status=failed"),

@@ -1,10 +1,10 @@
 //! Why the console does not do what it is asked, in one line: what, why, and what to do.
 
+use hookline_common::with_causes::with_causes;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::url::ApiUrl;
-use crate::causes::causes;
 
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -12,13 +12,13 @@ pub(crate) enum ApiError {
     /// The client cannot be set up.
     #[error(
         "the client for the console cannot be set up: {}; check the system's certificates, or SSL_CERT_FILE",
-        causes(.0)
+        with_causes(.0)
     )]
     SetUp(#[source] reqwest::Error),
     /// Nothing was sent.
     #[error(
         "the console at {url} cannot be reached: {}; check that hookline-console runs, and HOOKLINE_API_URL",
-        causes(.source)
+        with_causes(.source)
     )]
     Unreachable {
         /// Where it was looked for.
@@ -29,7 +29,7 @@ pub(crate) enum ApiError {
     /// Something may have been sent, and no whole answer came.
     #[error(
         "the console at {url} gave no answer: {}; whether it did what was asked is not known: look before asking again",
-        causes(.source)
+        with_causes(.source)
     )]
     Unanswered {
         /// Where it is.

@@ -21,6 +21,7 @@ pub(crate) mod completions; // what the shell knows of all this
 pub(crate) mod man; // what `man` shows of it
 mod at_console; // whose things, at which console
 mod consent; // whether a person means it
+mod guard_flags; // where requests may go
 mod fields; // one thing with its properties
 mod signals; // how a command that runs on is ended
 mod times; // when, and how long ago

@@ -1,5 +1,6 @@
 //! What an attempt's outcome means to the endpoint's owner, in words, and what to do about it. Pure; the texts are plain and
-//! hold nothing that came from outside.
+//! hold nothing that came from outside. None says whether another attempt comes: of a test event and of a certificate none does,
+//! and of other deliveries the schedule says so.
 
 mod words; // a sentence and a next step for each
 mod statuses; // and for each HTTP status

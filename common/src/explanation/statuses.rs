@@ -81,14 +81,14 @@ const STATUSES: [(u16, Explanation); 12] = [
         429,
         Explanation::of(
             "The endpoint has too much to do and asked for fewer requests (429).",
-            "Set a rate for the endpoint, or raise the limit of its server; what waits is sent slower meanwhile.",
+            "Set a rate for the endpoint, so that less is sent to it at once, or raise the limit of its server.",
         ),
     ),
     (
         503,
         Explanation::of(
             "The endpoint is not available for now (503).",
-            "Look whether it is being deployed or overloaded; it is tried again by itself while retries are left.",
+            "Look whether it is being deployed or overloaded, and let it answer 2xx once it is back.",
         ),
     ),
 ];

@@ -52,6 +52,33 @@ fn every_outcome_is_told_in_a_sentence_with_a_next_step() {
     }
 }
 
+/// An attempt's words stand beside those of its delivery, which say what comes next; a test event is sent once.
+#[test]
+fn no_attempt_is_told_to_be_tried_again() {
+    let mut all: Vec<Explanation> = (300..600)
+        .map(|status| explain(Outcome::HttpStatus, Some(status), None))
+        .collect();
+    all.extend(
+        Outcome::ALL
+            .into_iter()
+            .map(|outcome| explain(outcome, None, None)),
+    );
+    all.extend(Cause::ALL.into_iter().map(|cause| of_cause(cause, "")));
+    all.extend(
+        [&CONNECT_ERRORS[..], &TLS_ERRORS]
+            .concat()
+            .into_iter()
+            .map(|(_, explanation)| explanation),
+    );
+    for Explanation { sentence, next_step } in all {
+        for text in [sentence, next_step] {
+            for word in ["retr", "tried", "sent again", "attempt", "meanwhile", "later"] {
+                assert!(!text.to_lowercase().contains(word), "{word}: {text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_two_outcomes_are_told_alike() {
     let general: HashSet<_> = Outcome::ALL

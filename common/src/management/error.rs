@@ -1,10 +1,9 @@
 //! Why the management API does not say what it was asked.
 
-use std::error::Error;
-
 use reqwest::StatusCode;
 
 use super::url::ManagementUrl;
+use crate::with_causes::with_causes;
 
 /// Why something is not known.
 #[derive(Debug, thiserror::Error)]
@@ -12,14 +11,14 @@ pub enum ManagementError {
     /// The client cannot be set up.
     #[error(
         "the client for the management API cannot be set up: {}; check that HOOKLINE_AMQP_CA_FILE is PEM",
-        causes(.0)
+        with_causes(.0)
     )]
     SetUp(#[source] reqwest::Error),
     /// There is no answer.
     #[error(
         "the management API at {url} cannot be asked: {}; check that the broker runs with the plugin \
          rabbitmq_management, and HOOKLINE_MANAGEMENT_URL",
-        causes(.source)
+        with_causes(.source)
     )]
     Unreachable {
         /// Where it was looked for, without the account.
@@ -77,16 +76,4 @@ impl ManagementError {
             why: why.to_string(),
         }
     }
-}
-
-/// The error with all that caused it: that of an HTTP client alone says "error sending request".
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

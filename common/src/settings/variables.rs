@@ -25,6 +25,8 @@ variables! {
         "Networks that endpoints may be in although they are not public: comma-separated, like 127.0.0.0/8";
     DENY_CIDRS = "HOOKLINE_DENY_CIDRS", None, false,
         "Networks that endpoints may not be in although they are public: comma-separated; wins over the allowed ones";
+    CERTIFY = "HOOKLINE_CERTIFY", Some("on"), false,
+        "Whether endpoints can be certified in the dashboard, for which the console itself sends requests to them: on or off";
     ALLOW_HOSTS = "HOOKLINE_ALLOW_HOSTS", None, false,
         "Host names that endpoints may have although the name rule refuses them: comma-separated, like localhost";
     EGRESS_PROXY = "HOOKLINE_EGRESS_PROXY", None, false,

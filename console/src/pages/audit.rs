@@ -88,6 +88,7 @@ fn deed(action: &str) -> String {
         "endpoint.created" => "Endpoint added",
         "endpoint.imported" => "Endpoint imported",
         "endpoint.changed" => "Endpoint changed",
+        "endpoint.certified" => "Endpoint certified",
         "endpoint.removed" => "Endpoint removed",
         "endpoint.secret_revealed" => "Secret shown",
         "endpoint.secret_rotated" => "Secret rotated",

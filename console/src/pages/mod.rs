@@ -28,6 +28,7 @@ mod outcome; // how attempts and deliveries end, in words
 mod endpoints; // register, look after, remove
 mod deliveries; // what became of events
 mod test_event; // one for an endpoint, and what it answers
+mod certify; // how well its receiver does what receivers must
 mod problems; // what fails, each in one line
 mod failed; // what failed for good, and once more
 mod reference; // the types of events

@@ -6,8 +6,8 @@
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    assets, audit, companies, deliveries, endpoints, enter, failed, guide, overview, portal_link, reference,
-    sign_in, test_event, tokens,
+    assets, audit, certify, companies, deliveries, endpoints, enter, failed, guide, overview, portal_link,
+    reference, sign_in, test_event, tokens,
 };
 use crate::app::App;
 use crate::auth::{Access, Audited};
@@ -73,6 +73,8 @@ pub(super) fn table() -> Vec<Row> {
         Company post audited "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::complete;
         Company get "/companies/{company}/endpoints/{id}/test" => test_event::show;
         Company post "/companies/{company}/endpoints/{id}/test" => test_event::send;
+        Company get "/companies/{company}/endpoints/{id}/certify" => certify::show;
+        Company post audited "/companies/{company}/endpoints/{id}/certify" => certify::begin;
         Company get "/companies/{company}/failed" => failed::list::show;
         Company post audited "/companies/{company}/failed/retry" => failed::retry::retry;
         Company post audited "/companies/{company}/failed/discard" => failed::discard::discard;

@@ -110,10 +110,14 @@ fn page(
     .into_response()
 }
 
-/// The way to what became of its events.
+/// The ways to a whole certificate, and to what became of its events.
 fn deliveries_of(endpoint: &Registered) -> Markup {
+    let certify = path(&endpoint.company, &format!("endpoints/{}/certify", endpoint.id));
     let deliveries = path(&endpoint.company, &format!("deliveries?endpoint={}", endpoint.id));
-    html! { a.button href=(deliveries) { "Deliveries to it" } }
+    html! {
+        a.button href=(certify) { "Certify" }
+        a.button href=(deliveries) { "Deliveries to it" }
+    }
 }
 
 /// The request as it will be, with an id and a time of the catalogue's.

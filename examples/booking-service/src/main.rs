@@ -47,6 +47,7 @@ async fn main() -> Result<()> {
     let listener = TcpListener::bind(&address)
         .await
         .map_err(|error| format!("cannot listen on {address} (BOOKINGS_ADDR): {error}"))?;
+    say(&format!("taking bookings on http://{}", listener.local_addr()?));
     let serving =
         axum::serve(listener, routes::routes(bookings)).with_graceful_shutdown(until_dropped(stopped));
     let serving = tokio::spawn(serving.into_future());
@@ -60,6 +61,11 @@ async fn main() -> Result<()> {
     serving.await??;
     relaying.await?;
     Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "its log is its standard error")]
+fn say(words: &str) {
+    eprintln!("{words}");
 }
 
 async fn until_dropped(mut stopped: watch::Receiver<()>) {

@@ -4,9 +4,11 @@
 //   composer install && HOOKLINE_AMQP_URL=amqp://… php publish.php [BOOKING_ID]
 declare(strict_types=1);
 
-require __DIR__ . '/vendor/autoload.php';
+require (getenv('COMPOSER_VENDOR_DIR') ?: __DIR__ . '/vendor') . '/autoload.php';
 
 use PhpAmqpLib\Connection\AMQPStreamConnection;
+use PhpAmqpLib\Exception\AMQPExceptionInterface;
+use PhpAmqpLib\Exception\AMQPProtocolChannelException;
 use PhpAmqpLib\Message\AMQPMessage;
 use PhpAmqpLib\Wire\AMQPTable;
 
@@ -34,27 +36,34 @@ $message = new AMQPMessage(json_encode(['booking' => $booking], JSON_THROW_ON_ER
     'application_headers' => new AMQPTable(['company' => 'acme']),
 ]);
 
-$connection = new AMQPStreamConnection(
-    $url['host'],
-    $url['port'] ?? 5672,
-    urldecode($url['user'] ?? 'guest'),
-    urldecode($url['pass'] ?? 'guest'),
-    urldecode(ltrim($url['path'] ?? '/%2f', '/')) ?: '/',
-);
-$channel = $connection->channel();
-$channel->confirm_select();
 // A message that no queue took is returned before it is confirmed; one that the broker cannot store is nacked.
 $fault = null;
-$channel->set_return_listener(function () use (&$fault, $exchange): void {
-    $fault = "no queue takes events of $exchange: run `hookline topology apply`";
-});
-$channel->set_nack_handler(function () use (&$fault): void {
-    $fault = 'the broker could not store the event: publish it again, with the same id';
-});
-$channel->basic_publish($message, $exchange, 'booking.created', mandatory: true);
-$channel->wait_for_pending_acks_returns(CONFIRM_SECONDS);
-$channel->close();
-$connection->close();
+try {
+    $connection = new AMQPStreamConnection(
+        $url['host'],
+        $url['port'] ?? 5672,
+        urldecode($url['user'] ?? 'guest'),
+        urldecode($url['pass'] ?? 'guest'),
+        urldecode(ltrim($url['path'] ?? '/%2f', '/')) ?: '/',
+    );
+    $channel = $connection->channel();
+    $channel->confirm_select();
+    $channel->set_return_listener(function () use (&$fault, $exchange): void {
+        $fault = "no queue takes events of $exchange: run `hookline topology apply`";
+    });
+    $channel->set_nack_handler(function () use (&$fault): void {
+        $fault = 'the broker could not store the event: publish it again, with the same id';
+    });
+    $channel->basic_publish($message, $exchange, 'booking.created', mandatory: true);
+    $channel->wait_for_pending_acks_returns(CONFIRM_SECONDS);
+    $channel->close();
+    $connection->close();
+} catch (AMQPProtocolChannelException $refusal) {
+    $fault = "the broker refuses the event: {$refusal->getMessage()}";
+} catch (AMQPExceptionInterface $error) {
+    // Perhaps it is stored all the same.
+    $fault = "not known to be stored: {$error->getMessage()}; publish it again, with the same id";
+}
 if ($fault !== null) {
     fwrite(STDERR, "$fault\n");
     exit(1);

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::drip::{Drip, Tap};
 use super::hosts::HostId;
 use super::interim::Interim;
 use super::socket::{Socket, Stream};
@@ -38,12 +39,14 @@ impl Connection {
         host: HostId,
         id: u64,
         max_age: Duration,
+        drip: Option<Drip>,
         open: impl Send + 'static,
     ) -> Result<Self, hyper::Error> {
         let interim = Arc::new(Interim::default());
         let socket = Socket {
             stream,
             interim: Arc::clone(&interim),
+            tap: drip.map(Tap::new),
         };
         let (sender, connection) = http1::Builder::new()
             // A response has 100 headers at most, which is the library's own bound; setting it costs a fill of as many each time.

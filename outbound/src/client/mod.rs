@@ -21,6 +21,7 @@ mod proxy; // the operator's own way out
 mod tunnel; // what is asked of it
 mod tls; // whom we believe
 mod connect; // all of that for one request
+mod drip; // a few bytes at a time
 mod socket; // plain or TLS
 mod answer; // what comes back
 
@@ -41,6 +42,7 @@ pub use self::answer::Answer;
 pub use self::budget::max_connections;
 use self::connect::Connector;
 use self::connection::{Connection, InUse};
+pub use self::drip::Drip;
 pub use self::error::{RequestError, SendError};
 use self::pool::{Checkout, Connecting, Handover, Pool};
 pub use self::proxy::{EgressProxy, InvalidProxy, ProxyCredentials};
@@ -79,6 +81,8 @@ pub struct ClientSettings {
     pub max_connections: usize,
     /// How old a connection may be, at most, that carries another request. Each has a little less, no two the same.
     pub max_connection_age: Duration,
+    /// Whether requests go out a few bytes at a time, for who wants to see how receivers take that.
+    pub drip: Option<Drip>,
 }
 
 impl ClientSettings {
@@ -93,6 +97,7 @@ impl ClientSettings {
             timeout,
             max_connections,
             max_connection_age: MAX_CONNECTION_AGE,
+            drip: None,
         }
     }
 }
@@ -110,6 +115,7 @@ struct Shared {
     timeout: Duration,
     max_connections: usize,
     max_connection_age: Duration,
+    drip: Option<Drip>,
 }
 
 impl Client {
@@ -126,6 +132,7 @@ impl Client {
             timeout,
             max_connections,
             max_connection_age,
+            drip,
         } = settings;
         let tls = tls::connector(ca_pem.as_deref())?;
         if let Some(proxy) = &proxy {
@@ -149,6 +156,7 @@ impl Client {
                 timeout,
                 max_connections,
                 max_connection_age,
+                drip,
             }),
         })
     }
@@ -283,8 +291,15 @@ impl Shared {
             .connect(&target, connecting.pool(), deadline)
             .await?;
         let open = connecting.succeeded(permit);
-        Connection::start(stream, open.host, open.id, self.max_connection_age, open)
-            .await
-            .map_err(|error| RequestError::on_connection(&error).into())
+        Connection::start(
+            stream,
+            open.host,
+            open.id,
+            self.max_connection_age,
+            self.drip,
+            open,
+        )
+        .await
+        .map_err(|error| RequestError::on_connection(&error).into())
     }
 }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::drip::Tap;
 use super::interim::Interim;
 
 pub(super) enum Stream {
@@ -20,6 +21,8 @@ pub(super) enum Stream {
 pub(super) struct Socket {
     pub(super) stream: Stream,
     pub(super) interim: Arc<Interim>,
+    /// Where it is to write a few bytes at a time.
+    pub(super) tap: Option<Tap>,
 }
 
 /// Hands a poll on to whichever stream it is.
@@ -50,7 +53,13 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        on_stream!(self, poll_write(cx, buf))
+        let socket = self.get_mut();
+        match (&mut socket.tap, &mut socket.stream) {
+            (None, Stream::Plain(stream)) => Pin::new(stream).poll_write(cx, buf),
+            (None, Stream::Tls(stream)) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+            (Some(tap), Stream::Plain(stream)) => tap.poll_write(Pin::new(stream), cx, buf),
+            (Some(tap), Stream::Tls(stream)) => tap.poll_write(Pin::new(stream.as_mut()), cx, buf),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -62,10 +71,12 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-        }
+        // What drips is one piece at a time.
+        self.tap.is_none()
+            && match &self.stream {
+                Stream::Plain(stream) => stream.is_write_vectored(),
+                Stream::Tls(stream) => stream.is_write_vectored(),
+            }
     }
 
     fn poll_write_vectored(

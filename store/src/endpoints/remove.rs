@@ -26,6 +26,7 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
             crate::health::forget(&mut transaction, company, id).await?;
+            crate::certificates::forget(&mut transaction, company, id).await?;
             let deed = Deed {
                 company,
                 actor,

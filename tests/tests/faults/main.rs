@@ -22,6 +22,23 @@ mod clock; // a clock that jumps
 mod limits; // nothing left of what a program needs
 mod mix; // and all of it by chance
 
+mod single; // what most faults of a broker or of a link to it are tried on
+mod broker; // a broker that stops, dies, is short of something, or closes what it likes
+mod links; // a link to it that breaks, or falls silent
+mod declared; // a queue that is another than it must be
+mod queues; // or gone, or full
+mod rejected; // and what nobody can work on then
+mod delays; // how long things wait there, whatever happens
+
+mod company; // what faults of the console's database are tried on
+mod database; // a database that is away, or slow
+mod no_room; // or takes nothing
+mod commits; // or loses its clients in a COMMIT
+mod changes_by_api; // and what companies change there while deliveries wait
+mod log; // and what is recorded of attempts, whoever dies
+
+mod cluster; // three nodes, of which some die, freeze, part or are away
+
 /// Whether this is the small run of the suite.
 fn is_quick() -> bool {
     std::env::var("QUICK").is_ok_and(|quick| quick == "1")

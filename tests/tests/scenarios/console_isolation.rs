@@ -154,6 +154,15 @@ async fn every_route_answers_others_as_if_there_were_nothing() {
     .await;
 }
 
+/// Whether it does what stands in the audit, as this test asks it: an empty file imports nothing, an event changes nothing; a
+/// secret that is shown is a deed, too.
+fn is_deed(route: &RouteInfo) -> bool {
+    (route.method != "GET" || route.path.ends_with("/secret"))
+        && !["/import", "/events", "/test"]
+            .iter()
+            .any(|end| route.path.ends_with(end))
+}
+
 #[tokio::test]
 async fn every_route_lets_those_in_whom_it_is_for_and_each_change_is_one_line_of_the_audit() {
     database_scenario(async |world, database| {
@@ -182,13 +191,39 @@ async fn every_route_lets_those_in_whom_it_is_for_and_each_change_is_one_line_of
             let before = lines().await;
             let reply = ask(api, route, &company, &id).await;
             assert!((200..300).contains(&reply.status), "{told}: {reply:?}");
-            // An empty file imports nothing, an event changes nothing; a secret that is shown is a deed, too.
-            let is_deed = (route.method != "GET" || route.path.ends_with("/secret"))
-                && !["/import", "/events", "/test"]
-                    .iter()
-                    .any(|end| route.path.ends_with(end));
-            assert_eq!(lines().await - before, usize::from(is_deed), "{told}");
+            assert_eq!(lines().await - before, usize::from(is_deed(route)), "{told}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_audited_is_not_done() {
+    console_scenario(async |console, database| {
+        let refuse = "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql \
+                      AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$; \
+                      CREATE TRIGGER refuses BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()";
+        let mut tried = 0;
+        for (number, route) in routes().iter().enumerate() {
+            // What is sent again is on the broker, which knows no transaction of the database.
+            let is_of_the_database = ["/endpoints", "/tokens", "/portal-links"]
+                .iter()
+                .any(|part| route.path.contains(part));
+            if !is_of_the_database || !is_deed(route) {
+                continue;
+            }
+            let told = format!("{} {}", route.method, route.path);
+            let company = format!("company-{number}");
+            let id = id_of(console, database, route, &company).await;
+            database.execute(refuse).await.unwrap();
+            let before = database.dump().await;
+            let reply = ask(console.admin(), route, &company, &id).await;
+            assert_eq!(reply.problem(500), "internal", "{told}");
+            assert_eq!(database.dump().await, before, "{told}");
+            database.execute("DROP TRIGGER refuses ON audit").await.unwrap();
+            tried += 1;
+        }
+        assert!(tried >= 9, "{tried}");
     })
     .await;
 }

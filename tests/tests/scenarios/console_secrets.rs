@@ -3,11 +3,15 @@
 use hookline_common::ids::CompanyId;
 use hookline_store::seal::Keyring;
 use hookline_store::{Database as Url, Store, StoreSettings};
+use hookline_tests::browser::Browser;
 use hookline_tests::console::{
     MASTER_KEY, NEWER_KEY, console_scenario, database_scenario, run, setup, start,
 };
 use hookline_tests::database::Database;
+use hookline_tests::{Receiver, eventually, status};
 use serde_json::json;
+
+use crate::SOON;
 
 fn store(database: &Database, keys: &str) -> Store {
     Store::new(StoreSettings {
@@ -43,6 +47,68 @@ async fn a_dump_holds_nothing_that_could_be_used() {
         assert!(!audit.body.contains("url-t0ken"), "{audit:?}");
         let log = console.process().log();
         assert!(!log.contains("brought-along-secret") && !log.contains("whsec_"), "{log}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_log_keeps_of_deliveries_holds_nothing_that_could_be_used_either() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let [good, bad] = [
+            Receiver::answering(status(200)).await,
+            Receiver::answering(status(500)).await,
+        ];
+        let mut made = Vec::new();
+        for (id, receiver) in [("ep_good", &good), ("ep_bad", &bad)] {
+            let wanted = json!({"id": id, "url": receiver.url(), "headers": {"x-key": "header-v4lue"}});
+            made.push(console.register("acme", &wanted).await);
+        }
+        // Both secrets of a rotation stand there while it overlaps.
+        let path = "/v1/companies/acme/endpoints/ep_bad/rotate-secret";
+        made.push(console.admin().post(path, &json!({})).await.expect(200).json());
+        world
+            .dispatcher()
+            .unset("HOOKLINE_ENDPOINTS_FILE")
+            .set("HOOKLINE_DATABASE_URL", database.url().as_str())
+            .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
+            .set("HOOKLINE_RETRY_SCHEDULE", "1s")
+            .start()
+            .await;
+        let event = world.publish("booking.created", "{}").await;
+        let got = bad.expect(2, SOON).await;
+        assert_eq!(got[1].header("x-key"), "header-v4lue", "it was sent");
+        eventually(SOON, "attempts and the dead letter are recorded", async || {
+            let counts =
+                "SELECT concat_ws(' ', (SELECT count(*) FROM attempts), (SELECT count(*) FROM dead_letters))";
+            (database.texts(counts).await == ["3 1"]).then_some(())
+        })
+        .await;
+        let browser = Browser::of_operator(&console).await;
+        let (_, cookie) = browser.cookie.as_deref().unwrap().split_once('=').unwrap();
+        let links = console
+            .admin()
+            .post("/v1/companies/acme/portal-links", &json!({}))
+            .await;
+        let link = links.expect(201).json()["url"].as_str().unwrap().to_owned();
+        let dump = database.dump().await;
+        assert!(dump.contains(event.id.as_str()) && dump.contains("ep_bad"));
+        let secrets = made.iter().map(|made| made["secret"].as_str().unwrap());
+        let others = [
+            "header-v4lue",
+            link.rsplit_once('/').unwrap().1,
+            cookie,
+            got[1].header("webhook-signature"),
+            got[1].header("meeva-signature"),
+        ];
+        for never in secrets.chain(others) {
+            let as_bytes: String = never.bytes().map(|byte| format!("{byte:02x}")).collect();
+            assert!(!never.is_empty());
+            assert!(
+                !dump.contains(never) && !dump.contains(&as_bytes),
+                "{never} in the dump"
+            );
+        }
     })
     .await;
 }

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use hookline_common::ids::CompanyId;
+use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::topology::Queue;
 use hookline_store::seal::Keyring;
-use hookline_store::{Database as DatabaseUrl, Store, StoreSettings};
+use hookline_store::{Actor, Database as DatabaseUrl, Store, StoreSettings};
 use hookline_tests::api::Api;
 use hookline_tests::console::{ADMIN_TOKEN, MASTER_KEY, console_scenario, database_scenario, setup, start};
 use hookline_tests::eventually;
@@ -105,25 +105,36 @@ async fn a_query_that_is_given_up_on_a_dead_connection_leaves_its_place_to_other
         };
         let store = Store::new(settings(&wire.url(url), 1));
         store.migrate().await.unwrap();
-        let mut other = database.connect().await;
-        other.execute("BEGIN; LOCK TABLE endpoints").await.unwrap();
         let acme = CompanyId::parse("acme").unwrap();
-        let waits = eventually(SOON, "the query waits for the lock", async || {
-            let waiting = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'scenario of one place' \
-                           AND wait_event_type = 'Lock'";
-            (!database.texts(waiting).await.is_empty()).then_some(())
-        });
-        tokio::select! {
-            () = waits => {}
-            found = store.endpoints(&acme, None, 1) => panic!("it did not wait: {found:?}"),
+        let ep_crm = EndpointId::parse("ep_crm").unwrap();
+        // A read, a change within a transaction, and another list.
+        for kind in 0..3 {
+            let mut other = database.connect().await;
+            other.execute("BEGIN; LOCK TABLE endpoints, tokens").await.unwrap();
+            let waits = eventually(SOON, "the query waits for the lock", async || {
+                let waiting = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'scenario of one place' \
+                               AND wait_event_type = 'Lock'";
+                (!database.texts(waiting).await.is_empty()).then_some(())
+            });
+            let asks = async {
+                match kind {
+                    0 => store.endpoints(&acme, None, 1).await.map(drop),
+                    1 => store.remove_endpoint(&acme, &ep_crm, &Actor::Admin).await,
+                    _ => store.tokens(&acme, None, 1).await.map(drop),
+                }
+            };
+            tokio::select! {
+                () = waits => {}
+                found = asks => panic!("{kind} did not wait: {found:?}"),
+            }
+            // New connections pass, and what is sent on this one comes nowhere.
+            wire.fall_silent();
+            other.close().await.unwrap();
+            eventually(SOON, "there is room for another", async || {
+                store.endpoints(&acme, None, 1).await.ok()
+            })
+            .await;
         }
-        // New connections pass, and what is sent on this one comes nowhere.
-        wire.fall_silent();
-        other.close().await.unwrap();
-        eventually(SOON, "there is room for another", async || {
-            store.endpoints(&acme, None, 1).await.ok()
-        })
-        .await;
         store.close().await;
     })
     .await;

@@ -81,6 +81,37 @@ fn plain(variables: &[Variable]) -> BTreeSet<String> {
         .collect()
 }
 
+/// What may not stand in values can be set all the same: a secret is mounted as a file, all else comes from values of other names.
+#[test]
+fn the_chart_mounts_every_secret_and_sets_the_rest_that_the_programs_read() {
+    let cannot_be_set = |program: &str, variables: &[Variable]| -> Vec<String> {
+        let template = file(&format!("deploy/helm/hookline/templates/{program}.yaml"));
+        let names = variables.iter().filter_map(|variable| match variable {
+            _ if variable.name.starts_with("OTEL_") => None,
+            secret if secret.is_secret => Some(format!("{}_FILE", secret.name)),
+            set if BY_THE_CHART.contains(&set.name) => Some(set.name.to_owned()),
+            _ => None,
+        });
+        names
+            .filter(|name| !template.contains(&format!("- name: {name}\n")))
+            .collect()
+    };
+    let none: [String; 0] = [];
+    assert_eq!(
+        cannot_be_set("dispatcher", hookline_dispatcher::settings::VARIABLES),
+        none
+    );
+    assert_eq!(
+        cannot_be_set("console", hookline_console::settings::VARIABLES),
+        none
+    );
+    // It finds what is missing.
+    assert_eq!(
+        cannot_be_set("dispatcher", &[variables::ADMIN_TOKEN]),
+        ["HOOKLINE_ADMIN_TOKEN_FILE"]
+    );
+}
+
 #[test]
 fn scaling_goes_by_the_window_and_the_queues_that_there_are() {
     let values = file("deploy/helm/hookline/values.yaml");

@@ -45,9 +45,11 @@ mod dead_letters; // what a person does when nothing helped
 mod dlq_zero; // and a queue that cannot be asked for them
 mod rejected; // what nobody can understand
 mod odd_bytes; // and what no client library would send
+mod odd_in_time; // nor for how long it is in the way
 
 mod records; // what the log keeps
 mod spill; // what it keeps while its stream takes nothing
+mod silent_log; // and how soon deliveries go on without it
 mod stream_bound; // how large it becomes
 mod tail; // how it is followed live
 mod operating; // what publishes, receives and looks after queues
@@ -83,6 +85,7 @@ mod console_redaction; // what of it is told nobody
 mod console_pages; // the same for people
 mod console_pages_overview; // whether everything is all right
 mod console_pages_failed; // what failed for good
+mod console_pages_certify; // how well receivers do
 mod console_pages_deliveries; // what became of events, for those who look
 mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
@@ -96,6 +99,7 @@ mod certify; // and whole receivers
 mod partners; // those of the examples, and what publishes
 mod help; // what teaches the commands
 mod options; // and that each of their options does something
+mod options_elsewhere; // whatever it takes to see that
 mod docs; // what the documents name
 mod packaging; // what the packages bring along
 mod failpoints; // and what they do not
@@ -119,7 +123,6 @@ mod topology_migrate_seams; // and of several at once, with whatever lies in the
 mod topology_watch; // what somebody deletes on it
 
 mod crashes; // a program, or the broker, that dies
-mod cluster; // one of three nodes that goes, and the next
 mod suspects; // a program that dies again and again
 
 use hookline_tests::SOON;

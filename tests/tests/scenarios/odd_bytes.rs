@@ -14,7 +14,7 @@ use crate::tls::program::broker_behind;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
+pub(crate) enum Fate {
     /// What is odd about it is nothing of ours.
     Delivered,
     Rejected(&'static str),
@@ -27,7 +27,7 @@ fn voids(count: u32) -> (u8, Vec<u8>) {
 }
 
 /// Messages that are events but for one thing, each with a body that tells it from the others.
-fn odd() -> Vec<(&'static str, Fate, RawMessage)> {
+pub(crate) fn odd() -> Vec<(&'static str, Fate, RawMessage)> {
     use Fate::{Delivered, Rejected};
     let event = RawMessage::event;
     let many_headers = (0..20_000_u32).fold(event(), |message, number| {
@@ -107,7 +107,7 @@ fn odd() -> Vec<(&'static str, Fate, RawMessage)> {
 }
 
 /// The case that a body names, or the empty one.
-fn case(body: &[u8]) -> String {
+pub(crate) fn case(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     let data = body.get("data").unwrap_or(&body);
     data["case"].as_str().unwrap_or_default().to_owned()

@@ -1,14 +1,18 @@
 //! Into the broker: an event is published, and its publisher knows what became of it.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_producer::{Data, Event, Producer, PublishError, Settings, TraceContext};
+use hookline_tests::cli::{command, out};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::records::Records;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::SOON;
 
@@ -161,4 +165,54 @@ fn data_that_is_a_byte_too_long_is_refused_with_the_limit() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("101889") && error.contains("101888"), "{error}");
+}
+
+/// So many that they take seconds, on any machine.
+const LINES: usize = 200_000;
+
+#[tokio::test]
+async fn a_file_that_is_interrupted_has_as_many_events_stored_as_are_told_and_says_which_part_that_is() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let file = world.path("events.ndjson");
+        let line = "{\"company\":\"acme\",\"type\":\"booking.created\",\"data\":{}}\n";
+        std::fs::write(&file, line.repeat(LINES)).unwrap();
+        let child = command(world, &["publish", "--ndjson", file.to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let events = world.queue(Queue::Events);
+        let ready = async || world.broker().ready(&events).await.unwrap_or(0);
+        eventually(SOON, "a hundred events", async || {
+            (ready().await >= 100).then_some(())
+        })
+        .await;
+        let pid = child.id().unwrap().to_string();
+        let asked = Command::new("kill").args(["-INT", &pid]).status().await;
+        assert!(asked.unwrap().success());
+        let ended = timeout(SOON, child.wait_with_output()).await;
+        let output = ended.expect("it ends").unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = out(&output);
+        let published: u32 = told.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(
+            told.starts_with(&format!("published {published} of {published} events in ")),
+            "{told}"
+        );
+        assert!((100..LINES as u32).contains(&published), "{told}");
+        eventually(SOON, "as many as it told are stored", async || {
+            (ready().await == published).then_some(())
+        })
+        .await;
+        let part = 100 * published as usize / LINES;
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        for words in [
+            format!("stopped after line {published} ({part} % of "),
+            format!("tail -n +{} ", published + 1),
+        ] {
+            assert!(why.contains(&words), "{words} in {why}");
+        }
+    })
+    .await;
 }

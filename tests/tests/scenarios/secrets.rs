@@ -3,6 +3,7 @@
 
 use hookline_common::topology::Queue;
 use hookline_tests::endpoint::{Endpoint, endpoint};
+use hookline_tests::otlp_sink::OtlpSink;
 use hookline_tests::receiver::Receiver;
 use hookline_tests::records::Records;
 use hookline_tests::world::scenario;
@@ -14,7 +15,7 @@ use super::SOON;
 const MARKER: &str = "MARKER0MARKER0MARKER0MARKER0MARKER0MARKER0";
 
 #[tokio::test]
-async fn no_secret_is_printed_at_trace_level_recorded_or_shown_as_a_metric() {
+async fn no_secret_is_printed_at_trace_level_recorded_traced_or_shown_as_a_metric() {
     scenario(async |world| {
         world.leaves(Queue::Failed);
         let receiver = Receiver::answering(status(200)).await;
@@ -29,9 +30,12 @@ async fn no_secret_is_printed_at_trace_level_recorded_or_shown_as_a_metric() {
                 .text("secret", &secret)
                 .events(&["booking.cancelled"]),
         ]);
+        let sink = OtlpSink::plain().await;
         let dispatcher = world
             .dispatcher()
             .set("RUST_LOG", "trace")
+            .set("OTEL_BSP_SCHEDULE_DELAY", "100")
+            .set("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_url())
             .set("HOOKLINE_RETRY_SCHEDULE", "1s")
             .start()
             .await;
@@ -42,6 +46,10 @@ async fn no_secret_is_printed_at_trace_level_recorded_or_shown_as_a_metric() {
         receiver.expect(1, SOON).await;
         world.expect_in(Queue::Failed, 1, SOON).await;
         let records = Records::of(world).await.expect(3, SOON).await;
+        // One for each message, and one for each attempt.
+        for span in sink.spans(6, SOON).await {
+            assert!(!format!("{span:?}").contains(MARKER), "{span:?}");
+        }
         let metrics = dispatcher.get("/metrics").await.unwrap();
         let log = dispatcher.log();
         assert!(

@@ -2,19 +2,15 @@
 //! frameworks' default limits.
 
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use hookline_producer::{Data, Event, EventId};
-use hookline_tests::dispatcher::STARTS_WITHIN;
 use hookline_tests::endpoint::{Endpoint, SECRET};
 use hookline_tests::ports::free_port;
 use hookline_tests::records::Records;
-use hookline_tests::{World, eventually, http, scenario};
+use hookline_tests::{World, eventually, example, scenario};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::SOON;
@@ -71,67 +67,30 @@ impl Example {
         let packages = packages.await.as_ref()?;
         let port = free_port();
         let [runs, program] = self.runs;
-        let mut child = Command::new(runs)
+        let mut command = Command::new(runs);
+        command
             .arg(program)
             .current_dir(project().join(folder))
-            .env(self.looks_for_packages_in, packages)
-            .env("PORT", port.to_string())
-            .env("SECRET", secret)
-            .env_remove("HOST")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = Arc::default();
-        listen(child.stdout.take().unwrap(), &lines);
-        listen(child.stderr.take().unwrap(), &lines);
-        let mut running = Running {
+            .env(self.looks_for_packages_in, packages);
+        Some(Running {
             example: self,
-            port,
-            lines,
-            child,
-        };
-        running.is_ready().await;
-        Some(running)
+            program: example::Example::start(self.folder, command, secret, port).await,
+        })
     }
 }
 
-pub(crate) fn listen(stream: impl AsyncRead + Send + Unpin + 'static, lines: &Arc<Mutex<Vec<String>>>) {
-    let lines = Arc::clone(lines);
-    tokio::spawn(async move {
-        let mut stream = BufReader::new(stream).lines();
-        while let Ok(Some(line)) = stream.next_line().await {
-            lines.lock().unwrap().push(line);
-        }
-    });
-}
-
-/// A running example; it is killed when it is dropped. It must outlive the scenario: its answer comes after its line.
+/// A running example. It must outlive the scenario: its answer comes after its line.
 pub(crate) struct Running {
     example: &'static Example,
-    port: u16,
-    lines: Arc<Mutex<Vec<String>>>,
-    child: Child,
+    program: example::Example,
 }
 
 impl Running {
     /// Its folder, its format, and where it takes events.
     pub(crate) fn addressed(&self) -> (&'static str, &'static str, String) {
         let Example { folder, format, .. } = self.example;
-        let url = format!("http://127.0.0.1:{}/webhooks/{format}", self.port);
+        let url = format!("http://127.0.0.1:{}/webhooks/{format}", self.program.port());
         (folder, format, url)
-    }
-
-    async fn is_ready(&mut self) {
-        let anywhere = format!("http://127.0.0.1:{}/", self.port).parse().unwrap();
-        eventually(STARTS_WITHIN, self.example.folder, async || {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{} ended with {ended:?}", self.example.folder);
-            http::get(&anywhere).await.ok()
-        })
-        .await;
     }
 
     /// An endpoint at it.
@@ -144,7 +103,7 @@ impl Running {
 
     /// The lines that start like this.
     fn lines(&self, start: &str) -> Vec<String> {
-        let mut lines = self.lines.lock().unwrap().clone();
+        let mut lines = self.program.lines();
         lines.retain(|line| line.starts_with(start));
         lines
     }
@@ -159,19 +118,6 @@ impl Running {
         })
         .await;
         assert_eq!(lines, wanted, "{}", self.example.folder);
-    }
-}
-
-impl Drop for Running {
-    #[expect(
-        clippy::print_stderr,
-        reason = "what a program said explains why its test failed"
-    )]
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let lines = self.lines.lock().unwrap();
-            eprintln!("--- {}\n{}", self.example.folder, lines.join("\n"));
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hookline_common::settings::{is_known, variables};
 use hookline_tests::cli::{command, run, why};
+use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::endpoint::{Endpoint, SECRET, file};
 use hookline_tests::scenario;
 
@@ -52,6 +53,17 @@ async fn a_misspelt_setting_of_the_dispatcher_is_named_with_the_right_one() {
             .launch();
         assert_eq!(refused.ends_within(SOON).await.code(), Some(2));
         refused.says("did you mean HOOKLINE_ENDPOINTS_FILE?", SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_misspelt_setting_of_the_console_is_named_with_the_right_one() {
+    database_scenario(async |world, database| {
+        let setup = setup(world, database).set("HOOKLINE_RETENTOIN", "30d");
+        let console = start(setup).await;
+        let words = "HOOKLINE_RETENTOIN is no setting and changes nothing; did you mean HOOKLINE_RETENTION?";
+        console.process().says(words, SOON).await;
     })
     .await;
 }

@@ -12,6 +12,7 @@ use hookline_common::endpoint::{Format, StaticHeader};
 use hookline_common::guard::check_header;
 use hookline_common::secret::Secret;
 use hookline_common::settings::{parse, variables};
+use hookline_common::signature::SigningKeys;
 
 use self::settings::CertifyFlags;
 use crate::commands::endpoints::add;
@@ -29,8 +30,8 @@ Examples:
   hookline certify http://127.0.0.1:3000/webhooks/meeva --secret-file s --allow-http true --allow-cidrs 127.0.0.0/8
 
 Played are: a booking made, moved and called off; forged signatures; JSON in another spelling; an old timestamp; the same \
-event twice; events out of order; the largest event; ten at once; a connection that is kept and rests. The requests are the \
-dispatcher's own, through its guard. Each check says what was sent, what was answered, what a good receiver answers, and what \
+event twice; events out of order; the largest event; ten at once; a request that comes in drips; a connection that is kept \
+and rests. The requests are the dispatcher's own, through its guard. Each check says what was sent, what was answered, what a good receiver answers, and what \
 to do. The events are real to the receiver: their bookings' ids begin alike, as the report says, so that they can be removed.
 Without a secret (formats meetergo and meetergo-flat) nothing is forged. Whether work is done once for an event that comes \
 twice cannot be seen from outside.
@@ -122,12 +123,15 @@ fn partner(args: &CertifyArgs) -> Result<Partner, CliError> {
     Ok(Partner {
         url: args.url.clone(),
         format,
-        secret: needed(secret, format)?,
+        verifies: secret.is_some(),
+        keys: needed(secret, format)?.map(|secret| SigningKeys::new(&secret, None)),
         headers: headers(&args.headers)?,
         policy: settings.policy,
         ca_pem: settings.ca_pem,
         timeout: settings.timeout,
         pause: args.pause,
+        proxy: None,
+        within: None,
     })
 }
 

@@ -77,9 +77,9 @@ mod tests {
     #[test]
     fn nothing_that_a_receiver_says_reaches_the_terminal() {
         let hostile = Check {
-            name: "life",
-            title: "A booking's life",
-            good: "2xx",
+            name: "life".into(),
+            title: "A booking's life".into(),
+            good: "2xx".into(),
             verdict: Verdict::Failed,
             found: "500\x1b[2J".to_owned(),
             advice: None,

@@ -9,19 +9,14 @@ use hookline_common::settings::{
     Environment, Faults, NotText, Reader, SettingSource, parse, read_policy, variables as var,
 };
 
+use crate::commands::guard_flags::GuardFlags;
 use crate::settings::help;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct CertifyFlags {
-    #[arg(long, value_name = "BOOL", help = help(&var::ALLOW_HTTP))]
-    allow_http: Option<String>,
-    #[arg(long, value_name = "NETWORKS", help = help(&var::ALLOW_CIDRS))]
-    allow_cidrs: Option<String>,
-    #[arg(long, value_name = "NETWORKS", help = help(&var::DENY_CIDRS))]
-    deny_cidrs: Option<String>,
-    #[arg(long, value_name = "NAMES", help = help(&var::ALLOW_HOSTS))]
-    allow_hosts: Option<String>,
+    #[command(flatten)]
+    guard: GuardFlags,
     #[arg(long, value_name = "FILE", help = help(&var::CA_FILE))]
     ca_file: Option<String>,
     #[arg(long, value_name = "DURATION", help = help(&var::REQUEST_TIMEOUT))]
@@ -44,13 +39,9 @@ impl SettingSource for CertifyFlags {
 
     fn flag(&self, flag: &str) -> Option<String> {
         match flag {
-            "allow-http" => self.allow_http.clone(),
-            "allow-cidrs" => self.allow_cidrs.clone(),
-            "deny-cidrs" => self.deny_cidrs.clone(),
-            "allow-hosts" => self.allow_hosts.clone(),
             "ca-file" => self.ca_file.clone(),
             "request-timeout" => self.request_timeout.clone(),
-            _ => None,
+            _ => self.guard.flag(flag).cloned(),
         }
     }
 }

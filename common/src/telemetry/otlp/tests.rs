@@ -148,6 +148,22 @@ fn a_signals_own_variables_win_over_those_of_all_signals() {
 }
 
 #[test]
+fn a_span_may_have_as_much_as_its_variables_say() {
+    let limits = |settings: OtlpSettings| {
+        let traces = settings.traces.unwrap();
+        (traces.max_attributes, traces.max_events, traces.max_links)
+    };
+    assert_eq!(limits(read([ENDPOINT])), (128, 128, 128));
+    let set = read([
+        ENDPOINT,
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "4"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "5"),
+    ]);
+    assert_eq!(limits(set), (3, 4, 5));
+}
+
+#[test]
 fn the_service_has_the_name_of_its_own_variable_or_of_its_attributes() {
     let attributes = (
         "OTEL_RESOURCE_ATTRIBUTES",

@@ -1,5 +1,7 @@
 //! A delivery in full: its attempts, and the payload as it was published.
 
+use std::collections::BTreeMap;
+
 use hookline_common::delivery::Origin;
 use hookline_store::{DeliveryDetail, KeptEvent, LoggedAttempt};
 use serde::Serialize;
@@ -87,10 +89,10 @@ pub(crate) struct LoggedAttemptView {
     trace_id: Option<String>,
     /// What was sent, without signatures and values of the endpoint's own headers.
     #[schema(value_type = Object)]
-    request_headers: Box<RawValue>,
+    request_headers: BTreeMap<String, String>,
     /// What came back.
     #[schema(value_type = Object)]
-    response_headers: Box<RawValue>,
+    response_headers: BTreeMap<String, String>,
     /// The beginning of the response's body: 1,024 bytes at most, as text.
     response: Option<String>,
 }
@@ -147,13 +149,13 @@ fn attempt(attempt: LoggedAttempt) -> LoggedAttemptView {
         next_attempt_at: attempt.next_attempt_at.map(|at| at.to_string()),
         is_final: attempt.is_final,
         trace_id: attempt.trace_id,
-        request_headers: headers(attempt.request_headers),
-        response_headers: headers(attempt.response_headers),
+        request_headers: recorded_headers(&attempt.request_headers),
+        response_headers: recorded_headers(&attempt.response_headers),
         response: attempt.response,
     }
 }
 
-/// They were written as an object, and are handed on as one.
-fn headers(text: String) -> Box<RawValue> {
-    raw(text).unwrap_or_else(|| RawValue::NULL.to_owned())
+/// Headers as a record has them. What is no object of texts was written by nobody of ours, and holds none.
+pub(crate) fn recorded_headers(json: &str) -> BTreeMap<String, String> {
+    serde_json::from_str(json).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ mod detail; // one in full
 use axum::extract::State;
 
 use self::detail::DeliveryInFull;
-pub(crate) use self::detail::missing;
+pub(crate) use self::detail::{missing, recorded_headers};
 pub(crate) use self::filter::{Asked, DeliveryQuery};
 use self::view::DeliveryView;
 use super::view::List;

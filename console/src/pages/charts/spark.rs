@@ -18,7 +18,7 @@ pub(in crate::pages) fn spark(hours: &[CountsAt], now: Timestamp) -> Markup {
     let steps = Steps::fill(Steps::begin(now, 3_600, HOURS), 3_600, HOURS, hours);
     let total = steps.total();
     if total.attempts == 0 {
-        return html! { span.hint { "nothing sent" } };
+        return html! { span.hint { "no events" } };
     }
     let values = |of: fn(&Counts) -> u64| -> Vec<Option<f64>> {
         steps
@@ -88,6 +88,6 @@ mod tests {
             html.contains("M0.1 ") && html.contains("M23.1 "),
             "first and last hour: {html}"
         );
-        assert!(spark(&[], now).into_string().contains("nothing sent"));
+        assert!(spark(&[], now).into_string().contains("no events"));
     }
 }

@@ -1,13 +1,12 @@
 //! One attempt: what was sent, what came back, how long that took, and what it means.
 
-use std::collections::BTreeMap;
-
 use hookline_common::outcome::Outcome;
 use hookline_store::LoggedAttempt;
 use maud::{Markup, html};
 
 use super::body::Sent;
 use super::cut::seen;
+use crate::api::deliveries::recorded_headers;
 use crate::api::words::in_words;
 use crate::pages::parts::{header_list, id, raw};
 use crate::pages::words::{exact, grouped, pretty, visible};
@@ -74,8 +73,7 @@ fn seen_pretty(body: &str) -> String {
 
 /// Headers as a record has them, as far as a page can bear.
 fn headers(json: &str) -> Markup {
-    // What is no object of texts was written by nobody of ours.
-    let all: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
+    let all = recorded_headers(json);
     let mut room = SHOWN_BYTES;
     let mut shown = Vec::with_capacity(all.len());
     for (name, value) in &all {

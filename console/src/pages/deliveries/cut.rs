@@ -3,15 +3,15 @@
 use crate::pages::words::{indented, visible};
 
 /// As much of a text as takes so many bytes in a page, and whether that is all of it.
-pub(super) struct Cut {
-    pub(super) text: String,
+pub(in crate::pages) struct Cut {
+    pub(in crate::pages) text: String,
     pub(super) is_whole: bool,
     /// What it takes.
     pub(super) bytes: usize,
 }
 
 /// A text with everything seen that could play tricks.
-pub(super) fn seen(text: &str, max_bytes: usize) -> Cut {
+pub(in crate::pages) fn seen(text: &str, max_bytes: usize) -> Cut {
     // No character takes less room than it has.
     let start = start(text, max_bytes);
     let cut = fit(&visible(start), max_bytes);

@@ -4,7 +4,7 @@ mod filter; // which ones are wanted, as a form and an address say it
 mod rows; // a list of them
 pub(super) mod list; // with its filter
 mod upcoming; // what happens next, and when
-mod cut; // no more of a text than a page can bear
+pub(super) mod cut; // no more of a text than a page can bear
 mod curl; // a request as a command
 mod attempt; // one attempt: what was sent, what came back
 mod timeline; // all of them, in their order

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hookline_common::delivery::Origin;
 use hookline_common::outcome::Outcome;
 use hookline_store::{DeliveryDetail, DeliveryStatus, LoggedDelivery, Registered};
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::rows::address;
 use super::timeline::timeline;
 use super::upcoming::{Planned, is_under_way, planned};
 use super::version::{RENEWED_EVERY_S, version};
+use crate::api::deliveries::recorded_headers;
 use crate::api::words::in_words;
 use crate::app::App;
 use crate::auth::Tenant;
@@ -150,12 +152,18 @@ fn outlook(delivery: &LoggedDelivery, next: Option<&Planned>) -> Markup {
                     None => "Another attempt is planned.",
                 }
             },
+            DeliveryStatus::Failed if is_test(delivery) => "Failed. A test event is sent once, and this one is not tried again.",
             DeliveryStatus::Failed if delivery.attempts == 0 => "Failed without an attempt.",
             DeliveryStatus::Failed => { "Failed for good after " (count(delivery.attempts.into(), "attempt")) "." },
             DeliveryStatus::Discarded if delivery.last_outcome == Some(Outcome::Discarded) => "Discarded: its endpoint was removed.",
             DeliveryStatus::Discarded => "Discarded by hand after it had failed.",
         }
     }
+}
+
+/// Whether it is a test event's, of which there is one attempt.
+fn is_test(delivery: &LoggedDelivery) -> bool {
+    delivery.origin == Origin::Test.as_str()
 }
 
 /// Why it cannot be sent again.
@@ -166,6 +174,13 @@ fn refusal(delivery: &LoggedDelivery, sent: &Sent, endpoint: Option<&Registered>
     if let Some(why) = held(endpoint) {
         let page = path(&endpoint.company, &format!("endpoints/{}", delivery.endpoint));
         return Some(html! { "Its endpoint is " (why) ": " a href=(page) { "resume it" } " first." });
+    }
+    if is_test(delivery) {
+        let page = path(
+            &endpoint.company,
+            &format!("endpoints/{}/test", delivery.endpoint),
+        );
+        return Some(html! { "It was a test event: " a href=(page) { "send another one" } "." });
     }
     if let Some(why) = sent.missing() {
         return Some(html! { (why) });
@@ -211,8 +226,7 @@ struct Curl {
 fn curl(found: &DeliveryDetail, sent: &Sent) -> Option<Curl> {
     let last = found.attempts.last().filter(|last| !last.url.is_empty())?;
     let body = sent.body()?;
-    let headers: std::collections::BTreeMap<String, String> =
-        serde_json::from_str(&last.request_headers).unwrap_or_default();
+    let headers = recorded_headers(&last.request_headers);
     let with = |body: &Body<'_>| {
         let headers = headers
             .iter()

@@ -1,5 +1,6 @@
 //! A delivery's way: the event, each attempt with the time between them, and what comes next or how it ended.
 
+use hookline_common::delivery::Origin;
 use hookline_store::{DeliveryDetail, DeliveryStatus, LoggedAttempt};
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
@@ -116,6 +117,7 @@ fn end(found: &DeliveryDetail, next: Option<&Planned>, now: Timestamp) -> Markup
                 }
             },
             DeliveryStatus::Delivered => li.good { span { "Delivered." } },
+            DeliveryStatus::Failed if found.delivery.origin == Origin::Test.as_str() => li.bad { span { "Failed, and not tried again: it was a test event." } },
             DeliveryStatus::Failed => li.bad { span { "Failed for good." } },
             DeliveryStatus::Discarded => li.idle { span { "Discarded." } },
         }

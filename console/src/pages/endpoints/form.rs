@@ -69,9 +69,9 @@ impl Form<'_> {
                     (field_fault("description-fault", fault.at("description")))
                 }
                 div.field.short {
-                    label for="rate" { "At most " span.optional { "optional" } }
+                    label for="rate" { "Requests at most " span.optional { "optional" } }
                     input #rate name="rate" value=(draft.rate) placeholder="50/s" autocomplete="off" spellcheck="false" aria-describedby="rate-hint rate-fault";
-                    p.hint #rate-hint { "Requests that your server takes: " code { "50/s" } ", " code { "90/m" } ". Without a limit, as many as it bears." }
+                    p.hint #rate-hint { "As your server takes them: " code { "50/s" } ", " code { "90/m" } ". Without a limit, as many as it bears." }
                     (field_fault("rate-fault", fault.at("rate")))
                 }
                 div.actions {

@@ -50,7 +50,7 @@ pub(in crate::pages) async fn show(
                     span.names { @for name in &endpoint.header_names { code { (visible(name)) } } }
                 }
             }
-            div { dt { "At most" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "as many as it bears" } } } }
+            div { dt { "Requests at most" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "as many as it bears" } } } }
             div { dt { "Id" } dd { (id(endpoint.id.as_str())) } }
             div { dt { "Registered" } dd { (time(endpoint.created_at)) } }
             div { dt { "Changed" } dd { (time(endpoint.updated_at)) } }
@@ -86,6 +86,7 @@ fn actions(visitor: &Visitor, endpoint: &Registered, here: &str) -> Markup {
     };
     html! {
         a.button.primary href={ (here) "/test" } { "Send test event" }
+        a.button href={ (here) "/certify" } { "Certify" }
         a.button href=(path(&endpoint.company, &format!("deliveries?endpoint={}", endpoint.id))) { "Deliveries" }
         a.button href={ (here) "/edit" } { "Edit" }
         form method="post" action={ (here) "/" (to) } {

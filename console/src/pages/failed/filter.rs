@@ -175,7 +175,7 @@ impl Filter {
                     }
                 }
             }
-            @for (part, label) in [("since", "Failed since (UTC)"), ("until", "until (UTC)")] {
+            @for (part, label) in [("since", "Failed since (UTC)"), ("until", "Until (UTC)")] {
                 div.filter {
                     label for=(part) { (label) }
                     input id=(part) name=(part) type="datetime-local" value=(local(self.text(part)));

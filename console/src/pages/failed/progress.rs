@@ -120,7 +120,7 @@ fn told(state: &RetryState, here: &str) -> Markup {
             }
         }
         @if is_open(state) {
-            p.hint.needs-script { "Live: this page keeps itself true, and rests while you point at it." }
+            p.hint.needs-script { "Live: this page keeps itself up to date, and rests while you point at it." }
             p.without-scripts { a.button href=(here) { "Look again" } }
         }
     }

@@ -106,6 +106,18 @@ capabilities:
 {{- get (merge (dict) $root.Values.dispatcher.settings $root.Values.settings) $name -}}
 {{- end -}}
 
+{{/* Whether the console certifies endpoints: where it is said so, as it reaches no endpoint else. */}}
+{{- define "hookline.certifies" -}}
+{{- $settings := merge (dict) .Values.console.settings .Values.settings -}}
+{{- $proxy := include "hookline.dispatcherSetting" (list . "HOOKLINE_EGRESS_PROXY") -}}
+{{- if eq (get $settings "HOOKLINE_CERTIFY") "on" -}}
+{{- if ne (get $settings "HOOKLINE_EGRESS_PROXY") $proxy -}}
+{{- fail "HOOKLINE_CERTIFY is on, so the console's HOOKLINE_EGRESS_PROXY must be the dispatchers': set it under settings, for both" -}}
+{{- end -}}
+yes
+{{- end -}}
+{{- end -}}
+
 {{/* Whole seconds of a duration, rounded up. */}}
 {{- define "hookline.seconds" -}}
 {{- $number := regexFind "^[0-9]+" . | int64 -}}

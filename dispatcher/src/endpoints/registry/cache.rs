@@ -59,11 +59,15 @@ pub(super) struct Cache(Bounded<CompanyId, Known>);
 
 impl Cache {
     pub(super) fn new() -> Self {
+        Self::bounded(CAPACITY)
+    }
+
+    fn bounded(capacity: u64) -> Self {
         let weight = |_: &CompanyId, known: &Known| {
             u32::try_from(known.endpoints.count()).map_or(u32::MAX, |count| count.saturating_add(1))
         };
         let bounded = Bounded::builder()
-            .max_capacity(CAPACITY)
+            .max_capacity(capacity)
             .weigher(weight)
             .eviction_policy(EvictionPolicy::lru());
         Self(bounded.build())
@@ -100,5 +104,54 @@ impl Cache {
             .iter()
             .map(|(company, _)| CompanyId::clone(&company))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::endpoint::{EventFilter, Format};
+    use hookline_common::ids::EndpointId;
+
+    use super::*;
+    use crate::endpoints::Unopened;
+
+    fn company(number: usize) -> CompanyId {
+        CompanyId::parse(&format!("c{number}")).unwrap()
+    }
+
+    /// A company with so many endpoints.
+    fn known(endpoints: usize) -> Known {
+        let endpoint = |number: usize| Unopened {
+            id: EndpointId::parse(&format!("ep_{number}")).unwrap(),
+            format: Format::default(),
+            events: EventFilter::default(),
+        };
+        let endpoints = CompanyEndpoints::default().with_unopened((0..endpoints).map(endpoint).collect());
+        Known::after(None, endpoints, Instant::now())
+    }
+
+    #[test]
+    fn companies_that_are_made_up_take_no_more_than_their_room_and_not_that_of_one_in_use() {
+        let cache = Cache::bounded(100);
+        let used = company(0);
+        cache.put(used.clone(), known(2));
+        for number in 1..5_000 {
+            cache.put(company(number), known(0));
+            cache.count();
+            assert!(cache.get(&used).is_some(), "after {number} others");
+        }
+        // Three places are those of the company with two endpoints.
+        assert!(cache.count() <= 98, "{}", cache.count());
+        assert!(cache.has(&company(4_999)), "whoever is new gets in");
+        assert!(!cache.has(&company(1)));
+    }
+
+    #[test]
+    fn endpoints_count_as_companies_do() {
+        let cache = Cache::bounded(100);
+        for number in 0..1_000 {
+            cache.put(company(number), known(9));
+        }
+        assert!(cache.count() <= 10, "{}", cache.count());
     }
 }

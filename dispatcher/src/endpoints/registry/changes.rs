@@ -46,6 +46,13 @@ async fn hear_until_lost(
     *was_heard = true;
     if !registry.heard() {
         info!("the registry was reached");
+        // Those of it that were known before this process began are known to nobody here.
+        if !registry.allow_none && !registry.store.has_endpoints().await? {
+            warn!(
+                "the registry has no endpoint yet: what is published before one is registered is delivered nowhere. If it \
+                 had some, they are lost: stop publishing, and restore the database"
+            );
+        }
     } else if !told.is_empty() {
         info!("changes of endpoints are heard again");
     }

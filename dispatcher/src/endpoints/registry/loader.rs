@@ -13,8 +13,6 @@ use super::cache::Known;
 use super::state::State;
 use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
 
-/// How often everything that is known is loaded again, should the database not have told of a change.
-const REFRESH_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait before a database that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a database that stays away is told of.
@@ -25,7 +23,7 @@ type Found = Vec<Result<CompanyEndpoint, hookline_store::Unopened>>;
 
 /// Loads for ever.
 pub(super) async fn load(registry: &State) {
-    let mut refresh = interval(REFRESH_EVERY);
+    let mut refresh = interval(registry.refresh_every);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Trouble::default();
     loop {

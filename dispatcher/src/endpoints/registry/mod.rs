@@ -2,7 +2,7 @@
 //!
 //! A company's endpoints are loaded when its first message comes, and kept in memory (`cache`), also that it has none: no
 //! later message asks the database. What changes there is told by it, and loaded again at once (`changes`); what was not
-//! told is found within a minute. One task loads (`loader`) whatever somebody waits for or what has changed
+//! told is found within a minute (`Settings::registry_refresh`). One task loads (`loader`) whatever somebody waits for or what has changed
 //! (`orders`). While the database is away, companies that are known go on as they were, and what comes for others is set
 //! aside until it is back.
 
@@ -50,10 +50,16 @@ pub struct Registry(Arc<State>);
 
 impl Registry {
     /// A registry of which nothing is known yet. Requests may go where `policy` lets them. With `allow_none` it is believed when
-    /// it is found empty where it was not, however that came about.
+    /// it is found empty where it was not, however that came about. Everything that is known is loaded again every
+    /// `refresh_every`, which must not be zero.
     #[must_use]
-    pub fn new(store: Store, policy: Policy, allow_none: bool) -> Arc<Self> {
-        Arc::new(Self(Arc::new(State::new(store, policy, allow_none))))
+    pub fn new(store: Store, policy: Policy, allow_none: bool, refresh_every: Duration) -> Arc<Self> {
+        Arc::new(Self(Arc::new(State::new(
+            store,
+            policy,
+            allow_none,
+            refresh_every,
+        ))))
     }
 
     /// Loads and hears of changes until shutdown; `reload` has everything loaded again.

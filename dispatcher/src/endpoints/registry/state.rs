@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hookline_common::guard::Policy;
 use hookline_common::ids::CompanyId;
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) emptied: Emptied,
     /// Whether it may become empty however that comes about.
     pub(super) allow_none: bool,
+    /// How often everything that is known is loaded again, should the database not have told of a change.
+    pub(super) refresh_every: Duration,
     /// Whether the database was reached; until then nothing can be said about any company.
     reached: watch::Sender<bool>,
     /// Whether it would tell of a change now.
@@ -35,7 +38,7 @@ pub(super) struct State {
 
 impl State {
     /// Nothing is known yet.
-    pub(super) fn new(store: Store, policy: Policy, allow_none: bool) -> Self {
+    pub(super) fn new(store: Store, policy: Policy, allow_none: bool, refresh_every: Duration) -> Self {
         Self {
             store,
             policy,
@@ -45,6 +48,7 @@ impl State {
             counts: Counts::default(),
             emptied: Emptied::default(),
             allow_none,
+            refresh_every,
             reached: watch::Sender::new(false),
             is_heard: AtomicBool::new(false),
             obstacle: Mutex::new("it was not asked yet".to_owned()),

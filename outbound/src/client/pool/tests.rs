@@ -24,7 +24,7 @@ async fn connection(pool: &Arc<Pool>, listener: &TcpListener) -> Connection {
     let stream = TcpStream::connect(address).await.expect("it listens");
     let open = connecting.succeeded(places);
     let (host, id) = (open.host, open.id);
-    Connection::start(Stream::Plain(stream), host, id, LONG, open)
+    Connection::start(Stream::Plain(stream), host, id, LONG, None, open)
         .await
         .expect("a connection")
 }

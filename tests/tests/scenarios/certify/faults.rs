@@ -8,6 +8,8 @@ use hookline_tests::hostile::Peer;
 use hookline_tests::receiver::Received;
 use hookline_tests::{Receiver, World, scenario, status};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::{certify, meeva_holds, named, standard_holds, verifying};
 
@@ -94,7 +96,7 @@ async fn another_secret() {
         assert_eq!(named(&report, "failed"), ["life"], "{report}");
         let advice = report["checks"][0]["advice"].as_str().unwrap();
         assert!(advice.contains("secret"), "{advice}");
-        assert_eq!(named(&report, "skipped").len(), 8, "{report}");
+        assert_eq!(named(&report, "skipped").len(), 9, "{report}");
     })
     .await;
 }
@@ -179,6 +181,80 @@ async fn a_kept_connection_that_is_closed_on_the_next_request() {
         let (code, report) = certify(world, &peer.url(), &["--format", "meetergo"]).await;
         assert_eq!(code, Some(1));
         assert_eq!(named(&report, "failed"), ["keep_alive"], "{report}");
+    })
+    .await;
+}
+
+/// One that judges by the pieces in which a request comes: `gives_up` is told what has come of one that is not whole.
+async fn impatient(gives_up: fn(&[u8]) -> Option<&'static str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut come, mut piece) = (Vec::new(), vec![0; 65_536]);
+                while let Ok(read @ 1..) = stream.read(&mut piece).await {
+                    come.extend_from_slice(&piece[..read]);
+                    let answer = match promised(&come) {
+                        Some((head, body)) if come.len() >= head + body => {
+                            come.clear();
+                            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
+                        }
+                        _ => match gives_up(&come) {
+                            // Whoever is refused is no longer listened to.
+                            Some(answer) => return drop(stream.write_all(answer.as_bytes()).await),
+                            None => continue,
+                        },
+                    };
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+/// The length of a request's head, and that of its body, once the head has ended.
+fn promised(come: &[u8]) -> Option<(usize, usize)> {
+    let head = come.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&come[..head]).to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    Some((head, length.unwrap().trim().parse().unwrap()))
+}
+
+#[tokio::test]
+async fn a_head_that_has_to_come_at_once() {
+    scenario(async |world| {
+        // As a firewall that takes a slow client for an attack.
+        let url = impatient(|come| promised(come).is_none().then_some("")).await;
+        let (code, report) = certify(world, &url, &["--format", "meetergo"]).await;
+        assert_eq!(code, Some(1));
+        assert_eq!(named(&report, "failed"), ["drips"], "{report}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_of_which_only_the_first_piece_is_read() {
+    scenario(async |world| {
+        // The largest comes to nobody in one piece.
+        let url = impatient(|come| {
+            let is_begun = promised(come).is_some_and(|(head, body)| body < 10_000 && come.len() > head);
+            is_begun.then_some(
+                "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\nconnection: close\r\n\r\nno JSON!",
+            )
+        })
+        .await;
+        let (code, report) = certify(world, &url, &["--format", "meetergo"]).await;
+        assert_eq!(code, Some(1));
+        assert_eq!(named(&report, "failed"), ["drips"], "{report}");
+        let checks = report["checks"].as_array().unwrap();
+        let drips = checks.iter().find(|check| check["name"] == "drips").unwrap();
+        assert!(drips["found"].as_str().unwrap().contains("400"), "{drips}");
+        assert!(
+            drips["advice"].as_str().unwrap().contains("Content-Length"),
+            "{drips}"
+        );
     })
     .await;
 }

@@ -78,7 +78,7 @@ async fn a_good_receiver_passes_and_has_seen_all_that_deliveries_are() {
         })
         .await;
         let (code, report) = certify(world, &receiver.url(), &["--secret", SECRET]).await;
-        assert_eq!(named(&report, "passed").len(), 10, "{report}");
+        assert_eq!(named(&report, "passed").len(), 11, "{report}");
         assert_eq!((code, &report["passed"]), (Some(0), &Value::Bool(true)));
 
         let taken = seen.lock().unwrap().clone();
@@ -113,7 +113,7 @@ async fn receivers_of_each_format_pass_with_the_signature_that_they_get() {
             .await;
             let more = ["--format", format, "--secret", SECRET];
             let (code, report) = certify(world, &receiver.url(), &more).await;
-            assert_eq!((code, named(&report, "passed").len()), (Some(0), 10), "{report}");
+            assert_eq!((code, named(&report, "passed").len()), (Some(0), 11), "{report}");
         }
     })
     .await;

@@ -35,6 +35,19 @@ async fn dead_letters_are_listed_shown_retried_and_discarded() {
             shell.objects("failed list --company acme --since 5m").await.len(),
             0
         );
+        for (filter, count) in [
+            ("--until 5m", 3),
+            ("--until 1h", 0),
+            ("--outcome http_status", 3),
+            ("--outcome timeout", 0),
+            ("--reason retries_exhausted", 3),
+            ("--reason endpoint_disabled", 0),
+        ] {
+            let found = shell
+                .objects(&format!("failed list --company acme {filter}"))
+                .await;
+            assert_eq!(found.len(), count, "{filter}");
+        }
         let shown = shell
             .succeed("failed show evt_1 --endpoint ep_crm --company acme")
             .await;
@@ -54,6 +67,14 @@ async fn dead_letters_are_listed_shown_retried_and_discarded() {
         let told = shell.succeed("failed retry --all --company acme").await;
         assert!(told.starts_with("retried 1 dead letter; 1 dead letter"), "{told}");
         world.expect_in(Queue::Deliveries, 2, SOON).await;
+        for (again, count) in [("", "0 dead letters"), ("--again", "2 dead letters")] {
+            let line = format!("failed retry --all --company acme --dry-run {again}");
+            let told = shell.succeed(line.trim()).await;
+            assert!(
+                told.starts_with(&format!("{count} would be retried")),
+                "{again}: {told}"
+            );
+        }
         let why = shell.fail("failed retry evt_3 --company acme").await;
         assert!(why.contains("was removed"), "{why}");
         let why = shell.fail("failed retry evt_none --company acme").await;

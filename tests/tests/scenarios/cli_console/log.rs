@@ -34,6 +34,9 @@ async fn the_log_is_listed_and_shown_and_says_what_fails() {
             .await;
         let row: Value = serde_json::from_str(failing.trim()).unwrap();
         assert_eq!(row["event"], "evt_bad");
+        let old = shell.objects("deliveries list --company acme --until 2m").await;
+        assert_eq!(old.len(), 1, "{old:#?}");
+        assert_eq!(old[0]["event"], "evt_bad");
         let two = shell
             .run("deliveries list --company acme --limit 2 --since 2h")
             .await;

@@ -118,6 +118,24 @@ async fn a_list_that_comes_back_to_itself_ends() {
 }
 
 #[tokio::test]
+async fn a_token_that_goes_over_plain_http_is_warned_of_unless_it_stays_on_this_machine() {
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200).body(r#"{"data":[],"next":null}"#)).await;
+        // Both lead to this machine, which only the first says.
+        let loopback = receiver.url();
+        let elsewhere = loopback.replace("127.0.0.1", "0.0.0.0");
+        assert_ne!(loopback, elsewhere);
+        for (url, is_told) in [(&loopback, false), (&elsewhere, true)] {
+            let output = Shell::new(world, url, "t0ken").run(LIST).await;
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{url}: {told}");
+            assert_eq!(told.contains("plain http"), is_told, "{url}: {told}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn settings_that_are_missing_or_wrong_are_told_together_and_proxies_of_the_environment_ignored() {
     scenario(async |world| {
         let words: Vec<&str> = LIST.split(' ').collect();

@@ -13,7 +13,7 @@ pub(crate) fn project() -> &'static Path {
 }
 
 /// Where the packages that `folder` pins are, for `NODE_PATH` or `PYTHONPATH`: installed `with` npm or pip once, and
-/// kept. Nothing where this machine cannot have them: then the script has said so, and fails where CI=true.
+/// kept; or `with` php, for `COMPOSER_VENDOR_DIR`, which is said to be NOT RUN where it cannot be had. Nothing where this machine cannot have them: then the script has said so, and fails where CI=true.
 pub(crate) async fn packages(with: &str, folder: &str) -> Option<PathBuf> {
     let script = Command::new(project().join("tests/conformance/install.sh"))
         .arg(with)

@@ -4,16 +4,27 @@ use futures_util::future::join_all;
 use hookline_common::topology::Queue;
 use hookline_tests::api::Reply;
 use hookline_tests::browser::Browser;
-use hookline_tests::console::{database_scenario, setup, start};
+use hookline_tests::console::{Console, database_scenario, setup, start};
 use hookline_tests::database::Database;
-use hookline_tests::eventually;
 use hookline_tests::log_rows::{Row, insert_event, make_days};
+use hookline_tests::{World, eventually};
 use serde_json::json;
 
 use crate::SOON;
 
 /// How often it is asked for at once.
 const TIMES: usize = 8;
+
+/// A console with an endpoint, and a log that has room for today's events. What it sends stays in its queue.
+async fn with_endpoint(world: &World, database: &Database) -> Console {
+    world.leaves(Queue::Deliveries);
+    let console = start(setup(world, database)).await;
+    make_days(database, 1).await;
+    console
+        .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
+        .await;
+    console
+}
 
 /// Of many answers those of whom it was sent for. The others are told that it is on its way.
 fn sent(replies: &[Reply]) -> usize {
@@ -40,13 +51,8 @@ async fn audited(database: &Database, action: &str) -> usize {
 #[tokio::test]
 async fn a_replay_that_is_asked_for_many_times_at_once_is_sent_once() {
     database_scenario(async |world, database| {
-        world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
-        make_days(database, 1).await;
+        let console = with_endpoint(world, database).await;
         insert_event(database, "acme", "evt_1", Some("{}")).await;
-        console
-            .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
-            .await;
         let acme = console.company("acme").await;
         let path = "/v1/companies/acme/events/evt_1/replay";
         // For all that want it, and for one of them: that one would get it twice.
@@ -78,12 +84,7 @@ async fn a_replay_that_is_asked_for_many_times_at_once_is_sent_once() {
 #[tokio::test]
 async fn a_dead_letter_that_is_retried_many_times_at_once_is_sent_once() {
     database_scenario(async |world, database| {
-        world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
-        make_days(database, 1).await;
-        console
-            .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
-            .await;
+        let console = with_endpoint(world, database).await;
         Row::of("evt_1", "ep_crm", 9)
             .status("failed", "timeout", 0)
             .insert_dead(database, "{}")
@@ -104,12 +105,7 @@ async fn a_dead_letter_that_is_retried_many_times_at_once_is_sent_once() {
 #[tokio::test]
 async fn a_button_that_is_pressed_in_two_tabs_sends_once() {
     database_scenario(async |world, database| {
-        world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
-        make_days(database, 1).await;
-        console
-            .register("acme", &json!({"url": "https://example.com/", "id": "ep_crm"}))
-            .await;
+        let console = with_endpoint(world, database).await;
         insert_event(database, "acme", "evt_1", Some("{}")).await;
         Row::of("evt_1", "ep_crm", 9).insert(database).await;
         let person = Browser::of_company(&console, "acme").await;

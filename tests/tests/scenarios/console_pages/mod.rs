@@ -87,6 +87,11 @@ async fn id_of(console: &Console, database: &Database, page: &PageInfo, company:
         database.execute(&sql).await.unwrap();
         return retry;
     }
+    if page.path.ends_with("/certify") {
+        // It would be played against somebody else's machine; the guard refuses this one.
+        let sql = format!("UPDATE endpoints SET url = 'https://10.0.0.1/' WHERE company = '{company}'");
+        database.execute(&sql).await.unwrap();
+    }
     id
 }
 

@@ -6,6 +6,8 @@ mod command; // the relay as a process of its own
 mod committed; // what is published, and what is not
 mod order; // in which order
 mod outages; // a broker or a database that is away
+mod frozen; // a database that hangs
+mod plans; // how much of the table is read
 mod waking; // when somebody has committed
 
 use std::sync::Arc;

@@ -23,7 +23,7 @@ struct Publisher {
     looks_for_packages_in: &'static str,
 }
 
-const PUBLISHERS: [Publisher; 2] = [
+const PUBLISHERS: [Publisher; 3] = [
     Publisher {
         folder: "examples/publishers/python",
         installed_with: "pip",
@@ -35,6 +35,12 @@ const PUBLISHERS: [Publisher; 2] = [
         installed_with: "npm",
         runs: ["node", "publish.js"],
         looks_for_packages_in: "NODE_PATH",
+    },
+    Publisher {
+        folder: "examples/publishers/php",
+        installed_with: "php",
+        runs: ["php", "publish.php"],
+        looks_for_packages_in: "COMPOSER_VENDOR_DIR",
     },
 ];
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
+use hookline_dispatcher::settings::EndpointsSource;
 use hookline_tests::console::{MASTER_KEY, database_scenario, setup, start};
+use hookline_tests::in_process::Embedded;
 use hookline_tests::message::HandMade;
 use hookline_tests::pace::Pace;
 use hookline_tests::receiver::Received;
@@ -157,6 +159,41 @@ async fn the_first_event_of_a_company_finds_the_endpoint_that_was_registered_jus
         let request = receiver.expect(11, SOON).await.remove(10);
         assert_eq!(request.attempt(), 1);
         assert!(parked(&dispatcher).await <= before + 1.0);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_told_of_is_found_all_the_same() {
+    database_scenario(async |world, database| {
+        let url = database.url().as_str();
+        let store = store(url, MASTER_KEY).await;
+        let [old, new] = [
+            Receiver::answering(status(200)).await,
+            Receiver::answering(status(200)).await,
+        ];
+        register(&store, "acme", "ep_crm", &old).await;
+        let dispatcher = Embedded::start(world, |settings| {
+            settings.endpoints = EndpointsSource::Registry(Box::new(super::settings(url, MASTER_KEY)));
+            settings.registry_refresh = Duration::from_secs(1);
+        })
+        .await;
+        publish(world, "acme").await;
+        old.expect_one(SOON).await;
+        // An endpoint that is known, by a change that no dispatcher hears of.
+        let moved = format!(
+            "DROP TRIGGER endpoints_told ON endpoints; UPDATE endpoints SET url = '{}'",
+            new.url()
+        );
+        database.execute(&moved).await.unwrap();
+        eventually(SOON, "its events go where it is now", async || {
+            publish(world, "acme").await;
+            (new.count() > 0).then_some(())
+        })
+        .await;
+        world.is_empty_within(SOON).await;
+        dispatcher.stop().await;
         store.close().await;
     })
     .await;

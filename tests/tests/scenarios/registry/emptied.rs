@@ -50,6 +50,8 @@ async fn the_last_endpoint_of_all_can_be_removed() {
             .unset("HOOKLINE_ALLOW_NO_ENDPOINTS")
             .start()
             .await;
+        // Whether it had some before, a process that has just begun cannot know.
+        dispatcher.says("the registry has no endpoint yet", SOON).await;
         let receiver = Receiver::answering(status(200)).await;
         register(&store, "acme", "ep_crm", &receiver).await;
         publish(world, "acme").await;

@@ -64,6 +64,28 @@ async fn a_forged_message_reaches_neither_a_foreign_endpoint_nor_an_address_of_i
 }
 
 #[tokio::test]
+async fn an_address_that_a_console_took_is_held_to_the_dispatchers_own_rules() {
+    database_scenario(async |world, database| {
+        world.leaves(Queue::Failed);
+        let url = database.url().as_str();
+        let store = store(url, MASTER_KEY).await;
+        let receiver = Receiver::answering(status(200)).await;
+        register(&store, "acme", "ep_crm", &receiver).await;
+        dispatcher(world, url)
+            .unset("HOOKLINE_ALLOW_CIDRS")
+            .set("HOOKLINE_RETRY_SCHEDULE", "1s")
+            .start()
+            .await;
+        publish(world, "acme").await;
+        let failed = world.expect_in(Queue::Failed, 1, SOON).await.remove(0);
+        assert_eq!(failed.text("last-outcome"), "blocked");
+        assert_eq!(receiver.connections(), 0);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_endpoint_that_cannot_be_opened_waits_for_its_key_and_holds_up_nobody() {
     database_scenario(async |world, database| {
         let url = database.url().as_str();

@@ -2,6 +2,7 @@
 //! protocols.
 
 mod address; // where it goes, and how it is spoken
+mod signals; // where one of both goes by itself
 mod failing; // a collector that takes nothing
 mod tree; // one trace from a publisher to a manual retry
 
@@ -202,6 +203,7 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
             .set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "7")
             .set("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3")
             .set("OTEL_SPAN_EVENT_COUNT_LIMIT", "1")
+            .set("OTEL_SPAN_LINK_COUNT_LIMIT", "1")
             .set("RUST_LOG", "info")
             .start()
             .await;
@@ -216,7 +218,7 @@ async fn exports_and_spans_are_no_larger_than_they_may_be() {
         assert!(exports.iter().all(|export| export.spans.len() <= 7));
         for span in spans {
             assert!(span.attributes.len() == 3 && span.left_out > 0, "{span:?}");
-            assert!(span.events <= 1, "{span:?}");
+            assert!(span.events <= 1 && span.links.len() <= 1, "{span:?}");
         }
     })
     .await;

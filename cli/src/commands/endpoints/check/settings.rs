@@ -7,19 +7,14 @@ use hookline_common::settings::{
     Environment, Faults, NotText, Reader, SettingSource, read_policy, variables as var,
 };
 
+use crate::commands::guard_flags::GuardFlags;
 use crate::settings::help;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct CheckFlags {
-    #[arg(long, value_name = "BOOL", help = help(&var::ALLOW_HTTP))]
-    allow_http: Option<String>,
-    #[arg(long, value_name = "NETWORKS", help = help(&var::ALLOW_CIDRS))]
-    allow_cidrs: Option<String>,
-    #[arg(long, value_name = "NETWORKS", help = help(&var::DENY_CIDRS))]
-    deny_cidrs: Option<String>,
-    #[arg(long, value_name = "NAMES", help = help(&var::ALLOW_HOSTS))]
-    allow_hosts: Option<String>,
+    #[command(flatten)]
+    guard: GuardFlags,
     #[arg(long, value_name = "FORMAT", help = help(&var::DEFAULT_FORMAT))]
     default_format: Option<String>,
 }
@@ -38,12 +33,8 @@ impl SettingSource for CheckFlags {
 
     fn flag(&self, flag: &str) -> Option<String> {
         match flag {
-            "allow-http" => self.allow_http.clone(),
-            "allow-cidrs" => self.allow_cidrs.clone(),
-            "deny-cidrs" => self.deny_cidrs.clone(),
-            "allow-hosts" => self.allow_hosts.clone(),
             "default-format" => self.default_format.clone(),
-            _ => None,
+            _ => self.guard.flag(flag).cloned(),
         }
     }
 }

@@ -111,16 +111,19 @@ fn alarms_and_nodes_that_are_down_are_problems() {
             disk_free: None,
             disk_free_limit: None,
         }],
-        alarms: vec![Alarm {
-            node: "rabbit@a".to_owned(),
-            kind: AlarmKind::Memory,
-            found: Some(2),
-            limit: Some(1),
-        }],
+        alarms: [AlarmKind::Memory, AlarmKind::Disk]
+            .map(|kind| Alarm {
+                node: "rabbit@a".to_owned(),
+                kind,
+                found: Some(2),
+                limit: Some(1),
+            })
+            .into(),
     };
     let problems = report(Vec::new(), Some(Ok(cluster))).problems();
-    assert_eq!(problems.len(), 2);
+    assert_eq!(problems.len(), 3);
     assert!(problems[0].contains("rabbit@b is down"), "{problems:?}");
     assert!(problems[1].contains("memory alarm on rabbit@a"), "{problems:?}");
+    assert!(problems[2].contains("disk alarm on rabbit@a"), "{problems:?}");
     assert_eq!(report(Vec::new(), Some(Err("why".into()))).problems(), ["why"]);
 }

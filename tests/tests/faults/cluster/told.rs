@@ -5,15 +5,13 @@ use std::process::Stdio;
 use hookline_common::topology::Queue;
 use hookline_tests::broker::Broker;
 use hookline_tests::cli::{out, why};
-use hookline_tests::cluster::Cluster;
+use hookline_tests::cluster::{Cluster, Turn};
 use hookline_tests::{World, eventually, scenario};
 use lapin::BasicProperties;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::{LONG, hookline};
-
-const ALL: &[usize] = &[1, 2, 3];
+use super::{ALL, LONG, hookline};
 
 /// What a command finds, one object a line, and its exit status.
 async fn rows(world: &World, cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
@@ -34,12 +32,14 @@ async fn check(world: &World, cluster: &Cluster) -> (Option<i32>, Vec<Value>) {
     rows(world, cluster, &["topology", "check", "--json"]).await
 }
 
-pub(super) async fn queues_begin_with_three_replicas_and_what_is_away_is_told(cluster: &Cluster) {
+#[tokio::test]
+async fn d12_queues_begin_with_three_replicas_and_what_is_away_is_told() {
+    let cluster = Turn::take().await;
     scenario(async |world| {
-        apply_waits_for_the_third_node(world, cluster).await;
-        leaders_on_one_node_are_told(world, cluster).await;
-        a_queue_with_one_replica_is_away_with_its_node(world, cluster).await;
-        an_alarm_is_told(world, cluster).await;
+        apply_waits_for_the_third_node(world, &cluster).await;
+        leaders_on_one_node_are_told(world, &cluster).await;
+        a_queue_with_one_replica_is_away_with_its_node(world, &cluster).await;
+        an_alarm_is_told(world, &cluster).await;
     })
     .await;
 }

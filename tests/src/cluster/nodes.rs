@@ -1,8 +1,9 @@
-//! A cluster of three brokers of the test's own, whose nodes it may kill, freeze and start again.
+//! Three nodes: started, joined, killed, frozen, stopped, and started again.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Argument, Namespace, Queue, Topology};
 use lapin::types::AMQPValue;
@@ -29,7 +30,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let turn = tokio::task::spawn_blocking(|| {
             let path = std::env::temp_dir().join("hookline-tests-cluster.lock");
             let file = File::options().create(true).append(true).open(path)?;
@@ -81,9 +82,21 @@ impl Cluster {
         url.parse().expect("a URL")
     }
 
-    /// Kills a node (SIGKILL), as a crash would.
+    /// Kills a node (SIGKILL), as a crash would, and returns as soon as it is gone.
+    ///
+    /// # Panics
+    /// When it does not run.
     pub async fn kill(&self, node: usize) {
-        self.broker("kill", node, &[]).await;
+        let pid = self.pid(node).expect("the node's pid file");
+        self.signal(node, "KILL").await;
+        eventually(SOON, "the node is gone", async || (!runs(&pid)).then_some(())).await;
+        // Some other process may get the number.
+        std::fs::remove_file(self.pid_file(node)).expect("the node's pid file goes");
+    }
+
+    /// Stops a node in order (SIGTERM), and returns when it is gone.
+    pub async fn stop_node(&self, node: usize) {
+        self.broker("stop", node, &[]).await;
     }
 
     /// Starts a node again, with the data that it had.
@@ -102,12 +115,46 @@ impl Cluster {
     }
 
     async fn signal(&self, node: usize, signal: &str) {
-        let pid = std::fs::read_to_string(self.folder_of(node).join("pid")).expect("the node's pid file");
+        let pid = self.pid(node).expect("the node's pid file");
         let sent = Command::new("kill")
-            .args([&format!("-{signal}"), pid.trim()])
+            .args([&format!("-{signal}"), &pid])
             .status()
             .await;
         assert!(sent.expect("kill runs").success(), "node {node} is gone");
+    }
+
+    /// Of a node that runs.
+    fn pid(&self, node: usize) -> Option<String> {
+        let pid = std::fs::read_to_string(self.pid_file(node)).ok()?;
+        Some(pid.trim().to_owned())
+    }
+
+    fn pid_file(&self, node: usize) -> PathBuf {
+        self.folder_of(node).join("pid")
+    }
+
+    /// Makes sure that all nodes run and see each other.
+    ///
+    /// # Panics
+    /// When they do not come to.
+    pub async fn is_whole(&self) {
+        for node in 1..=Self::NODES {
+            eventually(SOON, "three nodes run", async || {
+                let running = self.evaluate(node, "length(rabbit_nodes:all_running()).").await;
+                (running.trim() == Self::NODES.to_string()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Kills whatever runs, in whatever state, and starts all nodes again with the data that they had.
+    pub(super) async fn begin_anew(&self) {
+        for node in 1..=Self::NODES {
+            if self.pid(node).is_some_and(|pid| runs(&pid)) {
+                self.kill(node).await;
+            }
+        }
+        join_all((1..=Self::NODES).map(|node| self.start_again(node))).await;
     }
 
     /// Declares a queue of ours on one node, with a replica there and nowhere else: as on a cluster that grew later.
@@ -150,49 +197,6 @@ impl Cluster {
         self.control(node, &["eval", expression]).await
     }
 
-    /// Has others lead the quorum queues that a node leads.
-    pub async fn leads_nothing(&self, node: usize) {
-        let other = node % Self::NODES + 1;
-        let expression = format!(
-            "[rabbit_quorum_queue:transfer_leadership(Q, 'hookline-{other}@localhost') || Q <- rabbit_amqqueue:list(), \
-             amqqueue:get_type(Q) =:= rabbit_quorum_queue, element(2, amqqueue:get_pid(Q)) =:= 'hookline-{node}@localhost']."
-        );
-        self.evaluate(other, &expression).await;
-    }
-
-    /// Has a node name another one as the leader of a queue, as it is for a moment when that one has just died.
-    pub async fn takes_for_leader(&self, node: usize, leader: usize, queue: &str) {
-        // RabbitMQ 3.10 wants a transaction around it, and 4.x has none.
-        let expression = format!(
-            "Update = fun() -> rabbit_amqqueue:update(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>), fun(Q) -> \
-             {{Name, _}} = amqqueue:get_pid(Q), amqqueue:set_pid(Q, {{Name, 'hookline-{leader}@localhost'}}) end) end, \
-             case erlang:function_exported(rabbit_misc, execute_mnesia_transaction, 1) of \
-             true -> rabbit_misc:execute_mnesia_transaction(Update); false -> Update() end."
-        );
-        self.evaluate(node, &expression).await;
-    }
-
-    /// Waits until all quorum queues of a namespace have a majority without this node, as people do before they stop it: one
-    /// that has just come back has to catch up first.
-    ///
-    /// # Panics
-    /// When they do not get it.
-    pub async fn can_spare(&self, node: usize, namespace: &Namespace) {
-        let expression = format!(
-            "length([Q || Q <- rabbit_quorum_queue:list_with_minimum_quorum(), \
-             string:prefix(binary_to_list(element(4, amqqueue:get_name(Q))), \"{namespace}.\") =/= nomatch])."
-        );
-        eventually(SOON, "each queue has a majority without the node", async || {
-            (self.evaluate(node, &expression).await.trim() == "0").then_some(())
-        })
-        .await;
-    }
-
-    /// Ends all of it.
-    pub async fn stop(self) {
-        self.nodes.run("stop", &[]).await;
-    }
-
     fn folder_of(&self, node: usize) -> PathBuf {
         self.nodes.folder().join(node.to_string())
     }
@@ -206,4 +210,17 @@ impl Cluster {
         )
         .await
     }
+}
+
+/// Whether a process runs; one that only waits to be reaped does not.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .trim_start()
+        .chars()
+        .next();
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

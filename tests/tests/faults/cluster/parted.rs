@@ -1,0 +1,89 @@
+//! A node does not see the others, and they do not see it. Clients are on both sides, in a namespace of their own each, and what all
+//! queues are led by is the node that is cut off.
+
+use std::time::Duration;
+
+use hookline_tests::cluster::{OnPartition, Turn};
+use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::load::{numbered, publish_each};
+use hookline_tests::scenario;
+use tokio::time::sleep;
+
+use super::stage::{Moment, Stage};
+
+/// The node that is cut off.
+const ALONE: usize = 3;
+/// What may come twice: what was in hand, and what was sent again because nobody answered.
+const ON_EACH_SIDE: usize = 600;
+
+/// Parts the nodes for so long, and brings them together.
+async fn parted(row: &str, way: OnPartition, during: Duration) {
+    let cluster = Turn::take().await;
+    scenario(async |few| {
+        scenario(async |many| {
+            let (minority, majority) = (Stage::new(few, &cluster).await, Stage::new(many, &cluster).await);
+            tokio::join!(minority.dispatchers(&[ALONE]), majority.dispatchers(&[1, 2]));
+            for stage in [&minority, &majority] {
+                cluster.leads(ALONE, stage.world.namespace()).await;
+            }
+            let (of_minority, of_majority) = tokio::join!(minority.load(&[ALONE]), majority.load(&[1, 2]));
+            let impatient = minority.settings(&[ALONE]).with_publish_timeout(during / 3);
+            let impatient = hookline_producer::Producer::connect(impatient).await.unwrap();
+            cluster.on_partition(way).await;
+
+            let whole = Moment::now();
+            cluster.cut_off(ALONE).await;
+            let of_alone = async {
+                let events = (0..100).map(|number| numbered("acme", number)).collect();
+                publish_each(&impatient, events).await
+            };
+            // The fault itself takes this long.
+            let (alone, ()) = tokio::join!(of_alone, sleep(during));
+            assert_eq!(alone.accepted.len(), 0, "a minority stores nothing");
+            let silence_of_majority = majority.longest_silence_since(whole);
+
+            cluster.join_again().await;
+            if matches!(way, OnPartition::Ignore) {
+                // It does not know what the others have agreed on meanwhile, until it starts anew.
+                cluster.kill(ALONE).await;
+                cluster.start_again(ALONE).await;
+            }
+            let back_of_minority = minority.goes_on_after(Moment::now()).await;
+            tokio::join!(minority.more(&of_minority, 300), majority.more(&of_majority, 300));
+            let (mut of_minority, of_majority) = tokio::join!(of_minority.stop(), of_majority.stop());
+            of_minority.in_doubt.extend(alone.in_doubt);
+            for (side, stage, published, back) in [
+                ("minority", &minority, of_minority, back_of_minority),
+                ("majority", &majority, of_majority, silence_of_majority),
+            ] {
+                let trial = Trial::named(&format!("{row}_the_client_is_on_the_{side}"));
+                stage
+                    .closes(trial, published, back, Allowed::twice(ON_EACH_SIDE))
+                    .await;
+            }
+            cluster.on_partition(OnPartition::Ignore).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn d13_a_node_is_parted_for_10_s() {
+    parted(
+        "d13_a_node_is_parted_for_10_s",
+        OnPartition::Ignore,
+        Duration::from_secs(10),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn d13_a_node_that_pauses_is_parted_for_30_s() {
+    parted(
+        "d13_a_node_that_pauses_is_parted_for_30_s",
+        OnPartition::PauseMinority,
+        Duration::from_secs(30),
+    )
+    .await;
+}
