@@ -16,7 +16,7 @@ mod scaling; // as many as are needed, now four and now one
 mod poison; // messages that nobody can do anything with
 mod crashing; // and those that end whoever tries
 mod volume; // much at once
-mod endpoints_change; // endpoints that change while deliveries wait
+mod changes; // endpoints that change while deliveries wait
 mod clock; // a clock that jumps
 mod limits; // nothing left of what a program needs
 mod mix; // and all of it by chance

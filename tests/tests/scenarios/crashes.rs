@@ -1,4 +1,5 @@
-//! A dispatcher that is killed: every event that was accepted is found again. All other crashes are in the fault suite.
+//! A crash of a program: every event that was accepted is found again. What else may crash, and where, the fault suite tries
+//! (`tests/tests/faults/`).
 
 use std::time::Duration;
 
