@@ -16,7 +16,8 @@ rows=$faults/rows
 # In the same folder for what is compiled, as all but a few crates are the same; what comes out of it has a folder of its own.
 build() {
     cargo build --locked --workspace --bins --lib --test faults --test scenarios
-    CARGO_BUILD_BUILD_DIR=${CARGO_TARGET_DIR:-$ROOT/target} CARGO_TARGET_DIR=$faults \
+    local compiled=${CARGO_TARGET_DIR:-$ROOT/target}
+    CARGO_BUILD_BUILD_DIR=$compiled CARGO_TARGET_DIR=$faults \
         cargo build --locked --workspace --bin hookline-dispatcher --features hookline-dispatcher/failpoints
 }
 

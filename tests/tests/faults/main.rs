@@ -12,7 +12,6 @@
 mod judging; // that the judge finds what is missing, and what is too many
 mod settling; // a dispatcher that is killed at each point of the way
 mod killing; // or again and again, wherever it is
-mod crashes; // and a broker with them
 mod scaling; // as many as are needed, now four and now one
 mod poison; // messages that nobody can do anything with
 mod crashing; // and those that end whoever tries
