@@ -237,7 +237,8 @@ impl Store {
         .bind(company.as_str())
         .bind(id);
         match query.execute(&self.pool).await.map_err(StoreError::from) {
-            Ok(_) | Err(StoreError::ReadOnly) => Ok(()),
+            // It was found just now. A disk that is full, or whatever else keeps the database from writing, is no fault of it.
+            Ok(_) | Err(StoreError::ReadOnly | StoreError::Unavailable(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -75,13 +75,29 @@ impl Console {
 /// A console that is about to be started on this database; what [`Setup`] can set, it can.
 #[must_use]
 pub fn setup<'a>(world: &'a World, database: &Database) -> Setup<'a> {
+    setup_on(world, database.url().as_str())
+}
+
+/// The same on a database with this URL.
+#[must_use]
+pub fn setup_on<'a>(world: &'a World, database_url: &str) -> Setup<'a> {
     world
         .dispatcher()
         .program("hookline-console")
         .unset("HOOKLINE_ENDPOINTS_FILE")
-        .set("HOOKLINE_DATABASE_URL", database.url().as_str())
+        .set("HOOKLINE_DATABASE_URL", database_url)
         .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
         .set("HOOKLINE_ADMIN_TOKEN", ADMIN_TOKEN)
+}
+
+/// A dispatcher that is about to be started, and reads endpoints from the console's database at this URL.
+#[must_use]
+pub fn dispatcher_on<'a>(world: &'a World, database_url: &str) -> Setup<'a> {
+    world
+        .dispatcher()
+        .unset("HOOKLINE_ENDPOINTS_FILE")
+        .set("HOOKLINE_DATABASE_URL", database_url)
+        .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
 }
 
 /// Starts it and waits until it is ready.

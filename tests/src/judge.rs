@@ -148,6 +148,16 @@ impl Judge {
         }
     }
 
+    /// Deliveries whose record says that they were discarded, because their endpoint is gone.
+    pub fn discarded<'a>(&mut self, records: impl IntoIterator<Item = &'a Value>) {
+        for record in records {
+            let text = |name: &str| record[name].as_str().unwrap_or_default();
+            if text("outcome") == "discarded" {
+                self.kept.insert(key(text("event"), text("endpoint")));
+            }
+        }
+    }
+
     /// What the log says, each record once.
     pub fn recorded<'a>(&mut self, records: impl IntoIterator<Item = &'a Value>) {
         for record in records {

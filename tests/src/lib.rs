@@ -50,6 +50,7 @@ pub mod pace; // a clock that a busy machine slows down
 pub mod judge; // lost, unexpected, duplicated
 pub mod fault; // a row of the fault suite: a run with a fault, its verdict, and how long it took to recover
 pub mod records; // the attempts stream
+pub mod recorded; // and what the console made of it
 pub mod signature; // both signatures, computed anew
 
 pub use answer::{Answer, Gate, status};

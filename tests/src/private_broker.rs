@@ -45,6 +45,11 @@ impl PrivateBroker {
         self.node.run("kill", &[&self.port]).await;
     }
 
+    /// Has it stop in order (SIGTERM): it tells its clients, and its data stays.
+    pub async fn stop_in_order(&self) {
+        self.node.run("stop", &[&self.port]).await;
+    }
+
     /// Kills it and takes away all that it has stored: started again, it is a broker with nothing on it.
     ///
     /// # Panics

@@ -239,7 +239,15 @@ impl World {
     /// # Panics
     /// When that does not come to pass.
     pub async fn rests_on(&self, amqp_url: &str, within: Duration) {
-        let schedule = RETRY_SCHEDULE.parse().expect("a schedule");
+        self.rests_with(amqp_url, RETRY_SCHEDULE, within).await;
+    }
+
+    /// The same with the topology of another schedule.
+    ///
+    /// # Panics
+    /// When that does not come to pass.
+    pub async fn rests_with(&self, amqp_url: &str, schedule: &str, within: Duration) {
+        let schedule = schedule.parse().expect("a schedule");
         let queues = Topology::whole(&self.namespace, &schedule).queues;
         eventually(within, "all queues of the broker are empty", async || {
             let broker = Broker::try_connect(amqp_url).await?;
