@@ -11,3 +11,18 @@
 
 mod judging; // that the judge finds what is missing, and what is too many
 mod settling; // a dispatcher that is killed at each point of the way
+
+mod single; // what most faults of a broker or of a link to it are tried on
+mod broker; // a broker that stops, dies, is short of something, or closes what it likes
+mod links; // a link to it that breaks, or falls silent
+mod declared; // a queue that is another than it must be
+mod queues; // or gone, or full
+mod rejected; // and what nobody can work on then
+mod delays; // how long things wait there, whatever happens
+
+mod company; // what faults of the console's database are tried on
+mod database; // a database that is away, or slow
+mod no_room; // or takes nothing
+mod commits; // or loses its clients in a COMMIT
+mod changes; // and what companies change there while deliveries wait
+mod log; // and what is recorded of attempts, whoever dies

@@ -10,12 +10,11 @@ use hookline_common::message::Message;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_tests::broker::Broker;
-use hookline_tests::endpoint::Endpoint;
 use hookline_tests::pace::paced;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
-use hookline_tests::{Receiver, World, eventually, scenario, status};
+use hookline_tests::{eventually, scenario};
 use lapin::types::AMQPValue;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -24,8 +23,6 @@ use crate::SOON;
 
 /// A broker that does not confirm is given up after this long, if it answers nothing else either.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The body of an event that is large as events go.
-const LARGE: usize = 100_000;
 
 fn link(url: &str) -> LinkSettings {
     LinkSettings::new(BrokerUrl::parse(url).unwrap(), "hookline-tests publisher")
@@ -49,48 +46,6 @@ fn of_size(bytes: usize) -> Message {
         body: vec![b'a'; bytes].into(),
         ..Message::default()
     }
-}
-
-fn large_data() -> String {
-    format!("{{\"text\":\"{}\"}}", "a".repeat(LARGE))
-}
-
-/// Lets a dispatcher fan `events` large events out to `endpoints` endpoints over a link of this rate, and counts.
-async fn fan_out(world: &World, events: usize, endpoints: usize, bytes_per_second: u64) {
-    let receiver = Receiver::answering(status(200)).await;
-    let wire = Wire::to(&services().amqp_url).await;
-    let all: Vec<_> = (0..endpoints)
-        .map(|number| Endpoint::at(&format!("ep_{number}"), &receiver.url()))
-        .collect();
-    world.endpoints(all);
-    let dispatcher = world
-        .dispatcher()
-        .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
-        .start()
-        .await;
-    let connections = wire.accepted();
-    wire.limit(bytes_per_second);
-    for _ in 0..events {
-        world.publish("booking.created", &large_data()).await;
-    }
-    let deliveries = events * endpoints;
-    let takes = Duration::from_secs((deliveries * LARGE) as u64 / bytes_per_second);
-    eventually(SOON + 3 * takes, "everything is delivered", async || {
-        (receiver.count() >= deliveries).then_some(())
-    })
-    .await;
-    world.is_empty_within(SOON).await;
-    dispatcher.has_let_go_within(SOON).await;
-    assert_eq!(wire.accepted(), connections, "no connection was given up");
-    wire.limit(0);
-    dispatcher.stop().await;
-    assert_eq!(receiver.count(), deliveries, "nothing came twice");
-}
-
-/// The last message is confirmed after about fifteen seconds; the link is alive all the while.
-#[tokio::test]
-async fn a_fan_out_that_the_link_takes_long_for_is_delivered_once() {
-    scenario(async |world| fan_out(world, 1, 45, 300_000).await).await;
 }
 
 /// Publishes to a queue that stands still, from a channel's first message to it on or later, and to another one.

@@ -19,7 +19,7 @@ use hookline_tests::{Receiver, World, eventually, scenario, status};
 use lapin::BasicProperties;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -234,57 +234,6 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         );
         tail.kill().await.unwrap();
         dispatcher.stop().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn nothing_of_the_log_is_missing_whoever_dies_while_the_stream_is_silent() {
-    const ROUNDS: u64 = 6;
-    staged(async |stage, receiver| {
-        let mut dispatchers = vec![stage.dispatcher().await, stage.dispatcher().await];
-        let records = stage.records().await;
-        let mut events = BTreeSet::new();
-        // Where in a round the kill falls differs: before the stream is found silent, while records are spilled, while it
-        // is tried, and while batches are moved back.
-        let mut seed = 0x9e37_79b9_u64;
-        for round in 0..ROUNDS {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let pause = Duration::from_millis((seed >> 33) % 6000);
-            stage.private.hold_stream(&stage.stream).await;
-            let kill = async {
-                sleep(pause).await;
-                dispatchers[usize::try_from(round).unwrap() % 2].kill().await;
-            };
-            let ((), published) = tokio::join!(kill, stage.publish(300));
-            events.extend(published);
-            dispatchers[usize::try_from(round).unwrap() % 2] = stage.dispatcher().await;
-            let delivered = || {
-                receiver
-                    .accepted()
-                    .iter()
-                    .map(|it| it.id().to_owned())
-                    .collect::<BTreeSet<_>>()
-            };
-            eventually(
-                2 * SOON,
-                "all are delivered although the stream is silent",
-                async || events.is_subset(&delivered()).then_some(()),
-            )
-            .await;
-            stage.private.let_go_on(&stage.stream).await;
-        }
-        all_are_recorded(&records, &events, 2 * SOON).await;
-        stage.spill_is_empty_within(2 * SOON).await;
-        for dispatcher in dispatchers {
-            dispatcher.has_let_go_within(SOON).await;
-            assert_eq!(dispatcher.metric(LOST).await, Some(0.0));
-            dispatcher.stop().await;
-        }
-        let recorded = records.distinct();
-        assert_eq!(events_of(&recorded), events);
-        // A kill repeats attempts, each with a record of its own; nothing else does.
-        assert!(recorded.len() <= receiver.count(), "{} records", recorded.len());
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher};
 use hookline_common::message::Message;
-use hookline_common::schedule::{Delay, RetrySchedule};
+use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_producer::{Event, PublishError};
 use hookline_tests::broker::Broker;
@@ -33,44 +33,6 @@ async fn is_bound_within(world: &World, within: Duration) {
     let exchange = world.namespace().events_exchange();
     eventually(within, "it is bound again", async || {
         services().is_bound(&exchange).await.then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_deleted_exchange_and_deleted_queues_are_made_again_and_events_flow() {
-    scenario(async |world| {
-        let receiver = Receiver::answering(status(200)).await;
-        world.endpoints([endpoint("ep_crm", &receiver)]);
-        let dispatcher = world.dispatcher().start().await;
-        world.publish("booking.created", "{}").await;
-        receiver.expect(1, SOON).await;
-        world.is_empty_within(SOON).await;
-
-        let queues = [Queue::Failed, Queue::Retry(Delay::from_seconds(1))].map(|queue| world.queue(queue));
-        let exchange = world.namespace().events_exchange();
-        world
-            .broker()
-            .delete(&queues, std::slice::from_ref(&exchange))
-            .await;
-        let deleted = queues.iter().map(|name| format!("queue {name:?}"));
-        for object in deleted.chain([format!("exchange {exchange:?}")]) {
-            // The log writes quotes as it likes.
-            let name = object.split('"').nth(1).unwrap().to_owned();
-            eventually(NOTICED_WITHIN, &format!("{object} is missed"), async || {
-                let log = dispatcher.log();
-                let is_told = |line: &str| line.contains("somebody deleted it") && line.contains(&name);
-                log.lines().any(is_told).then_some(())
-            })
-            .await;
-        }
-        for queue in &queues {
-            assert_eq!(world.broker().ready(queue).await, Some(0));
-        }
-        is_bound_within(world, SOON).await;
-        assert!(dispatcher.is_ready().await);
-        world.publish("booking.created", "{}").await;
-        receiver.expect(2, SOON).await;
     })
     .await;
 }

@@ -1,9 +1,7 @@
-//! The log in the console's database: each attempt once, whatever dies or hangs meanwhile.
+//! The log in the console's database: each attempt once. What dies or hangs meanwhile is in the fault suite.
 
 mod core; // what is recorded of what
 mod odd; // what nobody should have sent
-mod crashes; // consoles that die
-mod outages; // a database that is away
 mod streams; // streams that lose messages, or are made anew
 mod leaders; // one of two consoles
 mod days; // and what becomes too old
@@ -14,13 +12,12 @@ use hookline_common::ids::EventId;
 use hookline_common::record::Batch;
 use hookline_common::topology::Queue;
 use hookline_tests::database::Database;
+use hookline_tests::recorded::{recorded_once, texts};
 use hookline_tests::{World, eventually};
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
-use url::Url;
 
 /// Waits until a query says `wanted`.
 async fn says(database: &Database, sql: &str, wanted: &[&str], within: Duration) {
@@ -29,55 +26,6 @@ async fn says(database: &Database, sql: &str, wanted: &[&str], within: Duration)
         (texts(database.url(), sql).await? == wanted).then_some(())
     })
     .await;
-}
-
-/// All rows of a query, the first column of each as text; none where it cannot be asked.
-async fn texts(url: &Url, sql: &str) -> Option<Vec<String>> {
-    let mut connection = PgConnection::connect(url.as_str()).await.ok()?;
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .fetch_all(&mut connection)
-        .await
-        .ok()?;
-    rows.iter().map(|row| row.try_get(0).ok()).collect()
-}
-
-/// Waits until `count` attempts are recorded, and makes sure that each of them is there once, each delivery once, and each
-/// event once.
-async fn recorded_once(url: &Url, count: usize, within: Duration) {
-    let what = format!("{count} attempts in the log");
-    let all = "SELECT count(*)::text FROM attempts";
-    eventually(within, &what, async || {
-        (texts(url, all).await? == [count.to_string()]).then_some(())
-    })
-    .await;
-    for (of, sql) in [
-        (
-            "attempts",
-            "SELECT event || ' ' || attempt FROM attempts GROUP BY event, endpoint, attempt HAVING count(*) > 1",
-        ),
-        (
-            "deliveries",
-            "SELECT event FROM deliveries GROUP BY company, event, endpoint HAVING count(*) > 1",
-        ),
-        (
-            "events",
-            "SELECT id FROM events GROUP BY company, id HAVING count(*) > 1",
-        ),
-        (
-            "deliveries' counts",
-            "SELECT event FROM deliveries d WHERE attempts <> (SELECT count(*) FROM attempts a \
-             WHERE a.event = d.event AND a.endpoint = d.endpoint)",
-        ),
-        (
-            "counts over time",
-            "SELECT company || ' ' || step_s FROM attempt_counts GROUP BY company, step_s \
-             HAVING sum(attempts) <> (SELECT count(*) FROM attempts a WHERE origin <> 'test' AND outcome <> 'discarded' \
-             AND attempt_counts.company IN ('', a.company) AND started_at > now() \
-             - CASE step_s WHEN 60 THEN interval '26 hours' ELSE interval '8 days' END)",
-        ),
-    ] {
-        assert_eq!(texts(url, sql).await, Some(Vec::new()), "{of}");
-    }
 }
 
 /// A stream of attempts that the scenario fills by hand, in place of a dispatcher.

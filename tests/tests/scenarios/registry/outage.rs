@@ -1,160 +1,19 @@
-//! A database that is away: known companies' deliveries do not show it, unknown ones' wait, and nothing is lost.
+//! A database that does not answer, or has no tables: what is not known waits, and is not taken for gone.
 
 use std::time::Duration;
 
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_dispatcher::settings::EndpointsSource;
-use hookline_producer::Event;
 use hookline_tests::console::{MASTER_KEY, database_scenario};
 use hookline_tests::in_process::Embedded;
-use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::message::HandMade;
-use hookline_tests::private_postgres::PrivatePostgres;
 use hookline_tests::records::Records;
 use hookline_tests::wire::Wire;
-use hookline_tests::{Receiver, World, eventually, scenario, status};
-use tokio::time::{Instant, sleep};
+use hookline_tests::{Receiver, eventually, status};
+use tokio::time::sleep;
 
-use super::{count, dispatcher, parked, publish, register, settings, store};
+use super::{count, dispatcher, publish, register, settings, store};
 use crate::SOON;
-
-/// Events whose time is taken before and during an outage.
-const TIMED: usize = 60;
-const UP: &str = "hookline_registry_up";
-
-#[tokio::test]
-async fn a_stopped_database_stops_no_known_company_and_loses_no_unknown_ones_events() {
-    let postgres = PrivatePostgres::start().await;
-    // As a laptop starts, or a cluster: in any order.
-    let store = store(postgres.url().as_str(), MASTER_KEY).await;
-    scenario(async |world| {
-        let receivers = receivers(&store).await;
-        postgres.stop().await;
-        let dispatcher = dispatcher(world, postgres.url().as_str()).launch();
-        eventually(SOON, "it says what it waits for", async || {
-            let page = dispatcher.get("/readyz").await.ok()?;
-            let is_told = page.status == 503 && page.body.contains("refused (os error");
-            (is_told && !page.body.contains("no connection to the broker")).then_some(())
-        })
-        .await;
-        dispatcher
-            .says("nothing is consumed until the registry was reached", SOON)
-            .await;
-        let other = super::dispatcher(world, postgres.url().as_str()).launch();
-        other.says("nothing is consumed", SOON).await;
-        // It ends as well as one that works.
-        other.stop().await;
-        let early = publish(world, "known").await;
-        let received = count(&dispatcher, "hookline_messages_received_total").await;
-        assert_eq!((received, receivers.known.count()), (0.0, 0), "it takes nothing");
-        assert_eq!(world.read(Queue::Events).await.len(), 1);
-        postgres.start_again().await;
-        dispatcher.is_ready_within(SOON).await;
-        receivers.known.expect_one(SOON).await;
-
-        let faults = (
-            async || postgres.stop().await,
-            async || postgres.start_again().await,
-        );
-        goes_on(world, &dispatcher, &receivers, faults, early).await;
-    })
-    .await;
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_frozen_database_is_no_worse_than_one_that_is_stopped() {
-    let postgres = PrivatePostgres::start().await;
-    let store = store(postgres.url().as_str(), MASTER_KEY).await;
-    scenario(async |world| {
-        let receivers = receivers(&store).await;
-        let dispatcher = dispatcher(world, postgres.url().as_str()).start().await;
-        let early = publish(world, "known").await;
-        receivers.known.expect_one(SOON).await;
-        let faults = (async || postgres.freeze().await, async || postgres.thaw().await);
-        goes_on(world, &dispatcher, &receivers, faults, early).await;
-    })
-    .await;
-    store.close().await;
-}
-
-struct Receivers {
-    known: Receiver,
-    unknown: Receiver,
-}
-
-async fn receivers(store: &hookline_store::Store) -> Receivers {
-    let [known, unknown] = [
-        Receiver::answering(status(200)).await,
-        Receiver::answering(status(200)).await,
-    ];
-    register(store, "known", "ep_known", &known).await;
-    register(store, "unknown", "ep_unknown", &unknown).await;
-    Receivers { known, unknown }
-}
-
-async fn goes_on(
-    world: &World,
-    dispatcher: &hookline_tests::dispatcher::Dispatcher,
-    receivers: &Receivers,
-    (begin, end): (impl AsyncFn(), impl AsyncFn()),
-    early: Event,
-) {
-    let mut known = vec![early];
-    let before = median(world, &receivers.known, &mut known).await;
-    begin().await;
-    let mut unknown = Vec::new();
-    for _ in 0..10 {
-        unknown.push(publish(world, "unknown").await);
-    }
-    let during = median(world, &receivers.known, &mut known).await;
-    // Whatever waits, or is asked of the database, takes hundreds of milliseconds.
-    let most = before * 3 + Duration::from_millis(30);
-    assert!(
-        during <= most,
-        "{during:?} during the outage, {before:?} before it"
-    );
-    eventually(
-        SOON,
-        "what is unknown is set aside, and the outage seen",
-        async || {
-            let is_up = dispatcher.metric(UP).await?;
-            (parked(dispatcher).await >= 10.0 && is_up == 0.0).then_some(())
-        },
-    )
-    .await;
-    assert_eq!(receivers.unknown.count(), 0);
-    assert!(dispatcher.is_ready().await, "it has work that it can do");
-    end().await;
-    let requests = receivers.unknown.expect(10, SOON).await;
-    assert!(
-        requests.iter().all(|request| request.attempt() == 1),
-        "no attempt is spent on waiting"
-    );
-    eventually(SOON, "the registry is up", async || {
-        (dispatcher.metric(UP).await? == 1.0).then_some(())
-    })
-    .await;
-    let mut judge = Judge::default();
-    judge.accepted(&known, &["ep_known"]);
-    judge.accepted(&unknown, &["ep_unknown"]);
-    judge.saw("ep_known", &receivers.known);
-    judge.saw("ep_unknown", &receivers.unknown);
-    assert_eq!(judge.verdict(), Verdict::default());
-}
-
-/// The middle one of the times that some events of the known company take, one after the other.
-async fn median(world: &World, receiver: &Receiver, events: &mut Vec<Event>) -> Duration {
-    let mut times = Vec::new();
-    for _ in 0..TIMED {
-        let (count, since) = (receiver.count(), Instant::now());
-        events.push(publish(world, "known").await);
-        let request = receiver.expect(count + 1, SOON).await.remove(count);
-        times.push(request.arrived - since);
-    }
-    times.sort_unstable();
-    times[TIMED / 2]
-}
 
 #[tokio::test]
 async fn a_connection_that_went_silent_is_noticed_and_what_was_not_heard_is_made_up_for() {
