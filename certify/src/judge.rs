@@ -163,6 +163,14 @@ pub(crate) fn dripped(exchange: &Exchange) -> Judgement {
     )
 }
 
+/// What is old is taken by who takes what is forged as well: nothing is known of the time then.
+pub(crate) fn old_and_unverified() -> Judgement {
+    advice(
+        "taken, as what is signed by nobody is, too",
+        "Verify signatures first, and with them that webhook-timestamp lies within five minutes of your clock.",
+    )
+}
+
 /// A connection that is used again, at once and after a rest.
 pub(crate) fn kept_alive(exchanges: &[Exchange]) -> Judgement {
     let Some(broken) = exchanges.iter().find(|exchange| !exchange.is_taken()) else {

@@ -106,7 +106,11 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
         } else {
             None
         };
-        let judged = judge::old(&old, meeva_alone.as_ref());
+        let judged = if old.is_taken() && self.verdict(&BAD_SIGNATURE) == Some(Verdict::Failed) {
+            judge::old_and_unverified()
+        } else {
+            judge::old(&old, meeva_alone.as_ref())
+        };
         let exchanges = [Some(old), meeva_alone].into_iter().flatten().collect();
         self.ended(&OLD_TIMESTAMP, judged, exchanges);
         Ok(())

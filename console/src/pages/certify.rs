@@ -87,8 +87,8 @@ fn page(
         (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Certify", &test))
         (notice)
         p {
-            "This finds out whether your server does what a good receiver does. A booking is made, moved and cancelled at " span.url { (visible(&shown_url(endpoint))) }
-            ", with forged signatures, the same event twice, events out of order, the largest body and ten at once; each answer is compared with a good one."
+            "This finds out whether your server does what a good receiver does. Hookline tells " span.url { (visible(&shown_url(endpoint))) }
+            " of a booking that is made, moved and cancelled, with forged signatures, the same event twice, events out of order, the largest body and ten at once, and compares each answer with a good one."
         }
         p.hint {
             "Some 34 requests in about ten seconds, signed with this endpoint’s own secret, whatever its event filter says and even while it is paused. "
