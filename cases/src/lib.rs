@@ -9,6 +9,7 @@
 //! Each case draws from numbers of its own, which depend on the seed and on the case's number alone. So one case can be run again
 //! without those before it, whatever else runs beside it.
 
+pub mod broker; // a broker, played
 mod corpus; // inputs that are kept
 mod mutate; // and changed
 mod random; // numbers that look drawn
