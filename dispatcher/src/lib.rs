@@ -24,7 +24,7 @@ pub mod stop; // how long the end may take
 pub mod meters; // what is counted
 pub mod health; // what probes ask
 #[cfg(test)]
-mod simulation; // all of that with a broker and receivers that are played
+mod tests; // all of that with a broker and receivers that are played
 
 /// Steps 5 and 6 are a crate of their own, as others send a signed request as well.
 pub use hookline_outbound::{client, request};

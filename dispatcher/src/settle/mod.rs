@@ -170,10 +170,6 @@ impl Settler {
                 () = self.shutdown.requested() => return None,
             }
         }
-        #[cfg(test)]
-        if crate::simulation::is_back(crate::simulation::Mistake::ReplacesUnasked) {
-            return Some(in_hand);
-        }
         in_hand.begin()
     }
 

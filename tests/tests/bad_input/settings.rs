@@ -42,8 +42,8 @@ const WORDS: [&str; 26] = [
 ];
 /// Stands in the value of each variable that holds a secret, and so in nothing that is told.
 const MARKER: &str = "MARKER";
-/// What one line says at most, in bytes.
-const LONGEST_LINE: usize = 1_200;
+/// What one line says at most, in bytes: a value of 100 letters and what is said of it in 800, each of which may be an escape.
+const LONGEST_LINE: usize = 5_000;
 
 /// What is set. `None` is a value that is no text.
 #[derive(Debug, Default)]

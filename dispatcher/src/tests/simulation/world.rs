@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 /// When the network works again, in milliseconds.
-const HEALS_AT: u64 = 15_000;
+const HEALS_AT: u64 = 20_000;
 
 /// What a receiver does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

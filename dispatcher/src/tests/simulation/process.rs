@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
+use super::mistakes::{Mistake, is_back};
 use super::outside::{Channel, TIMEOUT, WayOut};
 use super::world::World;
-use super::{Mistake, is_back};
 use crate::attempts::{Attempts, Terms};
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, Permit, StartLimiter};
@@ -30,8 +30,8 @@ use crate::suspects::SETTLING_TIME;
 
 const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
 /// Attempts that begin at once: so few that they are waited for.
-const AT_ONCE: usize = 4;
-const DUE_AT_ONCE: usize = 2;
+const AT_ONCE: usize = 2;
+const DUE_AT_ONCE: usize = 1;
 /// Before a queue is taken up again, as with the real intake.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -255,7 +255,7 @@ impl Intake {
                 biased;
                 () = lost(&channel) => {}
                 () = self.read(&channel, sender) => {}
-                () = self.hand_on(receiver, &reception, &limiter) => {}
+                () = self.hand_on(&channel, receiver, &reception, &limiter) => {}
             }
             self.ledger.lost();
             sleep(TRY_AGAIN_AFTER).await;
@@ -307,6 +307,7 @@ impl Intake {
 
     async fn hand_on(
         &self,
+        channel: &Channel,
         mut receiver: mpsc::UnboundedReceiver<Taken>,
         reception: &Reception,
         limiter: &Arc<StartLimiter>,
@@ -320,8 +321,20 @@ impl Intake {
             if is_back(Mistake::LeaksPermits) {
                 under_way.permit = Some(limiter.acquire().await);
             }
-            reception.take(taken).await;
-            under_way.is_over = true;
+            // Now and then the connection is lost while that waits, at whichever of its waits.
+            let (chance, waits) = (self.out.world.chances().loses_channel, {
+                let mut state = self.out.world.lock();
+                (state.random.below(1000), state.random.below(4))
+            });
+            tokio::select! {
+                biased;
+                () = reception.take(taken) => under_way.is_over = true,
+                () = after(waits.1), if waits.0 < 10 * chance => {
+                    drop(under_way);
+                    channel.lose();
+                    return;
+                }
+            }
         }
     }
 
@@ -350,6 +363,13 @@ impl Intake {
 async fn lost(channel: &Channel) {
     while !channel.is_lost() {
         channel.loss.notified().await;
+    }
+}
+
+/// So many turns of the runtime later.
+async fn after(turns: usize) {
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
     }
 }
 

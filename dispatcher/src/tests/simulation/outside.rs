@@ -21,8 +21,8 @@ use hyper::{Request, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::mistakes::{Mistake, is_back};
 use super::world::{Manner, Post, World};
-use super::{Mistake, is_back};
 use crate::outside::{Keeps, Logs, Sends};
 
 /// Between two tries to publish, as with the real one.
@@ -148,11 +148,15 @@ pub(super) fn said(message: &Message) -> String {
 
 impl Keeps for WayOut {
     fn is_up(&self) -> bool {
-        true
+        let chance = self.world.chances().loses_publish;
+        self.world.lock().random.below(1000) >= chance
     }
 
     fn connected(&self) -> BoxFuture<'_, Result<(), PublishFault>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async {
+            self.pause(1_500).await;
+            Ok(())
+        })
     }
 
     fn publish_until_stored<'a>(
