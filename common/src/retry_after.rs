@@ -25,8 +25,9 @@ pub fn parse(value: &str, now: Timestamp) -> Option<Duration> {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date: DateTime = strtime::parse(IMF_FIXDATE, value).ok()?.to_datetime().ok()?;
-    let at = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    Duration::try_from(at.duration_since(now)).ok()
+    // By the calendar: the last day that a date can name, which some write for "never", has no timestamp.
+    let now = now.to_zoned(TimeZone::UTC).datetime();
+    Duration::try_from(date.duration_since(now)).ok()
 }
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ mod tests {
         assert_eq!(parsed(" 120 "), Some(120));
         assert_eq!(parsed("Thu, 01 Jan 1970 00:02:00 GMT"), Some(120));
         assert_eq!(parsed(&"9".repeat(40)), Some(u64::MAX));
+        assert_eq!(parsed("Fri, 31 Dec 9999 23:59:59 GMT"), Some(253_402_300_799));
     }
 
     #[test]

@@ -27,6 +27,12 @@ enum Problem {
 }
 
 impl ReadError {
+    /// What is wrong, as the end of a sentence that has named the file.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        self.problem.to_string()
+    }
+
     /// What is wrong, for places where the path must not be printed because a secret may stand in its place.
     #[must_use]
     pub fn without_path(&self) -> String {

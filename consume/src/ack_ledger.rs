@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hookline_common::broker::{Acker, Incoming};
+use hookline_common::broker::Incoming;
 use hookline_common::failpoint;
 use hookline_common::ids::EventId;
 use hookline_common::message::Message;
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
+use crate::acknowledges::Acknowledges;
 use crate::ledger::{Entry, Ledger, Owed, Received};
 use crate::window::{ACK_RUN_DELAY, Fingerprint};
 
@@ -43,7 +44,7 @@ pub struct AckLedger {
 #[derive(Default)]
 struct State {
     ledger: Ledger,
-    acker: Option<Acker>,
+    acker: Option<Arc<dyn Acknowledges>>,
     /// Messages of this subscription of which the broker was told nothing yet.
     untold: usize,
 }
@@ -88,7 +89,7 @@ impl AckLedger {
     }
 
     /// A subscription begins, with at most `window` messages unacknowledged.
-    pub(crate) fn subscribed(&self, acker: Acker, window: usize) {
+    pub fn subscribed(&self, acker: Arc<dyn Acknowledges>, window: usize) {
         let mut state = self.lock();
         state.ledger.subscribed(acker.generation(), window);
         state.acker = Some(acker);
@@ -96,7 +97,7 @@ impl AckLedger {
     }
 
     /// The subscription is lost: what it held will be redelivered.
-    pub(crate) fn lost(&self) {
+    pub fn lost(&self) {
         let mut state = self.lock();
         state.ledger.lost(Instant::now());
         state.acker = None;
@@ -106,7 +107,7 @@ impl AckLedger {
     }
 
     /// Takes a message in. `None` when it is settled already, or will be when work that goes on is.
-    pub(crate) fn receive(self: &Arc<Self>, incoming: &Incoming) -> Option<InHand> {
+    pub fn receive(self: &Arc<Self>, incoming: &Incoming) -> Option<InHand> {
         let message = &incoming.message;
         let fingerprint = fingerprint(message);
         let may_be_ours = incoming.redelivered && is_recognisable(message);
@@ -181,6 +182,7 @@ impl AckLedger {
         while !self.is_closing.load(Ordering::Acquire) {
             let next = self.lock().ledger.next_overdue();
             tokio::select! {
+                biased;
                 () = sleep(GATHER), if has_more => {}
                 () = self.wake.notified(), if !has_more => if !self.is_in_haste() {
                     sleep(GATHER).await;
@@ -244,7 +246,7 @@ impl AckLedger {
             failpoint::reached("acked", self.label);
         }
         let mut state = self.lock();
-        let is_same = |current: &Acker| current.generation() == acker.generation();
+        let is_same = |current: &Arc<dyn Acknowledges>| current.generation() == acker.generation();
         if messages > 0 && state.acker.as_ref().is_some_and(is_same) {
             state.untold = state.untold.saturating_sub(messages);
             drop(state);

@@ -107,7 +107,7 @@ impl Intake {
             Supply::Pushed { messages, .. } => usize::from(messages),
             Supply::OneByOne => 1,
         };
-        self.ledger.subscribed(subscription.acker(), window);
+        self.ledger.subscribed(Arc::new(subscription.acker()), window);
         if !subscription.is_careful() {
             info!(queue = self.queue.label, "consuming");
         }

@@ -13,11 +13,13 @@ mod sizing; // how wide a window is for messages of their sizes
 mod window; // what is unacknowledged of one subscription
 mod redeliveries; // what is remembered of lost subscriptions
 mod ledger; // both together, as one pure whole
+mod acknowledges; // what takes acknowledgements
 mod ack_ledger; // the ledger in use: handles for messages, and acknowledgements
 
 mod relay; // beside all that: messages moved elsewhere, unread
 
 pub use ack_ledger::{AckLedger, InHand, Load};
+pub use acknowledges::Acknowledges;
 pub use intake::{Handler, Intake, Taken};
 pub use relay::{Relayed, relay};
 pub use work_queue::{Supply, WorkQueue};

@@ -8,7 +8,7 @@ use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 use hookline_common::telemetry::trace_of;
 use hookline_common::trace_context::TraceContext;
-use hookline_outbound::client::{Client, RequestError, SendError, Shortage};
+use hookline_outbound::client::{RequestError, SendError, Shortage};
 use hookline_outbound::request::{self, Destination};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tracing::{Instrument as _, info};
 
 use crate::classify::{self, Verdict};
 use crate::endpoints::Registered;
+use crate::outside::Sends;
 use crate::spans::{self, Traced};
 
 /// One attempt that was made.
@@ -48,7 +49,7 @@ impl Report {
 /// # Errors
 /// [`Shortage`] when this process lacks what a request takes: nothing was asked, so no attempt was made.
 pub async fn attempt(
-    client: &Client,
+    client: &dyn Sends,
     endpoint: &Registered,
     delivery: &Delivery,
     traced: &Traced,
@@ -72,7 +73,7 @@ pub async fn attempt(
 }
 
 async fn try_once(
-    client: &Client,
+    client: &dyn Sends,
     endpoint: &Registered,
     delivery: &Delivery,
     trace: &TraceContext,

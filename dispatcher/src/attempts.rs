@@ -10,7 +10,6 @@ use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
 use hookline_common::topology::PARK_DELAYS;
 use hookline_consume::InHand;
-use hookline_outbound::client::Client;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
@@ -20,6 +19,7 @@ use crate::attempt::{Report, attempt};
 use crate::endpoints::{EndpointKey, Endpoints, Lookup, Registered};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;
+use crate::outside::Sends;
 use crate::queues::Working;
 use crate::route;
 use crate::settings::KeepPayloads;
@@ -91,7 +91,7 @@ pub struct Terms {
 pub struct Attempts {
     endpoints: Arc<dyn Endpoints>,
     fairness: Fairness<EndpointKey, Box<Job>>,
-    client: Client,
+    client: Box<dyn Sends>,
     settler: Settler,
     terms: Terms,
     meters: Meters,
@@ -104,7 +104,7 @@ impl Attempts {
     pub fn new(
         endpoints: Arc<dyn Endpoints>,
         fairness: Fairness<EndpointKey, Box<Job>>,
-        client: Client,
+        client: impl Sends,
         settler: Settler,
         terms: Terms,
         meters: Meters,
@@ -113,7 +113,7 @@ impl Attempts {
         Arc::new(Self {
             endpoints,
             fairness,
-            client,
+            client: Box::new(client),
             settler,
             terms,
             meters,
@@ -239,7 +239,7 @@ impl Attempts {
             tells_receivers: self.terms.trace_receivers,
         };
         failpoint::reached("before_post", delivery.event.id.as_str());
-        let report = attempt(&self.client, &endpoint, &delivery, &traced).await;
+        let report = attempt(&*self.client, &endpoint, &delivery, &traced).await;
         failpoint::reached("after_answer", delivery.event.id.as_str());
         drop((permit, in_flight));
         match report {

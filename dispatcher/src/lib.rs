@@ -9,6 +9,7 @@ pub mod queues; // step 2: the working queues
 pub mod pipeline; // steps 3 to 8: the way through all that follows
 pub mod suspects; // messages that came back too often
 pub mod quarantine; // where they are handled, one at a time
+pub mod outside; // what is met outside of the process
 pub mod endpoints; // step 3: which endpoints a company has
 pub mod route; // step 3: what each message asks for
 pub mod fairness; // step 4: whose turn it is
@@ -22,6 +23,8 @@ mod drain; // and ended with the process
 pub mod stop; // how long the end may take
 pub mod meters; // what is counted
 pub mod health; // what probes ask
+#[cfg(test)]
+mod tests; // all of that with a broker and receivers that are played
 
 /// Steps 5 and 6 are a crate of their own, as others send a signed request as well.
 pub use hookline_outbound::{client, request};

@@ -67,6 +67,12 @@ impl Meters {
         observe_ledgers(ledgers);
         observe_broker(stats, publisher);
         observe_shortages(client.clone());
+        Self::unobserved()
+    }
+
+    /// The metrics that are counted where things happen, and none of those that are looked at.
+    #[must_use]
+    pub fn unobserved() -> Self {
         Self(Arc::new(Instruments {
             received: declared::MESSAGES_RECEIVED.counts(Working::ALL.map(Working::label)),
             queue_time: declared::EVENT_QUEUE_TIME.histogram(),

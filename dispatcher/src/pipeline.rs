@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::Publisher;
 use hookline_common::delivery::{Unrouted, Work};
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::message::{self, Message, Rejection};
@@ -23,6 +22,7 @@ use crate::attempts::{Attempts, Job};
 use crate::endpoints::{Endpoints, Lookup};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
+use crate::outside::Keeps;
 use crate::queues::Working;
 use crate::route::{self, Step};
 use crate::settle::{Settler, Subject};
@@ -306,7 +306,7 @@ pub struct Reception {
     /// Where each message goes.
     pub pipeline: Arc<Pipeline>,
     /// What makes sure of the queues.
-    pub publisher: Publisher,
+    pub publisher: Arc<dyn Keeps>,
 }
 
 impl Handler for Reception {

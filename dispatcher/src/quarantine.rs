@@ -13,11 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::broker::Publisher;
 use hookline_common::message::{self, Message, Rejection};
 use hookline_consume::{AckLedger, Handler, InHand, Taken};
 use tokio::time::{Instant, timeout};
 
+use crate::outside::Keeps;
 use crate::pipeline::Pipeline;
 use crate::suspects::{self, Treatment};
 
@@ -31,7 +31,7 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 /// Takes in what stands in the quarantine.
 pub struct Quarantine {
     pipeline: Arc<Pipeline>,
-    publisher: Publisher,
+    publisher: Arc<dyn Keeps>,
     ledger: Arc<AckLedger>,
     longest_attempt: Duration,
     consuming_since: Instant,
@@ -43,7 +43,7 @@ impl Quarantine {
     #[must_use]
     pub fn new(
         pipeline: Arc<Pipeline>,
-        publisher: Publisher,
+        publisher: Arc<dyn Keeps>,
         ledger: Arc<AckLedger>,
         longest_attempt: Duration,
     ) -> Self {

@@ -179,7 +179,7 @@ impl Work {
                 queue,
                 limiter,
                 pipeline: Arc::clone(&self.pipeline),
-                publisher: self.publisher.clone(),
+                publisher: Arc::new(self.publisher.clone()),
             };
             intakes.spawn(self.intake(queue, &consumer).run(reception, shutdown.clone()));
         }
@@ -188,7 +188,7 @@ impl Work {
         let intake = self.intake(Working::Quarantine, &consumer);
         let quarantine = Quarantine::new(
             Arc::clone(&self.pipeline),
-            self.publisher.clone(),
+            Arc::new(self.publisher.clone()),
             self.ledger(Working::Quarantine),
             self.settings.request_timeout,
         );

@@ -29,7 +29,8 @@ impl Address {
     }
 
     /// What the broker's answer depends on, in one name: the queue, or the exchange that leads to queues.
-    pub(super) fn destination(&self) -> &str {
+    #[must_use]
+    pub fn destination(&self) -> &str {
         if self.exchange.is_empty() {
             &self.routing_key
         } else {

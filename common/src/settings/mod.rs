@@ -17,7 +17,9 @@ pub mod flags;
 
 use std::fmt;
 
+use self::source::MAX_SECRET_FILE_BYTES;
 use crate::broker::{BrokerUrl, LinkSettings};
+use crate::text_file;
 use crate::topology::Namespace;
 
 #[cfg(feature = "endpoints")]
@@ -91,7 +93,7 @@ impl<'a> Reader<'a> {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(allowed) => {
-                let value = (!variable.is_secret).then(|| shortened(&text));
+                let value = (!variable.is_secret).then_some(text);
                 self.fault(variable, value, allowed.to_string());
                 None
             }
@@ -100,8 +102,10 @@ impl<'a> Reader<'a> {
 
     /// The contents of the file that the setting names, if it is set.
     pub fn read_file(&mut self, variable: &Variable) -> Option<String> {
+        /// The roots of all authorities that systems trust take a quarter of a megabyte.
+        const MAX_BYTES: u64 = 4 << 20;
         self.read(variable, |path| {
-            std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+            text_file::read(path.as_ref(), MAX_BYTES).map_err(|error| error.problem())
         })
     }
 
@@ -109,8 +113,8 @@ impl<'a> Reader<'a> {
     pub fn fault(&mut self, variable: &Variable, value: Option<String>, allowed: impl Into<String>) {
         let fault = Fault {
             variable: variable.name,
-            value,
-            allowed: allowed.into(),
+            value: value.map(|value| shortened(&value)),
+            allowed: on_one_line(&allowed.into()),
         };
         // Several may read the same variable.
         if !self.faults.contains(&fault) {
@@ -188,15 +192,14 @@ impl<'a> Reader<'a> {
                 None
             }
             (direct, None) => direct,
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
+            (None, Some(path)) => match text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES) {
                 // Editors and `echo` end a file with a line break; no secret of ours can hold one.
                 Ok(text) => set(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+                // Without the path: the secret itself may have been put there.
                 Err(error) => {
-                    self.fault(
-                        variable,
-                        None,
-                        format!("{}_FILE={path:?} cannot be read: {error}", variable.name),
-                    );
+                    let problem = error.problem();
+                    let told = format!("the file that {}_FILE names {problem}", variable.name);
+                    self.fault(variable, None, told);
                     None
                 }
             },
@@ -217,6 +220,24 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// What is said of a value, which may hold a part of it: on one line of a log, whatever stands there, and not for ever.
+fn on_one_line(text: &str) -> String {
+    const LETTERS: usize = 800;
+    let (shown, cut) = match text.char_indices().nth(LETTERS) {
+        Some((end, _)) => (&text[..end], "…"),
+        None => (text, ""),
+    };
+    let mut line = String::with_capacity(shown.len());
+    for letter in shown.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_debug());
+        } else {
+            line.push(letter);
+        }
+    }
+    line + cut
 }
 
 /// What everyone needs who talks to the broker.

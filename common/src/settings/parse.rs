@@ -67,8 +67,16 @@ pub fn list<T, E: std::fmt::Display>(
 ) -> Result<Vec<T>, String> {
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items
-        .map(|item| parse(item).map_err(|error| format!("{item:?}: {error}")))
+        .map(|item| parse(item).map_err(|error| format!("{:?}: {error}", start(item))))
         .collect()
+}
+
+/// Enough of an item to recognise it by.
+fn start(item: &str) -> &str {
+    const LETTERS: usize = 100;
+    item.char_indices()
+        .nth(LETTERS)
+        .map_or(item, |(end, _)| &item[..end])
 }
 
 #[cfg(test)]
@@ -92,5 +100,7 @@ mod tests {
             numbers("1,x"),
             Err("\"x\": must be a whole number from 1 to 9".to_owned())
         );
+        let long = numbers(&"x".repeat(10_000)).unwrap_err();
+        assert!(long.len() < 200, "{long}");
     }
 }

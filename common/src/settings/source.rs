@@ -50,8 +50,7 @@ impl SettingSource for Environment {
 }
 
 /// A secret is 256 characters at most; what is longer than this by far is another file.
-#[cfg(feature = "endpoints")]
-const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
+pub(super) const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
 
 /// Variables that an endpoints file has named for its secrets by now. They may be called anything, and so like a setting.
 static OF_SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -99,9 +99,12 @@ fn judge(name: String, known: &[&'static str]) -> Option<UnknownVariable> {
     if is_known(&name) || name.starts_with(OF_TESTS) {
         return None;
     }
+    if !name.to_ascii_uppercase().starts_with("HOOK") {
+        return None;
+    }
     let nearest = nearest(&name, known.iter().copied(), MOST_MISTAKES);
     // Another program's variable, unless the prefix itself is what is misspelt.
-    let is_ours = has_prefix || (name.to_ascii_uppercase().starts_with("HOOK") && nearest.is_some());
+    let is_ours = has_prefix || nearest.is_some();
     is_ours.then_some(UnknownVariable { name, nearest })
 }
 
@@ -139,6 +142,8 @@ fn is_of_a_container(name: &str, source: &dyn SettingSource) -> bool {
 fn nearest(name: &str, known: impl Iterator<Item = &'static str>, most: usize) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     known
+        // So many letters too few or too many are as many mistakes. An environment may hold hundreds of names, and of any length.
+        .filter(|known| known.len().abs_diff(name.len()) <= most)
         .map(|known| (mistakes(&name, known), known))
         .min()
         .filter(|(mistakes, known)| *mistakes <= most.min(known.len() / LETTERS_PER_MISTAKE))

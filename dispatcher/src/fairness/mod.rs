@@ -67,7 +67,9 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
     /// Asks whether a job for endpoint `key` may begin. After [`Admission::Hold`] the next job of the same working queue
     /// has to be the same one.
     pub fn admit(&self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
-        self.change(|state| state.admit(key, info, job, now))
+        // What is held has changed nothing for others that are: two working queues would have each other ask for ever.
+        let is_news = |admission: &Admission<J>| !matches!(admission, Admission::Hold(_));
+        self.change_if(|state| state.admit(key, info, job, now), is_news)
     }
 
     /// Gives a slot back after an attempt that took `took`; the jobs to begin now, of any endpoint, since what one gives
@@ -120,13 +122,22 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State<K, J>) -> R) -> R {
+        self.change_if(change, |_| true)
+    }
+
+    /// Changes the state, and wakes whoever it matters to, if `is_news` says of the result that it can.
+    fn change_if<R>(
+        &self,
+        change: impl FnOnce(&mut State<K, J>) -> R,
+        is_news: impl FnOnce(&R) -> bool,
+    ) -> R {
         let (result, has_room, is_sooner) = {
             let mut state = self.lock();
             let before = state.next_tick();
             let result = change(&mut state);
             (result, state.is_worth_asking(), state.next_tick() < before)
         };
-        if has_room {
+        if has_room && is_news(&result) {
             self.room.notify_waiters();
         }
         if is_sooner {

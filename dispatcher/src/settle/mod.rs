@@ -11,7 +11,7 @@ mod spill; // on their way to the stream, or beside it
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use hookline_common::broker::{Address, PublishFault, Publisher};
+use hookline_common::broker::{Address, PublishFault};
 use hookline_common::delivery::{Delivery, Unrouted};
 use hookline_common::failpoint;
 use hookline_common::ids::{AttemptNo, EndpointId};
@@ -25,6 +25,7 @@ pub use self::after::replacement;
 pub use self::record::line;
 pub use self::recorder::Recorder;
 pub use self::spill::BatchLog;
+use crate::outside::Keeps;
 use crate::route;
 
 /// Messages of one fan-out that are published at once: enough to keep the broker busy, and few enough that thousands of
@@ -67,7 +68,7 @@ impl<'a> Subject<'a> {
 /// Ends messages.
 #[derive(Clone)]
 pub struct Settler {
-    publisher: Publisher,
+    publisher: Arc<dyn Keeps>,
     namespace: Namespace,
     recorder: Option<Recorder>,
     shutdown: Shutdown,
@@ -77,13 +78,13 @@ impl Settler {
     /// A settler; without a recorder nothing is recorded.
     #[must_use]
     pub fn new(
-        publisher: Publisher,
+        publisher: impl Keeps,
         namespace: Namespace,
         recorder: Option<Recorder>,
         shutdown: Shutdown,
     ) -> Self {
         Self {
-            publisher,
+            publisher: Arc::new(publisher),
             namespace,
             recorder,
             shutdown,
@@ -171,7 +172,8 @@ impl Settler {
     async fn begin_connected(&self, in_hand: InHand) -> Option<InHand> {
         if !self.publisher.is_up() {
             tokio::select! {
-                connected = self.publisher.connected(None) => connected.ok()?,
+                biased;
+                connected = self.publisher.connected() => connected.ok()?,
                 () = self.shutdown.requested() => return None,
             }
         }

@@ -1,5 +1,6 @@
 //! Attempt records, gathered into batches and written to the log; then their messages count as settled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::failpoint;
@@ -11,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-use super::spill::BatchLog;
 use crate::meters::Meters;
+use crate::outside::Logs;
 
 /// How long a batch is gathered before it is sent, full or not: under load some tens of records come together, which
 /// compress five times as well as one, and the latency of a delivery does not contain it.
@@ -30,16 +31,19 @@ pub struct Recorder {
 /// What writes the batches.
 #[derive(Clone)]
 struct Writer {
-    log: BatchLog,
+    log: Arc<dyn Logs>,
     meters: Meters,
 }
 
 impl Recorder {
     /// Starts to write records; the work ends, everything written, when the last clone is dropped.
     #[must_use]
-    pub fn start(log: BatchLog, meters: Meters, tasks: &TaskTracker) -> Self {
+    pub fn start(log: impl Logs, meters: Meters, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let writer = Writer { log, meters };
+        let writer = Writer {
+            log: Arc::new(log),
+            meters,
+        };
         tasks.spawn(writer.run(receiver));
         Self { entries: sender }
     }

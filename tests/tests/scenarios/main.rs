@@ -112,6 +112,7 @@ mod rolling_update; // and how all are replaced while they work
 mod signals; // what it is asked by the system
 mod operating_edges; // what the programs around it do to it
 
+mod broker_model; // the broker as the simulation plays it, and as it is
 mod links; // a link to the broker that is cut
 mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses

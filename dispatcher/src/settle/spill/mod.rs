@@ -11,6 +11,7 @@ mod mover; // from the one back to the other
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use hookline_common::broker::{LinkSettings, Publisher};
 use hookline_common::message::Message;
 use hookline_common::topology::{Namespace, Queue};
@@ -24,6 +25,7 @@ use self::mover::Mover;
 use self::queue::{SpillQueue, Spilled};
 use self::stream::{Stream, Written};
 use crate::meters::Meters;
+use crate::outside::Logs;
 
 /// Names of the links, in the broker's own tools and logs.
 const STREAM_LINK: &str = "hookline-dispatcher records";
@@ -42,6 +44,12 @@ struct Parts {
     lost: Mutex<Told>,
     stop: CancellationToken,
     working: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Logs for BatchLog {
+    fn write<'a>(&'a self, batch: &'a Message, records: usize) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(self.store(batch, records))
+    }
 }
 
 impl BatchLog {
@@ -87,12 +95,12 @@ impl BatchLog {
         }))
     }
 
-    /// Writes a batch of so many records, for as long as that takes: whether the broker has it. Where the stream is silent and
+    /// Writes a batch, for as long as that takes: whether the broker has it. Where the stream is silent and
     /// the spill refuses, its records are left out of the log, which is counted and told.
     ///
     /// # Errors
     /// The broker's words where it takes no message of this size.
-    pub(super) async fn write(&self, batch: &Message, records: usize) -> Result<bool, String> {
+    async fn store(&self, batch: &Message, records: usize) -> Result<bool, String> {
         let Parts { stream, spill, .. } = &*self.0;
         loop {
             match stream.write(batch).await {

@@ -1,4 +1,9 @@
+//! What each command takes and says of itself. In the file beside it: any arguments at all.
+
 #![allow(clippy::unwrap_used)]
+
+mod bad_input;
+
 use super::*;
 use crate::help::plain;
 

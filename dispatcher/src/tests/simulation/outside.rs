@@ -1,0 +1,395 @@
+//! How one process reaches the outside: what it publishes, acknowledges, records and sends takes a while, and may be lost on the way.
+//! A process that was killed does nothing any more, whatever it was about to do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use hookline_cases::broker::Published;
+use hookline_common::broker::{Address, BrokerError, PublishFault, Stored};
+use hookline_common::message::Message;
+use hookline_common::outcome::Outcome;
+use hookline_common::schedule::RetrySchedule;
+use hookline_common::topology::Queue;
+use hookline_consume::Acknowledges;
+use hookline_outbound::client::{Answer, RequestError, SendError};
+use http_body_util::{BodyExt as _, Full};
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Request, StatusCode};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::mistakes::{Mistake, is_back};
+use super::world::{Manner, Post, World};
+use crate::outside::{Keeps, Logs, Sends};
+
+/// Between two tries to publish, as with the real one.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long an attempt may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One process's way out. Clones are the same.
+#[derive(Clone)]
+pub(super) struct WayOut {
+    pub(super) world: World,
+    pub(super) number: u64,
+    pub(super) schedule: RetrySchedule,
+    is_dead: Arc<AtomicBool>,
+    pub(super) death: Arc<Notify>,
+}
+
+impl WayOut {
+    pub(super) fn new(world: World, number: u64, schedule: RetrySchedule) -> Self {
+        Self {
+            world,
+            number,
+            schedule,
+            is_dead: Arc::default(),
+            death: Arc::new(Notify::new()),
+        }
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Acquire)
+    }
+
+    /// Something takes a while. Whoever is dead by then never comes back from it.
+    pub(super) async fn pause(&self, most: usize) {
+        self.world.pause(most).await;
+        if self.is_dead() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Does something outside, unless the process is killed right before; it may be killed right after.
+    async fn effect<T>(&self, what: impl FnOnce() -> T) -> T {
+        let kill = {
+            let mut state = self.world.lock();
+            state.effects += 1;
+            let effects = state.effects;
+            let place = state.kills.iter().position(|kill| kill.at <= effects);
+            place.map(|place| state.kills.swap_remove(place))
+        };
+        if kill.is_some_and(|kill| !kill.is_after) {
+            self.die().await;
+        }
+        let done = what();
+        if kill.is_some() {
+            self.die().await;
+        }
+        done
+    }
+
+    /// The end of the process, as of this very moment.
+    async fn die(&self) {
+        self.world.lock().killed += 1;
+        let number = self.number;
+        self.world.tell(|| format!("process {number} is killed"));
+        self.is_dead.store(true, Ordering::Release);
+        self.death.notify_one();
+        std::future::pending::<()>().await;
+    }
+
+    async fn publish(self, mut queue: String, message: Message) {
+        if is_back(Mistake::RetriesTooSoon) {
+            let delays = self.schedule.delays();
+            let names = delays
+                .iter()
+                .map(|delay| self.world.namespace.queue(Queue::Retry(*delay)));
+            if names.into_iter().any(|name| name == queue) {
+                queue = self.world.namespace.queue(Queue::Retry(delays[0]));
+            }
+        }
+        if is_back(Mistake::DropsDeadLetters) && queue == self.world.namespace.queue(Queue::Failed) {
+            return;
+        }
+        loop {
+            self.pause(6).await;
+            let (is_lost, is_unheard) = {
+                let chances = self.world.chances();
+                let mut state = self.world.lock();
+                let is_lost = state.random.below(1000) < chances.loses_publish;
+                (
+                    is_lost,
+                    !is_lost && state.random.below(1000) < chances.loses_confirm,
+                )
+            };
+            let stored = if is_lost {
+                None
+            } else {
+                let (world, name, number) = (&self.world, &queue, self.number);
+                let publish = || {
+                    world.tell(|| format!("process {number} publishes {} to {name}", said(&message)));
+                    world.store(name, message.clone())
+                };
+                Some(self.effect(publish).await)
+            };
+            if is_unheard {
+                self.world.lock().lost_confirms += 1;
+            }
+            self.pause(6).await;
+            if stored == Some(Published::Stored) && !is_unheard {
+                return;
+            }
+            sleep(AGAIN_AFTER).await;
+        }
+    }
+}
+
+/// A message in a few words.
+pub(super) fn said(message: &Message) -> String {
+    let attempt = message.headers.integer("attempt").ok().flatten().unwrap_or(0);
+    let endpoint = message.headers.text("endpoint").ok().flatten().unwrap_or("-");
+    let id = message.message_id.as_deref().unwrap_or("-");
+    format!("{id} for {endpoint}, attempt {attempt}")
+}
+
+impl Keeps for WayOut {
+    fn is_up(&self) -> bool {
+        let chance = self.world.chances().loses_publish;
+        self.world.lock().random.below(1000) >= chance
+    }
+
+    fn connected(&self) -> BoxFuture<'_, Result<(), PublishFault>> {
+        Box::pin(async {
+            self.pause(1_500).await;
+            Ok(())
+        })
+    }
+
+    fn publish_until_stored<'a>(
+        &'a self,
+        to: &'a Address,
+        message: &'a Message,
+    ) -> BoxFuture<'a, Result<Stored, PublishFault>> {
+        let publishing = self.clone().publish(to.destination().to_owned(), message.clone());
+        Box::pin(async move {
+            if is_back(Mistake::TrustsUnconfirmed) {
+                tokio::spawn(publishing);
+            } else {
+                publishing.await;
+            }
+            Ok(Stored)
+        })
+    }
+
+    fn declare_again(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+impl Logs for WayOut {
+    fn write<'a>(&'a self, _batch: &'a Message, records: usize) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            self.pause(8).await;
+            let number = self.number;
+            self.effect(|| self.world.tell(|| format!("process {number} records {records}")))
+                .await;
+            self.pause(8).await;
+            Ok(true)
+        })
+    }
+}
+
+impl Sends for WayOut {
+    fn send(&self, request: Request<Full<Bytes>>) -> BoxFuture<'_, Result<Answer, SendError>> {
+        Box::pin(self.post(request))
+    }
+}
+
+impl WayOut {
+    #[expect(clippy::disallowed_methods, reason = "the body is one that was made here")]
+    async fn post(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+        let (head, body) = request.into_parts();
+        let header = |name: &str| {
+            let value = head.headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (event, attempt) = (header("webhook-id"), header("webhook-attempt"));
+        let host = head.uri.host().unwrap_or_default().to_owned();
+        let endpoint = host.split('.').next().unwrap_or_default().to_owned();
+        let body = body
+            .collect()
+            .await
+            .map(|body| body.to_bytes().to_vec())
+            .unwrap_or_default();
+        self.pause(20).await;
+        let arrive = || {
+            let began = self.world.now();
+            self.world.tell(|| {
+                format!(
+                    "process {} posts {event} to {endpoint}, attempt {attempt}",
+                    self.number
+                )
+            });
+            let mut state = self.world.lock();
+            let (third, other) = (state.random.one_in(3), state.random.one_in(2));
+            let manner = state.manners.get(&endpoint).copied().unwrap_or(Manner::Good);
+            let answer = match manner {
+                Manner::Flaky if third => Some(500),
+                Manner::Broken => Some(500),
+                Manner::Busy if other => Some(503),
+                Manner::Cutting if other => None,
+                Manner::Silent => None,
+                Manner::Good | Manner::Flaky | Manner::Busy | Manner::Cutting => Some(200),
+            };
+            state.posts.push(Post {
+                event,
+                endpoint,
+                attempt: attempt.parse().unwrap_or(0),
+                body,
+                began,
+                ended: None,
+                is_success: answer == Some(200),
+            });
+            (manner, answer, state.posts.len() - 1)
+        };
+        let (manner, answer, place) = self.effect(arrive).await;
+        if manner == Manner::Silent {
+            sleep(TIMEOUT).await;
+        }
+        self.pause(40).await;
+        let now = self.world.now();
+        if let Some(post) = self.world.lock().posts.get_mut(place) {
+            post.ended = Some(now);
+        }
+        let Some(status) = answer else {
+            let outcome = if manner == Manner::Silent {
+                Outcome::Timeout
+            } else {
+                Outcome::ProtocolError
+            };
+            return Err(SendError::Failed(RequestError {
+                outcome,
+                text: "no answer".to_owned(),
+                refusal: None,
+            }));
+        };
+        let mut headers = HeaderMap::new();
+        if status == 503 {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        Ok(Answer {
+            status: StatusCode::from_u16(status).unwrap_or_default(),
+            headers,
+            body: Vec::new(),
+            body_incomplete: false,
+        })
+    }
+}
+
+/// A subscription of one process. Once it is lost, nothing that goes through it arrives.
+pub(super) struct Channel {
+    pub(super) out: WayOut,
+    pub(super) channel: u64,
+    pub(super) generation: u64,
+    pub(super) is_lost: AtomicBool,
+    pub(super) loss: Notify,
+}
+
+impl Channel {
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
+    }
+
+    /// The connection breaks: the broker gives out again what was in hand.
+    pub(super) fn lose(&self) {
+        if !self.is_lost.swap(true, Ordering::AcqRel) {
+            let now = self.out.world.now();
+            let mut state = self.out.world.lock();
+            state.losses += 1;
+            state.broker.close(self.channel, now);
+            drop(state);
+            let number = self.out.number;
+            self.out
+                .world
+                .tell(|| format!("process {number} loses a channel"));
+            self.loss.notify_waiters();
+            self.loss.notify_one();
+            self.out.world.news.notify_waiters();
+        }
+    }
+
+    async fn tell(&self, what: impl FnOnce() -> Result<(), String>) -> Result<(), BrokerError> {
+        let lost = BrokerError::NoAnswer {
+            what: "acknowledging",
+            seconds: 0,
+        };
+        self.out.pause(3).await;
+        let breaks = {
+            let chance = self.out.world.chances().loses_channel;
+            let mut state = self.out.world.lock();
+            state.random.below(1000) < chance
+        };
+        if breaks {
+            self.lose();
+        }
+        if self.is_lost() {
+            return Err(lost);
+        }
+        if let Err(fault) = self.out.effect(what).await {
+            self.out.world.lock().faults.push(fault);
+            self.lose();
+            return Err(lost);
+        }
+        self.out.world.news.notify_waiters();
+        Ok(())
+    }
+
+    fn ack(&self, tag: u64, is_multiple: bool) -> Result<(), String> {
+        let number = self.out.number;
+        self.out
+            .world
+            .tell(|| format!("process {number} acknowledges {tag}, all before it: {is_multiple}"));
+        let mut state = self.out.world.lock();
+        let acked = state.broker.ack(
+            self.channel,
+            tag,
+            is_multiple || is_back(Mistake::AcknowledgesTooMuch),
+        );
+        acked.map_err(|unknown| format!("{unknown:?} was acknowledged"))
+    }
+}
+
+impl Acknowledges for Channel {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn is_void(&self) -> bool {
+        self.is_lost()
+    }
+
+    fn ack_through(&self, tag: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(self.tell(move || self.ack(tag, true)))
+    }
+
+    fn ack_each(&self, tags: Vec<u64>) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async move {
+            for tag in tags {
+                self.tell(|| self.ack(tag, false)).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn give_back_each(&self, tags: Vec<u64>) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async move {
+            for tag in tags {
+                let give_back = || {
+                    let now = self.out.world.now();
+                    let given = self.out.world.lock().broker.give_back(self.channel, tag, now);
+                    given.map_err(|unknown| format!("{unknown:?} was given back"))
+                };
+                self.tell(give_back).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
