@@ -235,7 +235,7 @@ async fn d14_memory_alarm_while_every_attempt_fails() {
 #[tokio::test]
 async fn d15_disk_alarm_while_every_attempt_fails() {
     an_alarm(
-        &["set_disk_free_limit", "900TB"],
+        &["set_disk_free_limit", "1000000GB"],
         &["set_disk_free_limit", "50MB"],
         "low on disk",
     )

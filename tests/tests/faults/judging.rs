@@ -4,7 +4,7 @@ use hookline_common::topology::Queue;
 use hookline_tests::broker::Stored;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
-use hookline_tests::{Receiver, SOON, scenario, status};
+use hookline_tests::{Receiver, SOON, eventually, scenario, status};
 
 /// Events whose deliveries are all in `failed`.
 const EVENTS: usize = 20;
@@ -31,13 +31,16 @@ async fn the_judge_finds_a_message_that_was_taken_away_and_one_that_was_added() 
         };
         assert_eq!(judge(&failed).lost, []);
 
-        let taken = world.broker().take(&world.queue(Queue::Failed)).await;
-        let taken = taken.expect("a dead letter");
-        let verdict = judge(&world.read(Queue::Failed).await);
+        // Those that were read go back to their queue in a moment.
+        let taken = eventually(SOON, "a dead letter", async || {
+            world.broker().take(&world.queue(Queue::Failed)).await
+        })
+        .await;
+        let verdict = judge(&world.expect_in(Queue::Failed, EVENTS - 1, SOON).await);
         assert_eq!(verdict.lost, [(taken.id().to_owned(), "ep_crm".to_owned())]);
         assert_eq!(verdict.unexpected, []);
 
-        let mut copies = world.read(Queue::Failed).await;
+        let mut copies = world.expect_in(Queue::Failed, EVENTS - 1, SOON).await;
         copies.push(taken);
         assert_eq!(judge(&copies).lost, []);
         let stranger = world.publish("booking.created", "{}").await;
