@@ -14,9 +14,9 @@ use hookline_tests::{Receiver, SOON, World, eventually, scenario};
 use crate::single::{Single, producer, refuses_some, takes_all};
 
 /// Events a second.
-const RATE: f64 = 400.0;
+const RATE: f64 = 150.0;
 /// Events before the fault, and after it.
-const AROUND: usize = 1500;
+const AROUND: usize = 800;
 /// How often the broker and its clients say that they are there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What the consumer of fresh events calls itself, and what publishes retries.
