@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use crate::single::{ENDPOINT, Single, refuses_first, refuses_some, takes_all};
 
 /// Events a second, of a publisher that goes on whatever happens.
-const RATE: f64 = 400.0;
+const RATE: f64 = 150.0;
 /// Events before the fault, and after it.
-const AROUND: usize = 2000;
+const AROUND: usize = 1000;
 
 /// Posts an event to the API of the console, and returns the status.
 async fn post(api: &Api, event: &Event) -> u16 {

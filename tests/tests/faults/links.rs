@@ -16,7 +16,7 @@ use crate::single::{Single, producer, refuses_some, takes_all};
 /// Events a second.
 const RATE: f64 = 150.0;
 /// Events before the fault, and after it.
-const AROUND: usize = 600;
+const AROUND: usize = 800;
 /// How often the broker and its clients say that they are there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What the consumer of fresh events calls itself, and what publishes retries.

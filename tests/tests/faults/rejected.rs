@@ -83,7 +83,7 @@ async fn r03_what_cannot_be_understood_meets_a_missing_queue_of_rejected() {
         world.leaves(Queue::Rejected);
         let single = Single::shared(world, takes_all).await;
         let _dispatcher = single.dispatcher().start().await;
-        let load = Load::start(single.producer().await, "acme", 400.0);
+        let load = Load::start(single.producer().await, "acme", 150.0);
         single.has_seen(EVENTS / 4).await;
         world.broker().delete(&[world.queue(Queue::Rejected)], &[]).await;
         for _ in 0..BAD {
