@@ -3,7 +3,7 @@
 //! What the broker refuses closes the channel, and everything that was under way on it ends with the same words. They are
 //! about one message: about which is certain only where there was no other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub(super) struct ConfirmChannel {
     channel: Channel,
     traffic: Mutex<Traffic>,
     opened_at: Instant,
-    /// Whether a queue has taken anything from it.
-    has_stored: AtomicBool,
+    /// When a queue last took something from it, in milliseconds from its opening, and one more; 0 where none did.
+    stored_at: AtomicU64,
 }
 
 /// How sending a message ended.
@@ -45,7 +45,7 @@ impl ConfirmChannel {
             channel,
             traffic: Mutex::default(),
             opened_at: Instant::now(),
-            has_stored: AtomicBool::new(false),
+            stored_at: AtomicU64::new(0),
         })
     }
 
@@ -55,12 +55,13 @@ impl ConfirmChannel {
 
     /// Whether a queue has taken anything from it.
     pub(super) fn has_stored(&self) -> bool {
-        self.has_stored.load(Ordering::Relaxed)
+        self.stored_at.load(Ordering::Relaxed) > 0
     }
 
-    /// How long ago it was opened.
-    pub(super) fn age(&self) -> Duration {
-        self.opened_at.elapsed()
+    /// For how long no queue has taken anything from it: since its opening, where none ever did.
+    pub(super) fn stores_nothing_for(&self) -> Duration {
+        let stored_at = Duration::from_millis(self.stored_at.load(Ordering::Relaxed));
+        self.opened_at.elapsed().saturating_sub(stored_at)
     }
 
     /// Publishes a message and waits for the broker's answer, however long it takes.
@@ -85,7 +86,8 @@ impl ConfirmChannel {
         };
         let answer = confirmed.await.map_err(BrokerError::call("publishing"));
         if matches!(answer, Ok(Confirmation::Ack(None))) {
-            self.has_stored.store(true, Ordering::Relaxed);
+            let age = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+            self.stored_at.store(age + 1, Ordering::Relaxed);
             failpoint::reached("stored", to.destination());
         }
         Sent {

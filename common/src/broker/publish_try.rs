@@ -16,6 +16,8 @@ use crate::message::Message;
 /// How old a channel is before it is opened anew. A queue that is full refuses everything that waits for it once a second, and
 /// each of that would open another.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
+/// The same of one that has brought something into its queue before: what it refuses may be what a full queue cannot take yet.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// How one try to publish ended.
 pub(super) enum Tried {
@@ -130,12 +132,19 @@ async fn channel_to(
     }
 }
 
-/// Opens the destination's channel anew where it is refused and has never brought anything into a queue.
+/// Opens the destination's channel anew where it is refused and has brought nothing into a queue, ever or for a while.
 ///
 /// RabbitMQ 3.10 asks for a queue's leader once for each channel. One that was opened just after the leader's node had died goes
-/// on asking that node, and refuses everything for as long as it is away, though another node leads by then.
+/// on asking that node, and refuses everything for as long as it is away, though another node leads by then. And
+/// where a queue was full and has more room by a changed policy, channels that were refused are not told before something is taken
+/// out of it, which of dead letters may be never.
 async fn begin_anew(established: &Established<PublishChannels>, to: &Address, channel: &Arc<ConfirmChannel>) {
-    if channel.has_stored() || channel.age() < ANEW_AFTER {
+    let patience = if channel.has_stored() {
+        STUCK_AFTER
+    } else {
+        ANEW_AFTER
+    };
+    if channel.stores_nothing_for() < patience {
         return;
     }
     let (connection, destination) = (&established.connection, to.destination());

@@ -117,9 +117,12 @@ impl Wire {
         let meant = standing
             .iter()
             .filter(|connection| name.is_none_or(|name| connection.is_named(name)));
-        meant
-            .map(|connection| connection.strike.send_replace(Some(strike)))
-            .count()
+        let mut struck = 0;
+        for connection in meant {
+            connection.strike.send_replace(Some(strike));
+            struck += 1;
+        }
+        struck
     }
 
     /// Goes silent on the connections there are, without a word to either side. New ones pass.

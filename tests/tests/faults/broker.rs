@@ -10,11 +10,11 @@ use hookline_tests::eventually::always;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::load::{Load, Published, numbered, publish_each, publish_until_stored};
 use hookline_tests::private_broker::PrivateBroker;
-use hookline_tests::{Gate, SOON, eventually, scenario, status};
+use hookline_tests::{SOON, eventually, scenario};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::single::{ENDPOINT, Single, refuses_first, refuses_some, takes_all};
+use crate::single::{Single, refuses_first, refuses_some, takes_all};
 
 /// Events a second, of a publisher that goes on whatever happens.
 const RATE: f64 = 150.0;
@@ -289,40 +289,4 @@ async fn d17_every_channel_closed_for_an_error() {
         private.evaluate(ack).await;
     })
     .await;
-}
-
-#[tokio::test]
-async fn d33_broker_takes_back_what_is_held_for_too_long() {
-    /// What hangs, beside what goes on.
-    const HELD: usize = 20;
-    let mut trial = Trial::here();
-    let private = PrivateBroker::start().await;
-    // It looks once a minute, usually, and waits half an hour.
-    private
-        .evaluate("application:set_env(rabbit, consumer_timeout, 5000), application:set_env(rabbit, channel_tick_interval, 1000).")
-        .await;
-    scenario(async |world| {
-        let gate = Gate::closed();
-        let hung = status(200).behind(&gate);
-        let mut count = 0;
-        let answer = move |_: &_| {
-            count += 1;
-            if count <= HELD { hung.clone() } else { status(200) }
-        };
-        let single = Single::on(world, &private.url(), answer).await;
-        let dispatcher = single.dispatcher().start().await;
-        let load = Load::start(single.producer().await, "acme", RATE);
-        let line = dispatcher.says("consumer_timeout", SOON).await;
-        assert!(line.contains("30 minutes by default"), "{line}");
-        trial.healed();
-        let before = single.receiver.count();
-        single.has_seen(before + AROUND).await;
-        gate.open();
-        let published = load.stop().await;
-        single.comes_to_rest(&published).await;
-        assert_eq!(single.judge(&published).verdict().duplicated, [], "to {ENDPOINT}");
-        trial.closes(&single.judge(&published), Allowed::nothing()).await;
-    })
-    .await;
-    private.stop().await;
 }

@@ -4,7 +4,7 @@
 use hookline_tests::api::Api;
 use hookline_tests::console::{database_scenario, dispatcher_on, setup, setup_on, start};
 use hookline_tests::database::Database;
-use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::fault::{Allowed, Trial, tell};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::numbered;
 use hookline_tests::private_postgres::PrivatePostgres;
@@ -119,7 +119,7 @@ async fn d28_disk_of_the_database_is_full() {
     const MEGABYTES: u32 = 200;
     let mut trial = Trial::here();
     let Some(postgres) = PrivatePostgres::start_on_a_disk_of(MEGABYTES).await else {
-        eprintln!("NOT RUN: only root can mount a small disk");
+        tell("NOT RUN: only root can mount a small disk");
         return;
     };
     scenario(async |world| {
