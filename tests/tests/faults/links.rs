@@ -175,9 +175,6 @@ async fn d16_links_take_long_for_every_answer() {
         let dispatcher = single.dispatcher().start().await;
         let load = Load::start(producer(world, &services().amqp_url).await, "acme", RATE);
         single.has_seen(AROUND / 2).await;
-        // The last one is that of quarantine, which begins later.
-        dispatcher.says("consuming queue=\"quarantine\"", SOON).await;
-        let accepted = wire.accepted();
         wire.delay(Duration::from_secs(2));
         let before = single.receiver.count();
         single.has_seen(before + AROUND / 2).await;
@@ -188,7 +185,11 @@ async fn d16_links_take_long_for_every_answer() {
         let published = load.stop().await;
         single.comes_to_rest(&published).await;
         dispatcher.has_let_go_within(SOON).await;
-        assert_eq!(wire.accepted(), accepted, "no link was given up for being slow");
+        let log = dispatcher.log();
+        assert!(
+            !log.contains("is lost"),
+            "no link was given up for being slow: {log}"
+        );
         dispatcher.stop().await;
         trial.closes(&single.judge(&published), Allowed::nothing()).await;
     })
