@@ -388,7 +388,7 @@ mod tests {
         going_on.ended = None;
         let page = result(&certificate(&going_on, true), "/here").into_string();
         assert!(
-            page.contains("1 of 10 checks done") && page.contains("Live:"),
+            page.contains(&format!("1 of {CHECKS} checks done")) && page.contains("Live:"),
             "{page}"
         );
         let page = result(&certificate(&going_on, false), "/here").into_string();
