@@ -7,15 +7,15 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
-/// The seed of this run: `HOOKLINE_SEED`, or another each time. It is told on stderr, past the test runner, which keeps what a
+/// The seed of this run: `HOOKLINE_TEST_SEED`, or another each time. It is told on stderr, past the test runner, which keeps what a
 /// test prints for those that fail.
 ///
 /// # Panics
-/// When `HOOKLINE_SEED` is no number.
+/// When `HOOKLINE_TEST_SEED` is no number.
 #[must_use]
 pub fn seed() -> u64 {
-    let seed = match std::env::var("HOOKLINE_SEED") {
-        Ok(text) => text.parse().expect("HOOKLINE_SEED is a number"),
+    let seed = match std::env::var("HOOKLINE_TEST_SEED") {
+        Ok(text) => text.parse().expect("HOOKLINE_TEST_SEED is a number"),
         Err(_) => u64::try_from(jiff::Timestamp::now().as_millisecond()).expect("after 1970"),
     };
     let thread = std::thread::current();
@@ -23,7 +23,7 @@ pub fn seed() -> u64 {
     // A closed stderr hides no more than this line.
     drop(writeln!(
         std::io::stderr(),
-        "{test}: HOOKLINE_SEED={seed} plays the same again"
+        "{test}: HOOKLINE_TEST_SEED={seed} plays the same again"
     ));
     seed
 }

@@ -1,5 +1,5 @@
 //! Everything at once: a minute of faults drawn by chance, on the link to the broker, the dispatchers and the receivers, and
-//! then none. `HOOKLINE_SEED` plays the same faults again.
+//! then none. `HOOKLINE_TEST_SEED` plays the same faults again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -182,7 +182,7 @@ async fn d44_a_minute_of_faults_by_chance() {
         published
             .accepted
             .push(world.publish("booking.created", "{}").await);
-        tell(&format!("HOOKLINE_SEED={seed}: {faults:?}"));
+        tell(&format!("HOOKLINE_TEST_SEED={seed}: {faults:?}"));
         let seen: Vec<&Receiver> = receivers.iter().collect();
         are_found(world, &seen, RECEIVERS * published.accepted.len(), 2 * SOON).await;
         world.is_empty_within(2 * SOON).await;
