@@ -117,7 +117,7 @@ async fn a_good_receiver_passes_with_both_secrets_of_a_rotation_and_who_did_it_s
             "{shown}"
         );
         let forged = receiver.requests().len() - receiver.accepted().len();
-        assert_eq!((receiver.requests().len(), forged), (33, 7));
+        assert_eq!((receiver.requests().len(), forged), (34, 7));
         // It is told whose deed it was.
         let lines = audit(console, "acme").await;
         let certified: Vec<&str> = lines
@@ -172,7 +172,7 @@ async fn a_bad_receiver_is_found_out_and_what_it_says_is_text() {
         person.post(&page, &[]).await.expect(303);
         let shown = ended(&person, &page).await;
         assert!(
-            shown.contains("nothing listens on that port") && shown.contains("9 checks were not played"),
+            shown.contains("nothing listens on that port") && shown.contains("10 checks were not played"),
             "{shown}"
         );
         // Whose console was lost in the middle of it is told so, and it can be asked for again.
