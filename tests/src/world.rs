@@ -233,6 +233,31 @@ impl World {
         panic!("messages are left behind: {left:?}");
     }
 
+    /// Waits until no queue holds anything but those that the scenario named, and no running dispatcher has anything in hand: what
+    /// one has may be on its way into a queue that is looked at next.
+    ///
+    /// # Panics
+    /// When that does not come to pass.
+    pub async fn is_settled_within(&self, within: Duration) {
+        eventually(within, "all is settled, and nothing in hand", async || {
+            // In hand first and last: between two looks at nothing, nothing moved.
+            let is_settled = !self.has_in_hand().await && self.leftovers().await.is_empty();
+            (is_settled && !self.has_in_hand().await).then_some(())
+        })
+        .await;
+    }
+
+    /// Whether a running dispatcher has a message in hand.
+    async fn has_in_hand(&self) -> bool {
+        for dispatcher in self.dispatchers() {
+            let in_hand = dispatcher.metric("hookline_messages_in_hand").await;
+            if in_hand.is_some_and(|in_hand| in_hand > 0.0) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Waits until no queue of the default schedule's topology holds anything on another broker than the shared one, but the log
     /// and those that the scenario named.
     ///

@@ -71,7 +71,7 @@ async fn d38_an_endpoint_is_deleted_while_its_deliveries_wait() {
             (all.len() >= EVENTS).then_some(all)
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         assert_eq!(receiver.count(), EVENTS, "none was sent there any more");
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
@@ -112,7 +112,7 @@ async fn d38_an_endpoint_moves_to_another_url_while_its_deliveries_wait() {
         let now = [endpoint("ep_crm", &new), neighbour()];
         let events = changed_while_they_wait(world, &old, &now).await;
         are_found(world, &[&new], EVENTS, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         assert_eq!(old.count(), EVENTS, "where it was gets nothing more");
         assert!(new.requests().iter().all(|request| request.attempt() == 2));
         let mut judge = Judge::with_schedule(&[DELAY.as_duration()]);
@@ -170,7 +170,7 @@ async fn d39_a_secret_is_rotated_twice_while_its_deliveries_wait() {
             take_effect(world, &dispatcher, now, round + 1).await;
         }
         are_found(world, &[&receiver], EVENTS, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let valid: [&[&str]; 4] = [&[SECRET], &[SECOND, SECRET], &[THIRD, SECOND], &[THIRD]];
         for request in receiver.requests() {
             let secrets = valid[request.attempt() as usize - 1];

@@ -57,7 +57,7 @@ async fn the_clock_jumps(by_s: i64) {
         trial.healed();
         events.extend(world.publish_many(EVENTS, "booking.created").await);
         are_found(world, &[&receiver], events.len(), SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         assert!(dispatcher.is_ready().await);
         let last = receiver.requests().pop().unwrap();
         let signed_at: i64 = last.header("webhook-timestamp").parse().unwrap();

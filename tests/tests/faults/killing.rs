@@ -40,7 +40,7 @@ async fn d02_killed_during_posts_that_have_no_answer_yet() {
         trial.healed();
         world.dispatcher().start().await;
         are_found(world, &[&receiver], EVENTS, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
@@ -80,7 +80,7 @@ async fn d07_killed_every_two_seconds_for_a_minute() {
         let published = load.stop().await;
         assert!(published.in_doubt.is_empty() && published.refused.is_empty());
         are_found(world, &[&receiver], published.accepted.len(), 2 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&published.accepted, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
@@ -131,7 +131,7 @@ async fn d08_programs_that_relieve_each_other_under_load_repeat_nothing() {
             on_duty = next;
         }
         are_found(world, &[&crm, &books], 2 * events.len(), SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         on_duty.stop().await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm", "ep_books"]);
@@ -223,7 +223,7 @@ async fn d07_no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         gate.open();
         let after = time_for(world, "fresh", &fresh, MEASURED).await;
         are_found(world, &[&quick, &slow], events.len(), 2 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         // Before and after, so that it does not matter when the machine is busy with something else.
         let without = before.max(time_for(world, "fresh", &fresh, MEASURED).await);
         // A kill repeats what was on its way to either endpoint.
@@ -282,7 +282,7 @@ async fn d41_from_one_program_to_four_and_back_to_one() {
         let published = load.stop().await;
         let events = &published.accepted;
         are_found(world, &[&crm, &books], 2 * events.len(), SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(events, &["ep_crm", "ep_books"]);
         judge.saw("ep_crm", &crm);

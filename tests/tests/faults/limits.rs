@@ -27,7 +27,7 @@ async fn deliveries_go_on<'a>(world: &'a World, setup: Setup<'a>) {
     let dispatcher = setup.start().await;
     let events = world.publish_many(EVENTS, "booking.created").await;
     are_found(world, &[&receiver], EVENTS, SOON).await;
-    world.is_empty_within(SOON).await;
+    world.is_settled_within(SOON).await;
     assert!(dispatcher.is_ready().await);
     dispatcher.stop().await;
     let mut judge = Judge::default();
@@ -88,7 +88,7 @@ async fn d42_a_hundred_receivers_and_64_open_files() {
         let all: Vec<&Receiver> = receivers.iter().collect();
         are_found(world, &all, RECEIVERS * EACH, 3 * SOON).await;
         dispatcher.has_let_go_within(SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut judge = Judge::default();
         judge.accepted(&events, &ids);

@@ -103,7 +103,7 @@ impl Killed {
             last.set("HOOKLINE_RECORDS", self.records).start().await;
             let seen: Vec<&Receiver> = receivers.iter().collect();
             are_found(world, &seen, events.len() * self.endpoints, 2 * SOON).await;
-            world.is_empty_within(SOON).await;
+            world.is_settled_within(SOON).await;
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let mut judge = Judge::with_schedule(self.delays);
             judge.accepted(&events, &ids);
@@ -238,7 +238,7 @@ async fn killed_while_parking(point: &str) {
         trial.healed();
         world.dispatcher().start().await;
         are_found(world, &[&receiver], PARKED, 2 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::with_schedule(&DELAYS);
         judge.accepted(&events, &["ep_hung"]);
         judge.saw("ep_hung", &receiver);

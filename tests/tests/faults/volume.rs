@@ -36,7 +36,7 @@ async fn d34_one_event_is_published_a_hundred_times_at_once() {
             .for_each(|_| async {})
             .await;
         are_found(world, &[&crm, &books], 2 * EVENTS, SOON).await;
-        world.is_empty_within(2 * SOON).await;
+        world.is_settled_within(2 * SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm", "ep_books"]);
         judge.saw("ep_crm", &crm);
@@ -121,7 +121,7 @@ async fn d36_two_thousand_retries_fall_due_at_once_as_their_receivers_come_back(
         let still = 2 * EACH - one.delivered() - other.delivered();
         assert!(still > 0, "what is fresh does not wait until the storm is over");
         are_found(world, &[&one, &other, &healthy], 2 * EACH + HEALTHY, 2 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         for receiver in [&one, &other] {
             let most = most_at_once(receiver, 2);
             assert!(most <= SLOTS, "{most} at once, where {SLOTS} may be");
@@ -227,7 +227,7 @@ async fn c35_three_in_ten_attempts_are_refused() {
         world.dispatcher().start().await;
         let events = world.publish_many(EVENTS, "booking.created").await;
         are_found(world, &[&crm, &books], 2 * EVENTS, 2 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let attempts = crm.count() + books.count();
         let records = Records::of(world).await;
         records.expect(attempts, SOON).await;
