@@ -187,6 +187,27 @@ impl World {
         events
     }
 
+    /// Publishes `each` events for each company, by turns and many at once.
+    ///
+    /// # Panics
+    /// When one is not stored.
+    pub async fn publish_for(&self, companies: &[&str], each: usize) -> Vec<Event> {
+        use futures_util::StreamExt as _;
+        let events: Vec<Event> = (0..each)
+            .flat_map(|number| {
+                companies.iter().map(move |company| {
+                    Event::new(company, "booking.created", format!("{{\"n\":{number}}}")).expect("an event")
+                })
+            })
+            .collect();
+        let stream = futures_util::stream::iter(events.clone());
+        let mut receipts = self.producer().await.publish_all(stream);
+        while let Some(receipt) = receipts.next().await {
+            receipt.expect("stored");
+        }
+        events
+    }
+
     /// Messages may lie in this queue when the scenario is over.
     ///
     /// # Panics

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use hookline_common::topology::Queue;
 use hookline_producer::Event;
 use hookline_tests::dispatcher::{Dispatcher, IN_FLIGHT};
@@ -142,22 +141,6 @@ async fn d08_programs_that_relieve_each_other_under_load_repeat_nothing() {
     .await;
 }
 
-async fn publish_for(world: &World, companies: &[&str], each: usize) -> Vec<Event> {
-    let events: Vec<Event> = (0..each)
-        .flat_map(|number| {
-            companies.iter().map(move |company| {
-                Event::new(company, "booking.created", format!("{{\"n\":{number}}}")).unwrap()
-            })
-        })
-        .collect();
-    let stream = futures_util::stream::iter(events.clone());
-    let mut receipts = world.producer().await.publish_all(stream);
-    while let Some(receipt) = receipts.next().await {
-        receipt.unwrap();
-    }
-    events
-}
-
 fn of<'a>(events: &'a [Event], company: &str) -> Vec<&'a Event> {
     let is_theirs = |event: &&Event| event.company.as_str() == company;
     events.iter().filter(is_theirs).collect()
@@ -167,7 +150,7 @@ fn of<'a>(events: &'a [Event], company: &str) -> Vec<&'a Event> {
 async fn time_for(world: &World, company: &str, receiver: &Receiver, events: usize) -> Duration {
     let before = receiver.count();
     let begun = Instant::now();
-    publish_for(world, &[company], events).await;
+    world.publish_for(&[company], events).await;
     receiver.expect(before + events, SOON).await;
     begun.elapsed()
 }
@@ -192,7 +175,7 @@ async fn d07_no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         let before = time_for(world, "fresh", &fresh, MEASURED).await;
         first.stop().await;
 
-        let events = publish_for(world, &["quick", "slow"], EACH).await;
+        let events = world.publish_for(&["quick", "slow"], EACH).await;
         for kill in 0..KILLS {
             let dispatcher = world.dispatcher().start().await;
             // Some as soon as it is ready, some in the middle of attempts, some while it looks at its suspects.
@@ -206,7 +189,7 @@ async fn d07_no_number_of_kills_makes_a_harmless_message_a_suspect_for_good() {
         let last = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "600s");
         last.start().await;
         let seen = fresh.count();
-        publish_for(world, &["fresh"], 1).await;
+        world.publish_for(&["fresh"], 1).await;
         fresh.expect(seen + 1, SOON).await;
         let judge = || {
             let mut judge = Judge::default();

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use hookline_common::topology::Queue;
-use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
 use hookline_tests::supervised::Supervised;
@@ -20,22 +18,6 @@ const SUSPECT_RETURNS: usize = 3;
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
 /// A message may crash the program so often at most.
 const MAX_CRASHES: usize = 10;
-
-async fn publish_for(world: &World, companies: &[&str], each: usize) -> Vec<Event> {
-    let events: Vec<Event> = (0..each)
-        .flat_map(|number| {
-            companies.iter().map(move |company| {
-                Event::new(company, "booking.created", format!("{{\"n\":{number}}}")).unwrap()
-            })
-        })
-        .collect();
-    let stream = futures_util::stream::iter(events.clone());
-    let mut receipts = world.producer().await.publish_all(stream);
-    while let Some(receipt) = receipts.next().await {
-        receipt.unwrap();
-    }
-    events
-}
 
 #[tokio::test]
 async fn a_message_that_aborts_the_program_is_set_aside_and_its_neighbours_are_delivered() {
@@ -53,7 +35,7 @@ async fn a_message_that_aborts_the_program_is_set_aside_and_its_neighbours_are_d
                 .set("HOOKLINE_REQUEST_TIMEOUT", "3s")
         };
         let mut neighbours = world.publish_many(NEIGHBOURS / 2, "booking.created").await;
-        publish_for(world, &["crasher"], 1).await;
+        world.publish_for(&["crasher"], 1).await;
         neighbours.extend(world.publish_many(NEIGHBOURS / 2, "booking.created").await);
         let mut supervised = Supervised::start(setup, 1);
         let judge = || {
@@ -150,7 +132,7 @@ async fn a_suspect_whose_receiver_hangs_holds_the_others_up_for_a_moment_only() 
             endpoint("ep_hung", &hung).text("company", "hung"),
             endpoint("ep_crm", &receiver),
         ]);
-        publish_for(world, &["hung"], HUNG).await;
+        world.publish_for(&["hung"], HUNG).await;
         world.publish_many(OTHERS, "booking.created").await;
         make_suspects(world, HUNG + OTHERS).await;
         // Whoever waited for the end of a request would wait for longer than anybody looks.
