@@ -3,6 +3,7 @@
 use hookline_common::ids::CompanyId;
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::client::Api;
@@ -51,6 +52,14 @@ impl<'a> Pages<'a> {
     pub(crate) fn with(mut self, name: &'static str, value: Option<&impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
+    }
+
+    /// One of the rows.
+    ///
+    /// # Errors
+    /// [`ApiError`], where it is not what it should be.
+    pub(crate) fn read<View: DeserializeOwned>(&self, row: &RawValue) -> Result<View, ApiError> {
+        self.api.read(row.get())
     }
 
     /// The rows of the next page, or nothing at the end.

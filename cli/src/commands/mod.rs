@@ -20,6 +20,7 @@ pub(crate) mod certify; // whether a receiver checks that, and takes what must b
 pub(crate) mod completions; // what the shell knows of all this
 pub(crate) mod man; // what `man` shows of it
 mod at_console; // whose things, at which console
+mod rows; // a list of them
 mod consent; // whether a person means it
 mod guard_flags; // where requests may go
 mod fields; // one thing with its properties

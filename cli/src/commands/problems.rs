@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use crate::api::{FailingGroupView, Pages, ending};
 use crate::commands::at_console::AtConsole;
+use crate::commands::rows::Rows;
 use crate::commands::times::age;
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::table::{Column, Table};
-use crate::text::{compact, escape};
+use crate::table::Column;
+use crate::text::escape;
 
 const COLUMNS: [Column; 8] = [
     Column::whole("ENDPOINT"),
@@ -44,25 +44,15 @@ pub(crate) struct ProblemsArgs {
 
 pub(crate) async fn run(args: &ProblemsArgs) -> Result<(), CliError> {
     let api = args.at.api()?;
-    let mut pages = Pages::whole(&api, &args.at.company, "problems");
-    let mut out = Out::new();
-    let mut table = Table::new(&COLUMNS, out.terminal);
-    let (now, mut count) = (Timestamp::now(), 0_usize);
-    while let Some(rows) = pages.next().await? {
-        for row in rows {
-            count += 1;
-            if args.json {
-                out.line(&compact(row.get()))?;
-            } else {
-                table.row(cells(&api.read::<FailingGroupView>(row.get())?, now), &mut out)?;
-            }
-        }
-    }
-    table.finish(&mut out)?;
-    out.flush()?;
-    if count == 0 && !args.json {
-        out::note(&format!("nothing fails at {}", args.at.company));
-    }
+    let rows = Rows {
+        columns: &COLUMNS,
+        as_json: args.json,
+        limit: None,
+        nothing: format!("nothing fails at {}", args.at.company),
+    };
+    let pages = Pages::whole(&api, &args.at.company, "problems");
+    let now = Timestamp::now();
+    rows.print(pages, |group| cells(group, now)).await?;
     Ok(())
 }
 

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::api::{DeliveryView, Pages, ending};
 use crate::commands::at_console::AtConsole;
+use crate::commands::rows::Rows;
 use crate::commands::times::{age, since};
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::table::{Column, Table};
-use crate::text::{compact, escape};
+use crate::out;
+use crate::table::Column;
+use crate::text::escape;
 
 const COLUMNS: [Column; 8] = [
     Column::whole("EVENT"),
@@ -66,36 +67,21 @@ pub(crate) struct ListArgs {
 
 pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
     let api = args.at.api()?;
-    let mut pages = Pages::of(&api, &args.at.company, "deliveries")
+    let pages = Pages::of(&api, &args.at.company, "deliveries")
         .with("endpoint", args.endpoint.as_ref())
         .with("type", args.event_type.as_ref())
         .with("status", args.status.as_ref())
         .with("event", args.event.as_ref())
         .with("since", args.since.as_ref())
         .with("until", args.until.as_ref());
-    let mut out = Out::new();
-    let mut table = Table::new(&COLUMNS, out.terminal);
-    let (now, mut left, mut has_more) = (Timestamp::now(), args.limit, false);
-    'pages: while let Some(rows) = pages.next().await? {
-        for row in rows {
-            if left == 0 {
-                has_more = true;
-                break 'pages;
-            }
-            left -= 1;
-            if args.json {
-                out.line(&compact(row.get()))?;
-            } else {
-                table.row(cells(&api.read::<DeliveryView>(row.get())?, now), &mut out)?;
-            }
-        }
-    }
-    table.finish(&mut out)?;
-    out.flush()?;
-    if left == args.limit && !args.json {
-        out::note(&format!("the log has no such deliveries of {}", args.at.company));
-    }
-    if has_more {
+    let rows = Rows {
+        columns: &COLUMNS,
+        as_json: args.json,
+        limit: Some(args.limit),
+        nothing: format!("the log has no such deliveries of {}", args.at.company),
+    };
+    let now = Timestamp::now();
+    if rows.print(pages, |delivery| cells(delivery, now)).await? {
         out::note(&format!(
             "notice: there are more than these {}; --limit shows more of them, --since and --until others",
             args.limit

@@ -4,10 +4,10 @@ use clap::Args;
 
 use crate::api::{EndpointView, Pages};
 use crate::commands::at_console::AtConsole;
+use crate::commands::rows::Rows;
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::table::{Column, Table};
-use crate::text::{compact, escape};
+use crate::table::Column;
+use crate::text::escape;
 
 const COLUMNS: [Column; 5] = [
     Column::whole("ID"),
@@ -38,25 +38,14 @@ pub(crate) struct ListArgs {
 
 pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
     let api = args.at.api()?;
-    let mut pages = Pages::of(&api, &args.at.company, "endpoints");
-    let mut out = Out::new();
-    let mut table = Table::new(&COLUMNS, out.terminal);
-    let mut count: usize = 0;
-    while let Some(rows) = pages.next().await? {
-        for row in rows {
-            count += 1;
-            if args.json {
-                out.line(&compact(row.get()))?;
-            } else {
-                table.row(cells(&api.read::<EndpointView>(row.get())?), &mut out)?;
-            }
-        }
-    }
-    table.finish(&mut out)?;
-    out.flush()?;
-    if count == 0 && !args.json {
-        out::note(&format!("{} has no endpoints", args.at.company));
-    }
+    let rows = Rows {
+        columns: &COLUMNS,
+        as_json: args.json,
+        limit: None,
+        nothing: format!("{} has no endpoints", args.at.company),
+    };
+    let pages = Pages::of(&api, &args.at.company, "endpoints");
+    rows.print(pages, cells).await?;
     Ok(())
 }
 

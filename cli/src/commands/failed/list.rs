@@ -7,11 +7,11 @@ use super::filter::FilterArgs;
 use super::views::DeadLetterView;
 use crate::api::Pages;
 use crate::commands::at_console::AtConsole;
+use crate::commands::rows::Rows;
 use crate::commands::times::age;
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::table::{Column, Table};
-use crate::text::{compact, escape};
+use crate::table::Column;
+use crate::text::escape;
 
 const COLUMNS: [Column; 6] = [
     Column::whole("EVENT"),
@@ -50,26 +50,15 @@ pub(crate) struct ListArgs {
 pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
     let api = args.at.api()?;
     let pages = Pages::of(&api, &args.at.company, "failed");
-    let mut pages = args.filter.pages(pages).with("open", args.open.then_some(&true));
-    let mut out = Out::new();
-    let mut table = Table::new(&COLUMNS, out.terminal);
-    let mut count: usize = 0;
-    while let Some(rows) = pages.next().await? {
-        for row in rows {
-            count += 1;
-            if args.json {
-                out.line(&compact(row.get()))?;
-            } else {
-                let letter: DeadLetterView = api.read(row.get())?;
-                table.row(cells(&letter, Timestamp::now()), &mut out)?;
-            }
-        }
-    }
-    table.finish(&mut out)?;
-    out.flush()?;
-    if count == 0 && !args.json {
-        out::note(&format!("{} has no such dead letters", args.at.company));
-    }
+    let pages = args.filter.pages(pages).with("open", args.open.then_some(&true));
+    let rows = Rows {
+        columns: &COLUMNS,
+        as_json: args.json,
+        limit: None,
+        nothing: format!("{} has no such dead letters", args.at.company),
+    };
+    let now = Timestamp::now();
+    rows.print(pages, |letter| cells(letter, now)).await?;
     Ok(())
 }
 
