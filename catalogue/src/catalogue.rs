@@ -7,9 +7,10 @@ use std::path::Path;
 use hookline_common::endpoint::{EventFilter, Format};
 use hookline_common::ids::EventType;
 use hookline_common::text_file::{self, ReadError};
+use hookline_common::toml_file::FileFault;
 
 use crate::built_in;
-use crate::file::{self, FileFault, MAX_FILE_BYTES};
+use crate::file::{self, MAX_FILE_BYTES};
 use crate::info::EventTypeInfo;
 
 /// The types of events that there are. Within each format every one has a name of its own.
@@ -64,17 +65,15 @@ impl Catalogue {
                 let Some(other) = taken.insert(info.name_in(format), &info.name) else {
                     continue;
                 };
-                let event_type = Some(info.name.to_string());
+                let entry = Some(info.name.to_string());
                 // The two formats that share their names would say the same twice.
-                if faults
-                    .iter()
-                    .any(|fault: &FileFault| fault.event_type == event_type)
-                {
+                if faults.iter().any(|fault: &FileFault| fault.entry == entry) {
                     continue;
                 }
                 faults.push(FileFault {
                     line: None,
-                    event_type,
+                    noun: file::EVENT_TYPES.noun,
+                    entry,
                     key: Some("name".to_owned()),
                     problem: format!(
                         "in the format {format} it is called {}, and so is {other}; give it another name",

@@ -14,7 +14,7 @@ mod render; // one as a request
 mod markdown; // all of them as a page
 
 pub use self::catalogue::{Catalogue, EventTypesFileError};
-pub use self::file::{FileFault, MAX_FILE_BYTES, MAX_SCHEMA_BYTES, MAX_TYPES};
+pub use self::file::{MAX_FILE_BYTES, MAX_SCHEMA_BYTES, MAX_TYPES};
 pub use self::info::EventTypeInfo;
 pub use self::json_text::JsonText;
 pub use self::markdown::markdown;

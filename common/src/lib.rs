@@ -17,6 +17,8 @@ pub mod secret; // what endpoints share with us
 #[cfg(feature = "endpoints")]
 pub mod endpoint; // where a company wants which events, in which format
 #[cfg(feature = "endpoints")]
+pub mod toml_file; // entries from a TOML file
+#[cfg(feature = "endpoints")]
 pub mod endpoints_file; // endpoints from a TOML file
 #[cfg(feature = "endpoints")]
 pub mod guard; // where we may connect

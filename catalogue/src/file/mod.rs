@@ -1,7 +1,6 @@
 //! A platform's own types: a TOML text, read whole, all its faults told at once.
 
-mod entry; // one `[[event_type]]`
-mod fault; // what is wrong with it
+mod json; // a value that is JSON
 mod toml_json; // TOML's values as JSON
 
 use std::collections::HashMap;
@@ -9,15 +8,11 @@ use std::collections::HashMap;
 use hookline_common::event::Data;
 use hookline_common::ids::EventType;
 use hookline_common::json_limits::JsonLimits;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use hookline_common::toml_file::{self, Entry, FileFault, Kind};
 
-use self::entry::Entry;
-use self::fault::Faults;
+use self::json::json;
 use crate::check::{self, Mismatch};
 use crate::info::EventTypeInfo;
-
-pub use self::fault::FileFault;
 
 /// The longest file, in bytes: a hundred types with long schemas.
 pub const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -28,6 +23,14 @@ pub const MAX_SCHEMA_BYTES: usize = 64 << 10;
 /// The longest description, in characters: a paragraph.
 const MAX_DESCRIPTION: usize = 1000;
 
+pub(crate) const EVENT_TYPES: Kind = Kind {
+    table: "event_type",
+    noun: "event type",
+    id_key: "name",
+    is_id: |text| EventType::parse(text).is_ok(),
+    max: MAX_TYPES,
+};
+
 /// What an `[[event_type]]` says; all of it is needed.
 const KEYS: [&str; 4] = ["name", "description", "schema", "sample"];
 
@@ -36,80 +39,27 @@ const KEYS: [&str; 4] = ["name", "description", "schema", "sample"];
 /// # Errors
 /// Every fault of the file, in the order of its lines; where it is not TOML, the faults of that alone.
 pub(crate) fn parse(text: &str) -> Result<Vec<EventTypeInfo>, Vec<FileFault>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut faults = Faults::new(text);
-    if !errors.is_empty() {
-        errors.iter().for_each(|error| faults.add_syntax(error));
-        return Err(faults.into_sorted());
-    }
-    let entries = tables(document.get_ref(), &mut faults);
-    if let Some(surplus) = entries.get(MAX_TYPES) {
-        let problem = format!(
-            "a file may hold {MAX_TYPES} types at most, and this has {}",
-            entries.len()
-        );
-        faults.add(Some(surplus.span()), None, None, problem);
-    }
     let mut lines = HashMap::new();
-    let mut types = Vec::new();
-    for (index, value) in entries.into_iter().take(MAX_TYPES).enumerate() {
-        if let Some(mut entry) = Entry::new(value, index + 1, &mut faults) {
-            types.extend(read(&mut entry, &mut lines));
-        }
+    let types = toml_file::read(text, &EVENT_TYPES, |entry| read(entry, &mut lines))?;
+    if types.is_empty() {
+        let problem = "it holds no [[event_type]]; add one, or leave the setting out";
+        return Err(vec![FileFault {
+            line: None,
+            noun: EVENT_TYPES.noun,
+            entry: None,
+            key: None,
+            problem: problem.to_owned(),
+        }]);
     }
-    if types.is_empty() && faults.is_empty() {
-        faults.add(
-            None,
-            None,
-            None,
-            "it holds no [[event_type]]; add one, or leave the setting out",
-        );
-    }
-    if faults.is_empty() {
-        Ok(types)
-    } else {
-        Err(faults.into_sorted())
-    }
-}
-
-/// The values of `[[event_type]]`, which are all that a file may hold.
-fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults) -> Vec<&'a Spanned<DeValue<'a>>> {
-    let mut found = Vec::new();
-    for (key, value) in document {
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("event_type", DeValue::Array(values)) => found.extend(values.iter()),
-            ("event_type", _) => {
-                faults.add(
-                    Some(key.span()),
-                    None,
-                    Some("event_type"),
-                    "write it as [[event_type]]",
-                );
-            }
-            (name, _) => faults.add(
-                Some(key.span()),
-                None,
-                Some(name),
-                "this key is not known; the file may only hold [[event_type]] tables",
-            ),
-        }
-    }
-    found
+    Ok(types)
 }
 
 fn read(entry: &mut Entry<'_>, lines: &mut HashMap<EventType, usize>) -> Option<EventTypeInfo> {
     entry.refuse_other_keys(&KEYS);
-    let name = entry.text("name").and_then(|name| {
-        let parsed = EventType::parse(name);
-        parsed
-            .map_err(|fault| entry.fault("name", fault.to_string()))
-            .ok()
-    });
-    let description = entry
-        .text("description")
-        .and_then(|text| description(entry, text));
-    let schema = entry.json("schema", &JsonLimits::of_bytes(MAX_SCHEMA_BYTES));
-    let sample = entry.json("sample", &JsonLimits::of_bytes(Data::MAX_BYTES));
+    let name = entry.required("name", EventType::parse);
+    let description = entry.required("description", description);
+    let schema = json(entry, "schema", &JsonLimits::of_bytes(MAX_SCHEMA_BYTES));
+    let sample = json(entry, "sample", &JsonLimits::of_bytes(Data::MAX_BYTES));
 
     if let Some(name) = name.as_ref().filter(|name| name.is_operational()) {
         let problem = format!("{name} is Hookline's own and described already; give it another name");
@@ -141,15 +91,15 @@ fn read(entry: &mut Entry<'_>, lines: &mut HashMap<EventType, usize>) -> Option<
     Some(EventTypeInfo::new(name?, description?, schema, sample, true))
 }
 
-fn description(entry: &mut Entry<'_>, text: &str) -> Option<String> {
+fn description(text: &str) -> Result<String, String> {
     let text = text.trim();
     let length = text.chars().count();
     if length == 0 || length > MAX_DESCRIPTION || text.contains(char::is_control) {
-        let allowed = format!("it must be 1 to {MAX_DESCRIPTION} characters on one line, and has {length}");
-        entry.fault("description", allowed);
-        return None;
+        return Err(format!(
+            "it must be 1 to {MAX_DESCRIPTION} characters on one line, and has {length}"
+        ));
     }
-    Some(text.to_owned())
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

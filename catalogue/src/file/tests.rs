@@ -112,7 +112,7 @@ fn what_is_no_file_of_types_is_refused() {
         ("", "it holds no [[event_type]]"),
         ("[[event_type]", "this is not TOML"),
         ("event_type = 1", "write it as [[event_type]]"),
-        ("event_type = [1]", "a type must be a table"),
+        ("event_type = [1]", "an event type must be a table"),
         ("[event_type]\nname = \"a\"", "write it as [[event_type]]"),
     ] {
         let told = told(bad);
@@ -140,5 +140,5 @@ fn there_are_bounds() {
             .collect()
     };
     assert_eq!(parse(&many(MAX_TYPES)).unwrap().len(), MAX_TYPES);
-    assert!(told(&many(MAX_TYPES + 1))[0].contains("500 types at most"));
+    assert!(told(&many(MAX_TYPES + 1))[0].contains("500 event types at most"));
 }

@@ -1,25 +1,14 @@
 //! The endpoints file: endpoints from a TOML text instead of a database. Read at start and whenever it
 //! changes; all its faults are told at once.
 
-mod entry;
-mod fault;
-mod lines;
-
 use std::collections::{HashMap, HashSet};
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use self::entry::Entry;
-use self::fault::Faults;
 use crate::endpoint::{Endpoint, EventFilter, EventPattern, Format, Rate, StaticHeader};
 use crate::guard::check_header;
 use crate::ids::{CompanyId, EndpointId};
 use crate::secret::Secret;
 use crate::signature::SigningKeys;
-
-pub use self::fault::FileFault;
-pub use self::lines::Lines;
+use crate::toml_file::{self, Entry, FileFault, Kind};
 
 /// The longest file that is read, in bytes: room for some 250,000 endpoints, several times what one installation has, and
 /// little enough that whatever else stands at the path cannot fill the memory.
@@ -38,6 +27,15 @@ pub trait SecretSource {
     /// where the path belongs.
     fn file(&self, path: &str) -> Result<String, String>;
 }
+
+const ENDPOINTS: Kind = Kind {
+    table: "endpoint",
+    noun: "endpoint",
+    id_key: "id",
+    is_id: |text| EndpointId::parse(text).is_ok(),
+    // The size bounds them.
+    max: usize::MAX,
+};
 
 /// What an `[[endpoint]]` may say.
 const KEYS: [&str; 14] = [
@@ -98,50 +96,14 @@ pub fn parse_with_secrets(
     default_format: Format,
     secrets: &dyn SecretSource,
 ) -> Result<Vec<WithSecrets>, Vec<FileFault>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut faults = Faults::new(text);
-    if !errors.is_empty() {
-        errors.iter().for_each(|error| faults.add_syntax(error));
-        return Err(faults.into_sorted());
-    }
     let mut seen = HashMap::new();
-    let mut endpoints = Vec::new();
-    for (index, value) in tables(document.get_ref(), &mut faults).into_iter().enumerate() {
-        if let Some(mut entry) = Entry::new(value, index + 1, &mut faults) {
-            endpoints.extend(read(&mut entry, default_format, secrets, &mut seen));
-        }
-    }
-    if faults.is_empty() {
-        Ok(endpoints)
-    } else {
-        Err(faults.into_sorted())
-    }
+    toml_file::read(text, &ENDPOINTS, |entry| {
+        read(entry, default_format, secrets, &mut seen)
+    })
 }
 
-/// The values of `[[endpoint]]`, which are all that a file may hold.
-fn tables<'a>(document: &'a DeTable<'a>, faults: &mut Faults) -> Vec<&'a Spanned<DeValue<'a>>> {
-    let mut found = Vec::new();
-    for (key, value) in document {
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("endpoint", DeValue::Array(values)) => found.extend(values.iter()),
-            ("endpoint", _) => faults.add(
-                Some(key.span()),
-                None,
-                Some("endpoint"),
-                "write it as [[endpoint]]",
-            ),
-            (name, _) => faults.add(
-                Some(key.span()),
-                None,
-                Some(name),
-                "this key is not known; the file may only hold [[endpoint]] tables",
-            ),
-        }
-    }
-    found
-}
-
-type Seen = HashMap<(CompanyId, EndpointId), Option<usize>>;
+/// Each endpoint's id with the line on which it was first.
+type Seen = HashMap<(CompanyId, EndpointId), usize>;
 
 fn read(
     entry: &mut Entry<'_>,
@@ -189,13 +151,10 @@ fn read(
 }
 
 fn refuse_second(entry: &mut Entry<'_>, company: &CompanyId, id: &EndpointId, seen: &mut Seen) {
-    match seen.insert((company.clone(), id.clone()), entry.line_of("id")) {
-        Some(Some(line)) => entry.fault(
-            "id",
-            format!("line {line} has the same id; an id must be the only one of its kind within a company"),
-        ),
-        Some(None) => entry.fault("id", "an id must be the only one of its kind within a company"),
-        None => {}
+    if let Some(line) = seen.insert((company.clone(), id.clone()), entry.line_of("id")) {
+        let problem =
+            format!("line {line} has the same id; an id must be the only one of its kind within a company");
+        entry.fault("id", problem);
     }
 }
 

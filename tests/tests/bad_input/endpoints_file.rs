@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use hookline_cases::{Mutations, Random, blocks, mutated, run};
 use hookline_common::endpoint::{Format, StaticHeader};
-use hookline_common::endpoints_file::{FileFault, SecretSource, WithSecrets, parse_with_secrets};
+use hookline_common::endpoints_file::{SecretSource, WithSecrets, parse_with_secrets};
 use hookline_common::guard::check_header;
+use hookline_common::toml_file::FileFault;
 
 const CORPUS: &str = include_str!("corpus/endpoints.txt");
 const WORDS: [&str; 34] = [

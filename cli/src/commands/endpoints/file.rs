@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use hookline_common::endpoints_file::{FileFault, MAX_BYTES};
+use hookline_common::endpoints_file::MAX_BYTES;
+use hookline_common::toml_file::FileFault;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -47,13 +48,14 @@ pub(super) fn refuse(faults: &[FileFault], file: &str, as_json: bool) -> Result<
     for fault in faults {
         let FileFault {
             line,
-            endpoint,
+            noun: _,
+            entry,
             key,
             problem,
         } = fault;
         let row = FaultRow {
             line: *line,
-            endpoint: endpoint.as_deref(),
+            endpoint: entry.as_deref(),
             key: key.as_deref(),
             problem,
         };

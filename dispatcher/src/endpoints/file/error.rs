@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hookline_common::endpoints_file::FileFault;
 use hookline_common::text_file::ReadError;
+use hookline_common::toml_file::FileFault;
 
 use super::shortlist::shortlist;
 

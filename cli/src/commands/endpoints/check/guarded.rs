@@ -1,8 +1,8 @@
 //! The URLs of an endpoints file, held against the guard. Pure: no name is resolved.
 
-use hookline_common::endpoints_file::{FileFault, Lines};
 use hookline_common::guard::Policy;
 use hookline_common::ids::EndpointId;
+use hookline_common::toml_file::{FileFault, Lines};
 use toml::de::{DeTable, DeValue};
 
 /// A fault for each URL that the guard refuses, with its line. They are read apart from the rest of the file,
@@ -33,7 +33,8 @@ pub(super) fn faults(text: &str, policy: &Policy) -> Vec<FileFault> {
             let label = id.map_or_else(|| format!("#{}", index + 1), |(id, _)| id.to_owned());
             faults.push(FileFault {
                 line: Some(lines.line(&span)),
-                endpoint: Some(label),
+                noun: "endpoint",
+                entry: Some(label),
                 key: Some("url".to_owned()),
                 problem: format!("{refusal} ({})", refusal.reason()),
             });

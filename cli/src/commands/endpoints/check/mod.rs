@@ -5,10 +5,11 @@ mod guarded; // the URLs, held against the guard
 
 use clap::Args;
 use hookline_common::endpoint::{Endpoint, EventPattern, Format};
-use hookline_common::endpoints_file::{self, FileFault};
+use hookline_common::endpoints_file;
 use hookline_common::guard::{Host, Policy, Target};
 use hookline_common::ids::EventId;
 use hookline_common::settings::Environment;
+use hookline_common::toml_file::FileFault;
 use serde::Serialize;
 
 use self::settings::{CheckFlags, CheckSettings};

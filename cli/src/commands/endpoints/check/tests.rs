@@ -11,7 +11,7 @@ fn faults(text: &str) -> Vec<(Option<usize>, Option<String>, Option<String>)> {
     let faults = check(text, &CheckSettings::default()).unwrap_err();
     faults
         .into_iter()
-        .map(|fault| (fault.line, fault.endpoint, fault.key))
+        .map(|fault| (fault.line, fault.entry, fault.key))
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! One `[[endpoint]]` while it is read: its values by key and type, and its faults.
+//! One entry while it is read: its values by key and type, and its faults.
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -7,67 +7,72 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Faults;
-use crate::ids::EndpointId;
+use super::kind::Kind;
 
-pub(super) struct Entry<'a> {
+/// One entry while it is read.
+pub struct Entry<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
+    kind: &'a Kind,
     label: String,
     faults: &'a mut Faults,
 }
 
 impl<'a> Entry<'a> {
-    /// The `position`th endpoint, counted from 1, if it is a table.
+    /// The `position`th one, counted from 1, if it is a table.
     pub(super) fn new(
         value: &'a Spanned<DeValue<'a>>,
         position: usize,
+        kind: &'a Kind,
         faults: &'a mut Faults,
     ) -> Option<Self> {
         let label = format!("#{position}");
         let Some(table) = value.get_ref().as_table() else {
-            faults.add(
-                Some(value.span()),
-                Some(&label),
-                None,
-                "an endpoint must be a table; write [[endpoint]]",
-            );
+            let problem = format!("an {} must be a table; write [[{}]]", kind.noun, kind.table);
+            faults.add(Some(value.span()), Some(&label), None, problem);
             return None;
         };
-        let id = table
-            .get("id")
-            .and_then(|id| id.get_ref().as_str())
-            .filter(|id| EndpointId::parse(id).is_ok());
-        let label = id.map_or(label, str::to_owned);
+        let id = table.get(kind.id_key).and_then(|id| id.get_ref().as_str());
+        let id = id.filter(|id| (kind.is_id)(id));
         Some(Self {
             table,
             span: value.span(),
-            label,
+            kind,
+            label: id.map_or(label, str::to_owned),
             faults,
         })
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    /// Whether `key` is there.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    pub(super) fn line_of(&self, key: &str) -> Option<usize> {
-        self.table.get(key).map(|value| self.faults.line(&value.span()))
+    /// The line of `key`, or of the entry where it is missing.
+    #[must_use]
+    pub fn line_of(&self, key: &str) -> usize {
+        self.faults.line(&self.span_of(key))
     }
 
-    /// A fault of `key`, at its value or, where there is none, at the endpoint.
-    pub(super) fn fault(&mut self, key: &str, problem: impl Into<String>) {
-        let span = self
-            .table
+    fn span_of(&self, key: &str) -> Range<usize> {
+        self.table
             .get(key)
-            .map_or_else(|| self.span.clone(), Spanned::span);
-        self.fault_at(span, key, problem);
+            .map_or_else(|| self.span.clone(), Spanned::span)
     }
 
-    pub(super) fn fault_at(&mut self, span: Range<usize>, key: &str, problem: impl Into<String>) {
+    /// A fault of `key`, at its value or, where there is none, at the entry.
+    pub fn fault(&mut self, key: &str, problem: impl Into<String>) {
+        self.fault_at(self.span_of(key), key, problem);
+    }
+
+    /// A fault of `key`, at a place within it.
+    pub fn fault_at(&mut self, span: Range<usize>, key: &str, problem: impl Into<String>) {
         self.faults.add(Some(span), Some(&self.label), Some(key), problem);
     }
 
-    pub(super) fn refuse_other_keys(&mut self, allowed: &[&str]) {
+    /// A fault for each key that is none of these.
+    pub fn refuse_other_keys(&mut self, allowed: &[&str]) {
         let unknown = self
             .table
             .keys()
@@ -79,8 +84,17 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value of `key`, of whatever type; a fault where it is missing.
+    pub fn value(&mut self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        let value = self.table.get(key);
+        if value.is_none() {
+            self.fault(key, format!("is missing; every {} needs it", self.kind.noun));
+        }
+        value
+    }
+
     /// The text of `key`, or nothing where it is not there or has another type.
-    pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
+    pub fn text(&mut self, key: &str) -> Option<&'a str> {
         let value = self.table.get(key)?;
         let text = value.get_ref().as_str();
         if text.is_none() {
@@ -89,7 +103,8 @@ impl<'a> Entry<'a> {
         text
     }
 
-    pub(super) fn optional<T, E: Display>(
+    /// What `parse` makes of the text of `key`, where it is there.
+    pub fn optional<T, E: Display>(
         &mut self,
         key: &str,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
@@ -100,19 +115,18 @@ impl<'a> Entry<'a> {
             .ok()
     }
 
-    pub(super) fn required<T, E: Display>(
+    /// The same of a `key` that must be there.
+    pub fn required<T, E: Display>(
         &mut self,
         key: &str,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Option<T> {
-        if !self.has(key) {
-            self.fault(key, "is missing; every endpoint needs it");
-        }
+        self.value(key)?;
         self.optional(key, parse)
     }
 
     /// Whether `key` is there and true.
-    pub(super) fn flag(&mut self, key: &str) -> bool {
+    pub fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.table.get(key) else {
             return false;
         };
@@ -124,7 +138,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The texts of a list, each with where it stands.
-    pub(super) fn texts(&mut self, key: &str) -> Vec<(&'a str, Range<usize>)> {
+    pub fn texts(&mut self, key: &str) -> Vec<(&'a str, Range<usize>)> {
         const WANTED: &str = "a list of texts in quotes: [\"…\", \"…\"]";
         let Some(list) = self.table.get(key) else {
             return Vec::new();
@@ -144,7 +158,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The names and texts of a table, each with where it stands, in the file's order.
-    pub(super) fn pairs(&mut self, key: &str) -> Vec<(&'a str, &'a str, Range<usize>)> {
+    pub fn pairs(&mut self, key: &str) -> Vec<(&'a str, &'a str, Range<usize>)> {
         const WANTED: &str = "a table of texts in quotes: { \"name\" = \"value\" }";
         let Some(table) = self.table.get(key) else {
             return Vec::new();
@@ -164,7 +178,8 @@ impl<'a> Entry<'a> {
         pairs
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    /// A fault of `key`, that it is of another type than what is `wanted`.
+    pub fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let problem = format!(
             "it must be {wanted}, and is of type {}",
             value.get_ref().type_str()
