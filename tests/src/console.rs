@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::api::Api;
 use crate::database::Database;
 use crate::dispatcher::{Dispatcher, Setup, program};
+use crate::eventually::{SOON, eventually};
 use crate::world::{World, scenario};
 
 /// The operator's token.
@@ -98,6 +99,25 @@ pub fn dispatcher_on<'a>(world: &'a World, database_url: &str) -> Setup<'a> {
         .unset("HOOKLINE_ENDPOINTS_FILE")
         .set("HOOKLINE_DATABASE_URL", database_url)
         .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
+}
+
+/// Does something that dispatchers are told of, and waits until this one has loaded it: a change counts for it a moment after it
+/// was made, and not at once.
+///
+/// # Panics
+/// When it hears of nothing.
+pub async fn heard<T>(dispatcher: &Dispatcher, change: impl Future<Output = T>) -> T {
+    let loads = async || {
+        let loads = dispatcher.metric("hookline_registry_loads_total").await;
+        loads.unwrap_or(0.0)
+    };
+    let before = loads().await;
+    let done = change.await;
+    eventually(SOON, "the change is loaded", async || {
+        (loads().await > before).then_some(())
+    })
+    .await;
+    done
 }
 
 /// Starts it and waits until it is ready.
