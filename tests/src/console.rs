@@ -150,12 +150,23 @@ pub async fn run(database: &Database, keys: &str, arguments: &[&str]) -> Output 
     output.expect("the console ends").expect("the console starts")
 }
 
-/// A scenario with a database.
+/// A scenario with a database that has the console's tables.
 ///
 /// # Panics
 /// When the scenario does, or leaves something behind.
 pub async fn database_scenario(body: impl AsyncFnOnce(&World, &Database)) {
-    let database = Database::create().await;
+    played_on(Database::migrated().await, body).await;
+}
+
+/// A scenario with a database that has no tables yet.
+///
+/// # Panics
+/// When the scenario does, or leaves something behind.
+pub async fn empty_database_scenario(body: impl AsyncFnOnce(&World, &Database)) {
+    played_on(Database::create().await, body).await;
+}
+
+async fn played_on(database: Database, body: impl AsyncFnOnce(&World, &Database)) {
     let played = scenario(async |world| body(world, &database).await);
     let ended = AssertUnwindSafe(played).catch_unwind().await;
     database.remove().await;
