@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_dispatcher::settings::EndpointsSource;
-use hookline_tests::console::{MASTER_KEY, database_scenario};
+use hookline_tests::console::{MASTER_KEY, database_scenario, empty_database_scenario};
 use hookline_tests::in_process::Embedded;
 use hookline_tests::message::HandMade;
 use hookline_tests::records::Records;
@@ -42,7 +42,7 @@ async fn a_connection_that_went_silent_is_noticed_and_what_was_not_heard_is_made
             (receiver.count() > 0).then_some(())
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         store.close().await;
     })
@@ -140,7 +140,7 @@ async fn an_endpoint_that_nobody_can_look_up_is_not_taken_for_gone() {
 
 #[tokio::test]
 async fn a_database_without_tables_is_waited_for_and_says_who_makes_them() {
-    database_scenario(async |world, database| {
+    empty_database_scenario(async |world, database| {
         let url = database.url().as_str();
         let dispatcher = dispatcher(world, url).launch();
         let line = dispatcher.says("nothing is consumed", SOON).await;
