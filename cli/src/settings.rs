@@ -105,7 +105,8 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
         return Ok(());
     }
     let filter = reader.read(&variables::RUST_LOG, |text| {
-        text.parse::<EnvFilter>()
+        parse::log_directives(text)
+            .parse::<EnvFilter>()
             .map_err(|error| format!("is no log filter: {error}"))
     });
     let filter = reader.finish(|| filter)?;

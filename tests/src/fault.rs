@@ -59,6 +59,8 @@ pub struct Row {
     pub recovered: usize,
     /// From the end of the fault to the first delivery after it, in seconds; none where the fault has no end.
     pub recovery_s: Option<f64>,
+    /// How long it was played, in seconds.
+    pub played_s: f64,
 }
 
 /// What a fault may cost.
@@ -97,6 +99,7 @@ impl Allowed {
 pub struct Trial {
     name: String,
     nodes: usize,
+    began: Instant,
     healed: Option<Instant>,
     back_after: Option<Duration>,
 }
@@ -119,6 +122,7 @@ impl Trial {
         Self {
             name: name.to_owned(),
             nodes: 1,
+            began: Instant::now(),
             healed: None,
             back_after: None,
         }
@@ -161,6 +165,7 @@ impl Trial {
             duplicated: verdict.duplicated.len(),
             recovered: verdict.recovered.len(),
             recovery_s: recovery.flatten().map(|time| time.as_secs_f64()),
+            played_s: self.began.elapsed().as_secs_f64(),
         };
         // Written before it is judged: the table shows what failed.
         row.write();

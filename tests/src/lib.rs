@@ -47,7 +47,6 @@ pub mod cluster; // three of them, joined
 pub mod wire; // a link to the broker that a test may cut
 
 pub mod eventually; // waiting for something, never for time to pass
-pub mod random; // numbers that look drawn, and are the same for the same seed
 pub mod load; // a publisher that goes on while faults happen
 pub mod pace; // a clock that a busy machine slows down
 pub mod judge; // lost, unexpected, duplicated

@@ -74,6 +74,7 @@ pub struct Load {
     publishing: JoinHandle<()>,
     is_over: Arc<AtomicBool>,
     confirmed: Arc<AtomicUsize>,
+    begun: Arc<AtomicUsize>,
     published: Arc<Mutex<Published>>,
 }
 
@@ -85,15 +86,12 @@ impl Load {
     #[must_use]
     pub fn start(producer: Producer, company: &str, per_second: f64) -> Self {
         let (is_over, published) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Published>>::default());
-        let confirmed = Arc::<AtomicUsize>::default();
+        let (begun, confirmed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
         // What a busy machine kept it from is published at once afterwards.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let (ends, books, count) = (
-            Arc::clone(&is_over),
-            Arc::clone(&published),
-            Arc::clone(&confirmed),
-        );
+        let (ends, books) = (Arc::clone(&is_over), Arc::clone(&published));
+        let (beginning, count) = (Arc::clone(&begun), Arc::clone(&confirmed));
         let company = company.to_owned();
         let publishing = tokio::spawn(async move {
             let mut under_way = JoinSet::new();
@@ -101,6 +99,7 @@ impl Load {
             while !ends.load(Ordering::Relaxed) {
                 ticks.tick().await;
                 number += 1;
+                beginning.fetch_add(1, Ordering::Relaxed);
                 let (event, producer) = (numbered(&company, number), producer.clone());
                 let (books, count) = (Arc::clone(&books), Arc::clone(&count));
                 under_way.spawn(async move {
@@ -117,6 +116,7 @@ impl Load {
         Self {
             publishing,
             is_over,
+            begun,
             confirmed,
             published,
         }
@@ -126,6 +126,17 @@ impl Load {
     #[must_use]
     pub fn confirmed(&self) -> usize {
         self.confirmed.load(Ordering::Relaxed)
+    }
+
+    /// How many events have been published and are neither confirmed nor given up yet.
+    ///
+    /// # Panics
+    /// When another thread panicked here.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        let books = self.published.lock().unwrap();
+        let answered = books.accepted.len() + books.in_doubt.len() + books.refused.len();
+        self.begun.load(Ordering::Relaxed).saturating_sub(answered)
     }
 
     /// Stops, and waits for the answers to what is under way.

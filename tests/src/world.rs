@@ -280,7 +280,7 @@ impl World {
     }
 
     /// Waits until no queue of the default schedule's topology holds anything on another broker than the shared one, but the log
-    /// and those that the scenario named.
+    /// and those that the scenario named, and no running dispatcher has anything in hand.
     ///
     /// # Panics
     /// When that does not come to pass.
@@ -295,7 +295,10 @@ impl World {
     pub async fn rests_with(&self, amqp_url: &str, schedule: &str, within: Duration) {
         let schedule = schedule.parse().expect("a schedule");
         let queues = Topology::whole(&self.namespace, &schedule).queues;
-        eventually(within, "all queues of the broker are empty", async || {
+        eventually(within, "all is settled, and nothing in hand", async || {
+            if self.has_in_hand().await {
+                return None;
+            }
             let broker = Broker::try_connect(amqp_url).await?;
             for queue in &queues {
                 let is_left = self.left_on_purpose.lock().unwrap().contains(&queue.name);
@@ -306,7 +309,7 @@ impl World {
                     return None;
                 }
             }
-            Some(())
+            (!self.has_in_hand().await).then_some(())
         })
         .await;
     }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::connect_fault::{ConnectFailure, ConnectFault};
 use super::error::BrokerError;
 use super::handshake::shake_hands;
+use super::heard::Heard;
 pub(super) use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
 
@@ -31,6 +32,8 @@ pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerEr
 /// A connection, and the node that it leads to.
 pub(super) struct Opened {
     pub(super) connection: Connection,
+    /// What is heard on it.
+    pub(super) heard: Heard,
     /// Host and port as they were given, for people.
     pub(super) node: String,
 }
@@ -60,9 +63,10 @@ pub(super) async fn open_from(settings: &LinkSettings, turn: usize) -> Result<Op
         while let Some(address) = addresses.next() {
             let limit = limit(is_last_node && addresses.peek().is_none());
             match shake_hands(settings, node, *address, limit).await {
-                Ok(connection) => {
+                Ok((connection, heard)) => {
                     return Ok(Opened {
                         connection,
+                        heard,
                         node: place,
                     });
                 }

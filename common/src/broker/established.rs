@@ -1,9 +1,12 @@
 //! One life of a connection, shared by all that use it: whoever finds it of no use says so, and why.
 
+use std::time::Duration;
+
 use lapin::Connection;
 use tokio::sync::watch;
 
 use super::error::BrokerError;
+use super::heard::Heard;
 use super::loss::Loss;
 
 /// What a link makes of each new connection before anyone uses it.
@@ -28,6 +31,7 @@ pub(super) struct Established<T> {
     /// Counts the lives; what belonged to an earlier one is void.
     pub(super) generation: u64,
     pub(super) connection: Connection,
+    heard: Heard,
     pub(super) ready: T,
     /// Whether the life before ended with bytes that the client library cannot read. It ends the connection for any
     /// property that is not UTF-8, and would again and again with everything that was in flight beside it.
@@ -39,10 +43,17 @@ pub(super) struct Established<T> {
 }
 
 impl<T> Established<T> {
-    pub(super) fn new(generation: u64, connection: Connection, ready: T, is_careful: bool) -> Self {
+    pub(super) fn new(
+        generation: u64,
+        connection: Connection,
+        heard: Heard,
+        ready: T,
+        is_careful: bool,
+    ) -> Self {
         Self {
             generation,
             connection,
+            heard,
             ready,
             is_careful,
             end: watch::Sender::new(None),
@@ -75,6 +86,12 @@ impl<T> Established<T> {
         let ended = end.wait_for(Option::is_some).await;
         let loss = ended.ok().and_then(|end| end.clone());
         loss.unwrap_or_else(|| Loss::because("it ended"))
+    }
+
+    /// Returns when the broker says nothing any more, not even that it is there.
+    pub(super) async fn falls_silent(&self) {
+        let seconds = self.connection.configuration().heartbeat();
+        self.heard.falls_silent(Duration::from_secs(seconds.into())).await;
     }
 
     /// The error of what was being done when this life ended.

@@ -13,25 +13,27 @@ use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
 use super::connect_fault::ConnectFault;
+use super::heard::Heard;
 use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
 use super::peer::{Peer, who_answers};
 use super::refusal::Refusal;
 use super::{tls, transport};
 
-/// Connects to `address` and is let in, within `limit`.
+/// Connects to `address` and is let in, within `limit`. Gives back the connection, and what is heard on it.
 pub(super) async fn shake_hands(
     settings: &LinkSettings,
     node: &NodeUrl,
     address: SocketAddr,
     limit: Duration,
-) -> Result<Connection, ConnectFault> {
+) -> Result<(Connection, Heard), ConnectFault> {
     let handshake = Handshake::default();
-    let socket = &handshake.0;
-    let fault = match timeout(limit, connect(settings, node, address, limit, socket)).await {
+    let (socket, heard) = (&handshake.0, Heard::default());
+    let connecting = connect(settings, node, address, limit, socket, &heard);
+    let fault = match timeout(limit, connecting).await {
         Ok(Ok(connection)) => {
             socket.leave();
-            return Ok(connection);
+            return Ok((connection, heard));
         }
         Ok(Err(error)) => fault_of(&error, node),
         Err(_) => {
@@ -65,6 +67,7 @@ async fn connect(
     address: SocketAddr,
     limit: Duration,
     socket: &Socket,
+    heard: &Heard,
 ) -> lapin::Result<Connection> {
     let mut uri = node.to_uri();
     if let Some(max_frame) = settings.max_frame {
@@ -74,7 +77,7 @@ async fn connect(
     let (is_tls, ca_pem) = (node.is_tls(), settings.ca_pem.clone());
     let tokio = lapin::runtime::default_runtime()?;
     let runtime = transport::runtime(tokio.clone());
-    let (socket, host) = (socket.clone(), node.host().to_owned());
+    let (socket, heard, host) = (socket.clone(), heard.clone(), node.host().to_owned());
     Connection::connector(
         uri,
         runtime,
@@ -88,11 +91,11 @@ async fn connect(
             let stream = connected.map_err(|error| Stage::Reaching.failed(&error))?;
             socket.keep(stream.get_ref().as_fd().try_clone_to_owned()?.into());
             if !is_tls {
-                return Ok(transport::judged(Either::Left(stream)));
+                return Ok(transport::judged(Either::Left(stream), heard.clone()));
             }
             let encrypted = tls::encrypt(stream, &host, ca_pem.as_deref()).await;
             let encrypted = encrypted.map_err(|error| Stage::Encrypting.failed(&error))?;
-            Ok(transport::judged(encrypted))
+            Ok(transport::judged(encrypted, heard.clone()))
         },
         properties,
     )

@@ -7,6 +7,9 @@ use super::refusal::{CONNECTION_FORCED, Refusal};
 /// What is said of bytes that are no AMQP.
 const UNREADABLE: &str = "what the other side sent cannot be read as AMQP 0-9-1";
 
+/// What is said of a broker that says nothing.
+pub(super) const SILENT: &str = "no heartbeat from the broker: it hangs, or the network drops what it sends";
+
 /// What ended a connection's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
@@ -51,9 +54,7 @@ fn words(error: &lapin::Error) -> String {
         };
     }
     match error.kind() {
-        ErrorKind::MissingHeartbeatError => {
-            "no heartbeat from the broker: it hangs, or the network drops what it sends".to_owned()
-        }
+        ErrorKind::MissingHeartbeatError => SILENT.to_owned(),
         ErrorKind::IOError(error) => format!("the connection broke: {error}"),
         // The parser's own words name its rules, and nothing that a person could look for.
         ErrorKind::ParsingError(_) => UNREADABLE.to_owned(),

@@ -14,6 +14,7 @@ mod stats; // what is counted
 mod discrepancy; // how an object there differs from ours
 mod error; // what can go wrong
 mod tls; // who the broker must prove to be
+mod heard; // whether it still says anything
 mod transport; // bytes that any publisher wrote, judged before they are parsed
 mod link_settings; // how to connect
 mod handshake; // with one address

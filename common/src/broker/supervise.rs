@@ -153,7 +153,7 @@ async fn establish<P: Prepare>(
     let opened = open_from(settings, turn).await?;
     match prepare.prepare(&opened.connection).await {
         Ok(ready) => Ok((
-            Established::new(generation, opened.connection, ready, is_careful),
+            Established::new(generation, opened.connection, opened.heard, ready, is_careful),
             opened.node,
         )),
         Err(error) => {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::established::Established;
-use super::loss::Loss;
+use super::loss::{Loss, SILENT};
 
 /// How often a connection that looks healthy is asked whether it still is.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ pub(super) async fn watch_over<T>(
     events: impl Stream<Item = Event> + Send,
 ) -> Loss {
     let mut events = Box::pin(events);
+    let mut silence = std::pin::pin!(established.falls_silent());
     let careful_until = Instant::now() + CAREFUL_FOR;
     let mut alarm: Option<Alarm> = None;
     loop {
@@ -51,6 +52,7 @@ pub(super) async fn watch_over<T>(
                 None => return Loss::because("the connection ended"),
             },
             loss = established.ended() => return explained(loss, established, &mut events).await,
+            () = &mut silence => return Loss::because(SILENT),
             () = sleep_until(careful_until), if established.is_careful => return Loss::because("all is readable again"),
             () = sleep(CHECK_EVERY) => {
                 if !established.connection.status().connected() {

@@ -57,6 +57,14 @@ pub fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
+/// `RUST_LOG` directives without the white space around each of them, on which their parser miscounts: it would take `info, h2=warn`
+/// for another filter, and panic at a space that is not ASCII.
+#[must_use]
+pub fn log_directives(text: &str) -> String {
+    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    directives.join(",")
+}
+
 /// Comma-separated items; the first bad one is named.
 ///
 /// # Errors
@@ -82,6 +90,15 @@ fn start(item: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn white_space_around_log_directives_changes_nothing() {
+        assert_eq!(
+            log_directives(" info , h2=warn,\u{2028}hyper=off"),
+            "info,h2=warn,hyper=off"
+        );
+        assert_eq!(log_directives("info,[a{b=c d}]=warn"), "info,[a{b=c d}]=warn");
+    }
 
     #[test]
     fn the_stream_has_room_for_two_of_its_files() {

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::metrics;
-use crate::settings::{Reader, variables};
+use crate::settings::{Reader, parse, variables};
 use crate::stderr;
 use crate::trace_context::TraceContext;
 
@@ -40,8 +40,10 @@ impl TelemetrySettings {
     /// Reads them; `None` after a fault.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let filter = reader.read(&variables::RUST_LOG, |text| {
-            text.parse::<EnvFilter>()
-                .map(|_| text.to_owned())
+            let directives = parse::log_directives(text);
+            directives
+                .parse::<EnvFilter>()
+                .map(|_| directives)
                 .map_err(|error| format!("is no log filter: {error}"))
         });
         let json = reader.read(&variables::LOG_FORMAT, |text| match text {

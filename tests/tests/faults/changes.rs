@@ -1,14 +1,11 @@
-//! Endpoints that are changed while deliveries for them wait in the broker: what counts is what they are when an attempt is made.
+//! A secret that is changed while deliveries wait in the broker: what counts is what is valid when an attempt is made.
 
 use hookline_common::schedule::Delay;
-use hookline_common::topology::Queue;
-use hookline_producer::Event;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::{Endpoint, SECRET, endpoint};
 use hookline_tests::fault::{Allowed, Trial, are_found};
 use hookline_tests::judge::Judge;
 use hookline_tests::receiver::Received;
-use hookline_tests::records::Records;
 use hookline_tests::signature::standard;
 use hookline_tests::{Receiver, SOON, World, eventually, scenario, status};
 
@@ -17,21 +14,6 @@ const EVENTS: usize = 300;
 const DELAY: Delay = Delay::from_seconds(20);
 const SECOND: &str = "whsec_c2Vjb25kc2Vjb25kc2Vjb25kc2Vjb25kc2Vjb25kc2U=";
 const THIRD: &str = "whsec_dGhpcmR0aGlyZHRoaXJkdGhpcmR0aGlyZHRoaXJkdGg=";
-
-/// Publishes events whose first attempts are refused, waits until all of them wait, and changes the file.
-async fn changed_while_they_wait(world: &World, receiver: &Receiver, endpoints: &[Endpoint]) -> Vec<Event> {
-    world.endpoints([endpoint("ep_crm", receiver), neighbour()]);
-    let dispatcher = world
-        .dispatcher()
-        .set("HOOKLINE_RETRY_SCHEDULE", schedule(1))
-        .start()
-        .await;
-    let events = world.publish_many(EVENTS, "booking.created").await;
-    receiver.expect(EVENTS, SOON).await;
-    take_effect(world, &dispatcher, endpoints, 1).await;
-    assert_eq!(receiver.count(), EVENTS, "all of them still wait");
-    events
-}
 
 /// Changes the file, and waits for the word that it counts.
 async fn take_effect(world: &World, dispatcher: &Dispatcher, endpoints: &[Endpoint], changes: usize) {
@@ -51,78 +33,6 @@ fn schedule(retries: usize) -> String {
 /// One that wants nothing of all this, so that the company has an endpoint in any case.
 fn neighbour() -> Endpoint {
     Endpoint::at("ep_neighbour", "http://127.0.0.1:9/").events(&["nothing.of_this"])
-}
-
-async fn refusing() -> Receiver {
-    Receiver::answering(status(500)).await
-}
-
-#[tokio::test]
-async fn d38_an_endpoint_is_deleted_while_its_deliveries_wait() {
-    scenario(async |world| {
-        let trial = Trial::here();
-        let receiver = refusing().await;
-        let events = changed_while_they_wait(world, &receiver, &[neighbour()]).await;
-        let records = Records::of(world).await;
-        // It may come back within two minutes, in which they are parked.
-        let records = eventually(4 * SOON, "each has a record of its end", async || {
-            let mut all = records.distinct();
-            all.retain(|record| record["outcome"] == "discarded");
-            (all.len() >= EVENTS).then_some(all)
-        })
-        .await;
-        world.is_settled_within(SOON).await;
-        assert_eq!(receiver.count(), EVENTS, "none was sent there any more");
-        let mut judge = Judge::default();
-        judge.accepted(&events, &["ep_crm"]);
-        judge.saw("ep_crm", &receiver);
-        judge.discarded(&records);
-        trial.closes(&judge, Allowed::nothing()).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn d38_an_endpoint_is_disabled_while_its_deliveries_wait() {
-    scenario(async |world| {
-        let trial = Trial::here();
-        world.leaves(Queue::Failed);
-        let receiver = refusing().await;
-        let now = [endpoint("ep_crm", &receiver).disabled(), neighbour()];
-        let events = changed_while_they_wait(world, &receiver, &now).await;
-        let failed = world.expect_in(Queue::Failed, EVENTS, SOON).await;
-        for message in &failed {
-            assert_eq!(message.text("reason"), "endpoint_disabled");
-        }
-        assert_eq!(receiver.count(), EVENTS, "none was sent there any more");
-        let mut judge = Judge::default();
-        judge.accepted(&events, &["ep_crm"]);
-        judge.saw("ep_crm", &receiver);
-        judge.kept(&failed);
-        trial.closes(&judge, Allowed::nothing()).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn d38_an_endpoint_moves_to_another_url_while_its_deliveries_wait() {
-    scenario(async |world| {
-        let trial = Trial::here();
-        let (old, new) = (refusing().await, Receiver::answering(status(200)).await);
-        let now = [endpoint("ep_crm", &new), neighbour()];
-        let events = changed_while_they_wait(world, &old, &now).await;
-        are_found(world, &[&new], EVENTS, SOON).await;
-        world.is_settled_within(SOON).await;
-        assert_eq!(old.count(), EVENTS, "where it was gets nothing more");
-        assert!(new.requests().iter().all(|request| request.attempt() == 2));
-        let mut judge = Judge::with_schedule(&[DELAY.as_duration()]);
-        judge.accepted(&events, &["ep_crm"]);
-        // Both are the same endpoint: its attempts have the same bytes.
-        judge.saw("ep_crm", &old);
-        judge.saw("ep_crm", &new);
-        trial.closes(&judge, Allowed::nothing()).await;
-    })
-    .await;
 }
 
 /// By which secrets a request is signed, and that it is by no other.

@@ -49,7 +49,7 @@ async fn d27_endpoint_made_while_the_connection_is_cut_in_commit() {
         }
         publish_until_stored(world.producer().await, &events).await;
         receiver.expect(COMPANIES * EACH, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
@@ -83,7 +83,7 @@ async fn d27_recorder_whose_connection_is_cut_in_commit() {
         }
         receiver.expect(events.len(), SOON).await;
         recorded_once(database.url(), events.len(), 3 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);

@@ -10,16 +10,12 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::fault::{Allowed, Trial, are_found};
 use hookline_tests::judge::Judge;
 use hookline_tests::pace::paced;
-use hookline_tests::supervised::Supervised;
-use hookline_tests::{Gate, Receiver, SOON, World, eventually, scenario, status};
+use hookline_tests::supervised::{SUSPECT_RETURNS, Supervised};
+use hookline_tests::{Gate, Receiver, SOON, World, scenario, status};
 use tokio::time::sleep;
 
-/// Long enough for a crash loop to come to its end.
+/// Long enough for suspects to be looked at one by one.
 const ENDS_WITHIN: Duration = Duration::from_secs(180);
-/// A message may crash the program so often at most.
-const MAX_CRASHES: usize = 10;
-/// Returns after which a message is suspected.
-const SUSPECT_RETURNS: usize = 3;
 /// Events beside it.
 const NEIGHBOURS: usize = 200;
 
@@ -42,49 +38,16 @@ async fn a_message_ends<'a>(
         || setup(world, &cause).set("HOOKLINE_REQUEST_TIMEOUT", "3s"),
         replicas,
     );
-    let judge = || {
-        let mut judge = Judge::default();
-        judge.accepted(&neighbours, &["ep_crm"]);
-        judge.saw("ep_crm", &receiver);
-        judge
-    };
-    eventually(
-        ENDS_WITHIN,
-        "it is rejected, and its neighbours are delivered",
-        async || {
-            supervised.look().await;
-            let crashes = supervised.crashes();
-            assert!(crashes <= MAX_CRASHES, "{crashes} crashes");
-            let rejected = world.broker().ready(&world.queue(Queue::Rejected)).await;
-            let is_over = rejected > Some(0) && receiver.delivered() >= NEIGHBOURS;
-            is_over.then_some(())
-        },
-    )
-    .await;
-    // One of two may end on its last crash as the other rejects the message, and that one is rejected once more.
-    eventually(SOON, "nothing is left of the message", async || {
-        supervised.look().await;
-        let left = world.broker().ready(&world.queue(Queue::Quarantine)).await;
-        (left == Some(0)).then_some(())
-    })
-    .await;
-    supervised.look().await;
-    supervised.are_ready().await;
-    // What the broker has not yet given back may come once more, and end a program once more.
-    tokio::select! {
-        () = world.is_empty_within(SOON) => {}
-        never = supervised.look_on() => match never {},
-    }
-    let rejected = world.read(Queue::Rejected).await;
-    assert!((1..=2).contains(&rejected.len()), "{rejected:#?}");
+    let rejected = supervised
+        .crash_loop_ends(world, || receiver.delivered() >= NEIGHBOURS)
+        .await;
     for rejected in &rejected {
         assert_eq!(rejected.id(), cause.id.as_str());
-        assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
     }
-    let crashes = supervised.crashes();
-    assert!(crashes > SUSPECT_RETURNS, "{crashes} crashes prove nothing");
-    let mut judge = judge();
+    let mut judge = Judge::default();
+    judge.accepted(&neighbours, &["ep_crm"]);
     judge.accepted([&cause], &["ep_crm"]);
+    judge.saw("ep_crm", &receiver);
     judge.kept_whole(&rejected, &["ep_crm"]);
     let doubles = 1 + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
     trial.closes(&judge, Allowed::twice(doubles)).await;
@@ -183,7 +146,7 @@ async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kill
         gate.open();
         start().await;
         are_found(world, &[&hung], SUSPECTS, ENDS_WITHIN).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_hung"]);
         judge.saw("ep_hung", &hung);

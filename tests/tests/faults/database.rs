@@ -94,7 +94,7 @@ async fn goes(
         known.publish(world, UNKNOWN).await;
         known.has_all().await;
         recorded_once(&direct, known.events.len() + unknown.events.len(), 3 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         known.judged(&mut judge);
         unknown.judged(&mut judge);
@@ -165,7 +165,7 @@ async fn d11_dispatcher_before_its_database() {
         postgres.start_again().await;
         trial.healed();
         known.has_all().await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         known.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;

@@ -69,7 +69,7 @@ async fn r05_console_killed_at_any_moment_records_each_attempt_once() {
             (receiver.accepted().len() >= events.len()).then_some(())
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         recorded_once(database.url(), receiver.count(), 3 * SOON).await;
         let failed = "SELECT count(*)::text FROM attempts WHERE outcome <> 'delivered'";
         let refused = receiver.count() - events.len();

@@ -16,7 +16,7 @@ mod scaling; // as many as are needed, now four and now one
 mod poison; // messages that nobody can do anything with
 mod crashing; // and those that end whoever tries
 mod volume; // much at once
-mod changes; // endpoints that change while deliveries wait
+mod changes; // a secret that changes while deliveries wait
 mod clock; // a clock that jumps
 mod limits; // nothing left of what a program needs
 mod mix; // and all of it by chance
@@ -33,7 +33,7 @@ mod company; // what faults of the console's database are tried on
 mod database; // a database that is away, or slow
 mod no_room; // or takes nothing
 mod commits; // or loses its clients in a COMMIT
-mod changes_by_api; // and what companies change there while deliveries wait
+mod changes_by_api; // and what companies change there meanwhile
 mod log; // and what is recorded of attempts, whoever dies
 
 mod cluster; // three nodes, of which some die, freeze, part or are away

@@ -105,7 +105,7 @@ async fn d28_database_that_takes_no_changes() {
         acme.publish(world, LATER).await;
         acme.has_all().await;
         recorded_once(database.url(), acme.events.len(), 3 * SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         acme.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;
@@ -167,7 +167,7 @@ async fn d28_disk_of_the_database_is_full() {
             let found = listed["data"].as_array().unwrap().len();
             assert_eq!(found, usize::from(made.contains(&company)), "company-{company}");
         }
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         acme.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;

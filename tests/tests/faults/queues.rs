@@ -42,7 +42,6 @@ async fn d18_work_queue_deleted_while_it_is_consumed() {
         let mut all = numbered_from(0, EVENTS);
         publish_until_stored(&producer, &all).await;
         single.comes_to_rest(&accepted(all.clone())).await;
-        dispatcher.has_let_go_within(SOON).await;
 
         let in_hand = numbered_from(EVENTS, IN_HAND);
         publish_until_stored(&producer, &in_hand).await;
@@ -73,7 +72,6 @@ async fn d18_exchange_and_queues_deleted_where_nothing_lies_in_them() {
         let mut all = numbered_from(0, EVENTS / 2);
         publish_until_stored(&producer, &all).await;
         single.comes_to_rest(&accepted(all.clone())).await;
-        dispatcher.has_let_go_within(SOON).await;
 
         let queues = [Queue::Failed, Queue::Retry(Delay::from_seconds(1))].map(|queue| world.queue(queue));
         let exchange = world.namespace().events_exchange();

@@ -158,7 +158,7 @@ async fn d41_dispatchers_come_and_go_by_what_waits_and_nothing_is_lost_or_repeat
         let ((for_both, for_one), ()) = tokio::join!(publishing, scaling);
         crm.expect(2 * EVENTS, SOON).await;
         books.expect(EVENTS + EVENTS / 2, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         assert_eq!(scaler.most, MOST, "so many were needed at once");
         assert!(scaler.stopped >= MOST - 1, "and all but one had to go");
         // Of what was due the broker's numbers, some seconds apart, may have seen nothing; that it was there the receiver knows.

@@ -6,18 +6,13 @@ use std::time::Duration;
 use hookline_common::topology::Queue;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
-use hookline_tests::supervised::Supervised;
+use hookline_tests::supervised::{SUSPECT_RETURNS, Supervised};
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
-use tokio::time::{Instant, sleep};
 
 use crate::SOON;
 
-/// Returns after which a message is suspected.
-const SUSPECT_RETURNS: usize = 3;
 /// Long enough for a crash loop to come to its end.
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
-/// A message may crash the program so often at most.
-const MAX_CRASHES: usize = 10;
 
 #[tokio::test]
 async fn a_message_that_aborts_the_program_is_set_aside_and_its_neighbours_are_delivered() {
@@ -38,53 +33,16 @@ async fn a_message_that_aborts_the_program_is_set_aside_and_its_neighbours_are_d
         world.publish_for(&["crasher"], 1).await;
         neighbours.extend(world.publish_many(NEIGHBOURS / 2, "booking.created").await);
         let mut supervised = Supervised::start(setup, 1);
-        let judge = || {
-            let mut judge = Judge::default();
-            judge.accepted(&neighbours, &["ep_crm"]);
-            judge.saw("ep_crm", &receiver);
-            judge
-        };
-        let deadline = Instant::now() + ENDS_WITHIN;
-        loop {
-            supervised.look().await;
-            assert!(
-                supervised.crashes() <= MAX_CRASHES,
-                "{} crashes",
-                supervised.crashes()
-            );
-            let rejected = world.broker().ready(&world.queue(Queue::Rejected)).await;
-            if rejected.is_some_and(|ready| ready > 0) && judge().verdict().lost.is_empty() {
-                break;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{rejected:?} rejected after {} crashes, {} neighbours missing",
-                supervised.crashes(),
-                judge().verdict().lost.len()
-            );
-            sleep(Duration::from_millis(25)).await;
-        }
-        // One of two may end on its last crash as the other rejects the message, and that one is rejected once more.
-        eventually(SOON, "nothing is left of the message", async || {
-            supervised.look().await;
-            let left = world.broker().ready(&world.queue(Queue::Quarantine)).await;
-            (left == Some(0)).then_some(())
-        })
-        .await;
-        supervised.look().await;
-        supervised.are_ready().await;
-        // What the broker has not yet given back may come once more, and end a program once more.
-        tokio::select! {
-            () = world.is_settled_within(SOON) => {}
-            never = supervised.look_on() => match never {},
-        }
-        let rejected = world.read(Queue::Rejected).await;
-        assert!((1..=2).contains(&rejected.len()), "{rejected:#?}");
+        let rejected = supervised
+            .crash_loop_ends(world, || receiver.delivered() >= NEIGHBOURS)
+            .await;
         for rejected in &rejected {
             assert_eq!(rejected.text("company"), "crasher");
-            assert_eq!(rejected.text("rejected-reason"), "crashes_consumer");
         }
-        judge().nothing_is_lost(NEIGHBOURS);
+        let mut judge = Judge::default();
+        judge.accepted(&neighbours, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        judge.nothing_is_lost(NEIGHBOURS);
     })
     .await;
 }

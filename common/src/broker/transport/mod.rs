@@ -25,6 +25,7 @@ use lapin::AsyncTcpStream;
 use runtime::{Judged, JudgingRuntime};
 use stream::JudgedStream;
 
+use super::heard::Heard;
 use super::tls::MaybeTls;
 
 /// A runtime for connections whose streams are judged.
@@ -32,9 +33,9 @@ pub(super) fn runtime(tokio: TokioRuntime) -> Runtime<JudgingRuntime> {
     Runtime::new(JudgingRuntime { tokio })
 }
 
-/// A stream as that runtime has them, of one that is open.
-pub(super) fn judged(stream: MaybeTls) -> AsyncTcpStream<Judged> {
-    AsyncTcpStream::Plain(JudgedStream::new(stream))
+/// A stream as that runtime has them, of one that is open; `heard` is told of everything that is read.
+pub(super) fn judged(stream: MaybeTls, heard: Heard) -> AsyncTcpStream<Judged> {
+    AsyncTcpStream::Plain(JudgedStream::new(stream, heard))
 }
 
 #[cfg(test)]

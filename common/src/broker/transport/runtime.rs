@@ -12,6 +12,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
 use futures_util::future::Either;
 
+use super::super::heard::Heard;
 use super::super::tls::MaybeTls;
 use super::stream::JudgedStream;
 
@@ -72,6 +73,6 @@ impl Reactor for JudgingRuntime {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connect = self.tokio.tcp_connect_addr(address);
-        async { Ok(JudgedStream::new(Either::Left(connect.await?))) }
+        async { Ok(JudgedStream::new(Either::Left(connect.await?), Heard::default())) }
     }
 }

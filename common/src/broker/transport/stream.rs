@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::super::heard::Heard;
 use super::frames::Frames;
 
 /// How much room is made at once for the rest of a frame, so that a length that is claimed costs nothing by itself.
@@ -27,15 +28,18 @@ pub(in crate::broker) struct JudgedStream<S> {
     held: Vec<u8>,
     /// What was held and can be handed on.
     judged: Vec<u8>,
+    /// Told of everything that is read.
+    heard: Heard,
 }
 
 impl<S> JudgedStream<S> {
-    pub(super) fn new(inner: S) -> Self {
+    pub(super) fn new(inner: S, heard: Heard) -> Self {
         Self {
             inner,
             frames: Frames::default(),
             held: Vec::new(),
             judged: Vec::new(),
+            heard,
         }
     }
 
@@ -73,6 +77,7 @@ impl<S: AsyncRead + Unpin> JudgedStream<S> {
             mem::swap(&mut self.held, &mut self.judged);
             return Poll::Ready(Ok(()));
         }
+        self.heard.note();
         let judged = self.frames.judge(&mut self.held);
         self.judged.extend(self.held.drain(..judged));
         Poll::Ready(Ok(()))
@@ -108,6 +113,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
                 // What ends within a frame is of no use to anybody, nor of any harm.
                 return Poll::Ready(Ok(read));
             }
+            this.heard.note();
             let read = buffer.get_mut(..read).unwrap_or_default();
             let judged = this.frames.judge(read);
             this.held

@@ -6,16 +6,15 @@ use hookline_tests::cluster::Turn;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::scenario;
 
-use super::stage::{Moment, Stage};
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 use super::{ALL, LONG};
 
 /// The node that leads.
 const FROZEN: usize = 2;
 /// With `net_ticktime` 8 the others give it up after some 10 s.
 const OTHERS_LEAD_WITHIN: Duration = Duration::from_secs(30);
-/// What may come twice: what was in hand when it froze, and when all connections of another node are closed besides; and what was
-/// sent again because nobody answered.
-const TWICE: usize = 1_000;
+/// What may come twice: for the node that freezes, and for the other one whose connections are all closed.
+const TWICE: usize = 2 * FOR_EACH_NODE;
 
 #[tokio::test]
 async fn d12_the_leader_is_frozen() {

@@ -7,11 +7,11 @@ use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::load::{numbered, publish_each};
 use hookline_tests::{World, scenario};
 
-use super::stage::{Moment, Stage};
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 use super::{ALL, hookline};
 
-/// What may come twice for an outage: what was in hand, and what was sent again because nobody answered.
-const FOR_AN_OUTAGE: usize = 600;
+/// Events that are published to the node that is left.
+const ALONE: usize = 300;
 
 #[tokio::test]
 async fn d12_two_of_three_are_killed_and_come_back() {
@@ -23,7 +23,7 @@ async fn d12_two_of_three_are_killed_and_come_back() {
         tokio::join!(cluster.kill(2), cluster.kill(3));
         // For as long as publishers wait for an answer.
         let alone = stage.producer(&[1]).await;
-        let events = (0..300).map(|number| numbered("acme", number)).collect();
+        let events = (0..ALONE).map(|number| numbered("acme", number)).collect();
         let (during, ()) = tokio::join!(publish_each(&alone, events), the_cause_is_told(&stage));
         assert_eq!(during.accepted.len(), 0, "a minority stores nothing");
 
@@ -32,7 +32,7 @@ async fn d12_two_of_three_are_killed_and_come_back() {
         stage.more(&load, 500).await;
         let mut published = load.stop().await;
         published.in_doubt.extend(during.in_doubt);
-        let allowed = Allowed::twice(FOR_AN_OUTAGE);
+        let allowed = Allowed::twice(FOR_EACH_NODE + ALONE);
         stage.closes(Trial::here(), published, back, allowed).await;
     })
     .await;
@@ -96,7 +96,7 @@ async fn d12_all_three_are_killed_and_come_back() {
         stage.more(&load, 500).await;
         assert!(load.confirmed() > confirmed);
         let published = load.stop().await;
-        let allowed = Allowed::twice(FOR_AN_OUTAGE);
+        let allowed = Allowed::twice(FOR_EACH_NODE);
         stage.closes(Trial::here(), published, back, allowed).await;
     })
     .await;

@@ -9,12 +9,12 @@ use hookline_tests::load::{numbered, publish_each};
 use hookline_tests::scenario;
 use tokio::time::sleep;
 
-use super::stage::{Moment, Stage};
+use super::stage::{FOR_EACH_NODE, Moment, Stage};
 
 /// The node that is cut off.
 const ALONE: usize = 3;
-/// What may come twice: what was in hand, and what was sent again because nobody answered.
-const ON_EACH_SIDE: usize = 600;
+/// Events that are published to it while it is.
+const EVENTS: usize = 100;
 
 /// Parts the nodes for so long, and brings them together.
 async fn parted(row: &str, way: OnPartition, during: Duration) {
@@ -34,7 +34,7 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
             let whole = Moment::now();
             cluster.cut_off(ALONE).await;
             let of_alone = async {
-                let events = (0..100).map(|number| numbered("acme", number)).collect();
+                let events = (0..EVENTS).map(|number| numbered("acme", number)).collect();
                 publish_each(&impatient, events).await
             };
             // The fault itself takes this long.
@@ -52,14 +52,24 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
             tokio::join!(minority.more(&of_minority, 300), majority.more(&of_majority, 300));
             let (mut of_minority, of_majority) = tokio::join!(of_minority.stop(), of_majority.stop());
             of_minority.in_doubt.extend(alone.in_doubt);
-            for (side, stage, published, back) in [
-                ("minority", &minority, of_minority, back_of_minority),
-                ("majority", &majority, of_majority, silence_of_majority),
+            for (side, stage, published, back, twice) in [
+                (
+                    "minority",
+                    &minority,
+                    of_minority,
+                    back_of_minority,
+                    FOR_EACH_NODE + EVENTS,
+                ),
+                (
+                    "majority",
+                    &majority,
+                    of_majority,
+                    silence_of_majority,
+                    FOR_EACH_NODE,
+                ),
             ] {
                 let trial = Trial::named(&format!("{row}_the_client_is_on_the_{side}"));
-                stage
-                    .closes(trial, published, back, Allowed::twice(ON_EACH_SIDE))
-                    .await;
+                stage.closes(trial, published, back, Allowed::twice(twice)).await;
             }
             cluster.on_partition(OnPartition::Ignore).await;
         })

@@ -35,8 +35,9 @@ fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
         }
         match read_work(&message) {
             Ok(work) => {
-                let again = check_arrives(&write_work(&work));
-                assert_eq!(read_work(&again), Ok(work));
+                let written = write_work(&work);
+                let again = read_work(&check_arrives(&written)).unwrap();
+                assert_eq!(on_the_wire(&write_work(&again)), on_the_wire(&written));
                 "work"
             }
             Err(rejection) => {
@@ -47,26 +48,28 @@ fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
     });
 }
 
-/// Sends a message over the wire, and gives back what arrives.
+/// Sends a message over the wire, and gives back what arrives: the same, to the byte. Values are not compared, for some numbers are
+/// not equal to themselves.
 fn check_arrives(message: &Message) -> Message {
-    let properties = to_properties(message);
-    let header = AMQPContentHeader {
-        class_id: 60,
-        body_size: 2,
-        properties,
-    };
-    let frame = AMQPFrame::Header(1, header);
-    let written = gen_frame(&frame)(Vec::new().into()).unwrap().into_inner().0;
+    let written = on_the_wire(message);
     assert!(written.len() < LONGEST_FRAME, "{} bytes", written.len());
     let mut judged = written.clone();
     Frames::default().judge(&mut judged);
     assert_eq!(judged, written, "what we write needs no mending");
-    let again = from_broker(&self::properties(&judged), message.body.to_vec());
-    assert_eq!(
-        (&again.headers, &again.message_id),
-        (&message.headers, &message.message_id)
-    );
+    let again = from_broker(&properties(&judged), message.body.to_vec());
+    assert_eq!(on_the_wire(&again), written);
     again
+}
+
+/// The frame of a message's content header.
+fn on_the_wire(message: &Message) -> Vec<u8> {
+    let header = AMQPContentHeader {
+        class_id: 60,
+        body_size: 2,
+        properties: to_properties(message),
+    };
+    let frame = AMQPFrame::Header(1, header);
+    gen_frame(&frame)(Vec::new().into()).unwrap().into_inner().0
 }
 
 fn properties(frame: &[u8]) -> BasicProperties {

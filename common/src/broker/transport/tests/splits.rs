@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_io::AsyncRead;
 
+use super::super::super::heard::Heard;
 use super::super::frames::Frames;
 use super::super::stream::JudgedStream;
 use super::{Random, made};
@@ -98,12 +99,13 @@ fn pieces_of_any_size_are_handed_on_as_the_whole_would_be() {
             whole.extend(more);
         }
         let (piece, buffer) = (1 + random.below(5000), 1 + random.below(5000));
-        let mut stream = JudgedStream::new(Pieces {
+        let pieces = Pieces {
             bytes,
             at: 0,
             longest: piece,
             random: Random::new(seed + 1),
-        });
+        };
+        let mut stream = JudgedStream::new(pieces, Heard::default());
         let handed_on = read(&mut stream, buffer, &mut random);
         assert!(
             handed_on == whole,
@@ -148,7 +150,7 @@ fn a_frame_that_a_read_has_cut_costs_no_read_of_its_own() {
     for cut in [header.len() + 108 + 3, header.len() + 108 + 9, header.len() + 40] {
         let pieces: VecDeque<Vec<u8>> = frames.chunks(cut).map(<[u8]>::to_vec).collect();
         let count = pieces.len();
-        let mut stream = JudgedStream::new(Cut { pieces, reads: 0 });
+        let mut stream = JudgedStream::new(Cut { pieces, reads: 0 }, Heard::default());
         let mut context = Context::from_waker(Waker::noop());
         let (mut buffer, mut all) = (vec![0_u8; 64 * 1024], Vec::<u8>::new());
         loop {
