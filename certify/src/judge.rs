@@ -326,9 +326,9 @@ mod tests {
         let verdict =
             |first: &Exchange, again: &[Exchange]| kept_alive(&[good.clone(), first.clone()], again).0;
         assert_eq!(verdict(&good, &[]), Verdict::Passed);
-        assert_eq!(verdict(&lost, &[good.clone()]), Verdict::Passed);
-        assert_eq!(verdict(&lost, &[lost.clone()]), Verdict::Failed);
-        assert_eq!(verdict(&lost, &[refused.clone()]), Verdict::Failed);
+        assert_eq!(verdict(&lost, std::slice::from_ref(&good)), Verdict::Passed);
+        assert_eq!(verdict(&lost, std::slice::from_ref(&lost)), Verdict::Failed);
+        assert_eq!(verdict(&lost, std::slice::from_ref(&refused)), Verdict::Failed);
         assert_eq!(verdict(&refused, &[]), Verdict::Failed);
     }
 
