@@ -1,4 +1,4 @@
-//! Connect, publish one, publish many: each event confirmed and routed before a caller is told so.
+//! Step 1: an event is published. Connect, publish one, publish many: each confirmed and routed before a caller is told so.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,5 +1,8 @@
 //! A batch is published: companies side by side, each company's events one after the other.
 
+use std::future::ready;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,27 +53,29 @@ async fn one_company(
     stop: &Stop,
     outcome: &Mutex<Outcome>,
 ) {
-    let publishing = stream::iter(rows).map(|row| async move {
+    let has_failed = AtomicBool::new(false);
+    let begun = stream::iter(rows).take_while(|_| ready(!has_failed.load(Relaxed) && !stop.is_requested()));
+    let publishing = begun.map(|row| async move {
         let published = one_event(publisher, &row).await;
         let Row {
             company, position, ..
         } = row;
         (Place { company, position }, published)
     });
-    // The results come in the order of the rows, and the next one begins when there is room for it.
-    let mut published = std::pin::pin!(publishing.buffered(window));
+    // The results come in the order of the rows, and the next one begins when there is room for it. Those that are under way
+    // are waited for in any case: the broker may have them.
+    let mut published = pin!(publishing.buffered(window));
     while let Some((place, published)) = published.next().await {
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
         match published {
             Ok(()) => outcome.done.push(place),
             Err(Unpublished::Never(reason)) => outcome.aside.push((place, reason)),
+            // Those beside it failed for the same reason.
+            Err(Unpublished::ForNow(_)) if has_failed.load(Relaxed) => {}
             Err(Unpublished::ForNow(reason)) => {
                 outcome.failed.push((place, reason));
-                return;
+                has_failed.store(true, Relaxed);
             }
-        }
-        if stop.is_requested() {
-            return;
         }
     }
 }
@@ -89,8 +94,13 @@ async fn one_event(publisher: &dyn Publish, row: &Row) -> Result<(), Unpublished
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use hookline_common::event::Event;
+    use tokio::sync::Semaphore;
+    use tokio::task::yield_now;
+
     use super::*;
     use crate::memory::{MemoryFault, MemoryProducer};
+    use crate::publish::PublishFuture;
 
     fn rows(company: &str, positions: &[i64]) -> Vec<Row> {
         let row = |position: &i64| Row {
@@ -142,12 +152,73 @@ mod tests {
         assert_eq!(positions(outcome.done.iter()), [3]);
     }
 
+    /// Stores at once, and confirms when it is let.
+    struct Slow {
+        stores: MemoryProducer,
+        confirms: Semaphore,
+    }
+
+    impl Slow {
+        fn new() -> Self {
+            Self {
+                stores: MemoryProducer::new(),
+                confirms: Semaphore::new(0),
+            }
+        }
+    }
+
+    impl Publish for Slow {
+        fn publish<'a>(&'a self, event: &'a Event) -> PublishFuture<'a> {
+            Box::pin(async move {
+                let stored = self.stores.publish(event).await;
+                self.confirms.acquire().await.unwrap().forget();
+                stored
+            })
+        }
+    }
+
     #[tokio::test]
     async fn no_event_is_begun_once_it_is_time_to_stop() {
         let producer = MemoryProducer::new();
         let (trigger, stop) = Stop::new();
         trigger.send_replace(true);
         let outcome = publish(&producer, vec![rows("a", &[1, 2, 3])], 1, &stop).await;
-        assert_eq!(positions(outcome.done.iter()), [1]);
+        assert!(outcome.done.is_empty() && producer.published().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_when_it_is_time_to_stop_is_waited_for() {
+        let (slow, (trigger, stop)) = (Slow::new(), Stop::new());
+        let publishing = publish(&slow, vec![rows("a", &[1, 2, 3, 4, 5])], 3, &stop);
+        let stopping = async {
+            while slow.stores.published().len() < 3 {
+                yield_now().await;
+            }
+            trigger.send_replace(true);
+            for _ in 0..5 {
+                slow.confirms.add_permits(1);
+                sleep(GRACE / 10).await;
+            }
+        };
+        let (outcome, ()) = tokio::join!(publishing, stopping);
+        assert_eq!(positions(outcome.done.iter()), [1, 2, 3]);
+        assert_eq!(slow.stores.published().len(), 3, "and no other is begun");
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_beside_one_that_fails_is_waited_for() {
+        let (slow, (_trigger, stop)) = (Slow::new(), Stop::new());
+        slow.stores.fail_next(MemoryFault::NotStored);
+        let publishing = publish(&slow, vec![rows("a", &[1, 2, 3, 4, 5])], 3, &stop);
+        let confirming = async {
+            while slow.stores.published().len() < 2 {
+                yield_now().await;
+            }
+            slow.confirms.add_permits(5);
+        };
+        let (outcome, ()) = tokio::join!(publishing, confirming);
+        assert_eq!(positions(outcome.failed.iter().map(|(place, _)| place)), [1]);
+        assert_eq!(positions(outcome.done.iter()), [2, 3]);
+        assert_eq!(slow.stores.published().len(), 2, "and no other is begun");
     }
 }
