@@ -10,8 +10,8 @@ use tracing::debug;
 use super::connect::CALL_TIMEOUT;
 use super::established::Established;
 use super::in_flight::InFlight;
-use super::ledger::CONFIRM_TIMEOUT;
 use super::publish_channel::PublishChannels;
+use super::unanswered::CONFIRM_TIMEOUT;
 
 /// How often the answers are looked at. One timer for all messages, because one for each would cost more than it tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,10 +24,10 @@ pub(super) async fn watch_confirms(established: &Established<PublishChannels>, i
         sleep(LOOK_EVERY).await;
         if established.is_blocked() {
             // Nothing is sent and nothing confirmed until the broker's alarm clears.
-            in_flight.ledger().is_blocked(Instant::now());
+            in_flight.unanswered().is_blocked(Instant::now());
             continue;
         }
-        let is_silent = in_flight.ledger().is_silent(Instant::now());
+        let is_silent = in_flight.unanswered().is_silent(Instant::now());
         if is_silent {
             let unconfirmed = in_flight.stats().unconfirmed_bytes();
             let within = CALL_TIMEOUT + Duration::from_secs(unconfirmed / SLOWEST_LINK);
@@ -35,16 +35,16 @@ pub(super) async fn watch_confirms(established: &Established<PublishChannels>, i
             // An answer to anything else will do, and a broker that is blocked meanwhile need not answer.
             let is_alive = is_alive.unwrap_or(false)
                 || established.is_blocked()
-                || !in_flight.ledger().is_silent(Instant::now());
+                || !in_flight.unanswered().is_silent(Instant::now());
             if !is_alive {
                 let seconds = (CONFIRM_TIMEOUT + within).as_secs();
-                let awaited = in_flight.ledger().awaited().join(", ");
+                let awaited = in_flight.unanswered().awaited().join(", ");
                 established.give_up(format!(
                     "the broker neither confirmed what was published (to {awaited}) nor answered anything else for {seconds} s"
                 ));
                 return std::future::pending().await;
             }
-            in_flight.ledger().is_alive(Instant::now());
+            in_flight.unanswered().is_alive(Instant::now());
         }
         in_flight.set_stalled_aside(Instant::now());
     }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use super::ledger::{DestinationId, End, Ledger, Stall};
 use super::publish_fault::PublishFault;
 use super::refusal::Refusal;
 use super::stats::BrokerStats;
+use super::unanswered::{DestinationId, End, Stall, Unanswered};
 
 /// Unanswered bytes at most. Two thirds of a second's worth on a link of 100 Mbit/s, so that no link idles for want of
 /// bytes; and little enough that the library's copies of them, and the broker's, are no burden.
@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// What one publisher has in flight.
 pub(super) struct InFlight {
-    ledger: Mutex<Ledger>,
+    unanswered: Mutex<Unanswered>,
     /// Gives its permits out in the order in which they were asked for, so that a small message never overtakes a large
     /// one for ever, nor the other way round.
     budget: Semaphore,
@@ -28,7 +28,7 @@ pub(super) struct InFlight {
 impl InFlight {
     pub(super) fn new(stats: Arc<BrokerStats>) -> Self {
         Self {
-            ledger: Mutex::new(Ledger::new(Instant::now())),
+            unanswered: Mutex::new(Unanswered::new(Instant::now())),
             budget: Semaphore::new(MAX_BYTES),
             resumed: Notify::new(),
             stats,
@@ -39,9 +39,9 @@ impl InFlight {
         &self.stats
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn unanswered(&self) -> MutexGuard<'_, Unanswered> {
         // Nothing in there can be left half done.
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for room for a message of `bytes` to `destination`. One that is larger than all the room takes all of it.
@@ -71,33 +71,38 @@ impl InFlight {
     /// Enters a message as sent, unless its destination makes it wait.
     fn enter(&self, destination: &str, bytes: usize) -> Option<DestinationId> {
         let now = Instant::now();
-        let mut ledger = self.ledger();
-        let id = ledger.id(destination, now);
-        if ledger.must_wait(id) {
+        let mut unanswered = self.unanswered();
+        let id = unanswered.id(destination, now);
+        if unanswered.must_wait(id, now) {
             return None;
         }
-        ledger.sent(id, bytes, now);
+        unanswered.sent(id, bytes, now);
         Some(id)
     }
 
     async fn until_it_answers(&self, destination: &str) {
         loop {
             let resumed = self.resumed.notified();
-            let must_wait = {
-                let mut ledger = self.ledger();
-                let id = ledger.id(destination, Instant::now());
-                ledger.must_wait(id)
+            let doubted_until = {
+                let now = Instant::now();
+                let mut unanswered = self.unanswered();
+                let id = unanswered.id(destination, now);
+                if !unanswered.must_wait(id, now) {
+                    return;
+                }
+                unanswered.doubted_until(id, now)
             };
-            if !must_wait {
-                return;
+            match doubted_until {
+                None => resumed.await,
+                // It may have answered before that, too.
+                Some(until) => drop(timeout_at(until, resumed).await),
             }
-            resumed.await;
         }
     }
 
     /// The broker answers others but not these destinations: makes room for the others, and tells people.
     pub(super) fn set_stalled_aside(&self, now: Instant) {
-        let (freed, stalls) = self.ledger().find_stalls(now);
+        let (freed, stalls) = self.unanswered().find_stalls(now);
         self.budget.add_permits(freed);
         for Stall {
             destination,
@@ -138,16 +143,18 @@ impl InFlight {
 
     fn refused(&self, destination: &str) -> Option<u64> {
         let now = Instant::now();
-        let mut ledger = self.ledger();
-        let id = ledger.id(destination, now);
-        ledger.refused(id, now)
+        let mut unanswered = self.unanswered();
+        let id = unanswered.id(destination, now);
+        unanswered.refused(id, now)
     }
 
-    /// What is published to `destination` next goes alone, and the rest when that is stored.
+    /// What is published to `destination` next goes alone and after a pause, and the rest when that is stored. What nobody waits
+    /// for any more is not counted here, and the broker still has it in hand.
     pub(super) fn doubt(&self, destination: &str) {
-        let mut ledger = self.ledger();
-        let id = ledger.id(destination, Instant::now());
-        ledger.unproven(id);
+        let now = Instant::now();
+        let mut unanswered = self.unanswered();
+        let id = unanswered.id(destination, now);
+        unanswered.doubted(id, now);
     }
 }
 
@@ -173,14 +180,14 @@ impl Admitted<'_> {
 
     /// The message's channel was closed, or its connection: the next one is a new beginning.
     pub(super) fn without_channel(&self) {
-        self.in_flight.ledger().unproven(self.id);
+        self.in_flight.unanswered().unproven(self.id);
     }
 
     /// The broker would not store the message.
     pub(super) fn refused(mut self, destination: &str) {
         self.end = End::Answered;
         self.in_flight.stats.count_refused();
-        let told = self.in_flight.ledger().refused(self.id, Instant::now());
+        let told = self.in_flight.unanswered().refused(self.id, Instant::now());
         if let Some(refused) = told {
             warn!(
                 queue = destination,
@@ -194,7 +201,7 @@ impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         let in_flight = self.in_flight;
-        let released = in_flight.ledger().ended(self.id, self.bytes, self.end, now);
+        let released = in_flight.unanswered().ended(self.id, self.bytes, self.end, now);
         in_flight.stats.remove_unconfirmed(self.bytes as u64);
         in_flight.budget.add_permits(released.budget);
         if released.is_resumed {
@@ -206,9 +213,10 @@ impl Drop for Admitted<'_> {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
 
     use super::*;
-    use crate::broker::ledger::CONFIRM_TIMEOUT;
+    use crate::broker::unanswered::CONFIRM_TIMEOUT;
 
     fn in_flight() -> InFlight {
         InFlight::new(Arc::default())
@@ -245,5 +253,31 @@ mod tests {
         stuck.answered();
         more.await.answered();
         assert_eq!(in_flight.budget.available_permits(), MAX_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_did_not_answer_in_time_is_tried_with_one_message_a_second() {
+        let in_flight = in_flight();
+        in_flight.admit("hangs", 1).await.stored();
+        let late = [
+            in_flight.admit("hangs", 1).await,
+            in_flight.admit("hangs", 1).await,
+        ];
+        drop(late);
+        in_flight.doubt("hangs");
+        for _ in 0..3 {
+            let mut next = Box::pin(in_flight.admit("hangs", 1));
+            assert!((&mut next).now_or_never().is_none(), "not at once");
+            in_flight.admit("well", 1).await.answered();
+            let admitted = next.await;
+            let mut beside = Box::pin(in_flight.admit("hangs", 1));
+            assert!((&mut beside).now_or_never().is_none(), "nothing beside it");
+            drop(admitted);
+            in_flight.doubt("hangs");
+            assert!((&mut beside).now_or_never().is_none(), "nor right after it");
+        }
+        in_flight.admit("hangs", 1).await.stored();
+        let flowing = [in_flight.admit("hangs", 1), in_flight.admit("hangs", 1)];
+        assert!(join_all(flowing).now_or_never().is_some(), "it answers again");
     }
 }

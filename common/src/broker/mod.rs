@@ -32,7 +32,7 @@ mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are
 mod wire; // a message as the client library has it
 mod address; // where a message is published to
-mod ledger; // what is published and not answered
+mod unanswered; // what is published and not answered
 mod in_flight; // and how much that may be
 mod confirm_channel; // a channel that confirms
 mod publish_channel; // one for each destination

@@ -56,7 +56,7 @@ impl Prepare for Prepared {
                 self.0.is_declared.store(true, Ordering::Release);
             }
         }
-        self.0.in_flight.ledger().connected(Instant::now());
+        self.0.in_flight.unanswered().connected(Instant::now());
         Ok(PublishChannels::default())
     }
 

@@ -25,7 +25,8 @@ const DEPTHS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Publishes over a connection of its own. Clones share it.
 ///
 /// What is sent and not answered is bounded: 8 MiB, over all clones. More waits for its turn; a queue that answers nothing
-/// does not keep the others waiting.
+/// does not keep the others waiting. What nobody waits for any more, as its deadline passed, is not counted; its queue is sent one
+/// message a second until it answers.
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) link: Link<PublishChannels>,

@@ -52,7 +52,9 @@ impl Publisher {
     /// Publishes until the broker has confirmed *and* routed the message, or `deadline` passes.
     ///
     /// A broker that is slow is waited for. What was sent and is lost with its connection is sent again, so the message may
-    /// be stored more than once. What the broker refuses is told at once.
+    /// be stored more than once. What the broker refuses is told at once. After a [`PublishFault::Late`] of what may be stored
+    /// its destination is sent one message a second until one is stored, so that a queue that hangs is not sent as much again with
+    /// each deadline.
     ///
     /// # Errors
     /// [`PublishFault`] tells whether the message may be stored all the same.
@@ -79,30 +81,12 @@ impl Publisher {
             let last = last.or_else(|| self.is_up().then(unconfirmed));
             Err(PublishFault::Late { maybe_stored, last })
         });
-        if let Err(PublishFault::Unroutable { .. }) = published {
-            self.shared.upkeep.miss();
-        }
-        published
-    }
-
-    /// As [`Publisher::publish`], and waits no longer than `within`, for a connection, for room and for the confirm. The
-    /// link stays up whatever becomes of it, and what is published elsewhere goes on. After a [`PublishFault::Late`] its
-    /// destination is sent one message at a time until one is stored, so that a queue that hangs is not sent hundreds.
-    ///
-    /// # Errors
-    /// As [`Publisher::publish`].
-    pub async fn publish_within(
-        &self,
-        to: &Address,
-        message: &Message,
-        within: Duration,
-    ) -> Result<Stored, PublishFault> {
-        let published = self.publish(to, message, Some(Instant::now() + within)).await;
-        if let Err(PublishFault::Late {
-            maybe_stored: true, ..
-        }) = published
-        {
-            self.shared.in_flight.doubt(to.destination());
+        match &published {
+            Err(PublishFault::Unroutable { .. }) => self.shared.upkeep.miss(),
+            Err(PublishFault::Late {
+                maybe_stored: true, ..
+            }) => self.shared.in_flight.doubt(to.destination()),
+            _ => {}
         }
         published
     }

@@ -53,7 +53,8 @@ impl Refusal {
     }
 
     /// Whether something is wrong with a message itself, however often it is sent.
-    pub(super) fn is_of_the_message(&self) -> bool {
+    #[must_use]
+    pub fn is_of_the_message(&self) -> bool {
         OF_THE_MESSAGE.contains(&self.code)
     }
 

@@ -16,7 +16,7 @@ use hookline_tests::pace::Pace;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::{Gate, Receiver, cli, eventually, scenario, status};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::SOON;
 
@@ -176,7 +176,7 @@ async fn what_must_be_stored_waits_for_the_right_to_the_default_exchange_on_the_
         ..Message::default()
     };
     let fault = publisher
-        .publish_within(&to, &message(0), PATIENT)
+        .publish(&to, &message(0), Some(Instant::now() + PATIENT))
         .await
         .unwrap_err();
     assert!(

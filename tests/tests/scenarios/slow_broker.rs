@@ -17,7 +17,7 @@ use hookline_tests::wire::Wire;
 use hookline_tests::{eventually, scenario};
 use lapin::types::AMQPValue;
 use tokio::net::TcpListener;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::SOON;
 
@@ -120,6 +120,50 @@ async fn a_queue_that_does_not_confirm_is_waited_for_and_keeps_no_other_waiting(
 #[tokio::test]
 async fn nor_does_a_queue_that_confirms_nothing_from_the_start() {
     a_stuck_queue_keeps_no_other_waiting(true).await;
+}
+
+/// Whoever publishes with a deadline gives up and comes again, while the broker still has in hand what they sent before.
+#[tokio::test]
+async fn a_queue_that_hangs_is_not_sent_as_much_again_with_each_deadline() {
+    const MESSAGES: usize = 50;
+    const WAVES: usize = 4;
+    let private = PrivateBroker::start().await;
+    let namespace = Namespace::default();
+    let publisher = Publisher::start(link(&private.url()), whole(&namespace));
+    publisher.connected(None).await.unwrap();
+    let stuck = Address::queue(&namespace, Queue::Deliveries);
+    publisher
+        .publish_until_stored(&stuck, &numbered(MESSAGES))
+        .await
+        .unwrap();
+    let process = format!("'%2F_{}'", namespace.queue(Queue::Deliveries));
+    private.evaluate(&format!("sys:suspend({process}).")).await;
+    for _ in 0..WAVES {
+        let messages: Vec<_> = (0..MESSAGES).map(numbered).collect();
+        // One after the other gives up, as those do who came one after the other.
+        let publishing = messages.iter().enumerate().map(|(number, message)| {
+            let within = Duration::from_millis(1000 + 10 * number as u64);
+            publisher.publish(&stuck, message, Some(Instant::now() + within))
+        });
+        for published in join_all(publishing).await {
+            let fault = published.unwrap_err();
+            assert!(matches!(fault, PublishFault::Late { .. }), "{fault:?}");
+        }
+    }
+    private.evaluate(&format!("sys:resume({process}).")).await;
+    // It flows again, and the last is behind all that was sent before.
+    let last = numbered(MESSAGES + 1);
+    let published = publisher.publish_until_stored(&stuck, &last);
+    timeout(SOON, published).await.expect("it flows again").unwrap();
+    let depth = publisher.depths(&namespace, &[Queue::Deliveries]).await.remove(0);
+    let ready = depth.unwrap().ready as usize;
+    let sent = ready - 2;
+    assert!(
+        (MESSAGES..2 * MESSAGES).contains(&sent),
+        "{sent} of {MESSAGES} were sent"
+    );
+    publisher.close().await;
+    private.stop().await;
 }
 
 /// Without heartbeats nobody but the publisher can notice.

@@ -11,11 +11,15 @@ use tokio::time::Instant;
 /// How long the broker may answer nothing before that is remarkable. Confirms take milliseconds; a broker that fails over
 /// to another node takes a few seconds.
 pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+/// After a message that was sent and not answered by its deadline: before the next one is sent to the same destination, which is
+/// alone then. Whoever waits with deadlines gives up one after the other, and a destination that hangs must not be sent each of
+/// what they bring.
+pub(super) const DOUBTED_FOR: Duration = Duration::from_secs(1);
 /// Between two log lines on the same trouble with the same destination.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What waits for the broker's answer.
-pub(super) struct Ledger {
+pub(super) struct Unanswered {
     ids: HashMap<String, DestinationId>,
     destinations: Vec<Destination>,
     /// Messages that wait, over all destinations.
@@ -24,7 +28,7 @@ pub(super) struct Ledger {
     answered_at: Instant,
 }
 
-/// The number of a destination in its [`Ledger`].
+/// The number of a destination in its [`Unanswered`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DestinationId(usize);
 
@@ -33,6 +37,8 @@ struct Destination {
     waiting: usize,
     /// Whether it has stored anything on this connection.
     is_proven: bool,
+    /// Until when nothing is sent to it, because it did not answer something in time.
+    doubted_until: Option<Instant>,
     /// Bytes that wait and count against the budget.
     budgeted: usize,
     /// Bytes that wait and no longer count against the budget.
@@ -73,12 +79,19 @@ pub(super) struct Stall {
 }
 
 impl Destination {
-    fn must_wait(&self) -> bool {
-        self.set_aside > 0 || !self.is_proven && self.waiting > 0
+    fn must_wait(&self, now: Instant) -> bool {
+        let pauses = self.doubted_until.is_some_and(|until| now < until);
+        self.set_aside > 0 || !self.is_proven && (self.waiting > 0 || pauses)
+    }
+
+    /// Whether something was not answered in time, a moment ago.
+    fn is_doubted(&self, now: Instant) -> bool {
+        self.doubted_until
+            .is_some_and(|until| now < until + CONFIRM_TIMEOUT)
     }
 }
 
-impl Ledger {
+impl Unanswered {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             ids: HashMap::new(),
@@ -99,6 +112,7 @@ impl Ledger {
             name: name.to_owned(),
             waiting: 0,
             is_proven: false,
+            doubted_until: None,
             budgeted: 0,
             set_aside: 0,
             answered_at: now,
@@ -112,8 +126,15 @@ impl Ledger {
     /// Whether what is new for a destination must wait: it is stalled, or its first message on this connection is on its way.
     /// A queue without a quorum answers that one late or never, and hundreds behind it on its channel would stop the
     /// connection for all.
-    pub(super) fn must_wait(&self, id: DestinationId) -> bool {
-        self.destinations.get(id.0).is_some_and(Destination::must_wait)
+    pub(super) fn must_wait(&self, id: DestinationId, now: Instant) -> bool {
+        let destination = self.destinations.get(id.0);
+        destination.is_some_and(|destination| destination.must_wait(now))
+    }
+
+    /// When it may be that it need not wait any longer, though nothing was answered.
+    pub(super) fn doubted_until(&self, id: DestinationId, now: Instant) -> Option<Instant> {
+        let until = self.destinations.get(id.0)?.doubted_until;
+        until.filter(|until| now < *until)
     }
 
     /// There is a new connection.
@@ -121,6 +142,7 @@ impl Ledger {
         self.answered_at = now;
         for destination in &mut self.destinations {
             destination.is_proven = false;
+            destination.doubted_until = None;
         }
     }
 
@@ -131,15 +153,25 @@ impl Ledger {
         }
     }
 
+    /// A destination did not answer a message by its deadline, and may have it all the same.
+    pub(super) fn doubted(&mut self, id: DestinationId, now: Instant) {
+        if let Some(destination) = self.destinations.get_mut(id.0) {
+            destination.is_proven = false;
+            destination.doubted_until = Some(now + DOUBTED_FOR);
+        }
+    }
+
     /// A message of `bytes` is sent.
     pub(super) fn sent(&mut self, id: DestinationId, bytes: usize, now: Instant) {
         let Some(destination) = self.destinations.get_mut(id.0) else {
             return;
         };
-        if self.waiting == 0 {
+        // One that nobody waits for any more is not answered either.
+        let is_doubted = destination.is_doubted(now);
+        if self.waiting == 0 && !is_doubted {
             self.answered_at = now;
         }
-        if destination.waiting == 0 {
+        if destination.waiting == 0 && !is_doubted {
             destination.answered_at = now;
         }
         self.waiting += 1;
@@ -152,10 +184,13 @@ impl Ledger {
         let Some(destination) = self.destinations.get_mut(id.0) else {
             return Released::default();
         };
-        let had_to_wait = destination.must_wait();
+        let had_to_wait = destination.must_wait(now);
         self.waiting = self.waiting.saturating_sub(1);
         destination.waiting = destination.waiting.saturating_sub(1);
-        destination.is_proven |= end == End::Stored;
+        if end == End::Stored {
+            destination.is_proven = true;
+            destination.doubted_until = None;
+        }
         if end != End::Unknown {
             self.answered_at = now;
             destination.answered_at = now;
@@ -167,7 +202,7 @@ impl Ledger {
         destination.budgeted = destination.budgeted.saturating_sub(bytes - from_aside);
         Released {
             budget: bytes - from_aside,
-            is_resumed: had_to_wait && !destination.must_wait(),
+            is_resumed: had_to_wait && !destination.must_wait(now),
         }
     }
 
