@@ -331,7 +331,9 @@ impl From<StoreError> for Problem {
 
 impl From<NotStored> for Problem {
     fn from(fault: NotStored) -> Self {
-        let NotStored { maybe_stored, why } = fault;
+        let NotStored {
+            maybe_stored, why, ..
+        } = fault;
         let detail = if maybe_stored {
             format!(
                 "the event may or may not be stored: {why}; send it again with the same id, by which receivers \

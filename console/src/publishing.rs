@@ -35,6 +35,8 @@ pub(crate) struct Publishing {
 pub(crate) struct NotStored {
     /// Whether it may be all the same: it was sent, and no answer came.
     pub(crate) maybe_stored: bool,
+    /// Whether the broker refuses this very message, however often it is sent.
+    pub(crate) is_of_the_message: bool,
     /// Why, in words for whoever publishes: without the broker's address, and without what only an operator can use.
     pub(crate) why: String,
 }
@@ -68,11 +70,16 @@ impl Publishing {
                 ..event.clone()
             }),
         };
-        ended(span, self.publish(&to, &message, deadline).await)
+        ended(span, self.publish(&to, &message, Some(deadline)).await)
     }
 
-    /// Publishes a delivery for the next dispatcher that is free.
-    pub(crate) async fn delivery(&self, delivery: &Delivery, deadline: Instant) -> Result<(), NotStored> {
+    /// Publishes a delivery for the next dispatcher that is free; without a deadline for as long as the broker is only slow or
+    /// away.
+    pub(crate) async fn delivery(
+        &self,
+        delivery: &Delivery,
+        deadline: Option<Instant>,
+    ) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
         let (event, queue) = (&delivery.event, self.namespace.queue(Queue::Deliveries));
         // In the trace of the attempts before it, where it is one that somebody retries.
@@ -92,10 +99,11 @@ impl Publishing {
     /// publish events, as nobody of theirs says that one is sent again.
     pub(crate) async fn work(&self, work: &Work, deadline: Instant) -> Result<(), NotStored> {
         let to = Address::queue(&self.namespace, Queue::Deliveries);
-        self.publish(&to, &write_work(work), deadline).await
+        self.publish(&to, &write_work(work), Some(deadline)).await
     }
 
-    /// Sends a message that cannot be understood to where people look at it, for as long as that takes.
+    /// Sends a message that cannot be understood to where people look at it, for as long as that takes: until the queue is there
+    /// again, and until we may.
     pub(crate) async fn rejected(
         &self,
         message: &Message,
@@ -103,7 +111,10 @@ impl Publishing {
     ) -> Result<(), PublishFault> {
         let to = Address::queue(&self.namespace, Queue::Rejected);
         let rejected = write_rejected(message, rejection, Timestamp::now());
-        self.publisher.publish(&to, &rejected, None).await.map(drop)
+        self.publisher
+            .publish_until_stored(&to, &rejected)
+            .await
+            .map(drop)
     }
 
     /// Makes sure again of the queues that are published to and taken from.
@@ -150,8 +161,13 @@ impl Publishing {
         self.publisher.close().await;
     }
 
-    async fn publish(&self, to: &Address, message: &Message, deadline: Instant) -> Result<(), NotStored> {
-        match self.publisher.publish(to, message, Some(deadline)).await {
+    async fn publish(
+        &self,
+        to: &Address,
+        message: &Message,
+        deadline: Option<Instant>,
+    ) -> Result<(), NotStored> {
+        match self.publisher.publish(to, message, deadline).await {
             Ok(_) => Ok(()),
             Err(fault) => {
                 self.complain(&fault);
@@ -196,7 +212,13 @@ fn not_stored(fault: &PublishFault) -> NotStored {
             "the broker is not set up as it must be; the operator finds the reason in the console's log".to_owned(),
         ),
     };
-    NotStored { maybe_stored, why }
+    let is_of_the_message =
+        matches!(fault, PublishFault::Refused { refusal, .. } if refusal.is_of_the_message());
+    NotStored {
+        maybe_stored,
+        is_of_the_message,
+        why,
+    }
 }
 
 fn of_error(error: Option<&BrokerError>) -> String {

@@ -21,7 +21,8 @@ pub(crate) struct AuditView {
     /// When.
     #[schema(format = DateTime)]
     at: String,
-    /// Who: `admin`, `token:` and a token's id, or `portal:` and the id of a session in the dashboard.
+    /// Who: `admin`, `token:` and a token's id, `portal:` and the id of a session in the dashboard, or `hookline` itself, which
+    /// disables an endpoint that has failed for long.
     actor: String,
     /// What, like `endpoint.created`.
     action: String,

@@ -207,7 +207,7 @@ pub(crate) async fn send_one(
     };
     let published = app
         .publishing()
-        .delivery(&delivery, Instant::now() + PUBLISH_WITHIN)
+        .delivery(&delivery, Some(Instant::now() + PUBLISH_WITHIN))
         .await;
     published.map_err(|fault| Problem::from(fault).event(event_id.clone()))?;
     let attempt = match waiting {

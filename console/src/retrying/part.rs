@@ -15,13 +15,12 @@ use tracing::{info, warn};
 
 use crate::app::App;
 use crate::meters;
+use crate::publishing::NotStored;
 
 /// Steps of a second: what a crash repeats is a quarter of a second's worth.
 const STEPS_A_SECOND: f64 = 4.0;
 /// Dead letters of a step at most: 10 MB where each is as large as it may be.
 const MAX_STEP: u32 = 100;
-/// How long one message is tried before the step is told to be late; it is tried again all the same.
-const SENT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a part keeps its slot: then it goes to the end of its company's line, and has the slot again where nobody waits.
 const TURN: Duration = Duration::from_secs(10);
 /// Whoever goes on so soon keeps the slot: it would be looked for as late.
@@ -101,19 +100,28 @@ impl Pace {
 async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, StoreError> {
     let (store, began) = (app.background_store(), Instant::now());
     match store.can_be_sent_to(&part.company, &part.endpoint).await {
-        // A dispatcher knows what becomes of what goes to an endpoint that was removed.
-        Ok(()) | Err(StoreError::EndpointGone) => {}
+        Ok(()) => {}
+        Err(StoreError::EndpointGone) => {
+            store.end_retry_part(part).await?;
+            return Ok(Stepped::Done);
+        }
         Err(error) => return Err(error),
     }
     let mut step = store.retry_step(part, step_size(pace.rate)).await?;
     let now = now();
-    let sent = send_all(app, &mut step, now).await?;
-    let until = began + takes(pace.rate, sent.len());
+    let Sent { events, fault } = send_all(app, &mut step, now).await;
+    if fault.is_some() {
+        step.begin_again(part);
+    }
+    let until = began + takes(pace.rate, events.len());
     let put_off = pace.put_off(until);
     let next = store
-        .finish_retry_step(part, &step, &sent, now, put_off.unwrap_or_default())
+        .finish_retry_step(part, &step, &events, now, put_off.unwrap_or_default())
         .await?;
-    meters::retried(sent.len());
+    meters::retried(events.len());
+    if let Some(fault) = fault {
+        return Err(StoreError::Unavailable(format!("the broker: {}", fault.why)));
+    }
     Ok(match (next, put_off) {
         (None, _) => Stepped::Done,
         (Some(_), Some(_)) => Stepped::Later,
@@ -121,24 +129,36 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
     })
 }
 
-/// Sends the step, and returns when the broker has confirmed all of it: which events those were.
-async fn send_all(app: &App, step: &mut RetryStep, now: Timestamp) -> Result<Vec<EventId>, StoreError> {
+/// What became of a step.
+#[derive(Default)]
+struct Sent {
+    /// The broker has these.
+    events: Vec<EventId>,
+    /// Why others are still to be sent, where some are.
+    fault: Option<NotStored>,
+}
+
+/// Sends the step, and returns when it is known of all of it whether the broker has it. A broker that is slow or away is waited
+/// for: what is sent again for want of patience is sent twice.
+async fn send_all(app: &App, step: &mut RetryStep, now: Timestamp) -> Sent {
     let filed = std::mem::take(&mut step.deliveries).into_iter();
     let deliveries: Vec<Delivery> = filed.filter_map(|filed| readable(filed, now)).collect();
-    let until = Instant::now() + SENT_WITHIN;
-    let mut sending = FuturesUnordered::new();
-    for delivery in &deliveries {
-        sending.push(app.publishing().delivery(delivery, until));
+    let sending = deliveries.iter().map(|delivery| async move {
+        let stored = app.publishing().delivery(delivery, None).await;
+        (&delivery.event.id, stored)
+    });
+    let mut sending: FuturesUnordered<_> = sending.collect();
+    let mut sent = Sent::default();
+    while let Some((event, stored)) = sending.next().await {
+        match stored {
+            Ok(()) => sent.events.push(event.clone()),
+            Err(fault) if fault.is_of_the_message => {
+                warn!(%event, why = fault.why, "a dead letter cannot be sent again, and stays");
+            }
+            Err(fault) => sent.fault = Some(fault),
+        }
     }
-    let mut fault = None;
-    while let Some(sent) = sending.next().await {
-        fault = sent.err().or(fault);
-    }
-    drop(sending);
-    if let Some(fault) = fault {
-        return Err(StoreError::Unavailable(format!("the broker: {}", fault.why)));
-    }
-    Ok(deliveries.into_iter().map(|delivery| delivery.event.id).collect())
+    sent
 }
 
 /// A dead letter that is damaged stays one, and stops no other.

@@ -54,9 +54,9 @@ pub struct RetryState {
     pub delivered: u64,
     /// Those that failed again, and are dead letters once more.
     pub failed_again: u64,
-    /// Those that were discarded since, or sent by a later retry.
+    /// Those that were discarded since, sent by a later retry, or sent when their endpoint was removed: the last ones stay.
     pub left_otherwise: u64,
-    /// Those of endpoints that were disabled or gone.
+    /// Those of endpoints that were disabled or gone at the start, or removed meanwhile.
     pub skipped: u64,
     /// When the last one was sent, or was found to be gone; `None` while it runs.
     pub finished_at: Option<Timestamp>,

@@ -13,9 +13,11 @@ mod step; // and are, step by step
 mod forget; // and in the end nobody asks how that went
 mod discard; // nobody wants them any more
 mod discarded; // and they do not come back
+mod endpoint_gone; // they were sent again, to nobody
 mod delivered; // somebody got them
 
 pub(crate) use self::delivered::delivered;
+pub(crate) use self::endpoint_gone::endpoint_gone;
 pub use self::filter::DeadLetterFilter;
 pub use self::job::{EndpointLetters, RetryJob, RetryState};
 pub use self::model::{DeadLetter, NewDeadLetter};

@@ -66,9 +66,12 @@ pub(super) async fn set_retried(
     endpoints: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // Where a record says already that its endpoint is gone, nothing comes back.
     sqlx::query(
         "UPDATE dead_letters l SET retried_at = $4 FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \
-         WHERE l.company = $1 AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < $4",
+         WHERE l.company = $1 AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < $4 \
+         AND (SELECT count(*) FROM deliveries d WHERE d.company = $1 AND d.event = u.event AND d.endpoint = u.endpoint \
+         AND d.status = 'discarded' AND d.last_attempt_at >= $4) = 0",
     )
     .bind(company.as_str())
     .bind(events)

@@ -39,6 +39,14 @@ pub struct RetryStep {
     is_last: bool,
 }
 
+impl RetryStep {
+    /// Not all of it was sent: the next one begins where this one began, and leaves out what was.
+    pub fn begin_again(&mut self, part: &RetryPart) {
+        self.last = part.after;
+        self.is_last = false;
+    }
+}
+
 impl Store {
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
     /// told what becomes of them, however soon that is.
@@ -49,18 +57,9 @@ impl Store {
         let mut query = QueryBuilder::<Postgres>::new(
             "WITH wanted AS (SELECT company, event, endpoint, failed_at, retry FROM dead_letters",
         );
-        let filter = DeadLetterFilter {
-            endpoint: Some(part.endpoint.clone()),
-            ..part.filter.clone()
-        };
-        filter.push(&mut query, &part.company);
-        query.push(" AND position > ").push_bind(part.after);
-        query.push(" AND position <= ").push_bind(part.through);
-        // What somebody else sent since this was asked for is not sent twice.
+        push_rest(&mut query, part);
         query
-            .push(" AND (retried_at IS NULL OR retried_at < ")
-            .push_bind(Moment(part.created_at))
-            .push(") ORDER BY position LIMIT ")
+            .push(" ORDER BY position LIMIT ")
             .push_bind(i64::from(limit));
         query
             .push("), taken AS (UPDATE dead_letters l SET retry = ")
@@ -132,4 +131,52 @@ impl Store {
         })
         .await
     }
+
+    /// Ends a part whose endpoint was removed: its dead letters stay, and count as those of endpoints that were gone before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_retry_part(&self, part: &RetryPart) -> Result<(), StoreError> {
+        within(async {
+            let mut transaction = self.begin().await?;
+            let ended = sqlx::query(
+                "UPDATE retry_parts SET finished_at = now() \
+                 WHERE company = $1 AND retry = $2 AND endpoint = $3 AND finished_at IS NULL",
+            )
+            .bind(part.company.as_str())
+            .bind(&part.retry)
+            .bind(part.endpoint.as_str())
+            .execute(&mut *transaction)
+            .await?;
+            if ended.rows_affected() == 0 {
+                return Ok(());
+            }
+            let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM dead_letters");
+            push_rest(&mut query, part);
+            let left: i64 = query.build_query_scalar().fetch_one(&mut *transaction).await?;
+            sqlx::query("UPDATE retries SET skipped = skipped + $3 WHERE company = $1 AND id = $2")
+                .bind(part.company.as_str())
+                .bind(&part.retry)
+                .bind(left)
+                .execute(&mut *transaction)
+                .await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+}
+
+/// Those that the part has still to send. What was sent since it was asked for, by it or by somebody else, is not sent twice.
+fn push_rest(query: &mut QueryBuilder<Postgres>, part: &RetryPart) {
+    let filter = DeadLetterFilter {
+        endpoint: Some(part.endpoint.clone()),
+        ..part.filter.clone()
+    };
+    filter.push(query, &part.company);
+    query.push(" AND position > ").push_bind(part.after);
+    query.push(" AND position <= ").push_bind(part.through);
+    query
+        .push(" AND (retried_at IS NULL OR retried_at < ")
+        .push_bind(Moment(part.created_at))
+        .push(")");
 }

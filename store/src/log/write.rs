@@ -191,6 +191,7 @@ async fn learn(
     let known = events::add_events(transaction, &events::of_records(new), now).await?;
     deliveries::write(transaction, &deliveries::changes(new), &known).await?;
     // Whoever else learns from new attempts does it here, in the same transaction.
+    dead_letters::endpoint_gone(transaction, new).await?;
     dead_letters::delivered(transaction, new).await?;
     health::note(transaction, new).await?;
     counts::note(transaction, new, now).await?;

@@ -169,6 +169,7 @@ fn too_many() -> Problem {
 fn untried() -> Problem {
     NotStored {
         maybe_stored: false,
+        is_of_the_message: false,
         why: "it was not tried, as the broker had not taken another one of the same request in time"
             .to_owned(),
     }

@@ -3,11 +3,15 @@
 mod filter; // which are meant
 mod view; // as they are shown
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use hookline_common::ids::{EndpointId, EventId};
 use hookline_common::message::Unsendable;
-use tokio::time::Instant;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
 
 pub(crate) use self::filter::{FailedAsked, FailedFilter, FailedQuery, RetryFailed, status};
 pub(crate) use self::view::{Counted, DeadLetterInFull, DeadLetterView, Retried, RetryProgressView};
@@ -18,6 +22,11 @@ use crate::extract::{DeliveryOf, Json, path_param};
 use crate::problem::{Problem, ProblemBody};
 use crate::publishing::PUBLISH_WITHIN;
 use crate::retrying;
+
+/// How long the note is tried that one was sent again. Who waits for the answer waits no longer than for a slow page.
+const NOTE_WITHIN: Duration = Duration::from_secs(10);
+/// Between two tries.
+const NOTE_AGAIN: Duration = Duration::from_millis(250);
 
 /// List what failed for good, what was filed last first.
 #[utoipa::path(get, path = "/v1/companies/{company}/failed", tag = "failed", operation_id = "listFailed",
@@ -63,7 +72,8 @@ pub(crate) async fn show(
 ///
 /// It gets the whole schedule of attempts again, and comes back if all of them fail. Until then it stays, with the time of
 /// its retry. Where its endpoint is disabled or was removed, the answer is 409. Asked for twice within a second, it is sent once:
-/// the second answer is 409 with the code `under_way`.
+/// the second answer is 409 with the code `under_way`. Where it was sent and the database does not take the note of that, the
+/// answer is 503 with the code `retry_not_noted`: it is on its way then.
 #[utoipa::path(post, path = "/v1/companies/{company}/failed/{event}/{endpoint}/retry", tag = "failed",
     operation_id = "retryOneFailed",
     params(("company" = String, Path, description = "The company"), ("event" = String, Path, description = "The event"),
@@ -83,15 +93,54 @@ pub(crate) async fn retry_one(
     let now = retrying::now();
     let delivery = filed.for_manual_retry(now).map_err(|error| damaged(&error))?;
     store.claim_retry(&tenant.company, &event, &endpoint).await?;
-    let published = app
-        .publishing()
-        .delivery(&delivery, Instant::now() + PUBLISH_WITHIN)
-        .await;
-    published.map_err(|fault| Problem::from(fault).event(event.clone()))?;
-    store
-        .note_retry(&tenant.company, &event, &endpoint, now, &tenant.actor)
-        .await?;
+    // In a task of its own: whoever hangs up in the middle of it leaves nothing behind that was sent and is not noted.
+    let sending = tokio::spawn(async move {
+        let published = app
+            .publishing()
+            .delivery(&delivery, Some(Instant::now() + PUBLISH_WITHIN))
+            .await;
+        published.map_err(|fault| Problem::from(fault).event(event.clone()))?;
+        note_sent(&app, &tenant, &event, &endpoint, now).await
+    });
+    sending.await.map_err(|error| {
+        tracing::error!(%error, "a dead letter may have been sent again, and is not noted to be");
+        Problem::internal()
+    })??;
     Ok((StatusCode::ACCEPTED, Json(Counted { count: 1 })))
+}
+
+/// Notes that one was sent again, and goes on trying for a while: what is under way and looks as if it were not is sent twice.
+async fn note_sent(
+    app: &App,
+    tenant: &Tenant,
+    event: &EventId,
+    endpoint: &EndpointId,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let until = Instant::now() + NOTE_WITHIN;
+    loop {
+        let noted = app
+            .store()
+            .note_retry(&tenant.company, event, endpoint, now, &tenant.actor);
+        let Err(error) = noted.await else {
+            return Ok(());
+        };
+        if Instant::now() >= until {
+            tracing::error!(%error, %event, %endpoint, "a dead letter was sent again, and that could not be noted");
+            return Err(not_noted());
+        }
+        sleep(NOTE_AGAIN).await;
+    }
+}
+
+fn not_noted() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "retry_not_noted",
+        "Sent, and not noted",
+        "it was sent again and is on its way, but the database did not take the note of it, so that it is listed as if nobody had \
+         sent it. Do not send it again before you have looked at the delivery's attempts",
+    )
 }
 
 fn damaged(error: &Unsendable) -> Problem {
@@ -102,9 +151,10 @@ fn damaged(error: &Unsendable) -> Problem {
 /// Send many again, each endpoint's at its own pace.
 ///
 /// What is there at this moment is meant, and what fails again meanwhile is not. Dead letters of endpoints that are disabled
-/// or were removed stay, and are counted as `skipped`; those of one that is disabled meanwhile wait until it is enabled. Ask with
-/// `dry_run` first: then they are only counted, and the answer is 200. Where there is none to send, there is no `retry`. Where 50
-/// of a company are not done, the answer is 409 with the code `too_many_retries`.
+/// or were removed stay, and are counted as `skipped`; those of one that is disabled meanwhile wait until it is enabled, and what
+/// is not sent of one that is removed meanwhile is `skipped`, too. Ask with `dry_run` first: then they are only counted, and the
+/// answer is 200. Where there is none to send, there is no `retry`. Where 50 of a company are not done, the answer is 409 with the
+/// code `too_many_retries`.
 #[utoipa::path(post, path = "/v1/companies/{company}/failed/retry", tag = "failed", operation_id = "retryFailed",
     params(("company" = String, Path, description = "The company")), request_body = RetryFailed,
     responses(

@@ -120,11 +120,11 @@ pub(crate) struct RetryProgressView {
     delivered: u64,
     /// Those that failed again, and are listed once more.
     failed_again: u64,
-    /// Those that were discarded since, or sent by a later retry.
+    /// Those that were discarded since, sent by a later retry, or sent when their endpoint was removed: the last ones stay.
     left_otherwise: u64,
     /// Those of which nothing is known yet.
     under_way: u64,
-    /// Those of endpoints that were disabled or removed: they stay.
+    /// Those of endpoints that were disabled or removed, at the start or meanwhile: they stay.
     skipped: u64,
     /// When it was asked for.
     #[schema(format = DateTime)]

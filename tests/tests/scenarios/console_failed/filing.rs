@@ -129,6 +129,21 @@ async fn what_is_no_dead_letter_goes_to_the_rejected_ones_and_stops_none() {
 }
 
 #[tokio::test]
+async fn what_is_no_dead_letter_is_set_aside_once_the_queue_for_it_is_there_again() {
+    database_scenario(async |world, database| {
+        world.leaves(Queue::Rejected);
+        let _console = filing_console(world, database).await;
+        let rejected = world.queue(Queue::Rejected);
+        world.broker().delete(&[rejected], &[]).await;
+        let garbage = dead_letter("ep_crm").body("no json");
+        garbage.send(world, Queue::Failed).await;
+        let set_aside = world.expect_in(Queue::Rejected, 1, SOON).await;
+        assert_eq!(set_aside[0].id(), garbage.id());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_was_delivered_since_is_not_filed_again() {
     database_scenario(async |world, database| {
         let console = filing_console(world, database).await;

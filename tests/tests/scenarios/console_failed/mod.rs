@@ -5,7 +5,10 @@ mod discard; // nobody wants them
 mod filing; // from the queue into the database
 mod plans; // many of them, and still found at once
 mod retry; // and back, one or many
+mod noted; // and noted to be, whatever happens meanwhile
 mod retry_many; // whatever dies meanwhile
+mod once; // and each once, whatever the broker does to its neighbours
+mod endpoint_gone; // or stays, as its endpoint was removed
 
 use hookline_common::topology::Queue;
 use hookline_tests::console::{Console, MASTER_KEY, setup, start};
