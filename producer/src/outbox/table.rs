@@ -21,6 +21,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// Companies in one batch. Each costs the database a lock while the batch is published, of some thousand that it has in all.
 const COMPANIES: i64 = 200;
 
+/// How much is read of an id, a type or a part of a trace, in characters: none that is one has half as many.
+const CUT_AT: i32 = 1_100;
+
 /// Deleting need not reach the disk before it is answered: what a crash of the database brings back is published again. And
 /// statistics of a table that is nearly always empty must not tempt anybody to read what a burst has left in it.
 const SESSION: &str = "\
@@ -48,13 +51,15 @@ const UNLOCK: &str = "\
     SELECT count(pg_advisory_unlock(hashtextextended('company ' || company, $2))) FROM unnest($1::text[]) AS company";
 
 /// Their first events. A statement of its own, as only one that begins after the locks were had sees what others have deleted.
+/// A row may hold what is longer than any event's; as much is read of it as shows that. Its company is the one that was locked.
 const READ: &str = "\
-    SELECT o.position, o.company, o.event_id, o.type, o.traceparent, o.tracestate, octet_length(o.data) AS bytes, \
+    SELECT o.position, heads.locked, left(o.event_id, $4) AS event_id, left(o.type, $4) AS type, \
+        left(o.traceparent, $4) AS traceparent, left(o.tracestate, $4) AS tracestate, octet_length(o.data) AS bytes, \
         COALESCE(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), '') AS created_at, \
         CASE WHEN octet_length(o.data) <= $3 THEN o.data END AS data \
-    FROM unnest($1::text[]) AS heads(company) CROSS JOIN LATERAL ( \
+    FROM unnest($1::text[]) WITH ORDINALITY AS heads(company, locked) CROSS JOIN LATERAL ( \
         SELECT * FROM hookline_outbox WHERE company = heads.company ORDER BY position LIMIT $2 \
-    ) AS o ORDER BY o.company, o.position";
+    ) AS o ORDER BY heads.locked, o.position";
 
 // How rows are found that have these places, and then deleted. A plain join could as well begin with the table: it would read
 // all of it in the order of its index for each batch, which looks cheap where statistics say that it is empty, as they do most
@@ -152,9 +157,13 @@ impl Table {
         let query = sqlx::query(READ)
             .bind(&self.locked)
             .bind(each)
-            .bind(i32::try_from(Data::MAX_BYTES).unwrap_or(i32::MAX));
+            .bind(i32::try_from(Data::MAX_BYTES).unwrap_or(i32::MAX))
+            .bind(CUT_AT);
         let rows = within(async { Ok(query.fetch_all(&mut self.connection).await?) }).await?;
-        let rows = rows.iter().map(row).collect::<Result<Vec<Row>, sqlx::Error>>()?;
+        let rows = rows
+            .iter()
+            .map(|row| self.row(row))
+            .collect::<Result<Vec<Row>, sqlx::Error>>()?;
         if rows.is_empty() {
             // Another relay was faster.
             self.unlock().await?;
@@ -218,6 +227,22 @@ impl Table {
         drop(timeout(ANSWERED_WITHIN, self.connection.close()).await);
     }
 
+    fn row(&self, row: &PgRow) -> Result<Row, sqlx::Error> {
+        let nth: i64 = row.try_get("locked")?;
+        let locked = usize::try_from(nth - 1).ok().and_then(|nth| self.locked.get(nth));
+        Ok(Row {
+            position: row.try_get("position")?,
+            company: locked.cloned().ok_or(sqlx::Error::RowNotFound)?,
+            event_id: row.try_get("event_id")?,
+            event_type: row.try_get("type")?,
+            created_at: row.try_get("created_at")?,
+            data: row.try_get("data")?,
+            bytes: row.try_get("bytes")?,
+            traceparent: row.try_get("traceparent")?,
+            tracestate: row.try_get("tracestate")?,
+        })
+    }
+
     async fn lock(&mut self, most: i64) -> Result<(), OutboxError> {
         let query = sqlx::query_scalar(LOCK)
             .bind(&self.after)
@@ -246,20 +271,6 @@ pub(super) async fn within<T>(
 ) -> Result<T, OutboxError> {
     let late = Err(OutboxError::NoAnswer(ANSWERED_WITHIN.as_secs()));
     timeout(ANSWERED_WITHIN, statement).await.unwrap_or(late)
-}
-
-fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
-    Ok(Row {
-        position: row.try_get("position")?,
-        company: row.try_get("company")?,
-        event_id: row.try_get("event_id")?,
-        event_type: row.try_get("type")?,
-        created_at: row.try_get("created_at")?,
-        data: row.try_get("data")?,
-        bytes: row.try_get("bytes")?,
-        traceparent: row.try_get("traceparent")?,
-        tracestate: row.try_get("tracestate")?,
-    })
 }
 
 /// Rows that are sorted by company, a list for each.

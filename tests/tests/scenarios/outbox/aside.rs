@@ -112,6 +112,52 @@ async fn rows_that_are_no_events_let_the_others_pass_and_can_be_mended() {
     .await;
 }
 
+/// A table that anybody's program writes to may hold texts of any length; a relay has in memory what an event may be.
+#[tokio::test]
+async fn what_is_far_too_long_is_set_aside_unread() {
+    const ROWS: u64 = 60;
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let bookings = Bookings::new().await;
+        let long = "repeat('x', 2000000)";
+        for row in [
+            format!("({long}, 'booking.created', NULL)"),
+            format!("('evt_1', {long}, NULL)"),
+            // A trace is no part of the event, and this one is left out.
+            format!("('evt_long', 'booking.created', {long})"),
+        ] {
+            let insert = format!(
+                "INSERT INTO hookline_outbox (company, event_id, type, data, traceparent, tracestate) \
+                 SELECT 'acme', id, type, '{{}}', trace, trace FROM (VALUES {row}) AS row(id, type, trace), \
+                 generate_series(1, {})",
+                ROWS / 3
+            );
+            bookings.database.execute(&insert).await.unwrap();
+        }
+        let mut command = command(world, &["relay"]);
+        command
+            .env("HOOKLINE_OUTBOX_DATABASE_URL", bookings.database.url().as_str())
+            .kill_on_drop(true);
+        let mut relay = command.spawn().unwrap();
+        bookings.is_empty().await;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", relay.id().unwrap())).unwrap();
+        relay.kill().await.unwrap();
+        let (_, peak) = status.split_once("VmHWM:").unwrap();
+        let peak_kb: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(peak_kb < 70_000, "{peak_kb} kB for texts of 2 MB");
+        assert_eq!(outbox::backlog(&bookings.pool).await.unwrap().aside, 2 * ROWS / 3);
+        world.expect_in(Queue::Events, 20, SOON).await;
+        let query = "SELECT DISTINCT reason FROM hookline_outbox_aside ORDER BY reason";
+        let reasons: Vec<String> = sqlx::query_scalar(query).fetch_all(&bookings.pool).await.unwrap();
+        assert!(
+            matches!(&reasons[..], [id, kind] if id.starts_with("event_id: ") && kind.starts_with("type: ")),
+            "{reasons:?}"
+        );
+        bookings.remove().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_the_broker_refuses_for_good_is_set_aside_and_what_it_refuses_for_now_stays() {
     let bookings = Bookings::new().await;
