@@ -24,7 +24,7 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
         let first = Sending::of("made", booking.created()?);
         let (exchange, refusal) = self.writer.send(&self.once, &first).await?;
         if let Some(refusal) = refusal {
-            return Err(CertifyError::Refused(refusal));
+            return Err(CertifyError::AddressRefused(refusal));
         }
         let gate = match exchange.status {
             Some(_) if exchange.is_taken() => Gate::Open,

@@ -9,9 +9,13 @@ use hookline_outbound::client::{Shortage, TlsSetupError};
 /// Why no certificate could be played, which is no fault of the receiver's.
 #[derive(Debug, thiserror::Error)]
 pub enum CertifyError {
-    /// The guard refuses the URL, or an address behind it.
+    /// The guard refuses the URL as it is written.
     #[error("{0}")]
     Refused(Refusal),
+    /// The guard refuses an address that the URL's name has. Whoever wrote the URL does not know it, and an endpoint's owner is
+    /// not to learn from us which addresses names have in our network.
+    #[error("{0}")]
+    AddressRefused(Refusal),
     /// The roots to trust cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsSetupError),

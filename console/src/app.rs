@@ -71,7 +71,7 @@ impl App {
                 &settings.retry_schedule,
             ),
             known_tokens: KnownTokens::new(),
-            certificate_places: CertificatePlaces::new(),
+            certificate_places: CertificatePlaces::default(),
             database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use hookline_certify::{CertifyError, Check, PAUSE, Partner, Report, play};
+use hookline_common::cause::Cause;
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::{Actor, CertificateRun, CertificateStart};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::app::App;
+use crate::certificate_places::{CertificatePlace, NoPlace};
 use crate::problem::Problem;
 use crate::settings::Certifying;
 
@@ -84,8 +85,11 @@ pub(crate) async fn begin(
     app.rates()
         .certificate(company)
         .map_err(Problem::too_many_certificates)?;
-    let place = app.certificate_places().take();
-    let place = place.ok_or_else(|| Problem::too_many_certificates(Duration::from_secs(30)))?;
+    let place = app.certificate_places().take(company, id);
+    let place = place.map_err(|none| match none {
+        NoPlace::Own(other) => Problem::certificate_under_way(&other),
+        NoPlace::Full => Problem::too_many_certificates(Duration::from_secs(30)),
+    })?;
     match app
         .store()
         .begin_certificate(company, id, GIVEN_UP_AFTER, actor)
@@ -105,7 +109,7 @@ async fn go_on(
     run: CertificateRun,
     certifying: Certifying,
     verifies: bool,
-    _place: OwnedSemaphorePermit,
+    place: CertificatePlace,
 ) {
     let share = app
         .database_shares()
@@ -113,7 +117,10 @@ async fn go_on(
     let (app, run) = (&app, &run);
     share
         .hold(async {
-            if let Some(account) = played(app, run, certifying, verifies).await {
+            let account = played(app, run, certifying, verifies).await;
+            // Nothing is sent any more. Whoever reads that it has ended can ask for the next one at once.
+            drop(place);
+            if let Some(account) = account {
                 finish(app, run, &account).await;
             }
         })
@@ -148,12 +155,11 @@ async fn played(app: &App, run: &CertificateRun, certifying: Certifying, verifie
             return Some(Account::not_played("it was broken off, because the console that played it was stopped; certify it again"));
         }
     };
-    Some(account(played, run))
+    Some(account(played, &endpoint.company, &endpoint.id))
 }
 
 /// Its end in words for the endpoint's owner.
-fn account(played: Result<Report, CertifyError>, run: &CertificateRun) -> Account {
-    let (company, id) = (&run.endpoint.endpoint.company, &run.endpoint.endpoint.id);
+fn account(played: Result<Report, CertifyError>, company: &CompanyId, id: &EndpointId) -> Account {
     match played {
         Ok(report) => {
             info!(%company, endpoint = %id, passed = report.passed, "a certificate was played");
@@ -161,6 +167,12 @@ fn account(played: Result<Report, CertifyError>, run: &CertificateRun) -> Accoun
         }
         Err(CertifyError::Refused(refusal)) => {
             Account::not_played(format!("nothing was sent: {}", refusal.for_owner()))
+        }
+        // The words that a delivery has: which address a name has, and in what network that is, is the operator's alone to know.
+        Err(CertifyError::AddressRefused(refusal)) => {
+            let reason = refusal.reason();
+            warn!(%company, endpoint = %id, reason, "a certificate was not played: {refusal}");
+            Account::not_played(format!("nothing was sent: {}", Cause::NotAllowed))
         }
         Err(error) => {
             warn!(%company, endpoint = %id, %error, "a certificate was not played");
@@ -215,4 +227,29 @@ async fn note(
             is_finished,
         )
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::guard::Policy;
+
+    use super::*;
+
+    #[test]
+    fn an_owner_learns_what_is_wrong_with_the_url_and_not_which_addresses_its_name_has() {
+        let (company, id) = (
+            CompanyId::parse("acme").unwrap(),
+            EndpointId::parse("ep_1").unwrap(),
+        );
+        let told = |error| account(Err(error), &company, &id).fault.unwrap();
+        let refusal = Policy::default()
+            .check_address("10.3.4.5".parse().unwrap())
+            .unwrap_err();
+        let of_literal = told(CertifyError::Refused(refusal.clone()));
+        assert!(of_literal.contains("10.3.4.5"), "{of_literal}");
+        assert_eq!(
+            told(CertifyError::AddressRefused(refusal)),
+            "nothing was sent: the URL or its address is not allowed"
+        );
+    }
 }

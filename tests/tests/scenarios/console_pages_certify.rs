@@ -229,6 +229,29 @@ async fn a_company_plays_one_at_a_time_and_seldom_and_nobody_else_waits_for_it()
     .await;
 }
 
+/// What a company plays against an endpoint that it has removed is one all the same, until it ends.
+#[tokio::test]
+async fn a_company_that_removes_and_registers_has_no_more_than_one_played() {
+    console_scenario(async |console, _| {
+        let gate = Gate::closed();
+        let silent = Receiver::answering(status(200).behind(&gate)).await;
+        let acme = Browser::of_company(console, "acme").await;
+        let first = register(console, "acme", &silent.url()).await;
+        acme.post(&page_of("acme", &first), &[]).await.expect(303);
+        silent.expect(1, SOON).await;
+        let removed = console
+            .admin()
+            .delete(&format!("/v1/companies/acme/endpoints/{first}"))
+            .await;
+        assert_eq!(removed.status, 204);
+        let page = page_of("acme", &register(console, "acme", &silent.url()).await);
+        let refused = acme.post(&page, &[]).await.expect(409);
+        assert!(refused.body.contains(&first), "{refused:?}");
+        gate.open();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_is_sent_to_where_the_guard_says_no_or_what_was_removed_or_where_it_is_switched_off() {
     database_scenario(async |world, database| {

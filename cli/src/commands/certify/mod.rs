@@ -160,7 +160,7 @@ fn headers(given: &[String]) -> Result<Vec<StaticHeader>, CliError> {
 /// Why nothing was played. What the guard refuses is told in full: whoever runs this is the operator.
 fn not_played(error: &CertifyError, url: &str) -> CliError {
     match error {
-        CertifyError::Refused(refusal) => CliError::Failed(format!(
+        CertifyError::Refused(refusal) | CertifyError::AddressRefused(refusal) => CliError::Failed(format!(
             "nothing was sent to {}: {refusal}",
             escape(&hookline_certify::shown_url(url))
         )),

@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hookline_certify::{CertifyError, Partner, play};
+use hookline_common::endpoint::Format;
 use hookline_common::outcome::Outcome;
 use hookline_dispatcher::client::Resolver;
 use hookline_tests::hostile::namespace::{self, Counts};
@@ -166,4 +168,46 @@ async fn b62_the_machine_s_hosts_file_and_search_list_are_not_consulted() {
         .iter()
         .any(|question| question.name.contains("search"));
     assert!(!searched, "{:?}", names.asked());
+}
+
+#[tokio::test]
+async fn a_certificate_tells_an_address_that_a_name_has_from_one_that_stands_in_the_url() {
+    if !namespace::is_inside() {
+        let this = "guard_connect::nowhere::a_certificate_tells_an_address_that_a_name_has_from_one_that_stands_in_the_url";
+        return namespace::run_inside(this).await;
+    }
+    let names = NameServer::listen("127.0.0.1:53", |question, _| match question.kind.as_str() {
+        "A" => Reply::Records(vec![a(&question.name, "10.3.4.5")]),
+        _ => Reply::Records(Vec::new()),
+    })
+    .await;
+    let before = Counts::now().connects;
+    let ended = async |url: &str| {
+        let partner = Partner {
+            url: url.to_owned(),
+            format: Format::Standard,
+            keys: None,
+            verifies: false,
+            headers: Vec::new(),
+            policy: policy(&[]),
+            ca_pem: None,
+            proxy: None,
+            timeout: LONG,
+            pause: Duration::ZERO,
+            within: None,
+        };
+        play(&partner, |_| {}).await.map(|_| ())
+    };
+    let of_name = ended(&format!("http://{NAME}/")).await;
+    assert!(
+        matches!(of_name, Err(CertifyError::AddressRefused(_))),
+        "{of_name:?}"
+    );
+    assert!(!names.asked().is_empty());
+    let of_literal = ended("http://10.3.4.5/").await;
+    assert!(
+        matches!(of_literal, Err(CertifyError::Refused(_))),
+        "{of_literal:?}"
+    );
+    assert_eq!(Counts::now().connects, before, "somebody was connected to");
 }
