@@ -33,6 +33,10 @@ const SINGLES_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 /// looks again, and thirty-four requests a minute in the long run, which no receiver feels.
 const CERTIFICATES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
+/// Test events that a company may have sent at once, and then a second: so that whoever sets endpoints up notices nothing, and
+/// nobody has this platform ask a receiver much.
+const TESTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+const TESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 /// After so many keys those are forgotten that have not been asked for lately.
 const REMEMBERED: usize = 10_000;
 
@@ -44,6 +48,7 @@ pub(crate) struct Rates {
     deeds: DefaultKeyedRateLimiter<CompanyId>,
     singles: DefaultKeyedRateLimiter<CompanyId>,
     certificates: DefaultKeyedRateLimiter<CompanyId>,
+    tests: DefaultKeyedRateLimiter<CompanyId>,
     clock: DefaultClock,
 }
 
@@ -55,7 +60,9 @@ impl Rates {
         let singles = Quota::per_second(SINGLES_PER_SECOND).allow_burst(SINGLES_AT_ONCE);
         let certificates =
             Quota::with_period(CERTIFICATE_EVERY).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
+        let tests = Quota::per_second(TESTS_PER_SECOND).allow_burst(TESTS_AT_ONCE);
         Self {
+            tests: RateLimiter::keyed(tests),
             certificates: RateLimiter::keyed(certificates.allow_burst(CERTIFICATES_AT_ONCE)),
             lookups: RateLimiter::keyed(lookups),
             singles: RateLimiter::keyed(singles),
@@ -94,6 +101,11 @@ impl Rates {
     /// Counts a certificate of one of its endpoints, whoever asks for it.
     pub(crate) fn certificate(&self, company: &CompanyId) -> Result<(), Duration> {
         self.count(&self.certificates, company)
+    }
+
+    /// Counts a test event to one of its endpoints, whoever sends it.
+    pub(crate) fn test_event(&self, company: &CompanyId) -> Result<(), Duration> {
+        self.count(&self.tests, company)
     }
 
     fn count<K: Hash + Eq + Clone>(
@@ -169,6 +181,9 @@ mod tests {
         let played = (0..20).filter(|_| rates.certificate(&acme).is_ok()).count();
         assert!((10..12).contains(&played), "{played}");
         assert!(rates.certificate(&globex).is_ok());
+        let sent = (0..1_000).filter(|_| rates.test_event(&acme).is_ok()).count();
+        assert!((60..65).contains(&sent), "{sent}");
+        assert!(rates.test_event(&globex).is_ok());
     }
 
     #[test]

@@ -183,6 +183,20 @@ impl Problem {
         .retry_after(wait)
     }
 
+    /// The company has had enough of them sent for now.
+    pub(crate) fn too_many_tests(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let detail =
+            format!("this company has had too many test events sent; wait {seconds} s, and send it again");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many requests",
+            detail,
+        )
+        .retry_after(wait)
+    }
+
     /// A certificate too many, of this company or of all.
     pub(crate) fn too_many_certificates(wait: Duration) -> Self {
         let seconds = wait.as_secs_f64().ceil().max(1.0);

@@ -129,7 +129,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Wait {
 ///
 /// It is the sample of a type, in one attempt without retries, whatever the endpoint's filter says and even where it is
 /// disabled. With `wait` the attempt is answered where it ends in time. Otherwise, and where dispatchers record no attempts,
-/// the answer is 202 as without, and the event is on its way.
+/// the answer is 202 as without, and the event is on its way. A company has 60 sent at once, and then one a second.
 #[utoipa::path(post, path = "/v1/companies/{company}/endpoints/{id}/test", tag = "endpoints",
     operation_id = "sendTestEvent",
     params(("company" = String, Path, description = "The company"), ("id" = String, Path, description = "The endpoint"),
@@ -172,6 +172,9 @@ pub(crate) async fn send_one(
     wait: Duration,
     trace: TraceContext,
 ) -> Result<Sent, Problem> {
+    app.rates()
+        .test_event(&company)
+        .map_err(Problem::too_many_tests)?;
     let endpoint = app.store().endpoint(&company, &id).await?;
     let catalogue = &app.settings().catalogue;
     let known = catalogue.find_in(endpoint.format, event_type);

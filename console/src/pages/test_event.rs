@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse as _, Response};
 use hookline_catalogue::{EventTypeInfo, ExampleRequest};
 use hookline_common::endpoint::Format;
@@ -156,7 +158,12 @@ pub(super) async fn send(
         Err(problem) => {
             let answer = html! { div.answer #answer { h2 { "Answer" } (fault(problem.detail())) } };
             let refused = shown(&app, &page, info, &html! {}, &answer);
-            Ok((problem.status(), refused).into_response())
+            let mut response = (problem.status(), refused).into_response();
+            if let Some(seconds) = problem.retry_after_s() {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(response)
         }
     }
 }

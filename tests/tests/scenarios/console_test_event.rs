@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use hookline_common::topology::Queue;
 use hookline_tests::SOON;
 use hookline_tests::answer::status;
+use hookline_tests::browser::Browser;
 use hookline_tests::console::{Console, MASTER_KEY, database_scenario, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Setup;
@@ -175,6 +176,43 @@ async fn what_cannot_be_tested_is_refused() {
         let foreign = of_globex.replace("globex", "acme");
         let refused = acme.post(&foreign, &json!({"type": "form.submitted"})).await;
         assert_eq!(refused.problem(404), "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_company_has_so_many_sent_at_once_and_others_do_not_wait_for_it() {
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        dispatcher(world, database).start().await;
+        let (acme, globex) = (console.company("acme").await, console.company("globex").await);
+        let receiver = Receiver::answering(status(204)).await;
+        let path = register(&console, "acme", json!({"url": receiver.url()})).await;
+        let of_globex = register(&console, "globex", json!({"url": receiver.url()})).await;
+        let sample = json!({"type": "form.submitted"});
+        let began = std::time::Instant::now();
+        let replies = join_all((0..200).map(async |_| acme.post(&path, &sample).await)).await;
+        let sent = replies.iter().filter(|reply| reply.status == 202).count();
+        let one_more_each_second = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+        assert!((60..=60 + one_more_each_second).contains(&sent), "{sent}");
+        let refused = replies.iter().find(|reply| reply.status == 429).unwrap();
+        assert_eq!(refused.json()["code"], "rate_limited");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        // Its people, and the operator for it, have no more.
+        for person in [
+            Browser::of_company(&console, "acme").await,
+            Browser::of_operator(&console).await,
+        ] {
+            let page = format!("/companies/acme/endpoints/{}/test", endpoint_of(&path));
+            let asked = eventually(SOON, "the page is refused, too", async || {
+                let asked = person.post(&page, &[("type", "form.submitted")]).await;
+                (asked.status == 429).then_some(asked)
+            })
+            .await;
+            assert!(asked.header("retry-after").is_some(), "{asked:?}");
+            assert!(asked.body.contains("too many test events"), "{asked:?}");
+        }
+        globex.post(&of_globex, &sample).await.expect(202);
     })
     .await;
 }
