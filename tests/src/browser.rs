@@ -39,7 +39,18 @@ impl Browser {
     /// # Panics
     /// When it is not let in.
     pub async fn of_operator(console: &Console) -> Self {
+        let browser = Self::new(console.process().port());
+        let origin = browser.origin.clone();
+        Self::of_operator_from(console, origin.as_deref()).await
+    }
+
+    /// The same where its pages have another origin than the console's own address.
+    ///
+    /// # Panics
+    /// When it is not let in.
+    pub async fn of_operator_from(console: &Console, origin: Option<&str>) -> Self {
         let mut browser = Self::new(console.process().port());
+        browser.origin = origin.map(str::to_owned);
         let entered = browser.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
         browser.keep_cookie(&entered.expect(303));
         browser

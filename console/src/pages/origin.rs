@@ -18,9 +18,11 @@ pub(super) fn is_ours(headers: &HeaderMap, public: Option<&PublicUrl>) -> bool {
         return true;
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"));
+    let authority = origin.strip_prefix("https://").or_else(|| {
+        // Whoever is on the way can be any page over http, ours among them.
+        let is_plain_ours = !public.is_some_and(PublicUrl::is_https);
+        origin.strip_prefix("http://").filter(|_| is_plain_ours)
+    });
     authority.is_some() && authority == host
 }
 
@@ -29,18 +31,22 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
+    fn asked(public: Option<&str>, origin: Option<&'static str>) -> bool {
+        let public = public.map(|public| PublicUrl::parse(public).unwrap());
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+        }
+        is_ours(&headers, public.as_ref())
+    }
+
     #[test]
     fn only_our_own_pages_are_ours() {
-        let public = PublicUrl::parse("https://hooks.example.com").unwrap();
-        let asked = |origin: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));
-            if let Some(origin) = origin {
-                headers.insert(ORIGIN, HeaderValue::from_static(origin));
-            }
-            is_ours(&headers, Some(&public))
-        };
-        assert!(asked(Some("https://hooks.example.com")) && asked(Some("http://127.0.0.1:8080")));
+        let https = Some("https://hooks.example.com");
+        for ours in ["https://hooks.example.com", "https://127.0.0.1:8080"] {
+            assert!(asked(https, Some(ours)), "{ours}");
+        }
         for foreign in [
             None,
             Some("null"),
@@ -51,7 +57,20 @@ mod tests {
             Some("https://hooks.example.com.evil.example"),
             Some("ftp://127.0.0.1:8080"),
         ] {
-            assert!(!asked(foreign), "{foreign:?}");
+            for public in [https, Some("http://hooks.example.com"), None] {
+                assert!(!asked(public, foreign), "{public:?} {foreign:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_page_over_http_is_ours_only_where_people_reach_us_so() {
+        let page = Some("http://127.0.0.1:8080");
+        assert!(asked(None, page) && asked(Some("http://hooks.example.com"), page));
+        assert!(!asked(Some("https://hooks.example.com"), page));
+        assert!(!asked(
+            Some("https://hooks.example.com"),
+            Some("http://hooks.example.com")
+        ));
     }
 }

@@ -1,7 +1,7 @@
 //! E12: what a browser may do with a page.
 
 use hookline_console::pages::pages;
-use hookline_tests::browser::between;
+use hookline_tests::browser::{Browser, between};
 use hookline_tests::console::{database_scenario, setup, start};
 
 use super::{ask, browser, id_of, operator, path};
@@ -18,7 +18,15 @@ async fn every_page_and_every_error_says_what_a_browser_may_do() {
                 set = set.set("HOOKLINE_PUBLIC_URL", public);
             }
             let console = &start(set).await;
-            let (operator, nobody) = (operator(console).await, browser(console));
+            let (operator, nobody) = match public {
+                Some(public) => {
+                    let operator = Browser::of_operator_from(console, Some(public)).await;
+                    let mut nobody = operator.clone();
+                    nobody.cookie = None;
+                    (operator, nobody)
+                }
+                None => (operator(console).await, browser(console)),
+            };
             let proof = operator.proof().await;
             let mut replies = vec![
                 operator.get("/none").await,
