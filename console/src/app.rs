@@ -75,7 +75,7 @@ impl App {
             database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
-            guesses: Guesses::default(),
+            guesses: Guesses::new(),
             settings,
             telemetry,
             shutdown,

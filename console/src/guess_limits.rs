@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookline_store::StoreError;
+use hookline_store::{SessionKey, StoreError};
+use moka::sync::Cache;
 
 use crate::limits::network;
 use crate::problem::Problem;
@@ -18,39 +19,68 @@ const A_MISS: Duration = Duration::from_millis(5);
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// After so many addresses those are forgotten that owe nothing.
 const REMEMBERED: usize = 10_000;
+/// For how long somebody whose session was good need not wait for what others at the same address have guessed: people stay on a
+/// page for minutes. And how many sessions that are at most: a megabyte.
+const KNOWN_FOR: Duration = Duration::from_secs(15 * 60);
+const MAX_KNOWN: u64 = 10_000;
 
 /// What each address has guessed wrong: until when that counts. Those that are looked up at the same time are all counted,
 /// so that whoever asks for many at once waits the longer.
-#[derive(Default)]
-pub(crate) struct Guesses(Mutex<HashMap<IpAddr, Instant>>);
+pub(crate) struct Guesses {
+    wrong: Mutex<HashMap<IpAddr, Instant>>,
+    /// The hashes of those that were good here a while ago. Each is looked up all the same: it may be over by now.
+    known: Cache<[u8; 32], ()>,
+}
 
 impl Guesses {
-    /// Looks up what this address shows, unless it has shown too much that was nobody's.
+    pub(crate) fn new() -> Self {
+        let known = Cache::builder().max_capacity(MAX_KNOWN);
+        Self {
+            wrong: Mutex::default(),
+            known: known.time_to_live(KNOWN_FOR).build(),
+        }
+    }
+
+    /// Looks up what this address shows, unless it has shown too much that was nobody's, and this may be one more.
     pub(crate) async fn look_up<T>(
         &self,
         address: Option<IpAddr>,
+        shown: &SessionKey,
         asked: impl Future<Output = Result<Option<T>, StoreError>>,
     ) -> Result<Option<T>, Problem> {
-        if let Some(wait) = address.and_then(|address| self.wait(address, Instant::now())) {
+        let hash = shown.hash();
+        if !self.known.contains_key(&hash)
+            && let Some(wait) = address.and_then(|address| self.wait(address, Instant::now()))
+        {
             return Err(Problem::too_many(wait));
         }
         let found = asked.await?;
-        if let (None, Some(address)) = (&found, address) {
-            self.miss(address, Instant::now());
+        if found.is_some() {
+            self.known.insert(hash, ());
+        } else {
+            self.known.invalidate(&hash);
+            if let Some(address) = address {
+                self.miss(address, Instant::now());
+            }
         }
         Ok(found)
     }
 
+    /// This one is good, as it was made just now.
+    pub(crate) fn made(&self, session: &SessionKey) {
+        self.known.insert(session.hash(), ());
+    }
+
     /// How long the address has to wait, if it has to.
     fn wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let owed = counted.get(&network(address))?.saturating_duration_since(now);
         let wait = (owed + A_MISS).saturating_sub(AT_ONCE);
         (wait > Duration::ZERO).then_some(wait)
     }
 
     fn miss(&self, address: IpAddr, now: Instant) {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() > REMEMBERED {
             counted.retain(|_, until| *until > now);
         }
@@ -65,38 +95,68 @@ mod tests {
 
     use super::*;
 
+    fn key(letter: &str) -> SessionKey {
+        SessionKey::parse(&letter.repeat(43)).unwrap()
+    }
+
     #[tokio::test]
     async fn misses_count_and_what_is_good_does_not_and_nothing_is_looked_up_for_who_has_to_wait() {
-        let guesses = Guesses::default();
+        let guesses = Guesses::new();
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let (made_up, good) = (key("x"), key("g"));
         let asked = Cell::new(0);
-        let look_up = async |address, found: Option<()>| {
+        let look_up = async |address, shown: &SessionKey, found: Option<()>| {
             let asks = async {
                 asked.set(asked.get() + 1);
                 Ok(found)
             };
-            guesses.look_up(Some(address), asks).await
+            guesses.look_up(Some(address), shown, asks).await
         };
         for _ in 0..10_000 {
-            assert!(look_up(one, Some(())).await.is_ok());
+            assert!(look_up(one, &good, Some(())).await.is_ok());
         }
         asked.set(0);
         let mut refused = 0;
         while refused < 100 {
-            refused += usize::from(look_up(one, None).await.is_err());
+            refused += usize::from(look_up(one, &made_up, None).await.is_err());
             assert!(asked.get() < 100_000, "nobody is refused");
         }
         assert!(asked.get() >= 400, "{}", asked.get());
-        assert!(look_up(other, None).await.is_ok());
+        assert!(look_up(other, &made_up, None).await.is_ok());
         assert_eq!(
-            guesses.look_up(None, async { Ok(None::<()>) }).await.ok(),
+            guesses
+                .look_up(None, &made_up, async { Ok(None::<()>) })
+                .await
+                .ok(),
             Some(None)
         );
     }
 
+    #[tokio::test]
+    async fn who_was_let_in_does_not_wait_for_what_others_guess_and_is_looked_up_all_the_same() {
+        let guesses = Guesses::new();
+        let proxy = IpAddr::from([10, 0, 0, 1]);
+        let look_up = async |shown: &SessionKey, found: Option<()>| {
+            guesses.look_up(Some(proxy), shown, async { Ok(found) }).await
+        };
+        let (seen, unseen, new) = (key("s"), key("u"), key("n"));
+        assert_eq!(look_up(&seen, Some(())).await.ok(), Some(Some(())));
+        // So many that none of this is over by the end of the test.
+        for _ in 0..100_000 {
+            guesses.miss(proxy, Instant::now());
+        }
+        assert!(look_up(&unseen, Some(())).await.is_err());
+        assert_eq!(look_up(&seen, Some(())).await.ok(), Some(Some(())));
+        guesses.made(&new);
+        assert_eq!(look_up(&new, Some(())).await.ok(), Some(Some(())));
+        // Once it is over it is one like any other.
+        assert_eq!(look_up(&seen, None).await.ok(), Some(None));
+        assert!(look_up(&seen, None).await.is_err());
+    }
+
     #[test]
     fn those_that_were_asked_for_at_once_are_all_counted() {
-        let (guesses, now) = (Guesses::default(), Instant::now());
+        let (guesses, now) = (Guesses::new(), Instant::now());
         let address = "2001:db8::1".parse().unwrap();
         for _ in 0..400 {
             assert_eq!(guesses.wait(address, now), None);

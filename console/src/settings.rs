@@ -17,7 +17,7 @@ use hookline_common::settings::{
 use hookline_common::telemetry::TelemetrySettings;
 use hookline_outbound::client::EgressProxy;
 use hookline_outbound::settings::read_proxy;
-use hookline_store::StoreSettings;
+use hookline_store::{OperatorCredential, StoreSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -250,6 +250,13 @@ impl AdminToken {
     pub fn is(&self, presented: &str) -> bool {
         let ours = Sha256::digest(self.0.expose_secret());
         ours.ct_eq(&Sha256::digest(presented)).into()
+    }
+}
+
+impl AdminToken {
+    /// What the operator's sessions are bound to, so that they end when this token is replaced.
+    pub(crate) fn credential(&self) -> OperatorCredential {
+        OperatorCredential::of(self.0.expose_secret())
     }
 }
 

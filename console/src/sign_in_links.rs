@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_store::{Actor, SessionKey, Store, StoreError};
+use hookline_store::{Actor, Entrance, OperatorCredential, SessionKey, Store, StoreError};
 
 /// How long a link into a company's dashboard can be opened: it is opened at once, by whoever clicked for it.
 pub(crate) const PORTAL_LINK_FOR: Duration = Duration::from_secs(5 * 60);
@@ -12,6 +12,19 @@ const OPERATOR_LINK_FOR: Duration = Duration::from_secs(15 * 60);
 pub(crate) const OPERATOR_SESSION: Duration = Duration::from_secs(12 * 3600);
 /// How long a company's people do: a visit.
 pub(crate) const PORTAL_SESSION: Duration = Duration::from_secs(2 * 3600);
+
+/// How one signs in, in the place of the session that the browser has so far.
+pub(crate) fn entrance<'a>(
+    operator: &'a OperatorCredential,
+    replaced: Option<&'a SessionKey>,
+) -> Entrance<'a> {
+    Entrance {
+        operator,
+        operator_for: OPERATOR_SESSION,
+        portal_for: PORTAL_SESSION,
+        replaced,
+    }
+}
 
 /// Where a link with this key is opened.
 pub(crate) fn path(key: &SessionKey) -> String {

@@ -65,6 +65,6 @@ pub use self::problems::FailingGroup;
 pub use self::random::{NoRandomness, new_endpoint_id, new_secret};
 pub use self::registry::{CompanyEndpoint, Unopened};
 pub use self::reseal::Resealed;
-pub use self::sessions::{Session, SessionKey};
+pub use self::sessions::{Entrance, OperatorCredential, Session, SessionKey};
 pub use self::shares::{Share, ShareSizes, Shares};
 pub use self::tokens::{NewToken, PresentedToken, Token, TokenText};

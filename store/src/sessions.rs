@@ -1,5 +1,6 @@
 //! Who is signed in to the dashboard, and the links that sign somebody in once. Only hashes are kept, so nobody who reads
-//! the database can be anybody.
+//! the database can be anybody. Into those of an operator's sessions goes the operator's credential, so that they are nobody's
+//! once it is another one.
 
 use std::fmt;
 use std::time::Duration;
@@ -49,8 +50,15 @@ impl SessionKey {
     }
 
     /// What is kept of it.
-    fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.expose()).to_vec()
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.expose()).into()
+    }
+
+    /// What is kept of an operator's.
+    fn hash_with(&self, operator: &OperatorCredential) -> [u8; 32] {
+        let hash = Sha256::new().chain_update(operator.0);
+        hash.chain_update(self.expose()).finalize().into()
     }
 
     /// What proves that a form came from a page of this session: it follows from the key, and the key not from it.
@@ -68,6 +76,38 @@ impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// What an operator's sessions are bound to: a hash of the credential that they are opened with.
+#[derive(Clone)]
+pub struct OperatorCredential([u8; 32]);
+
+impl OperatorCredential {
+    /// By the credential in clear.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        let hash = Sha256::new().chain_update(b"hookline operator\0");
+        Self(hash.chain_update(secret).finalize().into())
+    }
+}
+
+impl fmt::Debug for OperatorCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How somebody signs in, and for how long.
+#[derive(Debug)]
+pub struct Entrance<'a> {
+    /// What the operator's session is bound to.
+    pub operator: &'a OperatorCredential,
+    /// How long the operator's is good for.
+    pub operator_for: Duration,
+    /// How long a company's is.
+    pub portal_for: Duration,
+    /// The session that the browser has so far. It ends, as nothing shows it any more.
+    pub replaced: Option<&'a SessionKey>,
 }
 
 /// Somebody who is signed in.
@@ -93,31 +133,38 @@ impl Session {
 }
 
 impl Store {
-    /// Signs somebody in: the operator, or a company's own people.
+    /// Signs the operator in.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn open_session(
+    pub async fn open_operator_session(
         &self,
-        company: Option<&CompanyId>,
-        lifetime: Duration,
+        entrance: &Entrance<'_>,
     ) -> Result<(Session, SessionKey), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let opened = open(&mut transaction, company, lifetime).await?;
+            let opened = open(&mut transaction, None, entrance).await?;
             transaction.commit().await?;
             Ok(opened)
         })
         .await
     }
 
-    /// Who is signed in with this key now.
+    /// Who is signed in with this key now. Where it is the operator, they signed in with this credential.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn session(&self, key: &SessionKey) -> Result<Option<Session>, StoreError> {
-        let query =
-            sqlx::query("SELECT * FROM sessions WHERE hash = $1 AND expires_at > now()").bind(key.hash());
+    pub async fn session(
+        &self,
+        key: &SessionKey,
+        operator: &OperatorCredential,
+    ) -> Result<Option<Session>, StoreError> {
+        let query = sqlx::query(
+            "SELECT * FROM sessions \
+             WHERE (hash = $1 AND company IS NOT NULL OR hash = $2 AND company IS NULL) AND expires_at > now()",
+        )
+        .bind(key.hash())
+        .bind(key.hash_with(operator));
         let row = within(async { Ok(query.fetch_optional(&self.pool).await?) }).await?;
         row.map(|row| session(&row)).transpose()
     }
@@ -126,10 +173,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn close_session(&self, key: &SessionKey) -> Result<(), StoreError> {
-        let query = sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(key.hash());
-        within(async { Ok(query.execute(&self.pool).await?) }).await?;
-        Ok(())
+    pub async fn close_session(
+        &self,
+        key: &SessionKey,
+        operator: &OperatorCredential,
+    ) -> Result<(), StoreError> {
+        within(async {
+            let mut transaction = self.begin().await?;
+            close(&mut transaction, key, operator).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Makes a link's last part, with which the operator (`company` is none) or a company's own people sign in once. That a
@@ -191,15 +246,14 @@ impl Store {
     }
 
     /// Signs in by a link, once, however many try at the same moment; `None` where it was used, has expired or never was.
-    /// The session is good for `operator` or `portal`, as the link is the operator's or a company's.
+    /// How long the session is good for depends on whether the link is the operator's or a company's.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn use_sign_in_link(
         &self,
         key: &SessionKey,
-        operator: Duration,
-        portal: Duration,
+        entrance: &Entrance<'_>,
     ) -> Result<Option<(Session, SessionKey)>, StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
@@ -213,8 +267,7 @@ impl Store {
                 return Ok(None);
             };
             let company = company(&row)?;
-            let lifetime = if company.is_some() { portal } else { operator };
-            let (session, key) = open(&mut transaction, company.as_ref(), lifetime).await?;
+            let (session, key) = open(&mut transaction, company.as_ref(), entrance).await?;
             if let Some(company) = &company {
                 let deed = Deed {
                     company,
@@ -236,9 +289,16 @@ impl Store {
 async fn open(
     transaction: &mut PgConnection,
     company: Option<&CompanyId>,
-    lifetime: Duration,
+    entrance: &Entrance<'_>,
 ) -> Result<(Session, SessionKey), StoreError> {
     let key = SessionKey::new()?;
+    let (hash, lifetime) = match company {
+        Some(_) => (key.hash(), entrance.portal_for),
+        None => (key.hash_with(entrance.operator), entrance.operator_for),
+    };
+    if let Some(replaced) = entrance.replaced {
+        close(transaction, replaced, entrance.operator).await?;
+    }
     sqlx::query("DELETE FROM sessions WHERE expires_at < now()")
         .execute(&mut *transaction)
         .await?;
@@ -246,13 +306,24 @@ async fn open(
         "INSERT INTO sessions (hash, id, company, expires_at) \
          VALUES ($1, $2, $3, now() + $4::bigint * interval '1 second') RETURNING *",
     )
-    .bind(key.hash())
+    .bind(hash)
     .bind(random::new_id("ses"))
     .bind(company.map(CompanyId::as_str))
     .bind(seconds(lifetime))
     .fetch_one(transaction)
     .await?;
     Ok((session(&row)?, key))
+}
+
+async fn close(
+    connection: &mut PgConnection,
+    key: &SessionKey,
+    operator: &OperatorCredential,
+) -> Result<(), StoreError> {
+    let query = sqlx::query("DELETE FROM sessions WHERE hash IN ($1, $2)");
+    let query = query.bind(key.hash()).bind(key.hash_with(operator));
+    query.execute(connection).await?;
+    Ok(())
 }
 
 fn seconds(lifetime: Duration) -> i64 {
@@ -286,6 +357,11 @@ mod tests {
         assert_ne!(key.form_proof(), SessionKey::new().unwrap().form_proof());
         assert!(!key.form_proof().contains(key.expose()));
         assert_eq!(format!("{key:?}"), "***");
+        let (one, other) = (OperatorCredential::of("one"), OperatorCredential::of("other"));
+        assert_eq!(key.hash_with(&one), same.hash_with(&one));
+        assert_ne!(key.hash_with(&one), key.hash_with(&other));
+        assert_ne!(key.hash_with(&one), key.hash());
+        assert_eq!(format!("{one:?}"), "***");
         for bad in [
             "",
             "a",

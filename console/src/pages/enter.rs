@@ -5,12 +5,13 @@
 use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::ids::CompanyId;
 use hookline_store::{Session, SessionKey};
 use maud::html;
+use tracing::info;
 
 use super::cookie;
 use super::layout::Page;
@@ -22,7 +23,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::extract::path_param;
 use crate::peer::Peer;
-use crate::sign_in_links::{OPERATOR_SESSION, PORTAL_SESSION, path};
+use crate::sign_in_links::{entrance, path};
 
 /// The link's last part, if it has the shape of one, and who shows it.
 pub(super) struct Link(Option<SessionKey>, Option<IpAddr>);
@@ -49,7 +50,7 @@ pub(super) async fn show(
         let is_good = app.store().is_good_link(&link).await?;
         Ok(is_good.then_some(()))
     };
-    if app.guesses().look_up(peer, is_good).await?.is_none() {
+    if app.guesses().look_up(peer, &link, is_good).await?.is_none() {
         return Ok(over(&visitor));
     }
     let body = html! {
@@ -82,21 +83,29 @@ pub(super) async fn show(
 pub(super) async fn enter(
     State(app): State<App>,
     visitor: Visitor,
+    headers: HeaderMap,
     Link(link, peer): Link,
 ) -> Result<Response, Refused> {
     let Some(link) = link else {
         return Ok(over(&visitor));
     };
-    let used = app
-        .store()
-        .use_sign_in_link(&link, OPERATOR_SESSION, PORTAL_SESSION);
-    let Some((session, key)) = app.guesses().look_up(peer, used).await? else {
+    let replaced = cookie::presented(&app, &headers);
+    let credential = app.settings().admin_token.credential();
+    let entrance = entrance(&credential, replaced.as_ref());
+    let used = app.store().use_sign_in_link(&link, &entrance);
+    let Some((session, key)) = app.guesses().look_up(peer, &link, used).await? else {
         return Ok(over(&visitor));
     };
+    app.guesses().made(&key);
     let lifetime = if session.company.is_some() {
-        PORTAL_SESSION
+        entrance.portal_for
     } else {
-        OPERATOR_SESSION
+        info!(
+            peer = peer.map(display),
+            session = session.id,
+            "the operator signed in with a link"
+        );
+        entrance.operator_for
     };
     Ok(with(see("/"), cookie::given(&app, &key, lifetime)))
 }

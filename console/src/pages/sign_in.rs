@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
+use tracing::{info, warn};
 
 use super::cookie;
 use super::fields::{Fields, Search};
@@ -18,7 +19,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::peer::Peer;
 use crate::problem::Problem;
-use crate::sign_in_links::OPERATOR_SESSION;
+use crate::sign_in_links::{OPERATOR_SESSION, entrance};
 
 pub(super) async fn show(visitor: Visitor, Search(query): Search) -> Response {
     if visitor.signed_in.is_some() {
@@ -70,20 +71,36 @@ pub(super) async fn enter(
     State(app): State<App>,
     visitor: Visitor,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Refused> {
     let next = next(fields.text("next"));
-    if let Some(Extension(Peer(address))) = peer
-        && let Err(wait) = app.sign_in_tries().count(address)
-    {
-        return Err(Problem::too_many(wait).into());
-    }
+    let peer = peer.map(|Extension(Peer(address))| address);
+    // Whoever has the right one is let in, whatever others have guessed at the same address.
     if !app.settings().admin_token.is(fields.text("token")) {
+        if let Some(Err(wait)) = peer.map(|address| app.sign_in_tries().wrong(address)) {
+            return Err(Problem::too_many(wait).into());
+        }
+        if app.sign_in_tries().is_told() {
+            warn!(
+                peer = peer.map(display),
+                "somebody was not signed in: what they gave is not the operator's token"
+            );
+        }
         let wrong = "that is not the operator’s token";
         let form = page(&visitor, &next, "", Some(wrong));
         return Ok((StatusCode::FORBIDDEN, form).into_response());
     }
-    let (_, key) = app.store().open_session(None, OPERATOR_SESSION).await?;
+    let replaced = cookie::presented(&app, &headers);
+    let credential = app.settings().admin_token.credential();
+    let entrance = entrance(&credential, replaced.as_ref());
+    let (session, key) = app.store().open_operator_session(&entrance).await?;
+    app.guesses().made(&key);
+    info!(
+        peer = peer.map(display),
+        session = session.id,
+        "the operator signed in with the token"
+    );
     Ok(with(see(&next), cookie::given(&app, &key, OPERATOR_SESSION)))
 }
 
@@ -95,7 +112,8 @@ pub(super) fn with(mut response: Response, (name, value): (HeaderName, HeaderVal
 /// Ends the session that the browser has, here and in the database.
 pub(super) async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refused> {
     if let Some(key) = cookie::presented(&app, &headers) {
-        app.store().close_session(&key).await?;
+        let credential = app.settings().admin_token.credential();
+        app.store().close_session(&key, &credential).await?;
     }
     Ok(with(see("/sign-in?done=signed-out"), cookie::taken(&app)))
 }

@@ -6,6 +6,7 @@ use hookline_tests::console::{Console, MASTER_KEY, console_scenario, run};
 use serde_json::json;
 
 use super::{ENDPOINTS, browser, member, operator};
+use crate::SOON;
 
 /// The path of a new link into a company's dashboard.
 async fn link(console: &Console, company: &str) -> String {
@@ -42,6 +43,13 @@ async fn a_link_lets_one_in_once_and_not_for_long() {
             "{asked}"
         );
         assert!(!asked.contains("data-auto-submit"), "{asked}");
+        // Whoever opens it all the same is no longer who they were, anywhere.
+        let mut moved = member(console, "globex").await;
+        let before = moved.clone();
+        let entered = moved.post(&link(console, "initech").await, &[]).await.expect(303);
+        moved.keep_cookie(&entered);
+        moved.get("/companies/initech/endpoints").await.expect(200);
+        assert_eq!(before.get("/companies/globex/endpoints").await.status, 303);
         // However many open it at once, one is let in.
         let tries = (0..8).map(|_| browser.bare_post(&path, &[]));
         let replies = futures_util::future::join_all(tries).await;
@@ -94,6 +102,11 @@ async fn a_link_lets_one_in_once_and_not_for_long() {
         let entered = operator.bare_post(&format!("/enter/{key}"), &[]).await;
         operator.keep_cookie(&entered.expect(303));
         operator.get("/companies").await.expect(200);
+        console
+            .process()
+            .says("the operator signed in with a link", SOON)
+            .await;
+        assert!(!console.process().log().contains(key));
     })
     .await;
 }
