@@ -12,7 +12,6 @@ use hookline_common::schedule::Delay;
 use hookline_common::telemetry::trace_of;
 use hookline_common::topology::Queue;
 use hookline_consume::{Handler, InHand, Taken};
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -22,7 +21,7 @@ use crate::attempts::{Attempts, Job};
 use crate::endpoints::{Endpoints, Lookup};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
-use crate::outside::Keeps;
+use crate::outside::{Keeps, time_of_day};
 use crate::queues::Working;
 use crate::route::{self, Step};
 use crate::settle::{Settler, Subject};
@@ -135,7 +134,7 @@ impl Pipeline {
             user_id = sender.and_then(|sender| sender.user_id.as_deref()),
             "a message goes to the rejected queue: {rejection}"
         );
-        let rejected = message::write_rejected(message, rejection, Timestamp::now());
+        let rejected = message::write_rejected(message, rejection, time_of_day());
         let replacement = (Queue::Rejected, rejected);
         self.settler.replace(in_hand, replacement, subject).await;
     }
@@ -169,7 +168,7 @@ impl Pipeline {
         };
         drop(message);
         if passage.queue == Working::Events {
-            self.meters.taken(work.event(), Timestamp::now());
+            self.meters.taken(work.event(), time_of_day());
         }
         work.pass_through_mut().crashes = crashes;
         let company = &work.event().company;
@@ -213,7 +212,7 @@ impl Pipeline {
         endpoints: &Lookup,
         unknown_grace: Duration,
     ) {
-        match route::step(work, endpoints, unknown_grace, Timestamp::now()) {
+        match route::step(work, endpoints, unknown_grace, time_of_day()) {
             Step::Attempt(mut delivery, endpoint) => {
                 let Passage {
                     queue,

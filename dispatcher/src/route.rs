@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 use crate::endpoints::{Lookup, Matching, Registered};
 use crate::queues::Working;
+#[cfg(test)]
+use crate::tests::simulation::mistakes::{Mistake, is_back};
 
 /// What is to be done for a piece of work.
 pub enum Step {
@@ -98,10 +100,14 @@ fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, 
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
     // A time in the future would let it wait for ever.
-    let since = delivery
-        .pass_through
-        .unknown_since
-        .map_or(now, |since| since.min(now));
+    let since = delivery.pass_through.unknown_since.unwrap_or(now);
+    #[cfg(test)]
+    let now = if is_back(Mistake::WaitsForTheFuture) {
+        now.max(since)
+    } else {
+        now
+    };
+    let since = since.min(now);
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if waited >= unknown_grace && is_certain {

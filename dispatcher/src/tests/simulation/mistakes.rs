@@ -15,15 +15,39 @@ pub(crate) enum Mistake {
     DropsDeadLetters,
     /// An acknowledgement takes along what came before it, settled or not.
     AcknowledgesTooMuch,
+    /// A message is parked, or settled otherwise, without asking whether it is still ours.
+    TakesItForOurs,
+    /// A message is acknowledged before the log has its record.
+    SettlesUnrecorded,
+    /// A stop lets go of what waits, and does not give it back.
+    KeepsWhatWaits,
+    /// A stop does not wait for the last acknowledgements.
+    CutsAcknowledgements,
+    /// What waited for its turn is sent to the endpoint as it was before.
+    SendsAsItWas,
+    /// An endpoint counts as gone as soon as it is not known.
+    ForgetsNewcomers,
+    /// An event for which nobody is known is over, though changes are not told of.
+    TrustsOldNews,
+    /// A delivery whose endpoint is unknown since a time that is still to come waits until then.
+    WaitsForTheFuture,
 }
 
 impl Mistake {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::TrustsUnconfirmed,
         Self::RetriesTooSoon,
         Self::LeaksPermits,
         Self::DropsDeadLetters,
         Self::AcknowledgesTooMuch,
+        Self::TakesItForOurs,
+        Self::SettlesUnrecorded,
+        Self::KeepsWhatWaits,
+        Self::CutsAcknowledgements,
+        Self::SendsAsItWas,
+        Self::ForgetsNewcomers,
+        Self::TrustsOldNews,
+        Self::WaitsForTheFuture,
     ];
 }
 

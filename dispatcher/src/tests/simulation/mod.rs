@@ -1,22 +1,36 @@
 //! The dispatcher's decisions in one process, one thread and one seed, on a clock that jumps: what is taken in, routed, whose turn it
-//! is, what an answer means, what comes after, and the order of settling, with the real ledgers, fairness, pipeline and settler. Played
-//! are the broker (`hookline_cases::broker`), the log and the receivers, which delay, lose, repeat and hang; and whole processes are
-//! killed, before or after anything that they do outside.
+//! is, what an answer means, what comes after, the order of settling, and what a stop brings to its end, with the real ledgers,
+//! fairness, pipeline, settler and drain. Played are the broker (`hookline_cases::broker`), the log, the registry and the receivers,
+//! which delay, lose, repeat and hang; whole processes are stopped, and killed before or after anything that they do outside; and
+//! endpoints come, go and change, and the time of day jumps.
 //!
-//! What is the same for the same seed: every message, every attempt, every acknowledgement, and when. Times of the wall clock and
-//! ids of records are not, and decide nothing here.
+//! What is the same for the same seed: every message, every attempt, every acknowledgement, and when. Ids of records are not, and
+//! decide nothing here.
 
+pub(crate) mod clock; // the time of day, as it is played
+mod reasons; // why something may be there twice
 mod world; // the broker, the log and the receivers, as they are played
-mod outside; // how a process reaches them
+mod plan; // what a seed makes of all that
+mod known; // what one process knows of endpoints
+mod outside; // how a process reaches the outside
 mod process; // one dispatcher
 mod history; // from the first event until nothing is left to do
 mod judge; // what became of everything
-mod mistakes; // that are put back, to see that they are found
+pub(crate) mod mistakes; // that are put back, to see that they are found
+
+use std::thread;
 
 use hookline_cases::{histories, seed};
 
-use self::history::{Ended, play};
+use self::history::{Ended, play, tell};
 use self::mistakes::{Mistake, put_back};
+
+/// A run of so many is the full one.
+const FULL: u64 = 2_000;
+/// So many waits are cancelled in a full run at least.
+const CANCELLED: u64 = 10_000;
+/// Steps that are shown of a history with a fault.
+const SHOWN: usize = 80;
 
 #[expect(
     clippy::print_stdout,
@@ -26,35 +40,95 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+/// Plays these seeds, each processor some of them: what came of all, or the first that has a fault.
+fn play_all(first: u64, count: u64) -> Result<Ended, (u64, String)> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let of_thread = |thread: u64| {
+        let mut sums = Ended::default();
+        for seed in (first + thread..first + count).step_by(threads as usize) {
+            let ended = play(seed);
+            if let Some(fault) = ended.fault {
+                return Err((seed, fault));
+            }
+            sums.add(&ended);
+        }
+        Ok(sums)
+    };
+    let results: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || of_thread(thread)))
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    let mut sums = Ended::default();
+    let mut faults = Vec::new();
+    for result in results {
+        match result {
+            Ok(of_thread) => sums.add(&of_thread),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.into_iter().min() {
+        Some(fault) => Err(fault),
+        None => Ok(sums),
+    }
+}
+
 #[test]
 fn simulation_nothing_is_lost_doubled_hurried_or_stuck() {
-    let first = seed();
-    let mut sums = Ended::default();
-    let count = histories(60);
-    for seed in first..first + count {
-        let ended = play(seed);
-        if let Some(fault) = &ended.fault {
-            let last = ended.trace.len().saturating_sub(60);
+    let (first, count) = (seed(), histories(150));
+    let began = std::time::Instant::now();
+    let sums = match play_all(first, count) {
+        Ok(sums) => sums,
+        Err((seed, fault)) => {
+            let again = tell(seed);
+            assert_eq!(
+                again.fault.as_ref(),
+                Some(&fault),
+                "seed {seed} is another history now"
+            );
+            let last = again.trace.len().saturating_sub(SHOWN);
             panic!(
                 "{fault}\nHOOKLINE_TEST_SEED={seed} plays it again; its last steps:\n{}",
-                ended.trace[last..].join("\n")
+                again.trace[last..].join("\n")
             );
         }
-        sums.add(&ended);
-    }
+    };
     say(&format!(
-        "simulation: {count} histories from seed {first}: {} events, {} attempts, {} kills, {} lost connections, {} lost confirms, {} \
-         cancelled",
-        sums.events, sums.posts, sums.kills, sums.losses, sums.lost_confirms, sums.cancelled
+        "simulation: {count} histories from seed {first} in {:.1} s: {} events, {} attempts, {} kills, {} stops, {} lost \
+         connections, {} lost confirms, {} changes of endpoints, {} jumps of the clock, {} waits cancelled",
+        began.elapsed().as_secs_f64(),
+        sums.events,
+        sums.posts,
+        sums.kills,
+        sums.stops,
+        sums.losses,
+        sums.lost_confirms,
+        sums.changes,
+        sums.jumps,
+        sums.cancelled
     ));
-    // A history without faults would show little.
-    assert!(sums.kills > count / 2 && sums.losses > count / 2 && sums.lost_confirms > count / 2);
+    // Histories without faults would show little.
+    for faults in [
+        sums.kills,
+        sums.stops,
+        sums.losses,
+        sums.lost_confirms,
+        sums.changes,
+        sums.jumps,
+    ] {
+        assert!(count < 100 || faults > count / 4);
+    }
+    assert!(count < FULL || sums.cancelled >= CANCELLED);
 }
 
 #[test]
 fn simulation_the_same_seed_is_the_same_history() {
-    for seed in 1..=20 {
-        let (one, other) = (play(seed), play(seed));
+    for seed in 1..=histories(20).min(200) {
+        let (one, other) = (tell(seed), tell(seed));
         let differs = one
             .trace
             .iter()
@@ -69,12 +143,12 @@ fn simulation_the_same_seed_is_the_same_history() {
         assert_eq!(one.trace.len(), other.trace.len(), "seed {seed}");
         assert!(one.trace.len() > 15, "seed {seed}: {} steps", one.trace.len());
     }
-    assert_ne!(play(1).trace, play(2).trace);
+    assert_ne!(tell(1).trace, tell(2).trace);
 }
 
 #[test]
 fn simulation_finds_each_mistake_that_is_put_back() {
-    const SEEDS: u64 = 200;
+    const SEEDS: u64 = 1_000;
     for mistake in Mistake::ALL {
         put_back(Some(mistake));
         let found = (1..=SEEDS).find_map(|seed| play(seed).fault.map(|fault| (seed, fault)));
