@@ -14,6 +14,9 @@
 #
 # It listens on 127.0.0.1:PORT only (no Unix socket) and has a role and a database `hookline`, password
 # `hookline`; the role may create databases. The data stays after `stop` and `kill`.
+#
+# HOOKLINE_TEST_VOLATILE  set to anything, a server started with it does not wait for the disk: what it has committed outlives its
+#                         own end, also by `kill`, and not the machine's
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -129,6 +132,7 @@ spawn() {
         exec_as_owner setsid "$BIN/postgres" -D "$DATA" -p "$PORT" -c listen_addresses=127.0.0.1 \
             -c unix_socket_directories= -c max_connections=100 -c shared_buffers=64MB \
             -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=256MB -c jit=off \
+            ${HOOKLINE_TEST_VOLATILE:+-c fsync=off -c full_page_writes=off} \
             -c log_min_messages=warning -c timezone=UTC
     ) </dev/null >>"$DIR/log" 2>&1 &
     SPAWNED=$!

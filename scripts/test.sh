@@ -48,4 +48,6 @@ if [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
     fi
 fi
 
+# Each scenario with a database makes one and drops it, which waits for the disk most of the time, and keeps all others waiting.
+export HOOKLINE_TEST_VOLATILE=1
 exec scripts/with-services.sh --beside scripts/build.sh test -- scripts/test.sh --services-are-up "$@"

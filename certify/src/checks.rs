@@ -11,7 +11,7 @@ pub(crate) struct Question {
 
 pub(crate) const LIFE: Question = Question {
     name: "life",
-    title: "A booking's life: made, moved, called off",
+    title: "A booking's life: made, moved, cancelled",
     good: "2xx to each",
 };
 
@@ -41,7 +41,7 @@ pub(crate) const DUPLICATE: Question = Question {
 
 pub(crate) const OUT_OF_ORDER: Question = Question {
     name: "out_of_order",
-    title: "Called off before it was moved, moved before it was made",
+    title: "Cancelled before it was moved, moved before it was made",
     good: "2xx to each; retries change the order, so the newest state counts",
 };
 

@@ -171,10 +171,24 @@ pub(crate) fn old_and_unverified() -> Judgement {
     )
 }
 
-/// A connection that is used again, at once and after a rest.
-pub(crate) fn kept_alive(exchanges: &[Exchange]) -> Judgement {
-    let Some(broken) = exchanges.iter().find(|exchange| !exchange.is_taken()) else {
-        return passed("each was answered 2xx");
+/// Whether a request was lost with its connection, and not answered.
+pub(crate) fn is_cut_off(exchanges: &[Exchange]) -> bool {
+    let mut outcomes = exchanges.iter().map(|exchange| exchange.outcome);
+    outcomes.any(|outcome| outcome == Outcome::ProtocolError)
+}
+
+/// A connection that is used again, at once and after a rest; and, where a request was lost with it, once more the same.
+pub(crate) fn kept_alive(first: &[Exchange], again: &[Exchange]) -> Judgement {
+    let is_unlucky = is_cut_off(first) && !is_cut_off(again);
+    let (counting, luck) = match is_unlucky {
+        true => (
+            again,
+            ", the second time: before, a connection was closed just as it was used",
+        ),
+        false => (first, ""),
+    };
+    let Some(broken) = counting.iter().find(|exchange| !exchange.is_taken()) else {
+        return passed(format!("each was answered 2xx{luck}"));
     };
     let (found, next_step) = refused(broken);
     if matches!(broken.outcome, Outcome::HttpStatus) {
@@ -303,6 +317,19 @@ mod tests {
         assert!(found.contains("408"), "{found}");
         assert!(next_step.is_some_and(|text| text.contains("Content-Length")));
         assert_eq!(dripped(&exchange("it", None)).0, Verdict::Failed);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_once_is_bad_luck_and_twice_a_fault() {
+        let (good, refused) = (exchange("it", Some(200)), exchange("it", Some(500)));
+        let lost = exchange("it", None);
+        let verdict =
+            |first: &Exchange, again: &[Exchange]| kept_alive(&[good.clone(), first.clone()], again).0;
+        assert_eq!(verdict(&good, &[]), Verdict::Passed);
+        assert_eq!(verdict(&lost, &[good.clone()]), Verdict::Passed);
+        assert_eq!(verdict(&lost, &[lost.clone()]), Verdict::Failed);
+        assert_eq!(verdict(&lost, &[refused.clone()]), Verdict::Failed);
+        assert_eq!(verdict(&refused, &[]), Verdict::Failed);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod html; // the report as a page
 
 pub use self::error::CertifyError;
 pub use self::html::html;
-pub use self::partner::Partner;
+pub use self::partner::{PAUSE, Partner};
 pub use self::play::{CHECKS, play};
 pub use self::report::{Check, Exchange, Report, Verdict};
 

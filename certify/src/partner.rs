@@ -7,6 +7,10 @@ use hookline_common::guard::Policy;
 use hookline_common::signature::SigningKeys;
 use hookline_outbound::client::EgressProxy;
 
+/// How long a connection rests: longer than the five or six seconds after which Node closes one, so that it is not closed in the
+/// very moment in which it is used.
+pub const PAUSE: Duration = Duration::from_secs(8);
+
 /// A partner's endpoint, as an operator would register it.
 pub struct Partner {
     /// Where it is.
@@ -27,8 +31,7 @@ pub struct Partner {
     pub proxy: Option<EgressProxy>,
     /// How long it may take to answer: 30 s are what the dispatcher grants.
     pub timeout: Duration,
-    /// How long a connection rests before it is used again: longer than the 5 s after which Node closes one by itself shows
-    /// whether it does so well.
+    /// How long a connection rests before it is used again: [`PAUSE`], unless somebody knows better.
     pub pause: Duration,
     /// How long all of it may take; what is not played by then is not played. None for as long as it takes.
     pub within: Option<Duration>,

@@ -63,7 +63,7 @@ impl Booking {
         Event::new(COMPANY, "booking.rescheduled", data)
     }
 
-    /// It was called off, as it was made or as it was moved.
+    /// It was cancelled, as it was made or as it was moved.
     pub(crate) fn cancelled(&self) -> Result<Event, InvalidEvent> {
         let Self { id, now, .. } = self;
         let data = format!(

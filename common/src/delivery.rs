@@ -73,10 +73,12 @@ impl Delivery {
                 None => Origin::Event,
                 Some(_) => Origin::Manual,
             },
-            // Times parked belong to the event's own wait, not to the delivery's.
+            // Times parked belong to the event's own wait, not to the delivery's. Crashes are those of one message, which this goes
+            // on in.
             pass_through: PassThrough {
                 other: unrouted.pass_through.other,
                 retried_at: unrouted.pass_through.retried_at,
+                crashes: unrouted.pass_through.crashes,
                 ..PassThrough::default()
             },
         }

@@ -215,7 +215,7 @@
   function showEdge(frame) {
     frame.classList.toggle("goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
   }
-  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame") && showEdge(event.target), true);
+  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame, .menu") && showEdge(event.target), true);
 
   // On a phone the menu is one line, wider than the screen: where one is stands in sight.
   function showPlace() {
@@ -224,6 +224,7 @@
     const menu = here.closest(".menu");
     const [inner, outer] = [here.getBoundingClientRect(), menu.getBoundingClientRect()];
     menu.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+    showEdge(menu);
   }
 
   // --- charts: what is pointed at is told in words ------------------------------------------------

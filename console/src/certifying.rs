@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hookline_certify::{CertifyError, Check, Partner, Report, play};
+use hookline_certify::{CertifyError, Check, PAUSE, Partner, Report, play};
 use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::{Actor, CertificateRun, CertificateStart};
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,6 @@ use crate::settings::Certifying;
 pub(crate) const PLAYED_WITHIN: Duration = Duration::from_secs(180);
 /// From when on nobody waits for one of which nothing more is heard: its console is gone.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(240);
-/// How long a connection rests before it is used again: longer than the five or six seconds after which Node closes one, so that it
-/// is not closed in the very moment in which it is used.
-const PAUSE: Duration = Duration::from_secs(8);
 /// How often its end is written down where the database does not take it, and how long between two tries.
 const TRIES: u32 = 10;
 const TRY_EVERY: Duration = Duration::from_secs(3);

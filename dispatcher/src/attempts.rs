@@ -44,8 +44,8 @@ pub struct Job {
     permit: Option<Permit>,
     /// Its span, as long as it is in hand.
     span: Span,
-    /// Whether it had to wait for its turn, perhaps while its endpoint was changed.
-    has_waited: bool,
+    /// Whether it begins as soon as it came: whatever waits for its turn does so perhaps while its endpoint is changed.
+    is_fresh: bool,
 }
 
 impl Job {
@@ -65,7 +65,7 @@ impl Job {
             endpoint,
             permit: None,
             span,
-            has_waited: true,
+            is_fresh: false,
         })
     }
 
@@ -131,19 +131,19 @@ impl Attempts {
     /// Starts a delivery, lets it wait or sets it aside. Where its queue must not be read any further, this takes until it
     /// may.
     pub async fn admit(self: &Arc<Self>, mut job: Box<Job>, mut permit: Option<Permit>) {
-        let mut has_waited = false;
+        let mut is_fresh = true;
         loop {
             let (endpoint, info) = (Arc::clone(&job.endpoint), job.info());
             match self.fairness.admit(&endpoint.key, info, job, Instant::now()) {
                 Admission::Start(mut started) => {
-                    (started.permit, started.has_waited) = (permit, has_waited);
+                    (started.permit, started.is_fresh) = (permit, is_fresh);
                     return self.start(started);
                 }
                 Admission::Wait => return,
                 Admission::Park(parked, delay) => return self.park(parked, delay),
                 Admission::Hold(held) => {
                     job = held;
-                    (permit, has_waited) = (None, true);
+                    (permit, is_fresh) = (None, false);
                     tokio::select! {
                         () = self.fairness.changed() => {}
                         () = sleep(ASK_AGAIN_AFTER) => {}
@@ -200,10 +200,10 @@ impl Attempts {
 
     /// The endpoint as it is known now. None where it is gone, was switched off, or is not known now.
     fn as_it_is_now(&self, job: &Job) -> Option<Arc<Registered>> {
-        let has_waited = job.has_waited;
+        let is_fresh = job.is_fresh;
         #[cfg(test)]
-        let has_waited = has_waited && !is_back(Mistake::SendsAsItWas);
-        if !has_waited {
+        let is_fresh = is_fresh || is_back(Mistake::SendsAsItWas);
+        if is_fresh {
             return Some(Arc::clone(&job.endpoint));
         }
         match self.endpoints.lookup(&job.delivery.event.company) {

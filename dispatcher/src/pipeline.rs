@@ -10,9 +10,10 @@ use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::Delay;
 use hookline_common::telemetry::trace_of;
-use hookline_common::topology::Queue;
+use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_consume::{Handler, InHand, Taken};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
@@ -23,7 +24,7 @@ use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
 use crate::outside::{Keeps, time_of_day};
 use crate::queues::Working;
-use crate::route::{self, Step};
+use crate::route::{self, Instead, Reliance, Step};
 use crate::settle::{Settler, Subject};
 use crate::spans;
 use crate::suspects;
@@ -31,6 +32,11 @@ use crate::suspects;
 /// Events that fan out at once. Each has up to 64 messages on their way, so this many keep the broker busy, and more would
 /// only need more memory.
 const FAN_OUTS: usize = 16;
+/// How long an event waits for its turn to fan out, holding a place of its window: a fan-out takes milliseconds, unless the queue of
+/// deliveries takes nothing, and then events with one endpoint must get past.
+const FAN_OUT_WAIT: Duration = Duration::from_secs(1);
+/// For how long it is set aside then: what keeps a queue from taking anything lasts for seconds.
+const FAN_OUT_DELAY: Delay = PARK_DELAYS[1];
 
 /// Everything that a message meets on its way.
 pub struct Pipeline {
@@ -46,7 +52,7 @@ pub struct Pipeline {
     meters: Meters,
     /// All work in flight.
     tasks: TaskTracker,
-    fan_outs: Arc<Semaphore>,
+    fan_outs: Semaphore,
 }
 
 /// A message on its way.
@@ -74,7 +80,7 @@ impl Pipeline {
             settler,
             meters,
             tasks,
-            fan_outs: Arc::new(Semaphore::new(FAN_OUTS)),
+            fan_outs: Semaphore::new(FAN_OUTS),
         })
     }
 
@@ -110,20 +116,29 @@ impl Pipeline {
     }
 
     /// Sets a message of the quarantine aside, with what was counted against it.
-    pub(crate) async fn set_aside(&self, in_hand: InHand, message: Message, crashes: u32, delay: Delay) {
+    pub(crate) fn set_aside(self: &Arc<Self>, in_hand: InHand, message: Message, crashes: u32, delay: Delay) {
         let mut work = match route::read(Working::Quarantine, &message) {
             Ok(work) => work,
-            Err(rejection) => return self.reject(in_hand, &message, &rejection).await,
+            Err(rejection) => return self.reject(in_hand, message, rejection),
         };
         self.meters.parked();
         work.pass_through_mut().crashes = crashes;
         let replacement = route::parked(work, delay);
-        let subject = Subject::message(&message);
-        self.settler.replace(in_hand, replacement, subject).await;
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let subject = Subject::message(&message);
+            this.settler.replace(in_hand, replacement, subject).await;
+        });
     }
 
     /// Sends a message that nobody can understand, or that crashes its consumers, to where people look at it.
-    pub(crate) async fn reject(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
+    pub(crate) fn reject(self: &Arc<Self>, in_hand: InHand, message: Message, rejection: Rejection) {
+        let this = Arc::clone(self);
+        self.tasks
+            .spawn(async move { this.write_rejected(in_hand, &message, &rejection).await });
+    }
+
+    async fn write_rejected(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
         self.meters.rejected(rejection);
         let subject = Subject::message(message);
         let sender = message.sender.properties.as_deref();
@@ -150,7 +165,7 @@ impl Pipeline {
                     let subject = Subject::message(&message);
                     this.settler.replace(in_hand, replacement, subject).await;
                 }
-                Err(rejection) => this.reject(in_hand, &message, &rejection).await,
+                Err(rejection) => this.write_rejected(in_hand, &message, &rejection).await,
             }
         });
     }
@@ -158,13 +173,7 @@ impl Pipeline {
     async fn proceed(self: &Arc<Self>, passage: Passage, message: Message, crashes: u32) {
         let mut work = match route::read(passage.queue, &message) {
             Ok(work) => work,
-            Err(rejection) => {
-                let this = Arc::clone(self);
-                self.tasks.spawn(async move {
-                    this.reject(passage.in_hand, &message, &rejection).await;
-                });
-                return;
-            }
+            Err(rejection) => return self.reject(passage.in_hand, message, rejection),
         };
         drop(message);
         if passage.queue == Working::Events {
@@ -174,7 +183,7 @@ impl Pipeline {
         let company = &work.event().company;
         let endpoints = self.endpoints.lookup(company);
         if !route::needs_a_fresh_look(&work, &endpoints) && !self.endpoints.has_news_of(company) {
-            return self.pass_on(passage, work, &endpoints, self.unknown_grace).await;
+            return self.pass_on(passage, work, &endpoints).await;
         }
         if let Some(looked) = self.endpoints.look_again(company) {
             // Nothing is begun meanwhile, so others may.
@@ -186,33 +195,29 @@ impl Pipeline {
             self.tasks.spawn(async move {
                 looked.await;
                 let endpoints = this.endpoints.lookup(&work.event().company);
-                let unknown_grace = this.unknown_grace(&work.event().company);
-                this.pass_on(passage, work, &endpoints, unknown_grace).await;
+                this.pass_on(passage, work, &endpoints).await;
             });
             return;
         }
-        let unknown_grace = self.unknown_grace(&work.event().company);
-        self.pass_on(passage, work, &endpoints, unknown_grace).await;
+        self.pass_on(passage, work, &endpoints).await;
     }
 
-    /// How long an endpoint of this company may be unknown before it counts as gone: for ever, while nobody can look.
-    fn unknown_grace(&self, company: &CompanyId) -> Duration {
-        if self.endpoints.is_current(company) {
-            self.unknown_grace
-        } else {
-            Duration::MAX
+    /// How far it may be relied on that what is not known of this company is not there.
+    fn reliance(&self, company: &CompanyId) -> Reliance {
+        Reliance {
+            gone_after: if self.endpoints.is_current(company) {
+                self.unknown_grace
+            } else {
+                Duration::MAX
+            },
+            knows_all: self.endpoints.is_told_of(company),
         }
     }
 
     /// Steps 4 to 8, as `route` says.
-    async fn pass_on(
-        self: &Arc<Self>,
-        passage: Passage,
-        work: Work,
-        endpoints: &Lookup,
-        unknown_grace: Duration,
-    ) {
-        match route::step(work, endpoints, unknown_grace, time_of_day()) {
+    async fn pass_on(self: &Arc<Self>, passage: Passage, work: Work, endpoints: &Lookup) {
+        let reliance = |company: &CompanyId| self.reliance(company);
+        match route::step(work, endpoints, reliance, time_of_day()) {
             Step::Attempt(mut delivery, endpoint) => {
                 let Passage {
                     queue,
@@ -223,12 +228,7 @@ impl Pipeline {
                 let job = Job::new(queue, in_hand, delivery, endpoint, span);
                 self.attempts.admit(job, permit).await;
             }
-            Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints).await,
-            Step::Nobody(unrouted) if !self.endpoints.is_told() => {
-                let (this, step) = (Arc::clone(self), route::not_known_for_sure(unrouted));
-                self.tasks
-                    .spawn(async move { this.carry_out(step, passage).await });
-            }
+            Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints),
             Step::Nobody(unrouted) => {
                 if let Some(in_hand) = passage.in_hand.begin() {
                     let event = &unrouted.event;
@@ -237,37 +237,38 @@ impl Pipeline {
                     in_hand.settle();
                 }
             }
-            step => {
+            Step::Replace(instead) => {
                 let this = Arc::clone(self);
                 self.tasks
-                    .spawn(async move { this.carry_out(step, passage).await });
+                    .spawn(async move { this.replace(passage.in_hand, instead).await });
             }
         }
     }
 
-    async fn fan_out(self: &Arc<Self>, passage: Passage, mut unrouted: Unrouted, endpoints: Vec<EndpointId>) {
-        let span = spans::process(&mut unrouted.event, || {
-            self.settler.queue_name(passage.queue.queue())
-        });
-        if !span.is_disabled() {
-            unrouted.event.trace = trace_of(&span);
-        }
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&self.fan_outs).acquire_owned().await else {
-            return;
-        };
+    /// Fans an event out when it is its turn; set aside where that does not come.
+    fn fan_out(self: &Arc<Self>, passage: Passage, mut unrouted: Unrouted, endpoints: Vec<EndpointId>) {
+        // Without the permit: nothing is begun yet, so others may.
+        let Passage { queue, in_hand, .. } = passage;
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            this.settler.fan_out(passage.in_hand, unrouted, endpoints).await;
+            // The semaphore is never closed.
+            let Ok(Ok(place)) = timeout(FAN_OUT_WAIT, this.fan_outs.acquire()).await else {
+                let instead = Instead::Park(Work::Route(unrouted), FAN_OUT_DELAY);
+                return this.replace(in_hand, instead).await;
+            };
+            let span = spans::process(&mut unrouted.event, || this.settler.queue_name(queue.queue()));
+            if !span.is_disabled() {
+                unrouted.event.trace = trace_of(&span);
+            }
+            this.settler.fan_out(in_hand, unrouted, endpoints).await;
             drop((place, span));
         });
     }
 
-    /// What needs no attempt and no wait.
-    async fn carry_out(&self, step: Step, passage: Passage) {
-        let Passage { in_hand, .. } = passage;
-        match step {
-            Step::Park(work, delay) => {
+    /// Ends a message with what takes the place of an attempt.
+    async fn replace(&self, in_hand: InHand, instead: Instead) {
+        match instead {
+            Instead::Park(work, delay) => {
                 self.meters.parked();
                 let event = work.event().id.clone();
                 let subject = Subject {
@@ -278,20 +279,18 @@ impl Pipeline {
                 let replacement = route::parked(work, delay);
                 self.settler.replace(in_hand, replacement, subject).await;
             }
-            Step::Fail(delivery, cause) => {
+            Instead::Fail(delivery, cause) => {
                 self.meters.failed(cause.reason);
                 let dead_letter = message::write_failed(&delivery, &cause);
                 let (replacement, subject) = ((Queue::Failed, dead_letter), Subject::delivery(&delivery));
                 self.settler.replace(in_hand, replacement, subject).await;
             }
-            Step::Discard(delivery) => {
+            Instead::Discard(delivery) => {
                 if let Some(in_hand) = in_hand.begin() {
                     let report = Report::nothing(Outcome::Discarded);
                     self.attempts.conclude(in_hand, &delivery, None, report).await;
                 }
             }
-            // Taken care of where they came up.
-            Step::Nobody(_) | Step::FanOut(..) | Step::Attempt(..) => {}
         }
     }
 }

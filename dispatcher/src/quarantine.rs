@@ -91,12 +91,12 @@ impl Handler for Quarantine {
             Treatment::Reject => {
                 let rejection = Rejection::CrashesConsumer(crashes);
                 let others = self.ledger.untold().saturating_sub(1);
-                self.pipeline.reject(in_hand, &message, &rejection).await;
+                self.pipeline.reject(in_hand, message, rejection);
                 self.has_at_most(others).await;
             }
             Treatment::Later(delay) => {
                 let others = self.ledger.untold().saturating_sub(1);
-                self.pipeline.set_aside(in_hand, message, crashes, delay).await;
+                self.pipeline.set_aside(in_hand, message, crashes, delay);
                 self.has_at_most(others).await;
             }
             Treatment::Handle => self.handle(in_hand, message, crashes).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::delivery::{DeadLetterCause, DeadLetterReason, Delivery, Origin, Unrouted, Work};
-use hookline_common::ids::EndpointId;
+use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
@@ -23,12 +23,27 @@ pub enum Step {
     FanOut(Unrouted, Vec<EndpointId>),
     /// Make an attempt.
     Attempt(Delivery, Arc<Registered>),
+    /// Something else than an attempt takes its place.
+    Replace(Instead),
+}
+
+/// What is done instead of an attempt.
+pub enum Instead {
     /// Its endpoints, or its endpoint, cannot be found yet: set it aside.
     Park(Work, Delay),
     /// Its endpoint is switched off: it becomes a dead letter.
     Fail(Delivery, DeadLetterCause),
     /// Its endpoint is gone: say so in the log, and it is over.
     Discard(Delivery),
+}
+
+/// How far it may be relied on that what was not found is not there.
+#[derive(Debug, Clone, Copy)]
+pub struct Reliance {
+    /// How long an endpoint must be unknown before it counts as gone: for ever, while nobody can look.
+    pub gone_after: Duration,
+    /// Whether an event that no known endpoint wants is wanted by none.
+    pub knows_all: bool,
 }
 
 /// Reads a message as what its queue holds.
@@ -43,13 +58,17 @@ pub fn read(queue: Working, message: &Message) -> Result<Work, Rejection> {
     }
 }
 
-/// Decides what to do, given what is known of the company's endpoints. An endpoint that was not found for `unknown_grace`
-/// is gone.
+/// Decides what to do, given what is known of the company's endpoints. `reliance` is asked for only where something was not found.
 #[must_use]
-pub fn step(work: Work, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
+pub fn step(
+    work: Work,
+    endpoints: &Lookup,
+    reliance: impl FnOnce(&CompanyId) -> Reliance,
+    now: Timestamp,
+) -> Step {
     match work {
-        Work::Route(unrouted) => route(unrouted, endpoints, now),
-        Work::Deliver(delivery) => deliver(delivery, endpoints, unknown_grace, now),
+        Work::Route(unrouted) => route(unrouted, endpoints, reliance, now),
+        Work::Deliver(delivery) => deliver(delivery, endpoints, reliance, now),
     }
 }
 
@@ -64,12 +83,17 @@ pub fn needs_a_fresh_look(work: &Work, endpoints: &Lookup) -> bool {
 }
 
 /// One endpoint is served without a further hop; several get a message each, so that each goes its own way.
-fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
+fn route(
+    unrouted: Unrouted,
+    endpoints: &Lookup,
+    reliance: impl FnOnce(&CompanyId) -> Reliance,
+    now: Timestamp,
+) -> Step {
     let Lookup::Known(endpoints) = endpoints else {
-        let delay = unknown_delay(unrouted.pass_through.parked);
-        return Step::Park(Work::Route(unrouted), delay);
+        return not_known(Work::Route(unrouted));
     };
     match endpoints.matching(&unrouted.event.event_type) {
+        Matching::None if !reliance(&unrouted.event.company).knows_all => not_known(Work::Route(unrouted)),
         Matching::None => Step::Nobody(unrouted),
         Matching::One(endpoint) => {
             let delivery = Delivery::first(unrouted, endpoint.endpoint.id.clone());
@@ -79,14 +103,18 @@ fn route(unrouted: Unrouted, endpoints: &Lookup, now: Timestamp) -> Step {
     }
 }
 
-/// An event that nobody wants as far as is known, while changes are not told of: it is set aside until they are.
-#[must_use]
-pub fn not_known_for_sure(unrouted: Unrouted) -> Step {
-    let delay = unknown_delay(unrouted.pass_through.parked);
-    Step::Park(Work::Route(unrouted), delay)
+/// Where it goes cannot be told now: it is set aside until it can.
+fn not_known(mut work: Work) -> Step {
+    let delay = unknown_delay(work.pass_through_mut().parked);
+    Step::Replace(Instead::Park(work, delay))
 }
 
-fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, now: Timestamp) -> Step {
+fn deliver(
+    mut delivery: Delivery,
+    endpoints: &Lookup,
+    reliance: impl FnOnce(&CompanyId) -> Reliance,
+    now: Timestamp,
+) -> Step {
     let (found, is_certain) = match endpoints {
         Lookup::Known(endpoints) => (
             endpoints.find(&delivery.endpoint),
@@ -110,11 +138,10 @@ fn deliver(mut delivery: Delivery, endpoints: &Lookup, unknown_grace: Duration, 
     let since = since.min(now);
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if waited >= unknown_grace && is_certain {
-        return Step::Discard(delivery);
+    if is_certain && waited >= reliance(&delivery.event.company).gone_after {
+        return Step::Replace(Instead::Discard(delivery));
     }
-    let delay = unknown_delay(delivery.pass_through.parked);
-    Step::Park(Work::Deliver(delivery), delay)
+    not_known(Work::Deliver(delivery))
 }
 
 /// A disabled endpoint gets nothing but test events; what else there is for it goes to the dead letters.
@@ -128,7 +155,7 @@ fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp
         last_outcome: None,
         last_status: None,
     };
-    Step::Fail(delivery, cause)
+    Step::Replace(Instead::Fail(delivery, cause))
 }
 
 /// How long to wait for endpoints that are not known: registries agree within seconds, or not for minutes.
@@ -145,7 +172,9 @@ fn unknown_delay(parked: u32) -> Delay {
 /// A first attempt for one of an event's endpoints, as it goes to its own queue.
 #[must_use]
 pub fn fanned_out(unrouted: &Unrouted, endpoint: &EndpointId) -> (Queue, Message) {
-    let delivery = Delivery::first(unrouted.clone(), endpoint.clone());
+    let mut delivery = Delivery::first(unrouted.clone(), endpoint.clone());
+    // It is another message, of which nothing is known yet.
+    delivery.pass_through.crashes = 0;
     (Queue::Deliveries, message::write_delivery(&delivery))
 }
 
@@ -156,4 +185,29 @@ pub fn parked(mut work: Work, delay: Delay) -> (Queue, Message) {
         &mut work;
     pass_through.parked = pass_through.parked.saturating_add(1);
     (Queue::Park(delay), message::write_work(&work))
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::delivery::PassThrough;
+    use hookline_common::event::Event;
+
+    use super::*;
+
+    #[test]
+    fn crashes_are_counted_on_by_a_message_that_goes_on_and_not_by_those_that_are_made_of_it() {
+        let unrouted = Unrouted {
+            event: Event::new("acme", "booking.created", "{}").unwrap(),
+            pass_through: PassThrough {
+                crashes: 4,
+                ..PassThrough::default()
+            },
+        };
+        let endpoint = EndpointId::parse("ep_1").unwrap();
+        let (queue, one_of_several) = fanned_out(&unrouted, &endpoint);
+        assert_eq!((queue, message::crashes(&one_of_several)), (Queue::Deliveries, 0));
+        let only = Delivery::first(unrouted, endpoint);
+        let (_, set_aside) = parked(Work::Deliver(only), PARK_DELAYS[0]);
+        assert_eq!(message::crashes(&set_aside), 4);
+    }
 }

@@ -126,7 +126,7 @@ async function many(page, run, target) {
   target.state.status = 200;
   // One, by its own button: it is under way at once, and followed to its end.
   await follow(page, "[name=one]");
-  await has(page, "text=Every delivery that was sent is settled");
+  await has(page, "text=It was delivered");
   await follow(page, "To all that failed");
   // Another one is not wanted any more.
   await page.keyboard.press("j");
@@ -137,8 +137,8 @@ async function many(page, run, target) {
   // And all that are left.
   await follow(page, "Retry all…");
   await has(page, "text=This sends 2 failed deliveries again");
-  await follow(page, "Send again");
-  await has(page, "text=Every delivery that was sent is settled");
+  await follow(page, "Retry 2 deliveries");
+  await has(page, "text=All of them were delivered");
   await follow(page, "To all that failed");
   await has(page, ".empty:has-text('Nothing has failed for good')");
 }

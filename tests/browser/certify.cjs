@@ -68,7 +68,7 @@ async function play(browser, run, good, bad) {
   assert.equal(good.state.count, 34);
   await look(page, "certified");
   await page.reload();
-  await to(page, "passed A booking's life: made, moved, called off");
+  await to(page, "passed A booking's life: made, moved, cancelled");
   await page.keyboard.press("Enter");
   assert.ok(await page.locator("#check-life").evaluate((check) => check.open));
   assert.equal(await page.locator("#check-life tbody tr").count(), 3);
@@ -82,6 +82,7 @@ async function play(browser, run, good, bad) {
   await page.click("button:text-is('Certify')");
   await page.waitForSelector("#certificate .verdict .badge.bad:text-is('not passed')", { timeout: 60_000 });
   assert.ok(await page.locator("#check-bad_signature").evaluate((check) => check.open));
+  assert.ok(await page.isChecked("input[name=verifies]"), "as it was played");
   assert.match(await page.textContent("#check-bad_signature"), /<script>alert\(2\)/);
   assert.equal(await page.locator("#certificate img, #certificate script, #certificate svg").count(), 0);
   await look(page, "certified-not");

@@ -4,6 +4,7 @@ const assert = require("node:assert/strict");
 const { receiver } = require("./programs.cjs");
 const { look } = require("./look.cjs");
 const { byLink } = require("./open.cjs");
+const { PAYLOADS } = require("./hostile.cjs");
 
 const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script>"'><svg onload=alert(3)> {{7*7}} javascript:alert(4)`;
 const LIST = "/companies/shop/deliveries";
@@ -160,6 +161,8 @@ async function watch(browser, run, good, bad) {
   await away(page);
   await page.waitForSelector(".verdict .badge.good");
 
+  await hostile(page, run, bad);
+
   // A large one is shown in its beginning, and taken along whole.
   const large = await publish(run, { lines: Array.from({ length: 2_500 }, (_, number) => `line ${number} "of" many <&>`) });
   await page.goto(`${run.address}${LIST}?endpoint=ep_good&event=${large}`);
@@ -186,6 +189,26 @@ async function watch(browser, run, good, bad) {
   await hasRows(page, 1);
   assert.deepEqual(faults, []);
   await context.close();
+}
+
+// Whatever is sent and answered is text, on the pages of its delivery and of its failure, and in the list.
+async function hostile(page, run, bad) {
+  const was = { ...bad.state };
+  Object.assign(bad.state, { headers: { "x-why": "<b>busy</b>" }, body: PAYLOADS.slice(0, 20).join("\n") });
+  const sent = await publish(run, { payloads: PAYLOADS });
+  await page.goto(`${run.address}${LIST}?endpoint=ep_bad&event=${sent}`);
+  await away(page);
+  await page.waitForSelector(".deliveries .badge.warn");
+  await page.click("[data-row]");
+  await page.waitForSelector(".timeline details");
+  const shown = await page.textContent("main");
+  for (const payload of PAYLOADS.slice(0, 27)) assert.ok(shown.includes(JSON.stringify(payload)), payload);
+  assert.ok(shown.includes("<U+202E>gnp.exe <U+2066>hidden"), "what turns text is seen");
+  assert.ok(shown.includes("</title><script>alert(1)</script>"), "what was answered is text");
+  const foreign = "main :is(img, script, svg, iframe, object, base, meta, link, style, math, b, [onerror], [onload], [onfocus])";
+  assert.equal(await page.locator(foreign).count(), 0);
+  assert.equal(await page.locator("main a[href^='javascript' i], main form:not([action^='/'])").count(), 0);
+  Object.assign(bad.state, was);
 }
 
 // All of it can be read, and sent again, by a browser that runs no script.

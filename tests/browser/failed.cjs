@@ -89,7 +89,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   await page.waitForSelector("text=This sends 2 failed deliveries again, at most 100 a second for each endpoint");
   await look(page, "failed-retry");
   assert.equal(crm.got.length, 2 * EVENTS, "only a question");
-  await press(page, "button:text-is('Send again')");
+  await press(page, "button:text-is('Retry 2 deliveries')");
   await page.waitForURL("**/failed/retries/*");
   // It fails again, for nothing is mended; the page finds out by itself.
   await page.waitForSelector("text=2 deliveries failed again", { timeout: 30_000 });
@@ -103,9 +103,9 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   assert.equal(await page.locator(".chip").count(), 3);
   await page.click("button:text-is('Retry all that match…')");
   await page.waitForSelector("text=This sends 14 failed deliveries again");
-  await page.click("button:text-is('Send again')");
+  await page.click("button:text-is('Retry 14 deliveries')");
   await page.waitForURL("**/failed/retries/*");
-  await page.waitForSelector("text=Every delivery that was sent is settled", { timeout: 30_000 });
+  await page.waitForSelector("text=All of them were delivered", { timeout: 30_000 });
   assert.match(await page.textContent("#retry"), /14 of 14 sent/);
   await page.reload();
   assert.match(await page.textContent("#retry table"), /Delivered\s*14/);
@@ -122,8 +122,8 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   await page.check("[data-pick-all]");
   assert.equal(await page.textContent("[data-picked]"), `${EVENTS} selected`);
   await page.click("button:text-is('Retry selected')");
-  await page.click("button:text-is('Send again')");
-  await page.waitForSelector("text=Every delivery that was sent is settled", { timeout: 30_000 });
+  await page.click(`button:text-is('Retry ${EVENTS} deliveries')`);
+  await page.waitForSelector("text=All of them were delivered", { timeout: 30_000 });
   assert.equal(billing.got.length, 1 + EVENTS, "the test event, and what was retried");
 
   // One has a button of its own.
@@ -175,9 +175,9 @@ async function withoutScripts(browser, run, target) {
   await page.locator("input[name=pick]").first().check();
   await page.click("button:text-is('Retry selected')");
   await page.waitForSelector("text=This sends 1 failed delivery again");
-  await page.click("button:text-is('Send again')");
-  await until("it is settled", async () => {
-    if (/settled/.test(await page.textContent("#retry"))) return true;
+  await page.click("button:text-is('Retry 1 delivery')");
+  await until("it is delivered", async () => {
+    if (/It was delivered/.test(await page.textContent("#retry"))) return true;
     await page.click("text=Look again");
     return false;
   });

@@ -9,6 +9,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::eventually::{SOON, eventually};
@@ -16,6 +17,8 @@ use crate::eventually::{SOON, eventually};
 /// A connection of the test's own.
 pub struct Broker {
     connection: Connection,
+    /// What queues are looked at on, one look after the other.
+    looking: Mutex<Option<Channel>>,
 }
 
 /// A message as it lies in a queue.
@@ -88,7 +91,10 @@ impl Broker {
     async fn connection(url: &str) -> lapin::Result<Self> {
         let properties = ConnectionProperties::default().with_connection_name("hookline-tests".into());
         let connection = Connection::connect(url, properties).await?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            looking: Mutex::default(),
+        })
     }
 
     /// A channel for whatever else a test does.
@@ -105,14 +111,18 @@ impl Broker {
             passive: true,
             ..QueueDeclareOptions::default()
         };
-        let channel = self.channel().await;
+        let mut looking = self.looking.lock().await;
+        let channel = match looking.take() {
+            Some(channel) => channel,
+            None => self.channel().await,
+        };
         let declared = channel
             .queue_declare(queue.into(), options, FieldTable::default())
             .await;
         // A missing queue closes the channel, a present one does not.
         let count = declared.ok().map(|queue| queue.message_count());
         if count.is_some() {
-            drop(channel.close(200, "done".into()).await);
+            *looking = Some(channel);
         }
         count
     }

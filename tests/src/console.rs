@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::api::Api;
 use crate::database::Database;
 use crate::dispatcher::{Dispatcher, Setup, program};
+use crate::eventually::{SOON, eventually};
 use crate::world::{World, scenario};
 
 /// The operator's token.
@@ -100,6 +101,25 @@ pub fn dispatcher_on<'a>(world: &'a World, database_url: &str) -> Setup<'a> {
         .set("HOOKLINE_MASTER_KEY", MASTER_KEY)
 }
 
+/// Does something that dispatchers are told of, and waits until this one has loaded it: a change counts for it a moment after it
+/// was made, and not at once.
+///
+/// # Panics
+/// When it hears of nothing.
+pub async fn heard<T>(dispatcher: &Dispatcher, change: impl Future<Output = T>) -> T {
+    let loads = async || {
+        let loads = dispatcher.metric("hookline_registry_loads_total").await;
+        loads.unwrap_or(0.0)
+    };
+    let before = loads().await;
+    let done = change.await;
+    eventually(SOON, "the change is loaded", async || {
+        (loads().await > before).then_some(())
+    })
+    .await;
+    done
+}
+
 /// Starts it and waits until it is ready.
 ///
 /// # Panics
@@ -130,12 +150,23 @@ pub async fn run(database: &Database, keys: &str, arguments: &[&str]) -> Output 
     output.expect("the console ends").expect("the console starts")
 }
 
-/// A scenario with a database.
+/// A scenario with a database that has the console's tables.
 ///
 /// # Panics
 /// When the scenario does, or leaves something behind.
 pub async fn database_scenario(body: impl AsyncFnOnce(&World, &Database)) {
-    let database = Database::create().await;
+    played_on(Database::migrated().await, body).await;
+}
+
+/// A scenario with a database that has no tables yet.
+///
+/// # Panics
+/// When the scenario does, or leaves something behind.
+pub async fn empty_database_scenario(body: impl AsyncFnOnce(&World, &Database)) {
+    played_on(Database::create().await, body).await;
+}
+
+async fn played_on(database: Database, body: impl AsyncFnOnce(&World, &Database)) {
     let played = scenario(async |world| body(world, &database).await);
     let ended = AssertUnwindSafe(played).catch_unwind().await;
     database.remove().await;

@@ -3,10 +3,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use hookline_store::seal::Keyring;
+use hookline_store::{Database as DatabaseUrl, Store, StoreSettings};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::sync::OnceCell;
 use url::Url;
+
+use crate::console::MASTER_KEY;
 
 /// What the names of all our databases start with.
 const OURS: &str = "hookline_scenario_";
@@ -25,13 +29,41 @@ impl Database {
     /// # Panics
     /// When the server does not answer, or the environment names none.
     pub async fn create() -> Self {
+        Self::create_from("template1").await
+    }
+
+    /// Makes one that holds the console's tables, and no row: a copy of the first, as each step of the schema takes its time.
+    ///
+    /// # Panics
+    /// When the server does not answer, or the environment names none.
+    pub async fn migrated() -> Self {
+        static FIRST: OnceCell<String> = OnceCell::const_new();
+        let first = async || {
+            let first = Self::create().await;
+            let store = Store::new(StoreSettings {
+                database: DatabaseUrl::parse(first.url.as_str()).expect("a database's URL"),
+                keyring: Keyring::parse(MASTER_KEY).expect("a key"),
+                application: "scenario",
+                max_connections: 1,
+            });
+            store.migrate().await.expect("the tables are made");
+            store.close().await;
+            first.name
+        };
+        Self::create_from(FIRST.get_or_init(first).await).await
+    }
+
+    async fn create_from(template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         static SWEPT: OnceCell<()> = OnceCell::const_new();
+        static STRATEGY: OnceCell<&str> = OnceCell::const_new();
         let now = jiff::Timestamp::now().as_second();
         SWEPT.get_or_init(|| sweep(now)).await;
+        let strategy = STRATEGY.get_or_init(strategy).await;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{OURS}{now}_{}_{count}", std::process::id());
-        run(&server(), &format!("CREATE DATABASE {name}")).await;
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}");
+        run(&server(), &sql).await;
         let mut url = server();
         url.set_path(&name);
         Self { url, name }
@@ -109,6 +141,21 @@ fn server() -> Url {
     let url = std::env::var("HOOKLINE_DATABASE_URL");
     let url = url.expect("HOOKLINE_DATABASE_URL is not set: run the scenarios with `make test`");
     url.parse().expect("HOOKLINE_DATABASE_URL is no URL")
+}
+
+/// How databases are made: by copies of files, and not through the log of all changes, which takes several times as long. Before
+/// version 15 there was no other way.
+async fn strategy() -> &'static str {
+    let mut connection = PgConnection::connect(server().as_str())
+        .await
+        .expect("PostgreSQL answers");
+    let version = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4");
+    let version: i32 = version.fetch_one(&mut connection).await.expect("a version");
+    if version >= 150_000 {
+        "STRATEGY file_copy"
+    } else {
+        ""
+    }
 }
 
 async fn run(url: &Url, sql: &str) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use url::Url;
 
@@ -217,6 +218,8 @@ pub struct Dispatcher {
     port: u16,
     stderr: Mutex<Option<ChildStderr>>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Ends when all that it wrote has been read.
+    reading: Mutex<Option<JoinHandle<()>>>,
     is_over: Mutex<bool>,
 }
 
@@ -235,6 +238,7 @@ impl Dispatcher {
             port,
             stderr: Mutex::new(child.stderr.take()),
             lines: Arc::default(),
+            reading: Mutex::default(),
             is_over: Mutex::new(false),
             child: tokio::sync::Mutex::new(child),
         }
@@ -247,12 +251,13 @@ impl Dispatcher {
     pub fn read_stderr(&self) {
         let log = Arc::clone(&self.lines);
         let stderr = self.stderr.lock().unwrap().take().expect("nobody reads it yet");
-        tokio::spawn(async move {
+        let reading = tokio::spawn(async move {
             let mut stderr = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = stderr.next_line().await {
                 log.lock().unwrap().push(line);
             }
         });
+        *self.reading.lock().unwrap() = Some(reading);
     }
 
     /// The port that probes ask.
@@ -279,7 +284,7 @@ impl Dispatcher {
         format!("pid {} port {}", self.pid, self.port)
     }
 
-    /// What it has written so far.
+    /// What it has written so far: all of it, once its end has been waited for.
     ///
     /// # Panics
     /// When the reader has panicked.
@@ -371,6 +376,17 @@ impl Dispatcher {
         samples.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
     }
 
+    /// Waits until a metric has this value: what it counts can be seen elsewhere a moment before it is counted.
+    ///
+    /// # Panics
+    /// When it does not come to it.
+    pub async fn shows(&self, name: &str, value: f64) {
+        eventually(SOON, &format!("{name} is {value}"), async || {
+            (self.metric(name).await == Some(value)).then_some(())
+        })
+        .await;
+    }
+
     /// What the process has resident, in KiB: now, and at the worst since [`Dispatcher::forget_peak`].
     ///
     /// # Panics
@@ -413,7 +429,7 @@ impl Dispatcher {
         std::fs::write(format!("/proc/{}/clear_refs", self.pid), "5").expect("a process of ours");
     }
 
-    /// Waits for its end, however it comes.
+    /// Waits for its end, however it comes, and for all that it wrote.
     ///
     /// # Panics
     /// When it does not end.
@@ -421,9 +437,15 @@ impl Dispatcher {
         let mut child = self.child.lock().await;
         let ended = timeout(within, child.wait()).await;
         *self.is_over.lock().unwrap() = true;
-        ended
+        let status = ended
             .unwrap_or_else(|_| panic!("the dispatcher has not ended within {within:?}"))
-            .expect("a child of ours")
+            .expect("a child of ours");
+        let reading = self.reading.lock().unwrap().take();
+        if let Some(reading) = reading {
+            let read = timeout(SOON, reading).await;
+            read.expect("its log ends with it").expect("its log is read");
+        }
+        status
     }
 
     /// Asks it to stop (SIGTERM) and waits for nothing.

@@ -66,15 +66,17 @@ impl Services {
     /// # Panics
     /// When the management API does not answer.
     pub async fn queues(&self, prefix: &str) -> Vec<Value> {
-        self.list("queues", prefix).await
+        self.list("queues", "", prefix).await
     }
 
-    /// The exchanges whose names start with `prefix`.
+    /// The names of the queues or exchanges that start with `prefix`: the broker tells no more of them than that, and many
+    /// scenarios ask it all the time.
     ///
     /// # Panics
     /// When the management API does not answer.
-    pub async fn exchanges(&self, prefix: &str) -> Vec<Value> {
-        self.list("exchanges", prefix).await
+    pub async fn names(&self, what: &str, prefix: &str) -> Vec<String> {
+        let all = self.list(what, "&columns=name", prefix).await;
+        all.iter().map(|object| name(object).to_owned()).collect()
     }
 
     /// Whether anything is bound to an exchange, which may be missing.
@@ -113,10 +115,10 @@ impl Services {
     }
 
     /// Without statistics, which lag by seconds: what exists is known at once.
-    async fn list(&self, what: &str, prefix: &str) -> Vec<Value> {
+    async fn list(&self, what: &str, columns: &str, prefix: &str) -> Vec<Value> {
         let mut url = self.management.clone();
         url.set_path(&format!("/api/{what}/%2F"));
-        url.set_query(Some("disable_stats=true"));
+        url.set_query(Some(&format!("disable_stats=true{columns}")));
         // It fails now and then while queues come and go beside it.
         let page = eventually(SOON, "the management API answers", async || {
             let page = http::get(&url).await.ok();

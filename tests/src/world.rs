@@ -18,7 +18,7 @@ use crate::broker::{Broker, Stored};
 use crate::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
 use crate::endpoint::{Endpoint, SECRET, file};
 use crate::eventually::{SOON, eventually};
-use crate::services::{name, services};
+use crate::services::services;
 
 /// What the names of all our namespaces start with.
 const OURS: &str = "scenario-";
@@ -313,16 +313,16 @@ impl World {
 
     /// What lies ready in queues where nothing should.
     async fn leftovers(&self) -> Vec<(String, u32)> {
-        let queues = services().queues(&format!("{}.", self.namespace)).await;
+        let queues = services().names("queues", &format!("{}.", self.namespace)).await;
         let mut left = Vec::new();
-        for queue in &queues {
-            let is_log = name(queue) == self.queue(Queue::Attempts);
-            if is_log || self.left_on_purpose.lock().unwrap().contains(name(queue)) {
+        for queue in queues {
+            let is_log = queue == self.queue(Queue::Attempts);
+            if is_log || self.left_on_purpose.lock().unwrap().contains(&queue) {
                 continue;
             }
-            match self.broker.ready(name(queue)).await {
+            match self.broker.ready(&queue).await {
                 Some(0) | None => {}
-                Some(ready) => left.push((name(queue).to_owned(), ready)),
+                Some(ready) => left.push((queue, ready)),
             }
         }
         left
@@ -355,9 +355,9 @@ impl World {
         for dispatcher in self.dispatchers() {
             eprintln!("--- dispatcher {}\n{}", dispatcher.name(), dispatcher.log());
         }
-        for queue in services().queues(&format!("{}.", self.namespace)).await {
-            let ready = self.broker.ready(name(&queue)).await;
-            eprintln!("--- queue {}: {ready:?} ready", name(&queue));
+        for queue in services().names("queues", &format!("{}.", self.namespace)).await {
+            let ready = self.broker.ready(&queue).await;
+            eprintln!("--- queue {queue}: {ready:?} ready");
         }
     }
 }
@@ -386,18 +386,16 @@ async fn delete_later(world: &World) {
 
 async fn delete_namespace(broker: &Broker, namespace: &str) {
     let prefix = format!("{namespace}.");
-    let names =
-        |objects: &[serde_json::Value]| objects.iter().map(|it| name(it).to_owned()).collect::<Vec<_>>();
-    let queues = names(&services().queues(&prefix).await);
-    let exchanges = names(&services().exchanges(&prefix).await);
+    let queues = services().names("queues", &prefix).await;
+    let exchanges = services().names("exchanges", &prefix).await;
     broker.delete(&queues, &exchanges).await;
 }
 
 /// Removes what runs left behind that were killed.
 async fn sweep(broker: &Broker, now: i64) {
     let mut stale = BTreeSet::new();
-    for queue in services().queues(OURS).await {
-        let namespace = name(&queue).split('.').next().unwrap_or_default();
+    for queue in services().names("queues", OURS).await {
+        let namespace = queue.split('.').next().unwrap_or_default();
         let made_at = namespace
             .trim_start_matches(OURS)
             .split('-')

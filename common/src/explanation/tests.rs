@@ -253,7 +253,7 @@ fn every_reason_of_a_dead_letter_has_its_words() {
             disabled,
             None,
             None,
-            "Nothing was sent: the endpoint is paused or disabled",
+            "Nothing was sent: the endpoint was paused or disabled",
         ),
         (
             disabled,

@@ -50,7 +50,7 @@ pub(super) const DISCARDED: Explanation = Explanation::of(
 
 /// Where nothing was attempted, as the endpoint was paused by a person or disabled by Hookline.
 pub const ENDPOINT_DISABLED: Explanation = Explanation::of(
-    "Nothing was sent: the endpoint is paused or disabled.",
+    "Nothing was sent: the endpoint was paused or disabled.",
     "Resume the endpoint, and retry what has failed meanwhile.",
 );
 

@@ -34,13 +34,7 @@ pub(super) async fn authorize(
     next: Next,
 ) -> Response {
     let checked = check(&app, asks.access, &path, &mut request).await;
-    let visitor = Visitor {
-        signed_in: request.extensions().get().cloned(),
-        company: request
-            .extensions()
-            .get::<Tenant>()
-            .map(|tenant| tenant.company.clone()),
-    };
+    let visitor = Visitor::of(request.extensions());
     let response = match checked {
         Ok(Checked::Pass) => match with_form(request, visitor.signed_in.as_ref()).await {
             Ok(request) => match may_do(&app, asks, visitor.signed_in.as_ref()) {

@@ -71,7 +71,7 @@ fn row(entry: &AuditEntry) -> Markup {
                 ul.changes {
                     @for change in &changes {
                         li {
-                            span.hint { (visible(&change.name)) " " }
+                            span.hint { (visible(&called(&change.name, &entry.action))) " " }
                             @if let Some(before) = &change.before { del { (visible(before)) } " → " }
                             ins { (visible(&change.after)) }
                         }
@@ -89,6 +89,7 @@ fn deed(action: &str) -> String {
         "endpoint.imported" => "Endpoint imported",
         "endpoint.changed" => "Endpoint changed",
         "endpoint.certified" => "Endpoint certified",
+        "endpoint.disabled" => "Endpoint disabled",
         "endpoint.removed" => "Endpoint removed",
         "endpoint.secret_revealed" => "Secret shown",
         "endpoint.secret_rotated" => "Secret rotated",
@@ -139,7 +140,7 @@ fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
             return None;
         }
         Some(Change {
-            name: name.replace('_', " "),
+            name: name.clone(),
             before: before.and(was).map(told),
             after: after.map_or_else(
                 || "gone".to_owned(),
@@ -148,6 +149,16 @@ fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
         })
     });
     changed.collect()
+}
+
+/// A member as the other pages call it. What people do is to pause an endpoint; it is Hookline that disables one.
+fn called(name: &str, action: &str) -> String {
+    match name {
+        "disabled" if action != "endpoint.disabled" => "paused".to_owned(),
+        "rate" => "rate limit".to_owned(),
+        "url" => "URL".to_owned(),
+        other => other.replace('_', " "),
+    }
 }
 
 fn is_nothing(value: &Value) -> bool {
@@ -166,6 +177,16 @@ fn told(value: &Value) -> String {
         Value::String(text) => text.parse().map_or_else(|_| text.clone(), exact),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let set = members.iter().filter(|(_, value)| !is_nothing(value));
+            let parts: Vec<String> = set
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), told(value)))
+                .collect();
+            match parts.is_empty() {
+                true => "none".to_owned(),
+                false => parts.join(", "),
+            }
+        }
         other => other.to_string(),
     }
 }
@@ -182,6 +203,13 @@ mod tests {
     }
 
     #[test]
+    fn people_pause_an_endpoint_and_hookline_disables_one() {
+        assert_eq!(called("disabled", "endpoint.changed"), "paused");
+        assert_eq!(called("disabled", "endpoint.disabled"), "disabled");
+        assert_eq!(called("expires_at", "token.created"), "expires at");
+    }
+
+    #[test]
     fn only_what_differs_is_told() {
         let before = json!({"url": "https://a/", "disabled": false, "events": [], "rate": null});
         let after = json!({"url": "https://a/", "disabled": true, "events": ["a", "b"], "rate": null});
@@ -192,10 +220,15 @@ mod tests {
         let made = json!({"url": "https://a/", "disabled": false, "headers": []});
         assert_eq!(all(None, Some(made)), ["url: None → https://a/"]);
         assert!(all(None, None).is_empty());
+        let retried = json!({"count": 3, "filter": {"again": false, "endpoint": "ep_1", "last_status": 500}});
+        assert_eq!(
+            all(None, Some(retried)),
+            ["count: None → 3", "filter: None → endpoint ep_1, last status 500"]
+        );
         let ends = json!({"expires_at": "2030-01-15T14:30:05.25Z"});
         assert_eq!(
             all(None, Some(ends)),
-            ["expires at: None → 2030-01-15 14:30:05.250 UTC"]
+            ["expires_at: None → 2030-01-15 14:30:05.250 UTC"]
         );
     }
 }

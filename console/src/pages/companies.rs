@@ -16,7 +16,7 @@ use super::navigation::{Place, path};
 use super::parts::{badge, empty, fault, head, see};
 use super::refused::Refused;
 use super::visitor::Visitor;
-use super::words::{count, grouped};
+use super::words::grouped;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::problem::Problem;
@@ -141,7 +141,7 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
                         th scope="col" { "State" }
                         th.number scope="col" { "Endpoints" }
                         th.number scope="col" { "Delivered in 24 h" }
-                        th.number scope="col" { "Failed attempts" }
+                        th.number scope="col" { "Failed attempts in 24 h" }
                         th.number scope="col" { "API tokens" }
                     } }
                     tbody {
@@ -163,7 +163,7 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
                 @if let Some(last) = last {
                     a.button href={ "/companies?company=" (wanted) "&after=" (last.company) } { "More" }
                 } @else {
-                    span.hint { (count(rows.len() as u64, "row")) }
+                    span.hint { @if rows.len() == 1 { "1 company" } @else { (grouped(rows.len() as u64)) " companies" } }
                 }
             }
         }

@@ -57,7 +57,7 @@ pub(super) fn ended(outcome: Outcome, status: Option<u16>) -> String {
 pub(super) fn name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Delivered => "delivered",
-        Outcome::HttpStatus => "another status than 2xx",
+        Outcome::HttpStatus => "answered, not 2xx",
         Outcome::Timeout => "no answer in time",
         Outcome::DnsError => "name not found",
         Outcome::ConnectError => "no connection",

@@ -15,18 +15,19 @@ use crate::app::App;
 use crate::auth::Tenant;
 
 pub(super) async fn show(visitor: Visitor, tenant: Tenant) -> Response {
-    page(&visitor, &tenant, &html! {})
+    page(&visitor, &tenant, None)
 }
 
-fn page(visitor: &Visitor, tenant: &Tenant, made: &Markup) -> Response {
+fn page(visitor: &Visitor, tenant: &Tenant, made: Option<Markup>) -> Response {
+    let is_made = made.is_some();
     let over_the_api = format!("POST /v1/companies/{}/portal-links", tenant.company);
     let body = html! {
         (head(&[], "Portal link", &html! {}))
-        p { "Lets one of " strong { (tenant.company) } "’s own people into this company’s dashboard: its endpoints, secrets and event types, and nothing of others. It works once, within five minutes; after that they stay signed in for two hours." }
-        (made)
+        p { "Lets one of " strong { (tenant.company) } "’s own people into this company’s dashboard: its endpoints and their secrets, its deliveries and what failed, and nothing of others. It works once, within five minutes; after that they stay signed in for two hours." }
+        @if let Some(made) = made { (made) }
         form method="post" action=(path(&tenant.company, "portal-link")) {
             (visitor.proof())
-            div.actions { button.primary type="submit" { "Make a link" } }
+            div.actions { button.primary type="submit" { @if is_made { "Make another link" } @else { "Make a link" } } }
         }
         section {
             h2 { "From the booking product" }
@@ -55,5 +56,5 @@ pub(super) async fn create(
         p.notice.good role="status" { "The link works once. It ends " (time(expires_at)) "." }
         (copyable(&url, "the link"))
     };
-    Ok(page(&visitor, &tenant, &made))
+    Ok(page(&visitor, &tenant, Some(made)))
 }

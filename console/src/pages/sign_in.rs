@@ -80,9 +80,8 @@ pub(super) async fn enter(
     }
     if !app.settings().admin_token.is(fields.text("token")) {
         let wrong = "that is not the operator’s token";
-        let mut refused = page(&visitor, &next, "", Some(wrong));
-        *refused.status_mut() = StatusCode::FORBIDDEN;
-        return Ok(refused);
+        let form = page(&visitor, &next, "", Some(wrong));
+        return Ok((StatusCode::FORBIDDEN, form).into_response());
     }
     let (_, key) = app.store().open_session(None, OPERATOR_SESSION).await?;
     Ok(with(see(&next), cookie::given(&app, &key, OPERATOR_SESSION)))

@@ -15,18 +15,15 @@ use hookline_common::trace_context::TraceContext;
 use hookline_store::Registered;
 use maud::{Markup, html};
 
-use super::endpoints::list::{name, shown_url};
+use super::endpoints::list::shown_url;
+use super::endpoints::page::EndpointPage;
 use super::fields::{Fields, Search};
-use super::layout::Page;
-use super::navigation::{Place, path};
-use super::parts::{badge, fault, head, header_list, id, raw};
+use super::navigation::path;
+use super::parts::{badge, fault, header_list, id, raw};
 use super::refused::Refused;
-use super::visitor::Visitor;
 use super::words::{grouped, pretty, visible};
 use crate::api::test_event::{AttemptView, Sent, send_one};
 use crate::app::App;
-use crate::auth::Tenant;
-use crate::extract::EndpointOf;
 use crate::problem::Problem;
 
 /// As long as an attempt takes at most by default.
@@ -37,15 +34,12 @@ const SIGNED_MEEVA: &str = "sha256=… (made with the endpoint’s secret)";
 
 pub(super) async fn show(
     State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
+    page: EndpointPage,
     Search(query): Search,
 ) -> Result<Response, Refused> {
-    let endpoint = app.store().endpoint(&tenant.company, &id).await?;
-    let chosen = chosen(&app, &endpoint, query.text("type"));
+    let chosen = chosen(&app, &page.endpoint, query.text("type"));
     let request = match chosen {
-        Some(info) => example(info, endpoint.format)?,
+        Some(info) => example(info, page.endpoint.format)?,
         None => html! {},
     };
     let answer = html! {
@@ -54,7 +48,7 @@ pub(super) async fn show(
             p.hint { "Nothing was sent yet." }
         }
     };
-    Ok(page(&app, &visitor, &endpoint, chosen, &request, &answer))
+    Ok(shown(&app, &page, chosen, &request, &answer))
 }
 
 fn chosen<'a>(app: &'a App, endpoint: &Registered, wanted: &str) -> Option<&'a EventTypeInfo> {
@@ -65,20 +59,17 @@ fn chosen<'a>(app: &'a App, endpoint: &Registered, wanted: &str) -> Option<&'a E
     found.or_else(|| catalogue.iter().next())
 }
 
-fn page(
+fn shown(
     app: &App,
-    visitor: &Visitor,
-    endpoint: &Registered,
+    page: &EndpointPage,
     chosen: Option<&EventTypeInfo>,
     request: &Markup,
     answer: &Markup,
 ) -> Response {
-    let list = path(&endpoint.company, "endpoints");
-    let here = format!("{list}/{}", endpoint.id);
-    let action = format!("{here}/test");
+    let endpoint = &page.endpoint;
+    let action = format!("{}/test", page.here());
     let own_name = |info: &EventTypeInfo| info.name_in(endpoint.format);
-    let body = html! {
-        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Send test event", &deliveries_of(endpoint)))
+    let content = html! {
         p { "One attempt without retries, to " span.url { (visible(&shown_url(endpoint))) } ", whatever its event filter says and even while it is paused." }
         nav.tabs aria-label="Type of event" {
             @for info in app.settings().catalogue.iter() {
@@ -91,7 +82,7 @@ fn page(
         }
         @if let Some(info) = chosen {
             form method="post" action=(action) data-live="#exchange" {
-                (visitor.proof())
+                (page.visitor.proof())
                 input type="hidden" name="type" value=(info.name);
                 div.actions {
                     button.primary type="submit" { "Send " (own_name(info)) }
@@ -101,13 +92,7 @@ fn page(
             div.exchange #exchange { (request) (answer) }
         }
     };
-    Page {
-        visitor,
-        place: Place::Endpoints,
-        title: "Send test event",
-        body,
-    }
-    .into_response()
+    page.show_with("Send test event", &deliveries_of(endpoint), &content)
 }
 
 /// The ways to a whole certificate, and to what became of its events.
@@ -156,26 +141,22 @@ fn request(title: &str, headers: &[(&str, &str)], body: &str) -> Markup {
 
 pub(super) async fn send(
     State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
+    mut page: EndpointPage,
     fields: Fields,
 ) -> Result<Response, Refused> {
-    let store = app.store();
-    let endpoint = store.endpoint(&tenant.company, &id).await?;
-    let info = chosen(&app, &endpoint, fields.text("type"));
     let wanted = fields.text("type");
-    let company = tenant.company.clone();
+    let info = chosen(&app, &page.endpoint, wanted);
+    let (company, id) = (page.tenant.company.clone(), page.endpoint.id.clone());
     match send_one(&app, company, id, wanted, WAIT, TraceContext::default()).await {
         Ok(sent) => {
             let (request, answer) = exchange(&sent);
-            Ok(page(&app, &visitor, &sent.endpoint, info, &request, &answer))
+            page.endpoint = sent.endpoint;
+            Ok(shown(&app, &page, info, &request, &answer))
         }
         Err(problem) => {
             let answer = html! { div.answer #answer { h2 { "Answer" } (fault(problem.detail())) } };
-            let mut response = page(&app, &visitor, &endpoint, info, &html! {}, &answer);
-            *response.status_mut() = problem.status();
-            Ok(response)
+            let refused = shown(&app, &page, info, &html! {}, &answer);
+            Ok((problem.status(), refused).into_response())
         }
     }
 }

@@ -144,9 +144,7 @@ pub(super) async fn create(
                 (form(&visitor, &tenant, name, Some(problem.detail())))
                 (table(&tenant, &found))
             };
-            let mut response = page(&visitor, body);
-            *response.status_mut() = problem.status();
-            return Ok(response);
+            return Ok((problem.status(), page(&visitor, body)).into_response());
         }
     };
     let (token, text) = app

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use hookline_common::ids::CompanyId;
 use hookline_store::Session;
@@ -23,7 +24,7 @@ pub(super) struct SignedIn {
 #[derive(Clone, Default)]
 pub(super) struct Visitor {
     pub(super) signed_in: Option<SignedIn>,
-    /// The company of the path, which they were found to be allowed to see.
+    /// The company of the path, which they were found to be allowed to see; elsewhere their own, if they have one.
     pub(super) company: Option<CompanyId>,
 }
 
@@ -42,13 +43,14 @@ impl Visitor {
         }
     }
 
-    pub(super) fn of(parts: &Parts) -> Self {
+    /// By what was put beside a request on its way in.
+    pub(super) fn of(beside: &Extensions) -> Self {
+        let signed_in = beside.get::<SignedIn>().cloned();
+        let of_path = beside.get::<Tenant>().map(|tenant| tenant.company.clone());
+        let own = || signed_in.as_ref()?.session.company.clone();
         Self {
-            signed_in: parts.extensions.get::<SignedIn>().cloned(),
-            company: parts
-                .extensions
-                .get::<Tenant>()
-                .map(|tenant| tenant.company.clone()),
+            company: of_path.or_else(own),
+            signed_in,
         }
     }
 }
@@ -57,6 +59,6 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
+        Ok(Self::of(&parts.extensions))
     }
 }

@@ -41,8 +41,10 @@ pub trait Endpoints: Send + Sync + 'static {
         true
     }
 
-    /// Whether a change would be told of now. Where not, that nobody wants an event may be untrue already.
-    fn is_told(&self) -> bool {
+    /// Whether a change of the company would be told of now, and [`Self::lookup`] knows all that was told. Where not, that nobody
+    /// wants an event may be untrue already.
+    fn is_told_of(&self, company: &CompanyId) -> bool {
+        let _nothing_to_be_told_of = company;
         true
     }
 

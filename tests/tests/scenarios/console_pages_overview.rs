@@ -90,7 +90,7 @@ async fn what_is_delivered_and_what_fails_is_told_right_after_to_whom_it_belongs
         register(&console, "acme", "good", &good, &["a"]).await;
         register(&console, "acme", "bad", &bad, &["b"]).await;
         register(&console, "globex", "theirs", &good, &["a"]).await;
-        let nothing = "Nothing was sent to your 2 endpoints yet. Send a test event, or wait for the first booking.";
+        let nothing = "Nothing was sent to your 2 endpoints yet. Send a test event, which is not counted here, or wait for the first booking.";
         says(&acme, path, nothing).await;
 
         // Two attempts of each delivery.

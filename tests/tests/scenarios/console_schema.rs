@@ -6,7 +6,7 @@ use hookline_common::ids::CompanyId;
 use hookline_store::seal::Keyring;
 use hookline_store::{Changed, Database as Url, Store, StoreSettings};
 use hookline_tests::console::{
-    ADMIN_TOKEN, MASTER_KEY, console_scenario, database_scenario, run, setup, start,
+    ADMIN_TOKEN, MASTER_KEY, console_scenario, database_scenario, empty_database_scenario, run, setup, start,
 };
 use hookline_tests::ports::free_port;
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::SOON;
 
 #[tokio::test]
 async fn consoles_that_start_at_once_migrate_once() {
-    database_scenario(async |world, database| {
+    empty_database_scenario(async |world, database| {
         let consoles = [1, 2, 3].map(|_| setup(world, database).launch());
         for console in &consoles {
             console
@@ -34,7 +34,7 @@ async fn consoles_that_start_at_once_migrate_once() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_an_older_one_is_not_touched_unless_it_may_be() {
-    database_scenario(async |world, database| {
+    empty_database_scenario(async |world, database| {
         let kept = setup(world, database)
             .set("HOOKLINE_MIGRATE_ON_START", "false")
             .launch();

@@ -32,7 +32,7 @@ async fn a_killed_dispatcher_repeats_at_most_what_it_had_in_flight() {
                 .then_some(())
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         judge.saw("ep_crm", &receiver);
         // In flight is also what was answered and not yet acknowledged to the broker.
         judge.nothing_is_lost(2 * IN_FLIGHT);

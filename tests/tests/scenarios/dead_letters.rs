@@ -158,7 +158,7 @@ async fn a_manual_retry_that_is_killed_again_and_again_loses_nothing() {
             kills += 1;
         }
         succeed(world, &["dlq", "retry", "--all"]).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let mut judge = Judge::default();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);

@@ -47,7 +47,7 @@ async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
         receiver.expect(5, SOON).await;
         wire.restore();
         dispatcher.is_ready_within(SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         // What it holds it settles over the wire, which ends with the scenario.
         dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
@@ -74,7 +74,7 @@ async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
         wire.restore();
         dispatcher.is_ready_within(SOON).await;
         gate.open();
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         // What it holds it settles over the wire, which ends with the scenario.
         dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
@@ -107,7 +107,7 @@ async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
         receiver.expect(1, SOON).await;
         wire.restore();
         let requests = receiver.expect(2, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         // What it holds it settles over the wire, which ends with the scenario.
         dispatcher.stop().await;
         assert_eq!(receiver.count(), 2);
@@ -169,7 +169,7 @@ async fn messages_that_share_an_id_or_have_none_are_told_apart_across_reconnects
         })
         .await;
         // What was rejected and not acknowledged when the link went is rejected once more.
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         dispatcher.stop().await;
     })

@@ -17,7 +17,8 @@ use crate::SOON;
 /// What is no hold-up yet, however quick deliveries are alone: the shortest that a hung endpoint could cause lasts a second.
 const NOISE: Duration = Duration::from_millis(250);
 
-/// Publishes fifty events one after the other and returns median and longest time from publish to arrival.
+/// Publishes fifty events one after the other, and returns what half of them and what all but five took at most from publish to
+/// arrival: those five are left to whatever else the machine does.
 async fn latencies(world: &World, receiver: &Receiver, judge: &mut Judge) -> (Duration, Duration) {
     let before = receiver.count();
     let mut published = HashMap::new();
@@ -33,7 +34,7 @@ async fn latencies(world: &World, receiver: &Receiver, judge: &mut Judge) -> (Du
         .map(|request| request.arrived - published[request.id()])
         .collect();
     latencies.sort_unstable();
-    (latencies[25], latencies[49])
+    (latencies[25], latencies[44])
 }
 
 #[tokio::test]
@@ -70,13 +71,13 @@ async fn a_hung_endpoint_delays_no_other_and_gets_everything_when_it_recovers() 
 
         gate.open();
         hung.expect(200, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         // The same before and after: what the machine does else it does to all three, or to one of them by chance.
         let after = latencies(world, &healthy, &mut judge).await;
         let alone = (before.0.max(after.0), before.1.max(after.1));
         assert!(
             beside.0 <= alone.0 * 3 + NOISE && beside.1 <= alone.1 * 3 + NOISE * 2,
-            "median and longest {beside:?}; alone {before:?} and {after:?}"
+            "half and all but five {beside:?}; alone {before:?} and {after:?}"
         );
         assert!(
             hung.requests().iter().all(|request| request.attempt() == 1),
@@ -169,7 +170,7 @@ async fn a_receiver_that_limits_its_rate(refusal: Answer, events: usize) {
         .await;
         let (took, refused) = (since.elapsed(), receiver.count() - events);
         assert!(refused <= events / 2, "{refused} refusals in {took:?}");
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
     })
     .await;
 }

@@ -189,7 +189,7 @@ async fn receivers_take_every_type_once_although_each_event_is_published_twice()
             }
         }
         // Each was answered 2xx, also a duplicate and a type that is not known: no retry waits.
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
     })
     .await;
 }

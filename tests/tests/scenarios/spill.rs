@@ -347,7 +347,7 @@ async fn a_stream_and_a_spill_that_somebody_deleted_are_made_again_and_records_a
         let dispatcher = world.dispatcher().start().await;
         world.publish("booking.created", "{}").await;
         receiver.expect(1, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         let log = [Queue::Attempts, Queue::AttemptsSpill].map(|queue| world.queue(queue));
         world.broker().delete(&log, &[]).await;
         let mut published = 1;
@@ -365,7 +365,7 @@ async fn a_stream_and_a_spill_that_somebody_deleted_are_made_again_and_records_a
         let last = world.publish("booking.created", "{}").await;
         let last = BTreeSet::from([last.id.as_str().to_owned()]);
         all_are_recorded(&records, &last, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.stop().await;
     })
     .await;

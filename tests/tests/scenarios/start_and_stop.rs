@@ -8,7 +8,7 @@ use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::message::text;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
-use hookline_tests::{Receiver, eventually, scenario, status};
+use hookline_tests::{Gate, Receiver, eventually, scenario, status};
 use lapin::types::AMQPValue;
 use tokio::net::TcpStream;
 
@@ -151,7 +151,11 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
     scenario(async |world| {
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(500))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let first = world.dispatcher().start().await;
+        let first = world
+            .dispatcher()
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
+            .start()
+            .await;
         // The demo and people wait for this line.
         first.says("ready: consuming from all working queues", SOON).await;
         let events = world.publish_many(300, "booking.created").await;
@@ -159,13 +163,22 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
             (receiver.accepted().len() >= 40).then_some(())
         })
         .await;
+        // It says so itself, so it does while it drains: once it has ended, nobody answers. So one request stays open until then.
+        let gate = Gate::closed();
+        let before = receiver.count();
+        receiver.answer_now(status(200).behind(&gate));
+        eventually(SOON, "one is held", async || {
+            (receiver.count() > before).then_some(())
+        })
+        .await;
         first.terminate().await;
-        // It says so itself, so it does while it drains: once it has ended, nobody answers.
         eventually(SOON, "it is no longer ready", async || {
             let page = first.get("/readyz").await.ok()?;
             (page.status == 503 && page.body.contains("shutting down")).then_some(())
         })
         .await;
+        receiver.answer_now(status(200).after(Duration::from_millis(500)));
+        gate.open();
         assert_eq!(first.ends_within(SOON).await.code(), Some(0));
         // All that was begun has been answered, and all that was answered has been settled.
         assert!(receiver.requests().iter().all(|request| request.ended.is_some()));

@@ -29,7 +29,7 @@ Examples:
   hookline certify https://crm.example.com/hooks --format standard --secret-file s --json
   hookline certify http://127.0.0.1:3000/webhooks/meeva --secret-file s --allow-http true --allow-cidrs 127.0.0.0/8
 
-Played are: a booking made, moved and called off; forged signatures; JSON in another spelling; an old timestamp; the same \
+Played are: a booking made, moved and cancelled; forged signatures; JSON in another spelling; an old timestamp; the same \
 event twice; events out of order; the largest event; ten at once; a request that comes in drips; a connection that is kept \
 and rests. The requests are the dispatcher's own, through its guard. Each check says what was sent, what was answered, what a good receiver answers, and what \
 to do. The events are real to the receiver: their bookings' ids begin alike, as the report says, so that they can be removed.
@@ -41,6 +41,9 @@ Exit status: 0 passed (advice may be left), 1 not passed or not played, 2 usage 
 const USAGE: &str = "\
 hookline certify <URL> (--secret <SECRET> | --secret-file <FILE>) [OPTIONS]
        hookline certify <URL> --format meetergo [OPTIONS]";
+
+/// [`hookline_certify::PAUSE`], as people write it.
+const DEFAULT_PAUSE: &str = "8s";
 
 /// Certify a partner's endpoint: play a booking's life against it, and say what a good receiver does.
 #[derive(Debug, Args)]
@@ -61,8 +64,8 @@ pub(crate) struct CertifyArgs {
     /// A header that it wants to find in each request; @FILE for a value that stands in a file. Can be given several times.
     #[arg(long = "header", value_name = "NAME=VALUE")]
     headers: Vec<String>,
-    /// How long a connection rests before it is used again; Node closes one after 5s.
-    #[arg(long, value_name = "DURATION", value_parser = pause, default_value = "6s")]
+    /// How long a connection rests before it is used again; Node closes one after 5s or 6s.
+    #[arg(long, value_name = "DURATION", value_parser = pause, default_value = DEFAULT_PAUSE)]
     pause: Duration,
     /// One JSON object with everything.
     #[arg(long)]
@@ -180,6 +183,11 @@ mod tests {
         ] {
             assert_eq!(needed(None, format).is_err(), is_needed, "{format}");
         }
+    }
+
+    #[test]
+    fn a_connection_rests_as_long_as_in_the_dashboard() {
+        assert_eq!(pause(DEFAULT_PAUSE), Ok(hookline_certify::PAUSE));
     }
 
     #[test]

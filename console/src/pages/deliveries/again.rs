@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use hookline_common::trace_context::TraceContext;
 use hookline_store::{DeliveryStatus, LoggedDelivery, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -39,9 +39,8 @@ pub(in crate::pages) async fn send(
         ))),
         Err(problem) => {
             let notice = refused(problem.detail());
-            let mut response = page(&app, &visitor, &tenant, &wanted, &notice).await?;
-            *response.status_mut() = problem.status();
-            Ok(response)
+            let page = page(&app, &visitor, &tenant, &wanted, &notice).await?;
+            Ok((problem.status(), page).into_response())
         }
     }
 }

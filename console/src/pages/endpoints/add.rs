@@ -3,12 +3,14 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::ids::EndpointId;
-use hookline_store::{StoreError, new_endpoint_id};
+use hookline_common::secret::Secret;
+use hookline_store::{Registered, StoreError, new_endpoint_id};
 use maud::html;
 
 use super::draft::{Draft, Fault};
 use super::form::Form;
 use super::list::{all, full, name};
+use super::page::at;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::pages::fields::Fields;
@@ -18,6 +20,7 @@ use crate::pages::parts::{copyable, head, see};
 use crate::pages::refused::Refused;
 use crate::pages::snippets::snippets;
 use crate::pages::visitor::Visitor;
+use crate::pages::words;
 use crate::problem::Problem;
 
 pub(in crate::pages) async fn show(
@@ -39,7 +42,7 @@ async fn form(
     let limit = app.settings().endpoints_per_company;
     let count = all(app, &tenant.company).await?.len() as u64;
     let list = path(&tenant.company, "endpoints");
-    let room = html! { span.hint.limit { (count) " of " (limit) } };
+    let room = html! { span.hint.limit { (count) " of " (words::count(limit.into(), "endpoint")) } };
     let form = Form {
         visitor,
         catalogue: &app.settings().catalogue,
@@ -89,31 +92,32 @@ pub(in crate::pages) async fn create(
         .store()
         .create_endpoint(&tenant.company, &new, limit, &tenant.actor)
         .await;
-    let endpoint = match created {
-        Ok(endpoint) => endpoint,
+    match created {
+        Ok(endpoint) => Ok(added(&visitor, &endpoint, &new.secret)),
         // The form was sent twice: it is there, and its secret was shown.
-        Err(StoreError::Exists) => {
-            let there = path(&tenant.company, &format!("endpoints/{}?done=exists", new.id));
-            return Ok(see(&there));
-        }
+        Err(StoreError::Exists) => Ok(see(&format!("{}?done=exists", at(&tenant, &new.id)))),
         Err(error @ StoreError::LimitReached { .. }) => {
-            return again(&app, &visitor, &tenant, &draft, &Problem::from(error)).await;
+            again(&app, &visitor, &tenant, &draft, &Problem::from(error)).await
         }
-        Err(error) => return Err(error.into()),
-    };
-    let list = path(&tenant.company, "endpoints");
-    let one = path(&tenant.company, &format!("endpoints/{}", endpoint.id));
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Its secret, and what one needs to verify what will come.
+fn added(visitor: &Visitor, endpoint: &Registered, secret: &Secret) -> Response {
+    let list = path(&endpoint.company, "endpoints");
+    let one = format!("{list}/{}", endpoint.id);
     let body = html! {
-        (head(&[(&list, "Endpoints"), (&one, &name(&endpoint))], "Endpoint added", &html! {}))
-        p.notice.good role="status" { "Events that happen from now on are sent to " strong { (name(&endpoint)) } "." }
+        (head(&[(&list, "Endpoints"), (&one, &name(endpoint))], "Endpoint added", &html! {}))
+        p.notice.good role="status" { "Events that happen from now on are sent to " strong { (name(endpoint)) } "." }
         section {
             h2 { "Its secret" }
             p { "Every request is signed with it; your server needs it to know that a request comes from us. Keep it like a password." }
-            (copyable(new.secret.expose(), "the secret"))
+            (copyable(secret.expose(), "the secret"))
         }
         section {
             h2 { "Verify what comes" }
-            (snippets(endpoint.format, Some(&new.secret)))
+            (snippets(endpoint.format, Some(secret)))
         }
         section {
             h2 { "Try it" }
@@ -124,13 +128,13 @@ pub(in crate::pages) async fn create(
             }
         }
     };
-    let page = Page {
-        visitor: &visitor,
+    Page {
+        visitor,
         place: Place::Endpoints,
         title: "Endpoint added",
         body,
-    };
-    Ok(page.into_response())
+    }
+    .into_response()
 }
 
 /// The form once more, with all that was typed.
@@ -141,9 +145,8 @@ async fn again(
     draft: &Draft,
     problem: &Problem,
 ) -> Result<Response, Refused> {
-    let mut response = form(app, visitor, tenant, draft, &Fault::of(problem)).await?;
-    *response.status_mut() = problem.status();
-    Ok(response)
+    let form = form(app, visitor, tenant, draft, &Fault::of(problem)).await?;
+    Ok((problem.status(), form).into_response())
 }
 
 /// An id that the form was shown with, in the shape that ours have.

@@ -69,9 +69,9 @@ impl Form<'_> {
                     (field_fault("description-fault", fault.at("description")))
                 }
                 div.field.short {
-                    label for="rate" { "Requests at most " span.optional { "optional" } }
+                    label for="rate" { "Rate limit " span.optional { "optional" } }
                     input #rate name="rate" value=(draft.rate) placeholder="50/s" autocomplete="off" spellcheck="false" aria-describedby="rate-hint rate-fault";
-                    p.hint #rate-hint { "As your server takes them: " code { "50/s" } ", " code { "90/m" } ". Without a limit, as many as it bears." }
+                    p.hint #rate-hint { "Requests at most, a second (" code { "50/s" } ") or a minute (" code { "90/m" } "). Without a limit, as many as your server answers." }
                     (field_fault("rate-fault", fault.at("rate")))
                 }
                 div.actions {
@@ -86,6 +86,7 @@ impl Form<'_> {
         html! {
             fieldset.field.choices {
                 legend { "Format" }
+                p.hint { "How the body is written. Keep the one that is chosen unless your server expects another." }
                 @for (format, about) in FORMATS {
                     label.choice {
                         input type="radio" name="format" value=(format) checked[format == self.draft.format];

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use hookline_common::ids::{CompanyId, EndpointId};
-use hookline_store::{CountsAt, EndpointHealth, Registered, Standing, StoreError};
+use hookline_store::{Counts, CountsAt, EndpointHealth, Registered, Standing, StoreError};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::app::App;
 use crate::pages::charts::{HOURS, Steps, spark};
 use crate::pages::parts::badge;
-use crate::pages::words::{count, time, visible};
+use crate::pages::words::{count, grouped, time, visible};
 
 /// What is known of how endpoints fare.
 pub(in crate::pages) struct Glances {
@@ -82,6 +82,24 @@ impl Glances {
 
     /// Its last 24 hours.
     pub(in crate::pages) fn day(&self, endpoint: &Registered) -> Markup {
-        spark(self.hours.get(&endpoint.id).map_or(&[], Vec::as_slice), self.now)
+        spark(self.hours_of(endpoint), self.now)
+    }
+
+    /// The same, with its figures beside it.
+    pub(in crate::pages) fn day_in_words(&self, endpoint: &Registered) -> Markup {
+        let mut total = Counts::default();
+        for hour in self.hours_of(endpoint) {
+            total.add_all(&hour.counts);
+        }
+        html! {
+            (self.day(endpoint))
+            @if total.attempts > 0 {
+                " " (grouped(total.delivered)) " delivered, " (count(total.failed_attempts(), "attempt")) " failed"
+            }
+        }
+    }
+
+    fn hours_of(&self, endpoint: &Registered) -> &[CountsAt] {
+        self.hours.get(&endpoint.id).map_or(&[], Vec::as_slice)
     }
 }

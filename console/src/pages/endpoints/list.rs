@@ -34,7 +34,7 @@ pub(in crate::pages) async fn show(
     let limit = app.settings().endpoints_per_company;
     let has_room = (endpoints.len() as u64) < u64::from(limit);
     let add = html! {
-        span.hint.limit { (endpoints.len()) " of " (limit) }
+        span.hint.limit { (endpoints.len()) " of " (count(limit.into(), "endpoint")) }
         @if has_room {
             a.button.primary href=(path(&tenant.company, "endpoints/new")) { "Add endpoint" }
         }

@@ -6,6 +6,7 @@ pub(super) mod check_url; // the guard's word on a URL while it is typed
 pub(super) mod health; // how it fares, at a glance
 pub(super) mod list; // all of a company's
 pub(super) mod add; // a new one, and its secret once
+pub(super) mod page; // what all pages of one share
 pub(super) mod one; // one of them
 pub(super) mod edit; // with other settings
 pub(super) mod pause; // not sent to for a while

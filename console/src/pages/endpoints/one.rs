@@ -8,9 +8,8 @@ use maud::{Markup, html};
 
 use super::health::Glances;
 use super::list::{events, name};
+use super::page::EndpointPage;
 use crate::app::App;
-use crate::auth::Tenant;
-use crate::extract::EndpointOf;
 use crate::pages::fields::Search;
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
@@ -21,28 +20,28 @@ use crate::pages::words::{time, visible};
 
 pub(in crate::pages) async fn show(
     State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(endpoint): EndpointOf,
+    page: EndpointPage,
     Search(query): Search,
 ) -> Result<Response, Refused> {
-    let endpoint = app.store().endpoint(&tenant.company, &endpoint).await?;
-    let glances = Glances::read(&app, &tenant.company, std::slice::from_ref(&endpoint)).await?;
-    let list = path(&tenant.company, "endpoints");
-    let here = format!("{list}/{}", endpoint.id);
+    let EndpointPage {
+        visitor, endpoint, ..
+    } = &page;
+    let glances = Glances::read(&app, &endpoint.company, std::slice::from_ref(endpoint)).await?;
+    let list = path(&endpoint.company, "endpoints");
+    let here = page.here();
     let overlap = endpoint.overlap_until.filter(|until| *until > Timestamp::now());
     let body = html! {
-        (head(&[(&list, "Endpoints")], &name(&endpoint), &actions(&visitor, &endpoint, &here)))
+        (head(&[(&list, "Endpoints")], &name(endpoint), &actions(visitor, endpoint, &here)))
         (done(query.text("done")))
-        @if let Some(until) = overlap { (overlapping(&visitor, &here, until)) }
+        @if let Some(until) = overlap { (overlapping(visitor, &here, until)) }
         dl.facts {
-            div { dt { "State" } dd { (glances.state(&endpoint)) } }
-            div { dt { "Last success" } dd { (glances.last_success(&endpoint)) } }
-            div { dt { "Last failure" } dd { (glances.last_failure(&endpoint)) } }
-            div { dt { "Last 24 hours" } dd { (glances.day(&endpoint)) } }
+            div { dt { "State" } dd { (glances.state(endpoint)) } }
+            div { dt { "Last success" } dd { (glances.last_success(endpoint)) } }
+            div { dt { "Last failure" } dd { (glances.last_failure(endpoint)) } }
+            div { dt { "Last 24 hours" } dd { (glances.day_in_words(endpoint)) } }
             div { dt { "URL" } dd.url { (visible(&endpoint.url)) } }
             div { dt { "Format" } dd { (endpoint.format) } }
-            div { dt { "Events" } dd { (events(&endpoint, &app.settings().catalogue)) } }
+            div { dt { "Events" } dd { (events(endpoint, &app.settings().catalogue)) } }
             div {
                 dt { "Headers" }
                 dd {
@@ -50,7 +49,7 @@ pub(in crate::pages) async fn show(
                     span.names { @for name in &endpoint.header_names { code { (visible(name)) } } }
                 }
             }
-            div { dt { "Requests at most" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "as many as it bears" } } } }
+            div { dt { "Rate limit" } dd { @if let Some(rate) = endpoint.rate { (rate) } @else { span.hint { "none: as many requests as your server answers" } } } }
             div { dt { "Id" } dd { (id(endpoint.id.as_str())) } }
             div { dt { "Registered" } dd { (time(endpoint.created_at)) } }
             div { dt { "Changed" } dd { (time(endpoint.updated_at)) } }
@@ -70,9 +69,9 @@ pub(in crate::pages) async fn show(
         }
     };
     let page = Page {
-        visitor: &visitor,
+        visitor,
         place: Place::Endpoints,
-        title: &name(&endpoint),
+        title: &name(endpoint),
         body,
     };
     Ok(page.into_response())

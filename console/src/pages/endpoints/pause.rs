@@ -5,10 +5,10 @@ use axum::response::Response;
 use hookline_common::ids::EndpointId;
 use hookline_store::Change;
 
+use super::page::at;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::EndpointOf;
-use crate::pages::navigation::path;
 use crate::pages::parts::see;
 use crate::pages::refused::Refused;
 
@@ -18,10 +18,7 @@ pub(in crate::pages) async fn pause(
     EndpointOf(id): EndpointOf,
 ) -> Result<Response, Refused> {
     set(&app, &tenant, &id, true).await?;
-    Ok(see(&path(
-        &tenant.company,
-        &format!("endpoints/{id}?done=paused"),
-    )))
+    Ok(see(&format!("{}?done=paused", at(&tenant, &id))))
 }
 
 pub(in crate::pages) async fn resume(
@@ -30,10 +27,7 @@ pub(in crate::pages) async fn resume(
     EndpointOf(id): EndpointOf,
 ) -> Result<Response, Refused> {
     set(&app, &tenant, &id, false).await?;
-    Ok(see(&path(
-        &tenant.company,
-        &format!("endpoints/{id}?done=resumed"),
-    )))
+    Ok(see(&format!("{}?done=resumed", at(&tenant, &id))))
 }
 
 async fn set(app: &App, tenant: &Tenant, id: &EndpointId, is_paused: bool) -> Result<(), Refused> {

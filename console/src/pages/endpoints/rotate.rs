@@ -4,20 +4,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::endpoint::Format;
-use hookline_store::{Registered, Rotated, StoreError};
+use hookline_store::{Rotated, StoreError};
 use maud::{Markup, html};
 
-use super::list::name;
+use super::page::{EndpointPage, at};
 use crate::api::secrets::overlap;
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::extract::EndpointOf;
 use crate::pages::fields::Fields;
-use crate::pages::layout::Page;
-use crate::pages::navigation::{Place, path};
-use crate::pages::parts::{copyable, fault, head, see};
+use crate::pages::parts::{copyable, fault, see};
 use crate::pages::refused::Refused;
-use crate::pages::visitor::Visitor;
 use crate::pages::words::time;
 
 /// How long the old secret may count as well, as people choose it.
@@ -30,43 +27,24 @@ const OVERLAPS: [(&str, &str); 5] = [
 ];
 const CHOSEN: &str = "24h";
 
-pub(in crate::pages) async fn show(
-    State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
-) -> Result<Response, Refused> {
-    let endpoint = app.store().endpoint(&tenant.company, &id).await?;
-    Ok(page(&visitor, &endpoint, &form(&visitor, &endpoint)))
+/// What the page is called, before and after.
+const TITLE: &str = "Rotate secret";
+
+pub(in crate::pages) async fn show(page: EndpointPage) -> Response {
+    page.show(TITLE, &form(&page))
 }
 
-fn page(visitor: &Visitor, endpoint: &Registered, content: &Markup) -> Response {
-    let list = path(&endpoint.company, "endpoints");
-    let here = format!("{list}/{}", endpoint.id);
-    let body = html! {
-        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Rotate secret", &html! {}))
-        (content)
-    };
-    Page {
-        visitor,
-        place: Place::Endpoints,
-        title: "Rotate secret",
-        body,
-    }
-    .into_response()
-}
-
-fn form(visitor: &Visitor, endpoint: &Registered) -> Markup {
-    let here = path(&endpoint.company, &format!("endpoints/{}", endpoint.id));
+fn form(page: &EndpointPage) -> Markup {
+    let here = page.here();
     html! {
         p { "A new secret is made. For a time the old one counts as well, so that your server can change over without losing a request:" }
         ol {
             li { "Rotate here, and copy the new secret." }
-            li { "Let your server verify with the new secret. " (during(endpoint.format)) }
+            li { "Let your server verify with the new secret. " (during(page.endpoint.format)) }
             li { "Complete the rotation, or let the time run out: from then on only the new secret counts." }
         }
         form.stack method="post" action={ (here) "/rotate" } {
-            (visitor.proof())
+            (page.visitor.proof())
             fieldset.field.choices {
                 legend { "How long both count" }
                 @for (value, name) in OVERLAPS {
@@ -98,42 +76,33 @@ fn during(format: Format) -> Markup {
 
 pub(in crate::pages) async fn rotate(
     State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
+    mut page: EndpointPage,
     fields: Fields,
 ) -> Result<Response, Refused> {
-    let store = app.store();
-    let endpoint = store.endpoint(&tenant.company, &id).await?;
+    let (company, id) = (&page.tenant.company, &page.endpoint.id);
     let overlap = overlap(fields.given("overlap").as_deref())?;
-    let rotated = store
-        .rotate_secret(&tenant.company, &id, overlap, &tenant.actor)
+    let rotated = app
+        .store()
+        .rotate_secret(company, id, overlap, &page.tenant.actor)
         .await;
     match rotated {
         Ok(rotated) => {
-            let endpoint = store.endpoint(&tenant.company, &id).await?;
-            Ok(page(
-                &visitor,
-                &endpoint,
-                &rotated_to(&visitor, &endpoint, &rotated),
-            ))
+            page.endpoint = app.store().endpoint(company, id).await?;
+            Ok(page.show(TITLE, &rotated_to(&page, &rotated)))
         }
         Err(error @ StoreError::Rotating { .. }) => {
-            let here = path(&tenant.company, &format!("endpoints/{id}"));
             let content = html! {
                 (fault(&error.to_string()))
-                p.actions { a.button.primary href=(here) { "To the endpoint" } }
+                p.actions { a.button.primary href=(page.here()) { "To the endpoint" } }
             };
-            let mut response = page(&visitor, &endpoint, &content);
-            *response.status_mut() = StatusCode::CONFLICT;
-            Ok(response)
+            Ok((StatusCode::CONFLICT, page.show(TITLE, &content)).into_response())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn rotated_to(visitor: &Visitor, endpoint: &Registered, rotated: &Rotated) -> Markup {
-    let here = path(&endpoint.company, &format!("endpoints/{}", endpoint.id));
+fn rotated_to(page: &EndpointPage, rotated: &Rotated) -> Markup {
+    let (here, endpoint) = (page.here(), &page.endpoint);
     html! {
         p.notice.good role="status" { "The endpoint has a new secret." }
         section {
@@ -148,7 +117,7 @@ fn rotated_to(visitor: &Visitor, endpoint: &Registered, rotated: &Rotated) -> Ma
         div.actions {
             @if endpoint.overlap_until.is_some() {
                 form method="post" action={ (here) "/complete" } {
-                    (visitor.proof())
+                    (page.visitor.proof())
                     button type="submit" { "Complete rotation now" }
                 }
             }
@@ -167,8 +136,5 @@ pub(in crate::pages) async fn complete(
     store
         .complete_rotation(&tenant.company, &id, &tenant.actor)
         .await?;
-    Ok(see(&path(
-        &tenant.company,
-        &format!("endpoints/{id}?done=completed"),
-    )))
+    Ok(see(&format!("{}?done=completed", at(&tenant, &id))))
 }

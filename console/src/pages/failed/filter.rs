@@ -18,12 +18,12 @@ use crate::problem::Problem;
 
 /// The names of its parts in an address, the same as the API's, and what people call them.
 const PARTS: [(&str, &str); 8] = [
-    ("endpoint", "to"),
+    ("endpoint", "endpoint"),
     ("type", "type"),
-    ("outcome", "last attempt"),
+    ("outcome", "last attempt:"),
     ("last_status", "answered"),
     ("reason", "because"),
-    ("since", "since"),
+    ("since", "from"),
     ("until", "until"),
     ("open", "only"),
 ];
@@ -97,14 +97,17 @@ impl Filter {
     pub(super) fn chips(&self, path: &str, endpoints: &[Registered]) -> Markup {
         html! {
             @if !self.is_empty() {
-                p.chips {
+                ul.chips aria-label="Set filters" {
                     @for (part, words) in PARTS {
                         @if let Some(text) = self.given(part) {
-                            a.chip href={ (path) (self.without(part)) } title="Take this filter off" {
-                                (words) " " strong { (shown(part, &text, endpoints)) } " ✕"
+                            li {
+                                a.chip href={ (path) (self.without(part)) } title="Take this filter off" {
+                                    (words) " " strong { (shown(part, &text, endpoints)) } span aria-hidden="true" { " ✕" }
+                                }
                             }
                         }
                     }
+                    li { a href=(path) { "Take all off" } }
                 }
             }
         }

@@ -131,7 +131,11 @@ fn in_words(state: &RetryState) -> String {
     match (state.finished_at, state.under_way()) {
         (None, _) => "They are being sent; this goes on if you leave the page.".to_owned(),
         (Some(_), 0) if state.done == 0 => "Nothing was sent.".to_owned(),
-        (Some(_), 0) if failed == 0 => "Every delivery that was sent is settled.".to_owned(),
+        (Some(_), 0) if state.delivered == state.total => match state.total {
+            1 => "It was delivered.".to_owned(),
+            _ => "All of them were delivered.".to_owned(),
+        },
+        (Some(_), 0) if failed == 0 => "Nothing of it is under way any more.".to_owned(),
         (Some(_), 0) => format!("{} failed again; their new attempts say why.", deliveries(failed)),
         (Some(_), open) => {
             let sent = match (state.done, state.total) {
@@ -190,8 +194,14 @@ mod tests {
                 "2 deliveries failed again",
                 false,
             ),
-            (state(10, 9, 0, true), "done", "settled", false),
-            (state(8, 7, 0, true), "done", "settled", false),
+            (state(10, 9, 0, true), "done", "Nothing of it is under way", false),
+            (state(8, 7, 0, true), "done", "Nothing of it is under way", false),
+            (
+                state(10, 10, 0, true),
+                "done",
+                "All of them were delivered",
+                false,
+            ),
         ] {
             let page = told(&state, "/here").into_string();
             assert!(

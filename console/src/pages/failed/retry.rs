@@ -91,7 +91,10 @@ pub(in crate::pages) async fn retry(
                 }
             }
             div.actions {
-                @if again > 0 { button.primary type="submit" { "Send again" } }
+                @if again > 0 {
+                    // How many it is depends on the box above, where there is one.
+                    button.primary type="submit" { "Retry" @if under_way == 0 { " " (deliveries(count)) } }
+                }
                 a.button href=(back) { "Back" }
             }
         }

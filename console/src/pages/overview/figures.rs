@@ -24,7 +24,7 @@ pub(super) fn figures(total: &Counts, backlog: Option<&Backlog>, failed_path: Op
                 @match backlog {
                     Some(backlog) => {
                         (grouped(backlog.retrying))
-                        @if let Some(oldest) = backlog.oldest_at { span.hint { " oldest from " (time(oldest)) } }
+                        @if let Some(oldest) = backlog.oldest_at { span.hint { " oldest: " (time(oldest)) } }
                     },
                     None => span.hint { "not known" },
                 }

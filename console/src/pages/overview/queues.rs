@@ -90,7 +90,7 @@ pub(super) fn table(known: Option<&Known>) -> Markup {
         section {
             h2 { "What the broker holds" }
             @match known {
-                None => p.notice.warn { "The broker has not said yet how deep its queues are. Load the page again in a moment." },
+                None => p.notice.warn { "The broker was asked how deep its queues are, and has not answered yet. " span.needs-script { "This page shows it in a moment." } span.without-scripts { "Load the page again in a moment." } },
                 Some(Known { queues: Err(why), .. }) => p.notice.warn {
                     "How deep its queues are is not known: " (why) ". The console’s log says more. All else on this page comes from the database."
                 },

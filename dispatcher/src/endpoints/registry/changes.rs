@@ -57,11 +57,10 @@ async fn hear_until_lost(
         info!("changes of endpoints are heard again");
     }
     told.clear();
-    registry.load_all_again();
     loop {
         match changes.next().await? {
             Changed::Of(company) => registry.has_changed(company),
-            Changed::All => registry.load_all_again(),
+            Changed::All => registry.all_have_changed(),
         }
     }
 }

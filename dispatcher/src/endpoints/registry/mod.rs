@@ -118,8 +118,8 @@ impl Endpoints for Registry {
         known.is_some_and(|known| known.is_younger_than(CURRENT))
     }
 
-    fn is_told(&self) -> bool {
-        self.0.is_up()
+    fn is_told_of(&self, company: &CompanyId) -> bool {
+        self.0.is_told_of(company)
     }
 
     fn obstacle(&self) -> Option<String> {

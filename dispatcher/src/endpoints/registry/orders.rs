@@ -34,7 +34,7 @@ struct State {
     awaited: HashMap<CompanyId, Vec<oneshot::Sender<()>>>,
     /// These may have changed.
     stale: HashSet<CompanyId>,
-    /// These have changed for sure, and what is known of them is from before.
+    /// These have changed, or nobody would have told, and what is known of them is from before.
     news: HashSet<CompanyId>,
     /// Those of them that are loaded now.
     news_under_way: HashSet<CompanyId>,
@@ -97,6 +97,28 @@ impl Orders {
         let state = self.state();
         let has_news = state.news.contains(company) || state.news_under_way.contains(company);
         has_news && !state.is_slow() && !state.is_away
+    }
+
+    /// Whether all that is told of a company is known, however long it takes to load the rest.
+    pub(super) fn knows_all_of(&self, company: &CompanyId) -> bool {
+        if self.news.load(Ordering::Relaxed) == 0 {
+            return true;
+        }
+        let state = self.state();
+        !state.news.contains(company) && !state.news_under_way.contains(company)
+    }
+
+    /// Has all of these loaded again, and what is loaded now, as any of them may have changed while nobody heard of it.
+    pub(super) fn want_all_unheard(&self, companies: impl IntoIterator<Item = CompanyId>) {
+        let mut state = self.state();
+        let under_way = state.under_way.clone();
+        for company in companies.into_iter().chain(under_way) {
+            state.news.insert(company.clone());
+            state.stale.insert(company);
+        }
+        self.news.store(state.count_news(), Ordering::Relaxed);
+        drop(state);
+        self.something_is_wanted.notify_one();
     }
 
     /// Has all of these loaded again, and what is loaded now.
@@ -289,7 +311,30 @@ mod tests {
         assert_eq!(orders.news.load(Ordering::Relaxed), 0);
         // That all is loaded again now and then is no news.
         orders.want_all([acme.clone()]);
-        assert!(!orders.has_news_of(&acme));
+        assert!(!orders.has_news_of(&acme) && orders.knows_all_of(&acme));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_changed_unheard_is_not_known_until_it_is_loaded_however_slow_that_is() {
+        let (orders, acme, fresh) = (Orders::default(), company("acme"), company("fresh"));
+        let _waiting = orders.want(&fresh).unwrap();
+        let batch = orders.next().await;
+        // `fresh` is loaded as it was before anything is told.
+        orders.want_all_unheard([acme.clone()]);
+        orders.loaded(batch);
+        assert!(!orders.knows_all_of(&acme) && !orders.knows_all_of(&fresh));
+        let batch = orders.next().await;
+        assert_eq!(names(&batch), ["acme", "fresh"]);
+        tokio::time::advance(SLOW * 2).await;
+        assert!(
+            !orders.has_news_of(&acme) && !orders.knows_all_of(&acme),
+            "nobody waits, and nobody takes it for known"
+        );
+        orders.failed(batch);
+        assert!(!orders.knows_all_of(&acme), "nor while the database is away");
+        let batch = orders.next().await;
+        orders.loaded(batch);
+        assert!(orders.knows_all_of(&acme) && orders.knows_all_of(&fresh));
     }
 
     #[tokio::test(start_paused = true)]

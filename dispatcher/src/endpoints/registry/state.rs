@@ -70,8 +70,15 @@ impl State {
         self.is_heard.load(Ordering::Relaxed) && !self.orders.is_away()
     }
 
-    /// Changes are told from now on. Returns whether the database had been reached before.
+    /// Whether what is known of a company is how it is: the database tells of changes, and all that it told is loaded.
+    pub(super) fn is_told_of(&self, company: &CompanyId) -> bool {
+        self.is_up() && self.orders.knows_all_of(company)
+    }
+
+    /// Changes are told from now on. What was known before is in doubt until it is loaded again. Returns whether the database had
+    /// been reached before.
     pub(super) fn heard(&self) -> bool {
+        self.all_have_changed();
         self.is_heard.store(true, Ordering::Relaxed);
         self.reached.send_replace(true)
     }
@@ -100,6 +107,12 @@ impl State {
         self.orders.want_again(company, is_known);
     }
 
+    /// Any of them may have.
+    pub(super) fn all_have_changed(&self) {
+        self.orders.want_all_unheard(self.cache.companies());
+    }
+
+    /// As nothing was told of any of them, this is only to make sure.
     pub(super) fn load_all_again(&self) {
         self.orders.want_all(self.cache.companies());
     }

@@ -115,7 +115,7 @@ impl Endpoints for Known {
                 .is_some_and(|looked| now < looked + CURRENT)
     }
 
-    fn is_told(&self) -> bool {
+    fn is_told_of(&self, _: &CompanyId) -> bool {
         let now = self.world.now();
         let is_told = match self.plan.source {
             Source::Registry {

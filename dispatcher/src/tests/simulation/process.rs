@@ -306,11 +306,11 @@ impl Intake {
             let (sender, receiver) = mpsc::unbounded_channel();
             tokio::select! {
                 biased;
-                () = lost(&channel) => {}
                 () = self.read(&channel, sender) => {}
+                () = lost(&channel) => {}
                 () = self.hand_on(&channel, receiver, &reception, &limiter) => {}
             }
-            self.closed().await;
+            self.closed(&channel).await;
         }
     }
 
@@ -323,10 +323,11 @@ impl Intake {
         }
     }
 
-    async fn closed(&self) {
+    async fn closed(&self, channel: &Channel) {
         if !self.shutdown.is_requested() {
             self.ledger.lost();
         }
+        self.out.world.lock().reasons.heard(channel.channel);
         tokio::select! {
             biased;
             () = self.shutdown.requested() => {}
@@ -441,7 +442,7 @@ impl Intake {
                 () = lost(&channel) => {}
                 () = asking => {}
             }
-            self.closed().await;
+            self.closed(&channel).await;
         }
     }
 }

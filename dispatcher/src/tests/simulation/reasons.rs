@@ -30,14 +30,41 @@ pub(super) struct Reasons {
     begun: BTreeSet<(u64, Key)>,
     /// What a process that is alone will recognise, as long as it lives.
     recognised: Vec<(u64, Key)>,
+    /// What was taken away from a process that has not heard of it yet.
+    unheard: Vec<Unheard>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Unheard {
+    process: u64,
+    channel: u64,
+    key: Key,
+    is_recognised: bool,
 }
 
 impl Reasons {
     /// A process does something for a message. A first attempt may be made for an event that was not routed before.
     pub(super) fn begins(&mut self, process: u64, key: Key) {
+        self.begins_with(process, key);
+        if key.attempt == 1 && key.endpoint.is_some() {
+            self.begins_with(process, key.unrouted());
+        }
+    }
+
+    fn begins_with(&mut self, process: u64, key: Key) {
         self.begun.insert((process, key));
-        if key.attempt == 1 {
-            self.begun.insert((process, key.unrouted()));
+        let is_it = |unheard: &Unheard| (unheard.process, unheard.key) == (process, key);
+        while let Some(place) = self.unheard.iter().position(is_it) {
+            let unheard = self.unheard.swap_remove(place);
+            self.is_doubled(process, key, unheard.is_recognised);
+        }
+    }
+
+    fn is_doubled(&mut self, process: u64, key: Key, is_recognised: bool) {
+        if is_recognised {
+            self.recognised.push((process, key));
+        } else {
+            self.add(key);
         }
     }
 
@@ -46,23 +73,32 @@ impl Reasons {
         *self.counts.entry(key).or_default() += 1;
     }
 
-    /// A process had these in its hand when it was killed, or when its subscription was lost.
+    /// A process had these in its hand when it was killed, or when its subscription was lost. What it begins with before it hears
+    /// of that is doubled as well.
     pub(super) fn taken_away(
         &mut self,
         process: u64,
+        channel: u64,
         held: impl IntoIterator<Item = Key>,
         is_recognised: bool,
     ) {
         for key in held {
-            if !self.begun.contains(&(process, key)) {
-                continue;
-            }
-            if is_recognised {
-                self.recognised.push((process, key));
+            if self.begun.contains(&(process, key)) {
+                self.is_doubled(process, key, is_recognised);
             } else {
-                self.add(key);
+                self.unheard.push(Unheard {
+                    process,
+                    channel,
+                    key,
+                    is_recognised,
+                });
             }
         }
+    }
+
+    /// The process has heard of the loss of this channel.
+    pub(super) fn heard(&mut self, channel: u64) {
+        self.unheard.retain(|unheard| unheard.channel != channel);
     }
 
     /// The process is gone, and with it what it would have recognised.
@@ -73,6 +109,7 @@ impl Reasons {
         self.recognised = kept;
         let gone: Vec<(u64, Key)> = gone;
         gone.into_iter().for_each(|(_, key)| self.add(key));
+        self.unheard.retain(|unheard| unheard.process != process);
     }
 
     /// How many copies more there may be of an attempt.

@@ -221,7 +221,7 @@ impl World {
         };
         let now = self.now();
         let mut state = self.lock();
-        state.reasons.taken_away(process, held, is_recognised);
+        state.reasons.taken_away(process, channel, held, is_recognised);
         state.broker.close(channel, now);
         drop(state);
         self.news.notify_waiters();

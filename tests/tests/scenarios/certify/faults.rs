@@ -1,6 +1,8 @@
 //! A receiver with a single fault, and the one check that finds it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookline_tests::answer::Answer;
 use hookline_tests::endpoint::SECRET;
@@ -181,6 +183,43 @@ async fn a_kept_connection_that_is_closed_on_the_next_request() {
         let (code, report) = certify(world, &peer.url(), &["--format", "meetergo"]).await;
         assert_eq!(code, Some(1));
         assert_eq!(named(&report, "failed"), ["keep_alive"], "{report}");
+    })
+    .await;
+}
+
+/// As where a server closes what was idle for too long in the moment in which it is used again.
+#[tokio::test]
+async fn a_kept_connection_that_is_closed_only_once_is_no_fault() {
+    scenario(async |world| {
+        let is_first = Arc::new(AtomicBool::new(true));
+        let peer = Peer::start(move |mut talk| {
+            let is_first = Arc::clone(&is_first);
+            async move {
+                let mut answered = 0;
+                while talk.request().await.is_some() {
+                    if answered > 0 && is_first.swap(false, Ordering::Relaxed) {
+                        return;
+                    }
+                    talk.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK").await;
+                    answered += 1;
+                }
+            }
+        })
+        .await;
+        let (code, report) = certify(world, &peer.url(), &["--format", "meetergo"]).await;
+        assert_eq!(
+            (code, &report["passed"]),
+            (Some(0), &Value::Bool(true)),
+            "{report}"
+        );
+        let checks = report["checks"].as_array().unwrap();
+        let kept = checks.iter().find(|check| check["name"] == "keep_alive").unwrap();
+        assert!(
+            kept["found"].as_str().unwrap().contains("the second time"),
+            "{kept}"
+        );
+        // All that was tried is shown: five requests, and five once more.
+        assert_eq!(kept["exchanges"].as_array().map(Vec::len), Some(10), "{kept}");
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! One dead letter, or those that a filter means, are sent again: with what was published, from the first attempt on.
 
 use hookline_common::topology::Queue;
-use hookline_tests::console::{console_scenario, database_scenario};
+use hookline_tests::console::{console_scenario, database_scenario, heard};
 use hookline_tests::message::text;
 use hookline_tests::{Receiver, eventually, status};
 use lapin::types::AMQPValue;
@@ -138,7 +138,7 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_e
         let console = filing_console(world, database).await;
         let receiver = Receiver::answering(status(200)).await;
         register(&console, &receiver, true).await;
-        dispatcher(world, database).start().await;
+        let dispatcher = dispatcher(world, database).start().await;
         let events = world.publish_many(30, "booking.created").await;
         are_filed(world, database, 30).await;
         let row = listed(&console, "?limit=1").await.remove(0);
@@ -162,11 +162,10 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_delivered_when_it_is_e
         assert!(database.texts(written).await.is_empty());
 
         let enable = json!({"disabled": false});
-        console
+        let enabled = console
             .admin()
-            .patch("/v1/companies/acme/endpoints/ep_crm", &enable)
-            .await
-            .expect(200);
+            .patch("/v1/companies/acme/endpoints/ep_crm", &enable);
+        heard(&dispatcher, enabled).await.expect(200);
         let counted = console
             .admin()
             .post(&all, &json!({"dry_run": true}))

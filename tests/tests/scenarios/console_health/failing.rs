@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use hookline_tests::answer::status;
-use hookline_tests::console::{database_scenario, setup, start};
+use hookline_tests::console::{database_scenario, heard, setup, start};
 use hookline_tests::receiver::Receiver;
 use hookline_tests::{SOON, eventually};
 use serde_json::{Value, json};
 
-use super::{are_filed, becomes, counted, dispatcher, is_disabled, publish, register, shown};
+use super::{are_counted, are_filed, becomes, dispatcher, is_disabled, publish, register, shown};
 
 #[tokio::test]
 async fn who_only_fails_for_long_enough_is_disabled_and_who_succeeds_in_between_is_not() {
@@ -45,7 +45,7 @@ async fn who_only_fails_for_long_enough_is_disabled_and_who_succeeds_in_between_
             disabled["disabled_reason"].as_str().unwrap().contains("in a row"),
             "{disabled}"
         );
-        assert_eq!(counted(&console).await, Some(1.0));
+        are_counted(&console, 1.0).await;
 
         eventually(SOON, "all arrive where it sometimes works", async || {
             (flaky.accepted().len() == 5).then_some(())
@@ -76,7 +76,7 @@ async fn who_only_fails_for_long_enough_is_disabled_and_who_succeeds_in_between_
 async fn nothing_is_disabled_for_test_events_or_for_what_is_from_before_or_where_that_is_off() {
     database_scenario(async |world, database| {
         let console = start(setup(world, database)).await;
-        dispatcher(world, database).start().await;
+        let dispatcher = dispatcher(world, database).start().await;
         let gone = Receiver::answering(status(410)).await;
         let tested = register(&console, "ep_tested", &gone, &["never"]).await;
         let sent = console
@@ -94,7 +94,7 @@ async fn nothing_is_disabled_for_test_events_or_for_what_is_from_before_or_where
             .await
             .unwrap();
         // By the time that this one is, the others have been looked at.
-        let witness = register(&console, "ep_witness", &gone, &["a"]).await;
+        let witness = heard(&dispatcher, register(&console, "ep_witness", &gone, &["a"])).await;
         publish(&console, "a").await;
         becomes(&console, &witness, "is disabled", is_disabled).await;
         for path in [&tested, &other] {
@@ -112,7 +112,7 @@ async fn nothing_is_disabled_for_test_events_or_for_what_is_from_before_or_where
 
         console.process().stop().await;
         let console = start(setup(world, database).set("HOOKLINE_DISABLE_AFTER", "off")).await;
-        let kept = register(&console, "ep_kept", &gone, &["b"]).await;
+        let kept = heard(&dispatcher, register(&console, "ep_kept", &gone, &["b"])).await;
         publish(&console, "b").await;
         let failing = becomes(&console, &kept, "fails", |endpoint| {
             endpoint["health"]["consecutive_failures"].as_u64() >= Some(4)

@@ -6,7 +6,7 @@ use hookline_tests::receiver::Receiver;
 use hookline_tests::{SOON, eventually};
 use serde_json::{Value, json};
 
-use super::{are_filed, becomes, counted, dispatcher, is_disabled, publish, register, shown};
+use super::{are_counted, are_filed, becomes, dispatcher, is_disabled, publish, register, shown};
 
 #[tokio::test]
 async fn who_answers_410_is_disabled_and_only_who_named_the_type_is_told() {
@@ -68,11 +68,7 @@ async fn who_answers_410_is_disabled_and_only_who_named_the_type_is_told() {
             (&json!("hookline"), &json!("endpoint.disabled"), &json!("ep_gone")),
             "{audit}"
         );
-        let log = console.process().log();
-        let line = log
-            .lines()
-            .find(|line| line.contains("an endpoint is disabled"))
-            .unwrap();
+        let line = console.process().says("an endpoint is disabled", SOON).await;
         assert!(
             line.contains("WARN")
                 && line.contains("acme")
@@ -80,8 +76,8 @@ async fn who_answers_410_is_disabled_and_only_who_named_the_type_is_told() {
                 && line.contains("410"),
             "{line}"
         );
-        assert!(!log.contains("t0ken"));
-        assert_eq!(counted(&console).await, Some(1.0));
+        assert!(!console.process().log().contains("t0ken"));
+        are_counted(&console, 1.0).await;
 
         // What it would get is kept, the retry of the first event too.
         let second = publish(&console, "booking.created").await;

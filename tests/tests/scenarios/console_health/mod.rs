@@ -62,10 +62,10 @@ fn is_disabled(endpoint: &Value) -> bool {
     endpoint["disabled"] == true
 }
 
-/// The counter of endpoints that the console has disabled.
-async fn counted(console: &Console) -> Option<f64> {
+/// Waits until the console has counted so many endpoints that it has disabled.
+async fn are_counted(console: &Console, count: f64) {
     console
         .process()
-        .metric("hookline_endpoints_disabled_total")
-        .await
+        .shows("hookline_endpoints_disabled_total", count)
+        .await;
 }

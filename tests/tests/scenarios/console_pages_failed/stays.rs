@@ -24,7 +24,7 @@ async fn a_disabled_endpoint_must_be_enabled_first_and_a_removed_one_cannot_be()
         let page = acme.get(FAILED).await.expect(200);
         let told = text(&page);
         assert!(told.contains("ep-off.example.com is paused. To retry its 1 delivery, resume it first"), "{told}");
-        assert!(told.contains("Nothing was sent: the endpoint is paused or disabled."), "{told}");
+        assert!(told.contains("Nothing was sent: the endpoint was paused or disabled."), "{told}");
         assert!(page.body.contains("href=\"/companies/acme/endpoints/ep_off\""));
         // Only what can be sent has a button of its own.
         assert_eq!(page.body.matches("name=\"one\"").count(), 1);

@@ -71,6 +71,15 @@ async fn no_series_tells_of_a_company_an_endpoint_an_event_an_address_or_a_secre
             }
             all
         };
+        // What is looked up every few seconds is there by then.
+        console
+            .admin()
+            .get("/v1/companies/acme/endpoints")
+            .await
+            .expect(200);
+        for (program, process) in [Program::Dispatcher, Program::Console].into_iter().zip(processes) {
+            shows_all(process, &all(program)).await;
+        }
         let (before, taken) = (series().await, receiver.count());
         for number in 0..COMPANIES {
             let company = format!("tenant{number}");

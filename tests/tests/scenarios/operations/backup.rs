@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hookline_tests::console::{Console, MASTER_KEY, database_scenario, setup, start};
+use hookline_tests::console::{Console, MASTER_KEY, database_scenario, heard, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::SECRET;
-use hookline_tests::{Receiver, World, eventually, status};
+use hookline_tests::{Receiver, World, status};
 use serde_json::json;
 
 use super::{Operator, is_filed, is_logged, is_signed, postgres_runs};
@@ -53,13 +53,7 @@ async fn a_database_restored_to_an_earlier_moment_makes_up_for_what_it_missed() 
         // What the dump knows nothing of.
         let after = world.publish("booking.created", "{}").await;
         is_logged(&console, &after, "ep_crm", 1, "delivered").await;
-        let loads = async || dispatcher.metric("hookline_registry_loads_total").await;
-        let before_it = loads().await.unwrap();
-        register(&console, "ep_late", "booking.moved", &late).await;
-        eventually(SOON, "the dispatcher knows of it", async || {
-            (loads().await? > before_it).then_some(())
-        })
-        .await;
+        heard(&dispatcher, register(&console, "ep_late", "booking.moved", &late)).await;
         let moved = world.publish("booking.moved", "{}").await;
         is_logged(&console, &moved, "ep_late", 1, "delivered").await;
         let refused = world.publish("booking.cancelled", r#"{"kept":1}"#).await;

@@ -62,13 +62,10 @@ async fn whatever_receivers_answer_is_stored_and_capped_and_stops_nothing() {
         // And the next one is recorded as well.
         world.publish("booking.created", "{}").await;
         recorded_once(database.url(), 8, SOON).await;
-        assert_eq!(
-            console
-                .process()
-                .metric("hookline_log_records_written_total")
-                .await,
-            Some(8.0)
-        );
+        console
+            .process()
+            .shows("hookline_log_records_written_total", 8.0)
+            .await;
     })
     .await;
 }
@@ -87,7 +84,7 @@ async fn of_what_is_set_aside_the_newest_is_kept_and_only_so_much_and_so_long() 
             (process.metric("hookline_log_records_set_aside_total").await == Some(1_300.0)).then_some(())
         })
         .await;
-        assert_eq!(process.metric("hookline_log_records_given_up_total").await, Some(300.0));
+        process.shows("hookline_log_records_given_up_total", 300.0).await;
         let kept = database
             .texts("SELECT convert_from(content, 'UTF8') FROM set_aside ORDER BY id")
             .await;
@@ -161,8 +158,8 @@ async fn what_cannot_be_recorded_is_set_aside_and_all_around_it_is_recorded() {
         ];
         assert_eq!(told, wanted);
         let process = console.process();
-        assert_eq!(process.metric("hookline_log_records_set_aside_total").await, Some(6.0));
-        assert_eq!(process.metric("hookline_log_records_expired_total").await, Some(1.0));
+        process.shows("hookline_log_records_set_aside_total", 6.0).await;
+        process.shows("hookline_log_records_expired_total", 1.0).await;
         let kept = "SELECT (convert_from(content, 'UTF8')::jsonb)->>'event' FROM set_aside WHERE reason LIKE 'the database%' ORDER BY 1";
         says(database, kept, &["evt_refused", "evt_refused_too"], SOON).await;
         process.says("was set aside", SOON).await;

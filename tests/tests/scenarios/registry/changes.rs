@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_dispatcher::settings::EndpointsSource;
-use hookline_tests::console::{MASTER_KEY, database_scenario, setup, start};
+use hookline_tests::console::{MASTER_KEY, database_scenario, heard, setup, start};
 use hookline_tests::in_process::Embedded;
 use hookline_tests::message::HandMade;
 use hookline_tests::pace::Pace;
@@ -13,7 +13,7 @@ use hookline_tests::signature::{meeva, standard};
 use hookline_tests::{Receiver, eventually, status};
 use serde_json::json;
 
-use super::{count, dispatcher, heard, parked, publish, register, store};
+use super::{count, dispatcher, parked, publish, register, store};
 use crate::SOON;
 
 /// From when on a change counts.
@@ -192,7 +192,7 @@ async fn what_nobody_told_of_is_found_all_the_same() {
             (new.count() > 0).then_some(())
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.stop().await;
         store.close().await;
     })

@@ -35,7 +35,7 @@ async fn a_registry_that_lost_all_its_endpoints_is_not_believed() {
         register(&store, "globex", "ep_crm", &receiver).await;
         dispatcher.says("has endpoints again", SOON).await;
         receiver.expect(3, SOON).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         store.close().await;
     })
     .await;
@@ -72,7 +72,7 @@ async fn the_last_endpoint_of_all_can_be_removed() {
         })
         .await;
         register(&store, "acme", "ep_crm", &receiver).await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         store.close().await;
     })

@@ -14,9 +14,7 @@ use hookline_store::{Actor, Database as DatabaseUrl, NewEndpoint, Store, StoreSe
 use hookline_tests::console::MASTER_KEY;
 use hookline_tests::dispatcher::{Dispatcher, Setup};
 use hookline_tests::endpoint::SECRET;
-use hookline_tests::{Receiver, World, eventually};
-
-use crate::SOON;
+use hookline_tests::{Receiver, World};
 
 /// Settings of a program that opens what is sealed under `keys`.
 fn settings(database: &str, keys: &str) -> StoreSettings {
@@ -78,16 +76,4 @@ async fn count(dispatcher: &Dispatcher, metric: &str) -> f64 {
 
 async fn parked(dispatcher: &Dispatcher) -> f64 {
     count(dispatcher, "hookline_deliveries_parked_total").await
-}
-
-/// Does something that dispatchers are told of, and waits until this one has loaded it.
-async fn heard<T>(dispatcher: &Dispatcher, change: impl Future<Output = T>) -> T {
-    const LOADS: &str = "hookline_registry_loads_total";
-    let before = count(dispatcher, LOADS).await;
-    let done = change.await;
-    eventually(SOON, "the change is loaded", async || {
-        (count(dispatcher, LOADS).await > before).then_some(())
-    })
-    .await;
-    done
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_dispatcher::settings::EndpointsSource;
-use hookline_tests::console::{MASTER_KEY, database_scenario};
+use hookline_tests::console::{MASTER_KEY, database_scenario, empty_database_scenario};
 use hookline_tests::in_process::Embedded;
 use hookline_tests::message::HandMade;
 use hookline_tests::records::Records;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, eventually, status};
+use sqlx::Executor as _;
 use tokio::time::sleep;
 
 use super::{count, dispatcher, publish, register, settings, store};
@@ -41,8 +42,47 @@ async fn a_connection_that_went_silent_is_noticed_and_what_was_not_heard_is_made
             (receiver.count() > 0).then_some(())
         })
         .await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         dispatcher.has_let_go_within(SOON).await;
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_wanted_before_an_outage_waits_until_it_is_known_whether_somebody_does_now() {
+    database_scenario(async |world, database| {
+        let wire = Wire::to(database.url().as_str()).await;
+        let store = store(database.url().as_str(), MASTER_KEY).await;
+        let dispatcher = dispatcher(world, &wire.url(database.url().as_str()))
+            .start()
+            .await;
+        publish(world, "acme").await;
+        eventually(SOON, "the company is known to have no endpoints", async || {
+            (count(&dispatcher, "hookline_events_unmatched_total").await == 1.0).then_some(())
+        })
+        .await;
+        wire.cut();
+        dispatcher.says("changes of endpoints are not heard", SOON).await;
+        let receiver = Receiver::answering(status(200)).await;
+        register(&store, "acme", "ep_crm", &receiver).await;
+        // Changes are heard, and what has changed cannot be read yet.
+        let mut holder = database.connect().await;
+        holder.execute("BEGIN; LOCK TABLE endpoints").await.unwrap();
+        wire.restore();
+        dispatcher
+            .says("changes of endpoints are heard again", SOON)
+            .await;
+        let event = publish(world, "acme").await;
+        let queue = world.queue(Queue::Park(PARK_DELAYS[0]));
+        eventually(SOON, "it is set aside", async || {
+            (world.broker().ready(&queue).await == Some(1)).then_some(())
+        })
+        .await;
+        holder.execute("ROLLBACK").await.unwrap();
+        let request = receiver.expect_one(SOON).await;
+        assert_eq!(request.id(), event.id.as_str());
+        assert_eq!(count(&dispatcher, "hookline_events_unmatched_total").await, 1.0);
         store.close().await;
     })
     .await;
@@ -100,7 +140,7 @@ async fn an_endpoint_that_nobody_can_look_up_is_not_taken_for_gone() {
 
 #[tokio::test]
 async fn a_database_without_tables_is_waited_for_and_says_who_makes_them() {
-    database_scenario(async |world, database| {
+    empty_database_scenario(async |world, database| {
         let url = database.url().as_str();
         let dispatcher = dispatcher(world, url).launch();
         let line = dispatcher.says("nothing is consumed", SOON).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_dispatcher::settings::EndpointsSource;
-use hookline_tests::console::{MASTER_KEY, NEWER_KEY, database_scenario};
+use hookline_tests::console::{MASTER_KEY, NEWER_KEY, database_scenario, heard};
 use hookline_tests::endpoint::SECRET;
 use hookline_tests::in_process::Embedded;
 use hookline_tests::judge::{Judge, Verdict};
@@ -13,7 +13,7 @@ use hookline_tests::records::Records;
 use hookline_tests::signature::meeva;
 use hookline_tests::{Receiver, eventually, status};
 
-use super::{count, dispatcher, heard, parked, publish, register, store};
+use super::{count, dispatcher, parked, publish, register, store};
 use crate::SOON;
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn c29_c30_c31_retry_after_moves_the_next_attempt_to_the_first_queue_that_
                 "{code}, {asks:.70?}: {planned:?} and {wait:?}, not {expected:?}"
             );
         }
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
     })
     .await;
 }

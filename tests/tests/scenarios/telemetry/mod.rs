@@ -235,12 +235,13 @@ async fn what_is_set_and_not_honoured_is_named_once_and_what_is_wrong_is_refused
             .set("OTEL_PROPAGATORS", "b3")
             .start()
             .await;
-        let log = dispatcher.log();
         for words in [
             "not honoured: OTEL_EXPORTER_OTLP_CLIENT_KEY, OTEL_EXPORTER_OTLP_ENDPIONT (did you mean OTEL_EXPORTER_OTLP_ENDPOINT?)",
             "OTEL_LOGS_EXPORTER is not honoured",
             "OTEL_PROPAGATORS is not honoured",
         ] {
+            dispatcher.says(words, SOON).await;
+            let log = dispatcher.log();
             assert_eq!(log.matches(words).count(), 1, "{words} in\n{log}");
         }
         let refused = sending_to(world, &sink)

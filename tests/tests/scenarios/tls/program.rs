@@ -24,7 +24,7 @@ async fn c25_a_receiver_is_trusted_by_the_file_of_its_authority() {
             .start()
             .await;
         world.publish("booking.created", "{}").await;
-        world.is_empty_within(SOON).await;
+        world.is_settled_within(SOON).await;
         eventually(SOON, "it has come", async || (peer.posts() == 1).then_some(())).await;
     })
     .await;

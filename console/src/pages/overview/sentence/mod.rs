@@ -78,7 +78,7 @@ pub(super) fn sentence(situation: &Situation) -> (Tone, String) {
         let next = if situation.is_of_all {
             ""
         } else {
-            " Send a test event, or wait for the first booking."
+            " Send a test event, which is not counted here, or wait for the first booking."
         };
         return (Tone::Idle, format!("Nothing was sent to {to} yet.{next}"));
     }

@@ -127,7 +127,7 @@ fn before_anything_happened_it_says_what_to_do_next() {
     let text = told(&of(&[(Standing::Untried, "CRM")]));
     assert_eq!(
         text,
-        "Nothing was sent to your endpoint yet. Send a test event, or wait for the first booking."
+        "Nothing was sent to your endpoint yet. Send a test event, which is not counted here, or wait for the first booking."
     );
     let mut late = of(&[(Standing::Untried, "CRM")]);
     late.backlog = backlog(0, 2);

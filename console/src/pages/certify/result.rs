@@ -1,149 +1,35 @@
-//! Certify: a booking's life is played against an endpoint, and each check says what was sent, what was answered, and what a good
-//! receiver answers. The page is the same after a reload; while one is played it keeps itself true where scripts run.
+//! How far a certificate has come, and what came of it: check by check, with what was sent and what was answered.
 
-use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
 use hookline_certify::{CHECKS, Check, Exchange, Verdict};
-use hookline_common::endpoint::Format;
-use hookline_store::{Certificate, Registered};
+use hookline_store::Certificate;
 use maud::{Markup, html};
 
-use super::deliveries::cut::seen;
-use super::endpoints::list::{name, shown_url};
-use super::fields::Fields;
-use super::layout::Page;
-use super::navigation::{Place, path};
-use super::parts::{badge, fault, head, id, see};
-use super::refused::Refused;
-use super::visitor::Visitor;
-use super::words::{count, grouped, sentence, time, visible};
-use crate::app::App;
-use crate::auth::Tenant;
-use crate::certifying::{Account, Ended, begin as begin_certificate};
-use crate::extract::EndpointOf;
+use crate::certifying::{Account, Ended};
+use crate::pages::deliveries::cut::seen;
+use crate::pages::parts::{badge, id};
+use crate::pages::words::{count, grouped, sentence, time, visible};
 
 /// Bytes that what a receiver says may take in the page, for each of some thirty answers.
 const SAID_BYTES: usize = 1024;
 
-/// Seconds between two looks of the page.
-const RENEWED_EVERY_S: &str = "2";
-
-pub(super) async fn show(
-    State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
-) -> Result<Response, Refused> {
-    let store = app.store();
-    let endpoint = store.endpoint(&tenant.company, &id).await?;
-    let last = store.certificate(&tenant.company, &id).await?;
-    Ok(page(&app, &visitor, &endpoint, last.as_ref(), &html! {}))
-}
-
-pub(super) async fn begin(
-    State(app): State<App>,
-    visitor: Visitor,
-    tenant: Tenant,
-    EndpointOf(id): EndpointOf,
-    fields: Fields,
-) -> Result<Response, Refused> {
-    let store = app.store();
-    let endpoint = store.endpoint(&tenant.company, &id).await?;
-    let verifies = promises_signature(endpoint.format) || fields.has("verifies", "yes");
-    let begun = begin_certificate(&app, &tenant.company, &id, &tenant.actor, verifies).await;
-    let Err(problem) = begun else {
-        return Ok(see(&format!("{}/certify", here(&endpoint))));
-    };
-    let last = store.certificate(&tenant.company, &id).await?;
-    let mut response = page(&app, &visitor, &endpoint, last.as_ref(), &fault(problem.detail()));
-    *response.status_mut() = problem.status();
-    Ok(response)
-}
-
-fn here(endpoint: &Registered) -> String {
-    path(&endpoint.company, &format!("endpoints/{}", endpoint.id))
-}
-
-/// Whether receivers of this format verify signatures. Those of meetergo's own get none from meetergo, and need not.
-fn promises_signature(format: Format) -> bool {
-    match format {
-        Format::Meeva | Format::Standard => true,
-        Format::Meetergo | Format::MeetergoFlat => false,
+/// What is written down of it: nothing as long as no check has ended, and what cannot be read was written by another version.
+fn account(certificate: &Certificate) -> Option<Account> {
+    match certificate.report.as_str() {
+        "" => Some(Account::default()),
+        text => serde_json::from_str(text).ok(),
     }
 }
 
-fn page(
-    app: &App,
-    visitor: &Visitor,
-    endpoint: &Registered,
-    last: Option<&Certificate>,
-    notice: &Markup,
-) -> Response {
-    let list = path(&endpoint.company, "endpoints");
-    let here = here(endpoint);
-    let is_running = last.is_some_and(|last| last.is_running);
-    let test = html! { a.button href={ (here) "/test" } { "Send test event" } };
-    let body = html! {
-        (head(&[(&list, "Endpoints"), (&here, &name(endpoint))], "Certify", &test))
-        (notice)
-        p {
-            "This finds out whether your server does what a good receiver does. Hookline tells " span.url { (visible(&shown_url(endpoint))) }
-            " of a booking that is made, moved and cancelled, with forged signatures, the same event twice, events out of order, the largest body and ten at once, and compares each answer with a good one."
-        }
-        p.hint {
-            "Some 34 requests in about ten seconds, signed with this endpoint’s own secret, whatever its event filter says and even while it is paused. "
-            "The bookings are made up, but your server takes them for real: their ids begin with " code { "bkg_certify_" } ", so that you can find and remove them."
-        }
-        // With the button, which comes back when the last one has ended.
-        div.certificate #certificate data-renew=[is_running.then_some(RENEWED_EVERY_S)] {
-            @if app.settings().certifying.is_none() {
-                p.notice.warn { "Endpoints are not certified here: the platform has switched that off." }
-            } @else if !is_running {
-                (form(visitor, endpoint, &here, last.is_some()))
-            }
-            section {
-                h2 { "Result" }
-                @match last {
-                    None => p.hint { "It was not certified yet." },
-                    Some(last) => (result(last, &here)),
-                }
-            }
-        }
-    };
-    Page {
-        visitor,
-        place: Place::Endpoints,
-        title: "Certify",
-        body,
-    }
-    .into_response()
-}
-
-fn form(visitor: &Visitor, endpoint: &Registered, here: &str, is_again: bool) -> Markup {
-    html! {
-        form method="post" action={ (here) "/certify" } data-once {
-            (visitor.proof())
-            @if !promises_signature(endpoint.format) {
-                label.choice {
-                    input type="checkbox" name="verifies" value="yes";
-                    span { strong { "My server verifies " code { "webhook-signature" } } span.hint { "Forged requests are tried then, too." } }
-                }
-            }
-            div.actions {
-                button.primary type="submit" { @if is_again { "Certify again" } @else { "Certify" } }
-            }
-        }
-    }
+/// Whether forged requests were tried, as it was said that the server verifies.
+pub(super) fn forged(certificate: &Certificate) -> bool {
+    let account = account(certificate).unwrap_or_default();
+    let mut checks = account.checks.iter();
+    checks.any(|check| check.name == "bad_signature" && check.verdict != Verdict::Skipped)
 }
 
 /// How far it has come, or what came of it.
-fn result(certificate: &Certificate, here: &str) -> Markup {
-    // Empty as long as no check has ended; what cannot be read was written by another version.
-    let account = match certificate.report.as_str() {
-        "" => Some(Account::default()),
-        text => serde_json::from_str::<Account>(text).ok(),
-    };
-    let Some(account) = account else {
+pub(super) fn result(certificate: &Certificate, here: &str) -> Markup {
+    let Some(account) = account(certificate) else {
         return html! { p.hint { "The last one was written by another version and cannot be shown. Certify it again." } };
     };
     html! {
