@@ -86,7 +86,7 @@ else
         echo "NOT RUN on RabbitMQ 4.x: there is none for this machine"
     fi
     run 'bad input' env HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace -- fuzz_
-    run 'the simulation' env HOOKLINE_TEST_CASES=100000 cargo test --locked --workspace -- tests::simulation
+    run 'the simulation' env HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace -- tests::simulation
 fi
 "${CARGO_TARGET_DIR:-$ROOT/target}/debug/hookline-fault-report" "$table" "$faults/report.json" || failed+=("the table")
 say "the fault suite took $((SECONDS - began)) s"

@@ -175,7 +175,11 @@ impl Delivery<'_> {
         }
         match self.endpoint.change {
             Change::Removed(at) => {
-                let earliest = at + UNKNOWN_GRACE;
+                // What could not be looked up is unknown for as long.
+                let earliest = match self.plan.source {
+                    Source::Registry { away: Some(_) } => at,
+                    _ => at + UNKNOWN_GRACE,
+                };
                 let too_soon = |line: &&&Recorded| line.outcome == Outcome::Discarded && line.at < earliest;
                 let first = self.recorded.iter().find(too_soon);
                 // By a clock that jumps a grace is as long as it shows.

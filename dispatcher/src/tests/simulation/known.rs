@@ -9,7 +9,7 @@ use hookline_common::ids::CompanyId;
 use tokio::time::sleep;
 
 use super::mistakes::{Mistake, is_back};
-use super::plan::{KNOWN_WITHIN, Plan, Source, UNKNOWN_GRACE};
+use super::plan::{Plan, Source, UNKNOWN_GRACE};
 use super::world::World;
 use crate::endpoints::{Endpoints, Lookup};
 
@@ -31,7 +31,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(world: &World, plan: &Arc<Plan>) -> Self {
-        let lag = world.lock().random.within(0, KNOWN_WITHIN);
+        let lag = world.lock().random.within(0, plan.known_within());
         Self {
             began: world.now(),
             world: world.clone(),

@@ -18,15 +18,18 @@ mod history; // from the first event until nothing is left to do
 mod judge; // what became of everything
 pub(crate) mod mistakes; // that are put back, to see that they are found
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use hookline_cases::{histories, seed};
 
 use self::history::{Ended, play, tell};
 use self::mistakes::{Mistake, put_back};
+use self::plan::Plan;
 
 /// A run of so many is the full one.
-const FULL: u64 = 2_000;
+const FULL: u64 = 4_000;
 /// So many waits are cancelled in a full run at least.
 const CANCELLED: u64 = 10_000;
 /// Steps that are shown of a history with a fault.
@@ -40,24 +43,33 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-/// Plays these seeds, each processor some of them: what came of all, or the first that has a fault.
-fn play_all(first: u64, count: u64) -> Result<Ended, (u64, String)> {
-    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let of_thread = |thread: u64| {
+/// Plays these seeds, each processor some of them, with a mistake put back where there is one: what came of all, or the first that has
+/// a fault.
+fn play_all(first: u64, count: u64, mistake: Option<Mistake>) -> Result<Ended, (u64, String)> {
+    let (next, found) = (AtomicU64::new(first), AtomicU64::new(u64::MAX));
+    let of_thread = || {
+        put_back(mistake);
         let mut sums = Ended::default();
-        for seed in (first + thread..first + count).step_by(threads as usize) {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            // Those before the first fault that is known are all played, so that it is the first.
+            if seed >= first + count || seed > found.load(Ordering::Relaxed) {
+                return Ok(sums);
+            }
+            if mistake.is_some_and(|mistake| !mistake.may_show(&Plan::of(seed))) {
+                continue;
+            }
             let ended = play(seed);
             if let Some(fault) = ended.fault {
+                found.fetch_min(seed, Ordering::Relaxed);
                 return Err((seed, fault));
             }
             sums.add(&ended);
         }
-        Ok(sums)
     };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let results: Vec<_> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || of_thread(thread)))
-            .collect();
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(of_thread)).collect();
         running
             .into_iter()
             .map(|thread| thread.join().expect("no panic"))
@@ -79,9 +91,9 @@ fn play_all(first: u64, count: u64) -> Result<Ended, (u64, String)> {
 
 #[test]
 fn simulation_nothing_is_lost_doubled_hurried_or_stuck() {
-    let (first, count) = (seed(), histories(150));
+    let (first, count) = (seed(), histories(100));
     let began = std::time::Instant::now();
-    let sums = match play_all(first, count) {
+    let sums = match play_all(first, count, None) {
         Ok(sums) => sums,
         Err((seed, fault)) => {
             let again = tell(seed);
@@ -120,14 +132,14 @@ fn simulation_nothing_is_lost_doubled_hurried_or_stuck() {
         sums.changes,
         sums.jumps,
     ] {
-        assert!(count < 100 || faults > count / 4);
+        assert!(count < 100 || faults > count / 8);
     }
     assert!(count < FULL || sums.cancelled >= CANCELLED);
 }
 
 #[test]
 fn simulation_the_same_seed_is_the_same_history() {
-    for seed in 1..=histories(20).min(200) {
+    for seed in 1..=histories(10).min(200) {
         let (one, other) = (tell(seed), tell(seed));
         let differs = one
             .trace
@@ -150,12 +162,9 @@ fn simulation_the_same_seed_is_the_same_history() {
 fn simulation_finds_each_mistake_that_is_put_back() {
     const SEEDS: u64 = 1_000;
     for mistake in Mistake::ALL {
-        put_back(Some(mistake));
-        let found = (1..=SEEDS).find_map(|seed| play(seed).fault.map(|fault| (seed, fault)));
-        put_back(None);
-        match found {
-            Some((seed, fault)) => say(&format!("{mistake:?} was found with seed {seed}: {fault}")),
-            None => panic!("{mistake:?} was not found within {SEEDS} seeds"),
+        match play_all(1, SEEDS, Some(mistake)) {
+            Err((seed, fault)) => say(&format!("{mistake:?} was found with seed {seed}: {fault}")),
+            Ok(_) => panic!("{mistake:?} was not found within {SEEDS} seeds"),
         }
     }
 }

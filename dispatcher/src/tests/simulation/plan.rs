@@ -13,8 +13,10 @@ use hookline_common::signature::SigningKeys;
 
 use crate::endpoints::{CompanyEndpoints, Registered};
 
-/// How long a change of endpoints takes to be known everywhere, in milliseconds.
-pub(super) const KNOWN_WITHIN: u64 = 1_500;
+/// How long a change of endpoints takes to be known everywhere, in milliseconds: told by a database, and from files, which come to
+/// each process in their own time.
+const TOLD_WITHIN: u64 = 1_500;
+const READ_WITHIN: u64 = 6_000;
 /// How long an endpoint may be unknown before it is gone, in milliseconds.
 pub(super) const UNKNOWN_GRACE: u64 = 8_000;
 
@@ -65,6 +67,8 @@ pub(super) struct Chances {
     pub(super) loses_channel: usize,
     pub(super) loses_publish: usize,
     pub(super) loses_confirm: usize,
+    /// That a subscription is lost while a message waits to be taken in.
+    pub(super) cancels: usize,
 }
 
 /// What becomes of an endpoint, in milliseconds after the beginning.
@@ -76,6 +80,15 @@ pub(super) enum Change {
     Paused(u64),
     /// It has another secret, and the one before holds no longer.
     Rotated(u64),
+}
+
+impl Change {
+    pub(super) fn at(self) -> Option<u64> {
+        match self {
+            Self::Never => None,
+            Self::Added(at) | Self::Removed(at) | Self::Paused(at) | Self::Rotated(at) => Some(at),
+        }
+    }
 }
 
 pub(super) struct Planned {
@@ -98,6 +111,8 @@ pub(super) struct Plan {
     pub(super) schedule: RetrySchedule,
     pub(super) replicas: u64,
     pub(super) window: usize,
+    /// Attempts of one queue that begin at once: so few that they are waited for.
+    pub(super) at_once: usize,
     pub(super) chances: Chances,
     pub(super) kills: Vec<Kill>,
     /// Clean stops: of which replica, and when.
@@ -119,57 +134,64 @@ enum Kind {
     Losses,
     /// Nothing happens but clean stops.
     Stops,
+    /// A new endpoint is known here and not there, while the clock is set forward.
+    Newcomers,
 }
 
 impl Plan {
     pub(super) fn of(seed: u64) -> Self {
         let mut random = Random::of(seed, 1);
-        let kind = random.pick(&[Kind::Anything, Kind::Anything, Kind::Losses, Kind::Stops]);
+        let kind = random.pick(&[
+            Kind::Anything,
+            Kind::Anything,
+            Kind::Anything,
+            Kind::Losses,
+            Kind::Losses,
+            Kind::Stops,
+            Kind::Newcomers,
+        ]);
         let schedule = random.pick(&["5s,10s,20s", "3s", "1s,6s"]);
         let mut chance = |most| if random.one_in(3) { 0 } else { random.below(most) };
         let mut chances = Chances {
             loses_channel: chance(30),
             loses_publish: chance(100),
             loses_confirm: chance(60),
+            cancels: chance(500),
         };
         match kind {
             Kind::Anything => {}
             Kind::Losses => {
                 chances.loses_channel += 30;
+                chances.cancels += 600;
                 chances.loses_confirm = 0;
             }
-            Kind::Stops => {
+            Kind::Stops | Kind::Newcomers => {
                 chances.loses_channel = 0;
+                chances.cancels = 0;
                 chances.loses_confirm = 0;
             }
         }
-        let replicas = if kind == Kind::Losses && random.one_in(2) {
-            1
-        } else {
-            random.within(1, 2)
+        let replicas = match kind {
+            Kind::Losses if random.one_in(2) => 1,
+            Kind::Newcomers => 2,
+            _ => random.within(1, 2),
         };
         let most_kills = if kind == Kind::Anything { 4 } else { 1 };
         let kills = (0..random.below(most_kills)).map(|_| Kill {
-            at: random.within(1, 200),
+            at: random.within(1, 100),
             is_after: random.one_in(2),
         });
         let kills = kills.collect();
         let stops = match kind {
-            Kind::Losses => 0,
+            Kind::Losses | Kind::Newcomers => 0,
             Kind::Anything => random.below(3),
             Kind::Stops => 1 + random.below(4),
         };
         let stops = (0..stops).map(|_| (random.within(0, replicas - 1), random.within(200, 7_000)));
         let mut stops: Vec<_> = stops.collect();
         stops.sort_by_key(|(_, at)| *at);
-        let jumps = if random.one_in(3) { 1 + random.below(2) } else { 0 };
-        let jumps = (0..jumps).map(|_| {
-            let by = random.pick(&[-3_600_000, -5_000, 5_000, 3_600_000, 86_400_000]);
-            (random.within(100, 12_000), by)
-        });
-        let mut jumps: Vec<_> = jumps.collect();
-        jumps.sort_by_key(|(at, _)| *at);
         let source = match random.below(3) {
+            _ if kind == Kind::Newcomers => Source::File,
             0 => Source::File,
             1 => Source::Registry { away: None },
             _ => {
@@ -179,10 +201,13 @@ impl Plan {
             }
         };
         let endpoints = endpoints(&mut random, kind);
+        let jumps = jumps(&mut random, kind);
         let fewest = if kind == Kind::Anything { 4 } else { 10 };
         let events = (0..fewest + random.below(10)).map(|_| {
             let company = random.pick(&["acme", "acme", "acme", "globex", "globex", "nobody"]);
-            (company, random.within(0, 5_000))
+            let at = random.within(0, 5_000);
+            // Several at once wait for each other.
+            (company, if kind == Kind::Losses { at - at % 1_000 } else { at })
         });
         let mut events: Vec<_> = events.collect();
         events.sort_by_key(|(_, at)| *at);
@@ -190,6 +215,7 @@ impl Plan {
             schedule: schedule.parse().expect("a schedule"),
             replicas,
             window: 1 + random.below(8),
+            at_once: 1 + random.below(2),
             chances,
             kills,
             stops,
@@ -216,11 +242,20 @@ impl Plan {
 
     /// From when on every process knows of what happened at `at`.
     pub(super) fn known_by(&self, at: u64) -> u64 {
+        let within = self.known_within();
         match self.source {
             Source::Registry {
                 away: Some((from, to)),
-            } if from < at + KNOWN_WITHIN && at < to => to + KNOWN_WITHIN,
-            _ => at + KNOWN_WITHIN,
+            } if from < at + within && at < to => to + within,
+            _ => at + within,
+        }
+    }
+
+    /// How long a change takes to be known everywhere.
+    pub(super) fn known_within(&self) -> u64 {
+        match self.source {
+            Source::File => READ_WITHIN,
+            Source::Registry { .. } => TOLD_WITHIN,
         }
     }
 
@@ -230,12 +265,30 @@ impl Plan {
     }
 }
 
+fn jumps(random: &mut Random, kind: Kind) -> Vec<(u64, i64)> {
+    let mut jumps: Vec<_> = match kind {
+        Kind::Newcomers => (0..4).map(|_| (random.within(500, 7_000), 3_600_000)).collect(),
+        _ if random.one_in(3) => (0..1 + random.below(2))
+            .map(|_| {
+                let by = random.pick(&[-3_600_000, -5_000, 5_000, 3_600_000, 86_400_000]);
+                (random.within(100, 12_000), by)
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    jumps.sort_by_key(|(at, _)| *at);
+    jumps
+}
+
 fn endpoints(random: &mut Random, kind: Kind) -> Vec<Planned> {
     let mut endpoints = Vec::new();
     for (company, most) in [("acme", 3), ("globex", 1)] {
-        for number in 0..1 + random.below(most) {
+        let fewest = if kind == Kind::Newcomers { most } else { 1 };
+        for number in 0..fewest + random.below(most + 1 - fewest) {
             let at = random.within(500, 5_000);
+            let is_first = endpoints.is_empty();
             let change = match random.below(10) {
+                _ if kind == Kind::Newcomers && is_first => Change::Added(at / 4),
                 0 | 1 => Change::Added(at),
                 2 | 3 => Change::Removed(at),
                 4 => Change::Paused(at),
@@ -243,8 +296,7 @@ fn endpoints(random: &mut Random, kind: Kind) -> Vec<Planned> {
                 _ => Change::Never,
             };
             // What has to wait is what a loss leaves behind.
-            let is_first = endpoints.is_empty();
-            let manner = if kind != Kind::Anything && is_first {
+            let manner = if matches!(kind, Kind::Losses | Kind::Stops) && is_first {
                 Manner::Silent
             } else {
                 random.pick(&Manner::ALL)
@@ -267,10 +319,7 @@ fn versions(planned: &[Planned]) -> BTreeMap<&'static str, Vec<(u64, Arc<Company
             continue;
         }
         let of_company = || planned.iter().filter(|other| other.company == endpoint.company);
-        let changes = of_company().filter_map(|endpoint| match endpoint.change {
-            Change::Never => None,
-            Change::Added(at) | Change::Removed(at) | Change::Paused(at) | Change::Rotated(at) => Some(at),
-        });
+        let changes = of_company().filter_map(|endpoint| endpoint.change.at());
         let mut times: Vec<u64> = changes.chain([0]).collect();
         times.sort_unstable();
         let at = |time: &u64| {

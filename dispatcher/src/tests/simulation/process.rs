@@ -32,8 +32,7 @@ use crate::stop::DRAIN_MARGIN;
 use crate::suspects::SETTLING_TIME;
 
 const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
-/// Attempts that begin at once: so few that they are waited for.
-const AT_ONCE: usize = 2;
+/// Attempts of what falls due that begin at once beside others.
 const DUE_AT_ONCE: usize = 1;
 /// Before a queue is taken up again, as with the real intake.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -42,6 +41,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub(super) struct Process {
     pub(super) out: WayOut,
     limiters: [Arc<StartLimiter>; 3],
+    at_once: usize,
     /// None once it is stopped.
     in_flight: Option<InFlight>,
     intakes: JoinSet<()>,
@@ -118,16 +118,18 @@ impl Process {
             tokio::spawn(Arc::clone(&attempts).keep_time()),
             tokio::spawn(observe(out.clone(), Arc::clone(&attempts))),
         ];
-        let (events, deliveries) = (StartLimiter::new(AT_ONCE), StartLimiter::new(AT_ONCE));
+        let at_once = plan.at_once;
+        let (events, deliveries) = (StartLimiter::new(at_once), StartLimiter::new(at_once));
         let fresh = vec![Arc::clone(&events), Arc::clone(&deliveries)];
         let limiters = [
             events,
             deliveries,
-            StartLimiter::giving_way(AT_ONCE, DUE_AT_ONCE, fresh),
+            StartLimiter::giving_way(at_once, DUE_AT_ONCE, fresh),
         ];
         let mut process = Self {
             out,
             limiters,
+            at_once,
             in_flight: Some(InFlight {
                 ledgers,
                 acknowledging,
@@ -245,7 +247,7 @@ impl Process {
         for limiter in self.limiters.iter().rev() {
             let begun = Instant::now();
             let mut permits: Vec<Permit> = Vec::new();
-            for _ in 0..AT_ONCE {
+            for _ in 0..self.at_once {
                 permits.push(limiter.acquire().await);
             }
             if Instant::now() != begun {
@@ -407,14 +409,15 @@ impl Intake {
                 under_way.permit = Some(limiter.acquire().await);
             }
             // Now and then the connection is lost while that waits, at whichever of its waits.
-            let (chance, waits) = (self.out.world.chances().loses_channel, {
+            let chance = self.out.world.chances().cancels;
+            let (drawn, turns) = {
                 let mut state = self.out.world.lock();
                 (state.random.below(1000), state.random.below(4))
-            });
+            };
             tokio::select! {
                 biased;
                 () = reception.take(taken) => under_way.is_over = true,
-                () = after(waits.1), if waits.0 < 10 * chance => {
+                () = after(turns), if drawn < chance => {
                     drop(under_way);
                     channel.lose();
                     return;

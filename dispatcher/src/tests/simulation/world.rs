@@ -8,11 +8,12 @@ use hookline_cases::Random;
 use hookline_cases::broker::{Broker, Published, QueueArguments};
 use hookline_common::message::Message;
 use hookline_common::outcome::Outcome;
+use hookline_common::signature::SigningKeys;
 use hookline_common::topology::{Namespace, PARK_DELAYS, Queue};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::plan::{Chances, Kill, Manner, Plan};
+use super::plan::{Chances, Kill, Manner, Plan, new_keys, old_keys};
 use super::reasons::{Key, Reasons};
 
 /// When the network works again, in milliseconds.
@@ -77,6 +78,8 @@ pub(super) struct World {
     /// Something at the broker may be another's turn.
     pub(super) news: Arc<Notify>,
     pub(super) namespace: Namespace,
+    /// What signs before a rotation, and after it.
+    pub(super) keys: Arc<(SigningKeys, SigningKeys)>,
     began: Instant,
 }
 
@@ -140,6 +143,7 @@ impl World {
             is_traced,
             news: Arc::new(Notify::new()),
             namespace,
+            keys: Arc::new((old_keys(), new_keys())),
             began: Instant::now(),
         }
     }
