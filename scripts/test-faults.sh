@@ -86,7 +86,7 @@ else
         echo "NOT RUN on RabbitMQ 4.x: there is none for this machine"
     fi
     # Both of them only calculate, and the longest test has one processor: the other one is for the simulation.
-    HOOKLINE_TEST_CASES=100000 cargo test --locked --workspace --lib -- tests::simulation >"$STATE/simulation.log" 2>&1 &
+    HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace --lib -- tests::simulation >"$STATE/simulation.log" 2>&1 &
     simulation=$!
     run 'bad input' env HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace --tests --no-fail-fast -- fuzz_
     run 'the simulation' wait "$simulation"

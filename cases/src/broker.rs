@@ -108,8 +108,9 @@ impl<M: Clone> Broker<M> {
         let Some(stored) = self.queues.get(queue) else {
             return Published::Unroutable;
         };
-        let length = self.depth(queue);
-        if stored.arguments.max_length.is_some_and(|max| length >= max) {
+        if let Some(max) = stored.arguments.max_length
+            && self.depth(queue) >= max
+        {
             return Published::Refused;
         }
         let due = stored.arguments.ttl.map(|ttl| now + ttl);
@@ -138,6 +139,13 @@ impl<M: Clone> Broker<M> {
         };
         self.channels.insert(self.next_channel, channel);
         self.next_channel
+    }
+
+    /// Cancels a channel's consumer: it gets nothing more, and keeps what it holds.
+    pub fn cancel(&mut self, channel: u64) {
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.prefetch = 0;
+        }
     }
 
     /// The next message for a channel, if there is one and the channel may have it.
@@ -278,12 +286,21 @@ impl<M: Clone> Broker<M> {
         })
     }
 
+    /// Messages that a channel holds unacknowledged, in the order in which it was given them.
+    #[must_use]
+    pub fn held(&self, channel: u64) -> Vec<&M> {
+        let channel = self.channels.get(&channel);
+        channel.map_or_else(Vec::new, |channel| {
+            channel.given.values().map(|stored| &stored.message).collect()
+        })
+    }
+
     /// How many consumers a queue has.
     #[must_use]
     pub fn consumers(&self, queue: &str) -> usize {
         self.channels
             .values()
-            .filter(|channel| channel.queue == queue)
+            .filter(|channel| channel.queue == queue && channel.prefetch > 0)
             .count()
     }
 }

@@ -16,7 +16,7 @@ use tracing::{Instrument as _, info};
 
 use crate::classify::{self, Verdict};
 use crate::endpoints::Registered;
-use crate::outside::Sends;
+use crate::outside::{Sends, time_of_day};
 use crate::spans::{self, Traced};
 
 /// One attempt that was made.
@@ -37,7 +37,7 @@ impl Report {
     pub fn nothing(outcome: Outcome) -> Self {
         Self {
             verdict: Verdict::without_answer(outcome, None),
-            started_at: Timestamp::now(),
+            started_at: time_of_day(),
             duration: Duration::ZERO,
             trace: None,
         }
@@ -79,7 +79,7 @@ async fn try_once(
     trace: &TraceContext,
     tells_receivers: bool,
 ) -> Result<Report, Shortage> {
-    let started_at = Timestamp::now();
+    let started_at = time_of_day();
     let clock = Instant::now();
     let answer = match &endpoint.destination {
         Destination::Refused(refusal) => Err(RequestError::blocked(refusal.clone())),
@@ -100,7 +100,7 @@ async fn try_once(
     // Only the operator may know why the guard refused: the reason tells about our network.
     let refusal = answer.as_ref().err().and_then(|error| error.refusal.clone());
     let verdict = match answer {
-        Ok(answer) => classify::answered(answer, Timestamp::now()),
+        Ok(answer) => classify::answered(answer, time_of_day()),
         Err(error) => classify::unanswered(error),
     };
     log_failure(&verdict, delivery, trace, refusal.as_ref());

@@ -10,7 +10,6 @@ use hookline_common::outcome::Outcome;
 use hookline_common::schedule::{Delay, NextStep, RetrySchedule};
 use hookline_common::topology::PARK_DELAYS;
 use hookline_consume::InHand;
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::{Span, error};
@@ -19,12 +18,14 @@ use crate::attempt::{Report, attempt};
 use crate::endpoints::{EndpointKey, Endpoints, Lookup, Registered};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;
-use crate::outside::Sends;
+use crate::outside::{Sends, time_of_day};
 use crate::queues::Working;
 use crate::route;
 use crate::settings::KeepPayloads;
 use crate::settle::{self, Settler, Subject};
 use crate::spans::{self, Traced};
+#[cfg(test)]
+use crate::tests::simulation::mistakes::{Mistake, is_back};
 
 /// How long a delivery that has to wait holds up its queue before its turn is asked for again, if nothing changes meanwhile.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -199,7 +200,10 @@ impl Attempts {
 
     /// The endpoint as it is known now. None where it is gone, was switched off, or is not known now.
     fn as_it_is_now(&self, job: &Job) -> Option<Arc<Registered>> {
-        if job.is_fresh {
+        let is_fresh = job.is_fresh;
+        #[cfg(test)]
+        let is_fresh = is_fresh || is_back(Mistake::SendsAsItWas);
+        if is_fresh {
             return Some(Arc::clone(&job.endpoint));
         }
         match self.endpoints.lookup(&job.delivery.event.company) {
@@ -306,7 +310,7 @@ impl Attempts {
             NextStep::RetryAfter(_) => self.meters.retry_scheduled(),
             NextStep::Failed => self.meters.failed(DeadLetterReason::RetriesExhausted),
         }
-        let replacement = settle::replacement(delivery, verdict, next, Timestamp::now());
+        let replacement = settle::replacement(delivery, verdict, next, time_of_day());
         let record = self.settler.is_recording().then(|| {
             let keeps_data = self.keeps_data(delivery, verdict.outcome);
             settle::line(delivery, endpoint, &report, next, keeps_data)

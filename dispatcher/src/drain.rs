@@ -1,11 +1,29 @@
 //! The end: what has begun is finished and acknowledged, what has not is somebody else's already, and the connections close.
 
-use tokio::task::JoinSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_consume::AckLedger;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::attempts::Attempts;
+use crate::pipeline::Pipeline;
 use crate::stop;
 use crate::work::Work;
+
+/// What a process has in flight, apart from its connections.
+pub(crate) struct InFlight {
+    pub(crate) ledgers: Vec<Arc<AckLedger>>,
+    pub(crate) acknowledging: JoinSet<()>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) recording: TaskTracker,
+    pub(crate) keeping_time: [JoinHandle<()>; 2],
+}
 
 impl Work {
     /// Finishes what is in flight, writes its records, acknowledges it, and closes the connections. By now the intakes have
@@ -16,7 +34,7 @@ impl Work {
             publisher,
             records,
             ledgers,
-            mut acknowledging,
+            acknowledging,
             consumers,
             pipeline,
             attempts,
@@ -24,6 +42,45 @@ impl Work {
             recording,
             keeping_time,
             ..
+        } = self;
+        let in_flight = InFlight {
+            ledgers,
+            acknowledging,
+            pipeline,
+            attempts,
+            tasks,
+            recording,
+            keeping_time,
+        };
+        let close = async {
+            let mut closing = JoinSet::new();
+            for consumer in consumers {
+                closing.spawn(async move { consumer.close().await });
+            }
+            if let Some(log) = records {
+                closing.spawn(async move { log.close().await });
+            }
+            closing.spawn(async move { publisher.close().await });
+            while closing.join_next().await.is_some() {}
+        };
+        in_flight
+            .finish(settings.request_timeout + stop::DRAIN_MARGIN, close)
+            .await;
+        info!("drained");
+    }
+}
+
+impl InFlight {
+    /// Finishes it, for `max` at most, and has it acknowledged; then `close` closes the connections.
+    pub(crate) async fn finish(self, max: Duration, close: impl Future<Output = ()>) {
+        let Self {
+            ledgers,
+            mut acknowledging,
+            pipeline,
+            attempts,
+            tasks,
+            recording,
+            keeping_time,
         } = self;
         ledgers.iter().for_each(|ledger| ledger.stop());
         keeping_time.iter().for_each(|task| task.abort());
@@ -41,7 +98,6 @@ impl Work {
             drop((pipeline, attempts));
             recording.wait().await;
         };
-        let max = settings.request_timeout + stop::DRAIN_MARGIN;
         if timeout(max, finish).await.is_err() {
             warn!(
                 in_flight = tasks.len(),
@@ -52,19 +108,10 @@ impl Work {
             // The acknowledgers send their last by themselves: cut off, they would leave done what nobody knows of.
             ledgers.iter().for_each(|ledger| ledger.close());
             while acknowledging.join_next().await.is_some() {}
-            let mut closing = JoinSet::new();
-            for consumer in consumers {
-                closing.spawn(async move { consumer.close().await });
-            }
-            if let Some(log) = records {
-                closing.spawn(async move { log.close().await });
-            }
-            closing.spawn(async move { publisher.close().await });
-            while closing.join_next().await.is_some() {}
+            close.await;
         };
         if timeout(stop::CLOSE_WITHIN, close).await.is_err() {
             warn!("the broker did not let go of the connections in time");
         }
-        info!("drained");
     }
 }

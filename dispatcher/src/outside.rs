@@ -1,5 +1,5 @@
-//! What the dispatcher's decisions meet outside of the process: the broker that keeps messages, the log, and the receivers. In a
-//! simulation they are played.
+//! What the dispatcher's decisions meet outside of the process: the broker that keeps messages, the log, and the receivers. And the
+//! time of day. In a simulation they are played.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -8,6 +8,20 @@ use hookline_common::message::Message;
 use hookline_outbound::client::{Answer, Client, SendError};
 use http_body_util::Full;
 use hyper::Request;
+use jiff::Timestamp;
+
+#[cfg(test)]
+use crate::tests::simulation::clock;
+
+/// The time of day, which may be set forward and back at any moment: what takes a while is measured by another clock.
+#[must_use]
+pub fn time_of_day() -> Timestamp {
+    #[cfg(test)]
+    if let Some(played) = clock::time_of_day() {
+        return played;
+    }
+    Timestamp::now()
+}
 
 /// Keeps messages: the broker.
 pub trait Keeps: Send + Sync + 'static {

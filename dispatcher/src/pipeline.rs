@@ -12,7 +12,6 @@ use hookline_common::schedule::Delay;
 use hookline_common::telemetry::trace_of;
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_consume::{Handler, InHand, Taken};
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -23,7 +22,7 @@ use crate::attempts::{Attempts, Job};
 use crate::endpoints::{Endpoints, Lookup};
 use crate::fairness::{Permit, StartLimiter};
 use crate::meters::Meters;
-use crate::outside::Keeps;
+use crate::outside::{Keeps, time_of_day};
 use crate::queues::Working;
 use crate::route::{self, Instead, Reliance, Step};
 use crate::settle::{Settler, Subject};
@@ -150,7 +149,7 @@ impl Pipeline {
             user_id = sender.and_then(|sender| sender.user_id.as_deref()),
             "a message goes to the rejected queue: {rejection}"
         );
-        let rejected = message::write_rejected(message, rejection, Timestamp::now());
+        let rejected = message::write_rejected(message, rejection, time_of_day());
         let replacement = (Queue::Rejected, rejected);
         self.settler.replace(in_hand, replacement, subject).await;
     }
@@ -178,7 +177,7 @@ impl Pipeline {
         };
         drop(message);
         if passage.queue == Working::Events {
-            self.meters.taken(work.event(), Timestamp::now());
+            self.meters.taken(work.event(), time_of_day());
         }
         work.pass_through_mut().crashes = crashes;
         let company = &work.event().company;
@@ -218,7 +217,7 @@ impl Pipeline {
     /// Steps 4 to 8, as `route` says.
     async fn pass_on(self: &Arc<Self>, passage: Passage, work: Work, endpoints: &Lookup) {
         let reliance = |company: &CompanyId| self.reliance(company);
-        match route::step(work, endpoints, reliance, Timestamp::now()) {
+        match route::step(work, endpoints, reliance, time_of_day()) {
             Step::Attempt(mut delivery, endpoint) => {
                 let Passage {
                     queue,

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 use crate::endpoints::{Lookup, Matching, Registered};
 use crate::queues::Working;
+#[cfg(test)]
+use crate::tests::simulation::mistakes::{Mistake, is_back};
 
 /// What is to be done for a piece of work.
 pub enum Step {
@@ -126,12 +128,17 @@ fn deliver(
     }
     // Replicas learn of a new endpoint at different moments, so an unknown one is waited for before it counts as gone.
     // A time in the future would let it wait for ever.
-    let since = delivery
-        .pass_through
-        .unknown_since
-        .map_or(now, |since| since.min(now));
+    let since = delivery.pass_through.unknown_since.unwrap_or(now);
+    #[cfg(test)]
+    let now = if is_back(Mistake::WaitsForTheFuture) {
+        now.max(since)
+    } else {
+        now
+    };
+    let since = since.min(now);
     delivery.pass_through.unknown_since = Some(since);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    let waited = waited.min(least_waited(delivery.pass_through.parked));
     if is_certain && waited >= reliance(&delivery.event.company).gone_after {
         return Step::Replace(Instead::Discard(delivery));
     }
@@ -163,6 +170,19 @@ fn unknown_delay(parked: u32) -> Delay {
     }
 }
 
+/// How long something waited at least that was set aside so often for what is not known. A clock that is set forward must not make
+/// minutes of a moment.
+fn least_waited(parked: u32) -> Duration {
+    #[cfg(test)]
+    if is_back(Mistake::BelievesTheClock) {
+        return Duration::MAX;
+    }
+    match parked {
+        0 => Duration::ZERO,
+        _ => unknown_delay(0).as_duration() + unknown_delay(1).as_duration() * (parked - 1),
+    }
+}
+
 /// A first attempt for one of an event's endpoints, as it goes to its own queue.
 #[must_use]
 pub fn fanned_out(unrouted: &Unrouted, endpoint: &EndpointId) -> (Queue, Message) {
@@ -187,6 +207,38 @@ mod tests {
     use hookline_common::event::Event;
 
     use super::*;
+
+    /// The clock jumps by a day right after the endpoint was missed first, and the endpoint is waited for nevertheless: for as long as
+    /// it takes to set the delivery aside so often, and no longer where the clock goes as it should.
+    #[test]
+    fn an_endpoint_is_not_gone_because_the_clock_was_set_forward() {
+        let gone_after = Duration::from_secs(120);
+        for jump in [Duration::ZERO, Duration::from_secs(86_400)] {
+            let endpoints = Lookup::Known(Arc::default());
+            let unrouted = Unrouted {
+                event: Event::new("acme", "booking.created", "{}").unwrap(),
+                pass_through: PassThrough::default(),
+            };
+            let mut work = Work::Deliver(Delivery::first(unrouted, EndpointId::parse("ep_1").unwrap()));
+            let (mut waited, mut ahead) = (Duration::ZERO, Duration::ZERO);
+            let discarded_after = loop {
+                let now = Timestamp::UNIX_EPOCH + waited + ahead;
+                let reliance = |_: &CompanyId| Reliance {
+                    gone_after,
+                    knows_all: true,
+                };
+                match step(work, &endpoints, reliance, now) {
+                    Step::Replace(Instead::Park(parked, delay)) => {
+                        (waited, ahead) = (waited + delay.as_duration(), jump);
+                        work = message::read_work(&super::parked(parked, delay).1).unwrap();
+                    }
+                    Step::Replace(Instead::Discard(_)) => break waited,
+                    _ => panic!("neither waited for nor gone"),
+                }
+            };
+            assert_eq!(discarded_after, Duration::from_secs(121), "{jump:?}");
+        }
+    }
 
     #[test]
     fn crashes_are_counted_on_by_a_message_that_goes_on_and_not_by_those_that_are_made_of_it() {

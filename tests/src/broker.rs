@@ -1,5 +1,7 @@
 //! AMQP as a stranger speaks it: any message in, every queue looked at. Independent of the product's own broker code.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
@@ -10,9 +12,13 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::eventually::{SOON, eventually};
+
+/// How often it is looked whether messages are back in their queue, and how many times.
+const BACK_LOOK_EVERY: Duration = Duration::from_millis(10);
+const BACK_LOOKS: usize = 500;
 
 /// A connection of the test's own.
 pub struct Broker {
@@ -173,7 +179,19 @@ impl Broker {
             messages.push(Stored::new(delivery.properties, delivery.data));
         }
         drop(channel.close(200, "done".into()).await);
+        self.has_back(queue, messages.len()).await;
         messages
+    }
+
+    /// Waits until what a closed channel held lies in its queue again, which is a moment after the broker says that it is closed.
+    /// From a delay queue some of it may have moved on instead.
+    async fn has_back(&self, queue: &str, count: usize) {
+        for _ in 0..BACK_LOOKS {
+            if self.ready(queue).await.is_none_or(|ready| ready as usize >= count) {
+                return;
+            }
+            sleep(BACK_LOOK_EVERY).await;
+        }
     }
 
     /// Takes the oldest message of `queue` away, or nothing where it is empty.

@@ -20,9 +20,15 @@ const GET_TO_KNOW: Duration = Duration::from_millis(100);
 /// How often every queue is looked at: for what hangs, and for what can be forgotten.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 
+/// In tests the same each time, so that what a seed plays can be played again.
+#[cfg(not(test))]
+type Hashed = std::hash::RandomState;
+#[cfg(test)]
+type Hashed = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
+
 pub(super) struct State<K, J> {
     pub(super) bounds: Bounds,
-    pub(super) queues: HashMap<K, EndpointQueue<J>>,
+    pub(super) queues: HashMap<K, EndpointQueue<J>, Hashed>,
     pub(super) books: Books,
     pub(super) windows: Vec<Window>,
     memory: Memory,
@@ -49,7 +55,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     pub(super) fn new(mut bounds: Bounds, now: Instant) -> Self {
         bounds.windows.truncate(MAX_QUEUES);
         Self {
-            queues: HashMap::new(),
+            queues: HashMap::default(),
             books: Books::default(),
             windows: bounds.windows.iter().map(|size| Window::new(*size)).collect(),
             memory: Memory::default(),

@@ -172,9 +172,11 @@ async fn d31_the_attempt_minus_1() {
 
 #[tokio::test]
 async fn d31_an_endpoint_that_nobody_knows() {
-    // Not known for longer than it is waited for.
+    // Not known for longer than it is waited for, and set aside as often as that takes.
     among_others(Queue::Deliveries, COPIES, Fate::Discarded, || {
-        HandMade::delivery("ep_nobody").header("unknown-since", text("2024-01-15T14:30:00.000Z"))
+        HandMade::delivery("ep_nobody")
+            .header("unknown-since", text("2024-01-15T14:30:00.000Z"))
+            .header("parked", AMQPValue::LongInt(20))
     })
     .await;
 }

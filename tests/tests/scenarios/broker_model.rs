@@ -9,8 +9,8 @@ use hookline_tests::SOON;
 use hookline_tests::world::{World, scenario};
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions,
+    BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
@@ -29,10 +29,12 @@ enum Step {
     /// Acknowledges the message, or with true all up to it.
     Ack(&'static str, u32, bool),
     GiveBack(&'static str, u32),
+    /// The channel wants nothing more, and keeps what it holds.
+    Cancel(&'static str),
     Close(&'static str),
 }
 
-use Step::{Ack, Close, Consume, Declare, GiveBack, Publish, Take};
+use Step::{Ack, Cancel, Close, Consume, Declare, GiveBack, Publish, Take};
 
 fn plain(name: &'static str) -> Step {
     Declare(name, QueueArguments::default())
@@ -96,6 +98,37 @@ async fn the_model_ends_deliveries_at_their_limit_as_the_broker_does() {
         Ack("c", 1, false),
         Close("c"),
         Close("d"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_model_lets_a_consumer_stop_as_the_broker_does() {
+    // Without a limit the broker puts what is given back at the end, and all our working queues have one.
+    let limited = QueueArguments {
+        delivery_limit: Some(100),
+        ..QueueArguments::default()
+    };
+    agree(&[
+        Declare("q", limited),
+        Publish("q", 0),
+        Publish("q", 1),
+        Publish("q", 2),
+        Consume("a", "q", 2),
+        Take("a", 2),
+        // What is given back and what comes now is for others; what is held can still be acknowledged.
+        Cancel("a"),
+        GiveBack("a", 0),
+        Publish("q", 3),
+        Consume("b", "q", 10),
+        Take("b", 3),
+        Ack("a", 1, false),
+        Close("a"),
+        Ack("b", 3, true),
+        Close("b"),
+        Consume("c", "q", 10),
+        Take("c", 0),
+        Close("c"),
     ])
     .await;
 }
@@ -201,6 +234,10 @@ fn on_the_model(steps: &[Step]) -> Vec<String> {
                 .unwrap();
             String::new()
         }
+        Cancel(name) => {
+            model.cancel(channels[name]);
+            String::new()
+        }
         Close(name) => {
             model.close(channels[name], now);
             String::new()
@@ -272,6 +309,13 @@ async fn on_the_broker(world: &World, steps: &[Step]) -> Vec<String> {
                     requeue: true,
                 };
                 deliveries[&(*name, *number)].nack(options).await.unwrap();
+            }
+            Cancel(name) => {
+                let (channel, consumer) = &channels[name];
+                channel
+                    .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+                    .await
+                    .unwrap();
             }
             Close(name) => {
                 let (channel, _) = channels.remove(name).unwrap();

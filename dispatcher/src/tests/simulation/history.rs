@@ -1,26 +1,21 @@
-//! A history: events are published, processes live and die, and in the end there is nothing left to do.
+//! A history: events are published, endpoints change, processes live, stop and die, and in the end there is nothing left to do.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hookline_cases::Random;
-use hookline_common::endpoint::{Endpoint, EventFilter, Format};
 use hookline_common::event::{CreatedAt, Data, Event};
-use hookline_common::guard::Policy;
-use hookline_common::ids::{CompanyId, EndpointId, EventId, EventType};
+use hookline_common::ids::{CompanyId, EventId, EventType};
 use hookline_common::message::write_event;
-use hookline_common::schedule::RetrySchedule;
-use hookline_common::secret::Secret;
-use hookline_common::signature::SigningKeys;
 use hookline_common::topology::Queue;
 use hookline_common::trace_context::TraceContext;
 use tokio::time::sleep;
 
+use super::clock;
 use super::judge;
+use super::plan::{Change, Plan};
 use super::process::Process;
-use super::world::{Chances, Kill, Manner, World};
-use crate::endpoints::{CompanyEndpoints, Endpoints, Lookup, Registered};
+use super::world::{World, event_id};
 
 /// How long everything may take after the last event: the whole schedule, several times over, since a process that was killed
 /// begins again.
@@ -36,6 +31,9 @@ pub(super) struct Ended {
     pub(super) kills: u64,
     pub(super) losses: u64,
     pub(super) lost_confirms: u64,
+    pub(super) stops: u64,
+    pub(super) changes: u64,
+    pub(super) jumps: u64,
     pub(super) cancelled: u64,
 }
 
@@ -46,123 +44,21 @@ impl Ended {
         self.kills += other.kills;
         self.losses += other.losses;
         self.lost_confirms += other.lost_confirms;
+        self.stops += other.stops;
+        self.changes += other.changes;
+        self.jumps += other.jumps;
         self.cancelled += other.cancelled;
     }
 }
 
-/// What a seed makes of the world.
-pub(super) struct Plan {
-    pub(super) schedule: RetrySchedule,
-    pub(super) replicas: u64,
-    window: usize,
-    chances: Chances,
-    kills: Vec<Kill>,
-    /// The endpoints of each company.
-    pub(super) companies: BTreeMap<&'static str, Vec<(String, Manner)>>,
-    /// Company, and when it is published.
-    pub(super) events: Vec<(&'static str, u64)>,
-}
+type Living = Arc<Mutex<BTreeMap<u64, Process>>>;
 
-/// Endpoints that never change.
-struct Fixed(BTreeMap<CompanyId, Arc<CompanyEndpoints>>);
-
-impl Endpoints for Fixed {
-    fn lookup(&self, company: &CompanyId) -> Lookup {
-        Lookup::Known(self.0.get(company).cloned().unwrap_or_default())
-    }
-}
-
-impl Plan {
-    fn of(seed: u64) -> Self {
-        let mut random = Random::of(seed, 1);
-        let schedule = random.pick(&["5s,10s,20s", "3s", "1s,6s"]);
-        let mut chance = |most| if random.one_in(3) { 0 } else { random.below(most) };
-        let mut chances = Chances {
-            loses_channel: chance(30),
-            loses_publish: chance(100),
-            loses_confirm: chance(60),
-        };
-        // Where nothing but subscriptions are lost, nothing may be done twice: these histories are judged most strictly.
-        let only_channels = random.one_in(3);
-        if only_channels {
-            chances.loses_channel += 30;
-            chances.loses_confirm = 0;
-        }
-        let mut companies = BTreeMap::new();
-        for (company, most) in [("acme", 4), ("globex", 1), ("nobody", 0)] {
-            let count = if most == 0 { 0 } else { 1 + random.below(most) };
-            let endpoints =
-                (0..count).map(|number| (format!("{company}-{number}"), random.pick(&Manner::ALL)));
-            let mut endpoints: Vec<(String, Manner)> = endpoints.collect();
-            // What has to wait is what a loss leaves behind.
-            if let (true, Some((_, manner))) = (only_channels, endpoints.first_mut()) {
-                *manner = Manner::Silent;
-            }
-            companies.insert(company, endpoints);
-        }
-        let most_kills = if only_channels { 1 } else { 5 };
-        let kills = (0..random.below(most_kills)).map(|_| Kill {
-            at: random.within(1, 300),
-            is_after: random.one_in(2),
-        });
-        let kills = kills.collect();
-        let fewest = if only_channels { 25 } else { 5 };
-        let events = (0..fewest + random.below(20)).map(|_| {
-            let company = random.pick(&["acme", "acme", "globex", "nobody"]);
-            (company, random.within(0, 8_000))
-        });
-        let mut events: Vec<_> = events.collect();
-        events.sort_by_key(|(_, at)| *at);
-        Self {
-            schedule: schedule.parse().expect("a schedule"),
-            replicas: if only_channels { 1 } else { random.within(1, 2) },
-            window: 1 + random.below(10),
-            chances,
-            kills,
-            companies,
-            events,
-        }
-    }
-
-    fn endpoints(&self) -> Arc<dyn Endpoints> {
-        let policy = Policy::default();
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
-        let companies = self.companies.iter().map(|(company, endpoints)| {
-            let company = CompanyId::parse(company).expect("a company");
-            let endpoints = endpoints.iter().map(|(id, _)| {
-                let endpoint = Endpoint {
-                    id: EndpointId::parse(id).expect("an endpoint"),
-                    company: company.clone(),
-                    url: format!("https://{id}.example.com/"),
-                    format: Format::Meeva,
-                    events: EventFilter::default(),
-                    headers: Vec::new(),
-                    rate: None,
-                    disabled: false,
-                    keys: SigningKeys::new(&secret, None),
-                };
-                Arc::new(Registered::new(endpoint, &policy))
-            });
-            (
-                company.clone(),
-                Arc::new(CompanyEndpoints::new(endpoints.collect())),
-            )
-        });
-        Arc::new(Fixed(companies.collect()))
-    }
-}
-
-/// The id of an event, by its number.
-pub(super) fn event_id(number: usize) -> String {
-    format!("evt_{number}")
-}
-
-fn event(number: usize, company: &str) -> Event {
+fn event(number: u32, company: &str) -> Event {
     Event {
         id: EventId::parse(&event_id(number)).expect("an id"),
         company: CompanyId::parse(company).expect("a company"),
         event_type: EventType::parse("booking.created").expect("a type"),
-        created_at: CreatedAt::from_seconds(1_705_329_000).expect("a time"),
+        created_at: CreatedAt::from_seconds(clock::BEGINS_AT.unsigned_abs()).expect("a time"),
         data: Data::new(format!("{{\"number\":{number}}}")).expect("data"),
         trace: TraceContext::default(),
     }
@@ -170,58 +66,43 @@ fn event(number: usize, company: &str) -> Event {
 
 /// Plays the history of a seed.
 pub(super) fn play(seed: u64) -> Ended {
+    played(seed, false)
+}
+
+/// Plays the history of a seed, and tells each step.
+pub(super) fn tell(seed: u64) -> Ended {
+    played(seed, true)
+}
+
+fn played(seed: u64, is_traced: bool) -> Ended {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(history(seed))
+    let ended = runtime.block_on(history(seed, is_traced));
+    clock::end();
+    ended
 }
 
-async fn history(seed: u64) -> Ended {
-    let plan = Plan::of(seed);
-    let world = World::new(seed, &plan.schedule);
-    {
-        let mut state = world.lock();
-        state.chances = plan.chances;
-        state.kills.clone_from(&plan.kills);
-        let endpoints = plan.companies.values().flatten();
-        state.manners = endpoints.map(|(id, manner)| (id.clone(), *manner)).collect();
-    }
+async fn history(seed: u64, is_traced: bool) -> Ended {
+    clock::begin();
+    let plan = Arc::new(Plan::of(seed));
+    let world = World::new(seed, &plan, is_traced);
     let keeping_time = tokio::spawn(world.clone().keep_time());
-    let endpoints = plan.endpoints();
-    let living: Arc<Mutex<BTreeMap<u64, Process>>> = Arc::default();
+    tokio::spawn(jumps(world.clone(), Arc::clone(&plan)));
+    let living = Living::default();
     for replica in 0..plan.replicas {
-        let (world, living, endpoints) = (world.clone(), Arc::clone(&living), Arc::clone(&endpoints));
-        let (schedule, window) = (plan.schedule.clone(), plan.window);
-        tokio::spawn(async move {
-            for life in 0_u64.. {
-                let process = Process::start(
-                    &world,
-                    replica + life * 10,
-                    &schedule,
-                    Arc::clone(&endpoints),
-                    window,
-                );
-                let death = Arc::clone(&process.out.death);
-                hold(&living).insert(replica, process);
-                death.notified().await;
-                let dead = hold(&living).remove(&replica);
-                if let Some(dead) = dead {
-                    dead.end();
-                }
-                world.pause(3_000).await;
-            }
-        });
+        let (world, plan) = (world.clone(), Arc::clone(&plan));
+        tokio::spawn(lives(world, plan, Arc::clone(&living), replica));
     }
     let events = world.namespace.queue(Queue::Events);
-    for (number, (company, at)) in plan.events.iter().enumerate() {
+    for (number, (company, at)) in (0..).zip(&plan.events) {
         sleep(Duration::from_millis(at.saturating_sub(world.now()))).await;
         world.tell(|| format!("{} of {company} is published", event_id(number)));
         world.store(&events, write_event(&event(number, company)));
     }
-    let is_over = wait_for_the_end(&world, &plan).await;
-    let mut fault = if is_over {
+    let mut fault = if wait_for_the_end(&world, &plan).await {
         None
     } else {
         Some(judge::stuck(&world, &plan))
@@ -235,6 +116,10 @@ async fn history(seed: u64) -> Ended {
     keeping_time.abort();
     let fault = fault.or_else(|| judge::fault(&world, &plan));
     let mut state = world.lock();
+    let changing = plan
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.change != Change::Never);
     Ended {
         fault,
         trace: std::mem::take(&mut state.trace),
@@ -243,11 +128,62 @@ async fn history(seed: u64) -> Ended {
         kills: state.killed,
         losses: state.losses,
         lost_confirms: state.lost_confirms,
+        stops: state.stops,
+        changes: changing.count() as u64,
+        jumps: plan.jumps.len() as u64,
         cancelled: state.cancelled,
     }
 }
 
-fn hold(living: &Mutex<BTreeMap<u64, Process>>) -> std::sync::MutexGuard<'_, BTreeMap<u64, Process>> {
+/// The clock on the wall.
+async fn jumps(world: World, plan: Arc<Plan>) {
+    for (at, by) in &plan.jumps {
+        sleep(Duration::from_millis(at.saturating_sub(world.now()))).await;
+        world.tell(|| format!("the clock jumps by {by} ms"));
+        clock::jump(*by);
+    }
+}
+
+/// One replica, which begins again whenever it ended.
+async fn lives(world: World, plan: Arc<Plan>, living: Living, replica: u64) {
+    let mut stops = plan.stops_of(replica).into_iter().peekable();
+    for life in 0_u64.. {
+        // No message is taken before the database was reached.
+        while plan.is_away(world.now()) {
+            sleep(Duration::from_millis(100)).await;
+        }
+        let process = Process::start(&world, replica + life * 10, &plan);
+        let death = Arc::clone(&process.out.death);
+        hold(&living).insert(replica, process);
+        let next_stop = stops.peek().copied();
+        let stop = async {
+            match next_stop {
+                Some(at) => sleep(Duration::from_millis(at.saturating_sub(world.now()))).await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_stop = tokio::select! {
+            biased;
+            () = death.notified() => false,
+            () = stop => true,
+        };
+        let Some(mut process) = hold(&living).remove(&replica) else {
+            return;
+        };
+        if is_stop {
+            stops.next();
+            tokio::select! {
+                biased;
+                () = death.notified() => {}
+                () = process.stop() => {}
+            }
+        }
+        process.end();
+        world.pause(3_000).await;
+    }
+}
+
+fn hold(living: &Mutex<BTreeMap<u64, Process>>) -> MutexGuard<'_, BTreeMap<u64, Process>> {
     living.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

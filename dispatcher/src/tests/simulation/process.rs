@@ -5,18 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hookline_common::broker::Incoming;
-use hookline_common::schedule::RetrySchedule;
 use hookline_common::shutdown::{Shutdown, Trigger};
 use hookline_consume::{AckLedger, Acknowledges, Handler, Taken};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
+use super::known::Known;
 use super::mistakes::{Mistake, is_back};
 use super::outside::{Channel, TIMEOUT, WayOut};
+use super::plan::{Plan, UNKNOWN_GRACE};
 use super::world::World;
 use crate::attempts::{Attempts, Terms};
+use crate::drain::InFlight;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, Permit, StartLimiter};
 use crate::meters::Meters;
@@ -26,11 +28,11 @@ use crate::quarantine::Quarantine;
 use crate::queues::Working;
 use crate::settings::KeepPayloads;
 use crate::settle::{Recorder, Settler};
+use crate::stop::DRAIN_MARGIN;
 use crate::suspects::SETTLING_TIME;
 
 const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
-/// Attempts that begin at once: so few that they are waited for.
-const AT_ONCE: usize = 2;
+/// Attempts of what falls due that begin at once beside others.
 const DUE_AT_ONCE: usize = 1;
 /// Before a queue is taken up again, as with the real intake.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -38,13 +40,14 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A process that lives, or did.
 pub(super) struct Process {
     pub(super) out: WayOut,
-    pub(super) ledgers: Vec<Arc<AckLedger>>,
-    pub(super) limiters: [Arc<StartLimiter>; 3],
-    attempts: Arc<Attempts>,
-    channels: Arc<Mutex<Vec<u64>>>,
-    tasks: Vec<JoinHandle<()>>,
+    limiters: [Arc<StartLimiter>; 3],
+    at_once: usize,
+    /// None once it is stopped.
+    in_flight: Option<InFlight>,
+    intakes: JoinSet<()>,
+    channels: Arc<Mutex<Vec<Arc<Channel>>>>,
     /// Dropped, it would ask for a stop.
-    _trigger: Trigger,
+    trigger: Trigger,
 }
 
 /// What one intake needs.
@@ -53,33 +56,35 @@ struct Intake {
     out: WayOut,
     queue: Working,
     window: usize,
+    is_alone: bool,
     ledger: Arc<AckLedger>,
-    channels: Arc<Mutex<Vec<u64>>>,
+    channels: Arc<Mutex<Vec<Arc<Channel>>>>,
+    shutdown: Shutdown,
 }
 
 impl Process {
-    pub(super) fn start(
-        world: &World,
-        number: u64,
-        schedule: &RetrySchedule,
-        endpoints: Arc<dyn Endpoints>,
-        window: usize,
-    ) -> Self {
-        let out = WayOut::new(world.clone(), number, schedule.clone());
+    pub(super) fn start(world: &World, number: u64, plan: &Arc<Plan>) -> Self {
+        let out = WayOut::new(world.clone(), number, plan.schedule.clone());
+        let endpoints: Arc<dyn Endpoints> = Arc::new(Known::new(world, plan));
         let ledgers: Vec<_> = Working::ALL.map(|queue| AckLedger::new(queue.label())).into();
         let meters = Meters::unobserved();
-        let (running, recording) = (TaskTracker::new(), TaskTracker::new());
+        let (tasks, recording) = (TaskTracker::new(), TaskTracker::new());
         let recorder = Recorder::start(out.clone(), meters.clone(), &recording);
         let (trigger, shutdown) = Shutdown::new();
-        let settler = Settler::new(out.clone(), world.namespace.clone(), Some(recorder), shutdown);
+        let settler = Settler::new(
+            out.clone(),
+            world.namespace.clone(),
+            Some(recorder),
+            shutdown.clone(),
+        );
         let fairness = Fairness::new(Bounds {
             concurrency: Concurrency::up_to(4),
-            windows: vec![window, window, window, 1],
+            windows: vec![plan.window, plan.window, plan.window, 1],
             due: Working::Due.index(),
             connections: 8,
         });
         let terms = Terms {
-            schedule: schedule.clone(),
+            schedule: plan.schedule.clone(),
             keep_payloads: KeepPayloads::All,
             trace_receivers: false,
         };
@@ -90,48 +95,74 @@ impl Process {
             settler.clone(),
             terms,
             meters.clone(),
-            running.clone(),
+            tasks.clone(),
         );
+        let unknown_grace = if is_back(Mistake::ForgetsNewcomers) {
+            Duration::ZERO
+        } else {
+            Duration::from_millis(UNKNOWN_GRACE)
+        };
         let pipeline = Pipeline::new(
             endpoints,
-            Duration::from_secs(120),
+            unknown_grace,
             Arc::clone(&attempts),
             settler,
             meters,
-            running,
+            tasks.clone(),
         );
-        let (events, deliveries) = (StartLimiter::new(AT_ONCE), StartLimiter::new(AT_ONCE));
+        let mut acknowledging = JoinSet::new();
+        for ledger in ledgers.clone() {
+            acknowledging.spawn(async move { ledger.acknowledge().await });
+        }
+        let keeping_time = [
+            tokio::spawn(Arc::clone(&attempts).keep_time()),
+            tokio::spawn(observe(out.clone(), Arc::clone(&attempts))),
+        ];
+        let at_once = plan.at_once;
+        let (events, deliveries) = (StartLimiter::new(at_once), StartLimiter::new(at_once));
         let fresh = vec![Arc::clone(&events), Arc::clone(&deliveries)];
         let limiters = [
             events,
             deliveries,
-            StartLimiter::giving_way(AT_ONCE, DUE_AT_ONCE, fresh),
+            StartLimiter::giving_way(at_once, DUE_AT_ONCE, fresh),
         ];
         let mut process = Self {
             out,
-            ledgers,
             limiters,
-            attempts,
+            at_once,
+            in_flight: Some(InFlight {
+                ledgers,
+                acknowledging,
+                pipeline: Arc::clone(&pipeline),
+                attempts,
+                tasks,
+                recording,
+                keeping_time,
+            }),
+            intakes: JoinSet::new(),
             channels: Arc::default(),
-            tasks: Vec::new(),
-            _trigger: trigger,
+            trigger,
         };
-        process.begin(&pipeline, window);
+        process.take_in(&pipeline, plan, &shutdown);
         process
     }
 
-    fn begin(&mut self, pipeline: &Arc<Pipeline>, window: usize) {
+    fn take_in(&mut self, pipeline: &Arc<Pipeline>, plan: &Plan, shutdown: &Shutdown) {
+        let Some(in_flight) = &self.in_flight else { return };
         let keeps: Arc<dyn Keeps> = Arc::new(self.out.clone());
-        for ledger in self.ledgers.clone() {
-            self.tasks
-                .push(tokio::spawn(async move { ledger.acknowledge().await }));
-        }
-        self.tasks
-            .push(tokio::spawn(Arc::clone(&self.attempts).keep_time()));
-        self.tasks.push(tokio::spawn(observe(
-            self.out.clone(),
-            Arc::clone(&self.attempts),
-        )));
+        let intake = |queue: Working| Intake {
+            out: self.out.clone(),
+            queue,
+            window: if queue == Working::Quarantine {
+                1
+            } else {
+                plan.window
+            },
+            is_alone: plan.replicas == 1,
+            ledger: Arc::clone(&in_flight.ledgers[queue.index()]),
+            channels: Arc::clone(&self.channels),
+            shutdown: shutdown.clone(),
+        };
         for (queue, limiter) in PUSHED.into_iter().zip(self.limiters.clone()) {
             let reception = Reception {
                 queue,
@@ -139,51 +170,76 @@ impl Process {
                 pipeline: Arc::clone(pipeline),
                 publisher: Arc::clone(&keeps),
             };
-            let intake = self.intake(queue, window);
-            self.tasks.push(tokio::spawn(intake.push(reception, limiter)));
+            self.intakes.spawn(intake(queue).push(reception, limiter));
         }
-        let ledger = Arc::clone(&self.ledgers[Working::Quarantine.index()]);
-        let intake = self.intake(Working::Quarantine, 1);
-        let pipeline = Arc::clone(pipeline);
-        self.tasks.push(tokio::spawn(async move {
+        let (intake, pipeline) = (intake(Working::Quarantine), Arc::clone(pipeline));
+        self.intakes.spawn(async move {
+            let ledger = Arc::clone(&intake.ledger);
             let quarantine = Quarantine::new(pipeline, keeps, ledger, TIMEOUT);
-            sleep(SETTLING_TIME).await;
-            intake.ask(quarantine).await;
-        }));
+            let shutdown = intake.shutdown.clone();
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => {}
+                () = sleep(SETTLING_TIME) => intake.ask(quarantine).await,
+            }
+        });
     }
 
-    fn intake(&self, queue: Working, window: usize) -> Intake {
-        Intake {
-            out: self.out.clone(),
-            queue,
-            window,
-            ledger: Arc::clone(&self.ledgers[queue.index()]),
-            channels: Arc::clone(&self.channels),
+    /// Stops in order, as on SIGTERM.
+    pub(super) async fn stop(&mut self) {
+        let (number, world) = (self.out.number, self.out.world.clone());
+        let asked = Instant::now();
+        world.lock().stops += 1;
+        world.lock().stopping.insert(number, world.now());
+        world.tell(|| format!("process {number} is asked to stop"));
+        self.trigger.pull();
+        while self.intakes.join_next().await.is_some() {}
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
+        let max = TIMEOUT + DRAIN_MARGIN;
+        in_flight.finish(max, std::future::ready(())).await;
+        if asked.elapsed() > max {
+            world.accuse(|| format!("process {number} took {:?} to stop", asked.elapsed()));
         }
+        for channel in self.take_channels() {
+            let held = world.lock().broker.held(channel.channel).len();
+            if held > 0 && !channel.is_lost() {
+                world.accuse(|| format!("process {number} stops with {held} messages in hand"));
+            }
+            let now = world.now();
+            world.lock().broker.close(channel.channel, now);
+        }
+        world.tell(|| format!("process {number} has stopped"));
+        world.news.notify_waiters();
     }
 
-    /// The broker notices that the process is gone.
+    fn take_channels(&self) -> Vec<Arc<Channel>> {
+        std::mem::take(&mut *self.channels.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// It is gone, and the broker notices.
     pub(super) fn end(self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-        let now = self.out.world.now();
-        let channels = std::mem::take(&mut *self.channels.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut state = self.out.world.lock();
-        for channel in channels {
-            state.broker.close(channel, now);
+        let (number, world) = (self.out.number, &self.out.world);
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.keeping_time.iter().for_each(JoinHandle::abort);
         }
-        drop(state);
-        self.out.world.news.notify_waiters();
+        for channel in self.take_channels() {
+            world.taken_away(number, channel.channel, false);
+        }
+        world.lock().reasons.gone(number);
     }
 
     /// What should be nothing once there is nothing to do.
     pub(super) async fn leftovers(&self) -> Option<String> {
-        for ledger in &self.ledgers {
+        let in_flight = self.in_flight.as_ref()?;
+        for ledger in &in_flight.ledgers {
             let load = ledger.load();
             if load.messages > 0 {
                 return Some(format!("{load:?} of {} is in hand in the end", ledger.label()));
             }
         }
-        let waiting = self.attempts.fairness().overview(Instant::now()).waiting;
+        let waiting = in_flight.attempts.fairness().overview(Instant::now()).waiting;
         if waiting > 0 {
             return Some(format!("{waiting} wait for their turn in the end"));
         }
@@ -191,7 +247,7 @@ impl Process {
         for limiter in self.limiters.iter().rev() {
             let begun = Instant::now();
             let mut permits: Vec<Permit> = Vec::new();
-            for _ in 0..AT_ONCE {
+            for _ in 0..self.at_once {
                 permits.push(limiter.acquire().await);
             }
             if Instant::now() != begun {
@@ -228,46 +284,88 @@ impl Intake {
         let generation = state.generation;
         let channel = state.broker.consume(&name, self.window);
         drop(state);
-        self.channels
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(channel);
         let channel = Arc::new(Channel {
             out: self.out.clone(),
             channel,
             generation,
+            is_recognised: self.is_alone,
             is_lost: AtomicBool::new(false),
             loss: Notify::new(),
         });
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.push(Arc::clone(&channel));
+        drop(channels);
         let acknowledges = Arc::clone(&channel) as Arc<dyn Acknowledges>;
         self.ledger.subscribed(acknowledges, self.window);
         channel
     }
 
     /// Takes in what is pushed, as the real intake does: reading and handing on are one task, and a lost subscription cancels
-    /// whatever the handler is about.
+    /// whatever the handler is about, as does a stop.
     async fn push(self, reception: Reception, limiter: Arc<StartLimiter>) {
-        loop {
-            self.out.pause(10).await;
+        while self.may_open().await {
             let channel = self.open();
             let (sender, receiver) = mpsc::unbounded_channel();
             tokio::select! {
                 biased;
-                () = lost(&channel) => {}
                 () = self.read(&channel, sender) => {}
+                () = lost(&channel) => {}
                 () = self.hand_on(&channel, receiver, &reception, &limiter) => {}
             }
+            self.closed(&channel).await;
+        }
+    }
+
+    /// Waits for a subscription, unless a stop was asked for.
+    async fn may_open(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => false,
+            () = self.out.pause(10) => true,
+        }
+    }
+
+    async fn closed(&self, channel: &Channel) {
+        if !self.shutdown.is_requested() {
             self.ledger.lost();
-            sleep(TRY_AGAIN_AFTER).await;
+        }
+        self.out.world.lock().reasons.heard(channel.channel);
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {}
+            () = sleep(TRY_AGAIN_AFTER) => {}
         }
     }
 
     async fn read(&self, channel: &Channel, sender: mpsc::UnboundedSender<Taken>) {
-        loop {
-            let taken = self.next(channel).await;
-            drop(sender.send(taken));
-            self.out.pause(2).await;
+        let reading = async {
+            loop {
+                let taken = self.next(channel).await;
+                drop(sender.send(taken));
+                self.out.pause(2).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => self.ledger.stop(),
+            () = reading => {}
         }
+        // Until the broker has heard of it, more may come.
+        self.out.pause(3).await;
+        while let Some(given) = self.give(channel) {
+            drop(self.ledger.receive(&given));
+        }
+        self.out.world.lock().broker.cancel(channel.channel);
+    }
+
+    fn give(&self, channel: &Channel) -> Option<Incoming> {
+        let given = self.out.world.lock().broker.give(channel.channel)?;
+        Some(Incoming {
+            tag: given.tag,
+            redelivered: given.redelivered,
+            returned: given.returned,
+            message: given.message,
+        })
     }
 
     /// The next message that is to be worked on.
@@ -275,26 +373,15 @@ impl Intake {
         loop {
             let mut news = std::pin::pin!(self.out.world.news.notified());
             news.as_mut().enable();
-            let (given, breaks) = {
-                let chance = self.out.world.chances().loses_channel;
-                let mut state = self.out.world.lock();
-                let given = state.broker.give(channel.channel);
-                let breaks = given.is_some() && state.random.below(1000) < chance;
-                (given, breaks)
-            };
-            if breaks {
-                channel.lose();
-            }
-            let Some(given) = given else {
+            let Some(incoming) = self.give(channel) else {
                 news.await;
                 continue;
             };
-            let incoming = Incoming {
-                tag: given.tag,
-                redelivered: given.redelivered,
-                returned: given.returned,
-                message: given.message,
-            };
+            let chance = self.out.world.chances().loses_channel;
+            let drawn = self.out.world.lock().random.below(1000);
+            if drawn < chance {
+                channel.lose();
+            }
             if let Some(in_hand) = self.ledger.receive(&incoming) {
                 return Taken {
                     in_hand,
@@ -322,14 +409,15 @@ impl Intake {
                 under_way.permit = Some(limiter.acquire().await);
             }
             // Now and then the connection is lost while that waits, at whichever of its waits.
-            let (chance, waits) = (self.out.world.chances().loses_channel, {
+            let chance = self.out.world.chances().cancels;
+            let (drawn, turns) = {
                 let mut state = self.out.world.lock();
                 (state.random.below(1000), state.random.below(4))
-            });
+            };
             tokio::select! {
                 biased;
                 () = reception.take(taken) => under_way.is_over = true,
-                () = after(waits.1), if waits.0 < 10 * chance => {
+                () = after(turns), if drawn < chance => {
                     drop(under_way);
                     channel.lose();
                     return;
@@ -340,8 +428,7 @@ impl Intake {
 
     /// Takes in what is asked for.
     async fn ask(self, quarantine: Quarantine) {
-        loop {
-            self.out.pause(10).await;
+        while self.may_open().await {
             let channel = self.open();
             let asking = async {
                 loop {
@@ -351,11 +438,14 @@ impl Intake {
             };
             tokio::select! {
                 biased;
+                () = self.shutdown.requested() => {
+                    self.ledger.stop();
+                    self.out.world.lock().broker.cancel(channel.channel);
+                }
                 () = lost(&channel) => {}
                 () = asking => {}
             }
-            self.ledger.lost();
-            sleep(TRY_AGAIN_AFTER).await;
+            self.closed(&channel).await;
         }
     }
 }
