@@ -145,6 +145,7 @@ impl Attempts {
                     job = held;
                     (permit, is_fresh) = (None, false);
                     tokio::select! {
+                        biased;
                         () = self.fairness.changed() => {}
                         () = sleep(ASK_AGAIN_AFTER) => {}
                     }

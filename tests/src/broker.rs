@@ -187,7 +187,11 @@ impl Broker {
     /// From a delay queue some of it may have moved on instead.
     async fn has_back(&self, queue: &str, count: usize) {
         for _ in 0..BACK_LOOKS {
-            if self.ready(queue).await.is_none_or(|ready| ready as usize >= count) {
+            if self
+                .ready(queue)
+                .await
+                .is_none_or(|ready| ready as usize >= count)
+            {
                 return;
             }
             sleep(BACK_LOOK_EVERY).await;

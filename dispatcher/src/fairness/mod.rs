@@ -94,6 +94,7 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
             let sooner = self.sooner.notified();
             let at = self.next_tick();
             tokio::select! {
+                biased;
                 () = sleep_until(at) => return,
                 () = sooner => {}
             }

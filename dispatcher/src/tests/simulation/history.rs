@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::clock;
 use super::judge;
+use super::outside::TIMEOUT;
 use super::plan::{Change, Plan};
 use super::process::Process;
 use super::world::{World, event_id};
@@ -192,6 +193,11 @@ async fn wait_for_the_end(world: &World, plan: &Plan) -> bool {
     while world.now() < last {
         // A process that dies now has begun again by then.
         sleep(Duration::from_secs(4)).await;
+        if !judge::is_over(world, plan) {
+            continue;
+        }
+        // An attempt whose message is somebody else's by now may still wait for its answer, and a retry comes of it.
+        sleep(TIMEOUT).await;
         if judge::is_over(world, plan) {
             return true;
         }
