@@ -22,8 +22,9 @@ use crate::window::{ACK_RUN_DELAY, Fingerprint};
 const GATHER: Duration = Duration::from_millis(1);
 
 /// How long the connection stays open after the last acknowledgements: the broker's channel holds those back that its queue
-/// has no room for yet (quorum queues take 32 at once), says nothing of it, and forgets them when it closes.
-pub(crate) const LAST_ACKS_APPLY: Duration = Duration::from_millis(300);
+/// has no room for yet (quorum queues take 32 at once), says nothing of it, and forgets them when it closes. A broker that was busy
+/// with much else has taken more than 300 ms.
+pub(crate) const LAST_ACKS_APPLY: Duration = Duration::from_secs(1);
 
 /// Messages that are acknowledged at once at most. Each makes room for another, which the broker sends in the same moment: where
 /// these are large, no more of them come than this before the window is narrowed. With one round a millisecond it is

@@ -2,7 +2,7 @@
 //! its neighbours do not notice.
 
 use hookline_common::topology::Queue;
-use hookline_tests::cli::{objects, succeed};
+use hookline_tests::cli::{objects, out, run, succeed};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::hostile::certificates::Authority;
 use hookline_tests::raw_amqp::{Property, RawMessage, RawPublisher, nested, text};
@@ -234,7 +234,12 @@ async fn the_commands_for_dead_letters_list_show_and_remove_such_messages() {
                 .filter_map(|letter| letter["event"].as_str())
                 .collect();
             for id in ids.iter().filter(|id| id.starts_with("evt_")) {
-                let shown = succeed(world, &["dlq", "show", id, "--queue", name]).await;
+                // What another command has looked at lies there again a moment later.
+                let shown = eventually(SOON, "it is shown", async || {
+                    let shown = run(world, &["dlq", "show", id, "--queue", name]).await;
+                    shown.status.success().then(|| out(&shown))
+                })
+                .await;
                 assert!(shown.contains("case"), "{shown}");
             }
             succeed(world, &["dlq", "purge", "--yes", "--queue", name]).await;

@@ -87,7 +87,14 @@ async fn what_has_run_out_is_said_once_a_minute_and_counted_and_costs_nobody_an_
     // Many more than what may be left over, should the other dispatcher have had a file open in passing at each look.
     const ENDPOINTS: usize = 40;
     scenario(async |world| {
-        let receivers = Peer::listen("0.0.0.0:0", None, Talk::be_kind).await;
+        // They take their time, so that all have a connection at once, or want one.
+        let receivers = Peer::listen("0.0.0.0:0", None, async |mut talk: Talk| {
+            while talk.request().await.is_some() {
+                sleep(Duration::from_millis(300)).await;
+                talk.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            }
+        })
+        .await;
         let endpoints: Vec<_> = (1..=ENDPOINTS)
             .map(|number| {
                 let url = format!("http://127.0.0.{number}:{}/hook", receivers.port());

@@ -1,6 +1,5 @@
 //! How often one may try sessions and links that are nobody's.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -45,26 +44,27 @@ async fn whoever_makes_sessions_and_links_up_is_told_to_wait() {
 #[tokio::test]
 async fn whoever_is_signed_in_or_has_the_token_does_not_wait_for_what_others_make_up() {
     const GUESSING: usize = 16;
+    const EACH: usize = 100;
     console_scenario(async |console, _| {
         let (operator, acme) = (operator(console).await, member(console, "acme").await);
-        let is_over = AtomicBool::new(false);
         let guesses = (0..GUESSING).map(async |_| {
             let mut stranger = browser(console);
             stranger.cookie = Some(format!("hookline_session={}", "x".repeat(43)));
-            while !is_over.load(Ordering::Relaxed) {
+            for _ in 0..EACH {
                 stranger.get("/sign-in").await;
             }
         });
         let at_work = async {
-            for _ in 0..100 {
-                operator.get("/companies").await.expect(200);
-                acme.get("/companies/acme/endpoints").await.expect(200);
-                let mut new = browser(console);
-                let entered = new.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await;
-                new.keep_cookie(&entered.expect(303));
-                new.get("/companies").await.expect(200);
+            for _ in 0..20 {
+                let new = browser(console);
+                let answers = [
+                    operator.get("/companies").await,
+                    acme.get("/companies/acme/endpoints").await,
+                    new.bare_post("/sign-in", &[("token", ADMIN_TOKEN)]).await,
+                ];
+                // A machine that is too busy for all of this may say so, which is another thing.
+                assert!(answers.iter().all(|answer| answer.status != 429), "{answers:?}");
             }
-            is_over.store(true, Ordering::Relaxed);
         };
         // Where the machine is too busy to guess so often, nobody has to wait; guess_limits.rs has what holds anywhere.
         tokio::join!(join_all(guesses), at_work);
