@@ -21,11 +21,6 @@ use crate::window::{ACK_RUN_DELAY, Fingerprint};
 /// one acknowledgement of ten, and nobody waits for one.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// How long the connection stays open after the last acknowledgements: the broker's channel holds those back that its queue
-/// has no room for yet (quorum queues take 32 at once), says nothing of it, and forgets them when it closes. A broker that was busy
-/// with much else has taken more than 300 ms.
-pub(crate) const LAST_ACKS_APPLY: Duration = Duration::from_secs(1);
-
 /// Messages that are acknowledged at once at most. Each makes room for another, which the broker sends in the same moment: where
 /// these are large, no more of them come than this before the window is narrowed. With one round a millisecond it is
 /// several times what a dispatcher delivers.
@@ -177,7 +172,7 @@ impl AckLedger {
     }
 
     /// Acknowledges what is settled, until the ledger is closed. Then everything is acknowledged without gathering,
-    /// and this returns when the broker has seen it.
+    /// and this returns when the queue has taken it.
     pub async fn acknowledge(&self) {
         let mut has_more = false;
         while !self.is_closing.load(Ordering::Acquire) {
@@ -198,9 +193,8 @@ impl AckLedger {
         if let Some(acker) = acker
             && let Err(error) = acker.flush().await
         {
-            debug!(queue = self.label, %error, "the broker may not have seen the last acknowledgements");
+            debug!(queue = self.label, %error, "the queue may not have taken the last acknowledgements");
         }
-        sleep(LAST_ACKS_APPLY).await;
     }
 
     /// Nothing is settled any more: lets [`Self::acknowledge`] come to its end.

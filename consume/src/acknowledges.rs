@@ -29,7 +29,7 @@ pub trait Acknowledges: Send + Sync + 'static {
     /// As [`Self::ack_through`].
     fn give_back_each(&self, tags: Vec<u64>) -> BoxFuture<'_, Result<(), BrokerError>>;
 
-    /// Returns when the broker has seen every acknowledgement sent before.
+    /// Returns when the queue has taken every acknowledgement sent before.
     ///
     /// # Errors
     /// [`BrokerError`] when it does not answer.

@@ -3,9 +3,6 @@
 use hookline_common::broker::{BrokerError, Subscription};
 use hookline_common::message::Message;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
-
-use crate::ack_ledger::LAST_ACKS_APPLY;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +71,6 @@ where
     }
     if relayed.moved > 0 {
         acker.flush().await?;
-        sleep(LAST_ACKS_APPLY).await;
     }
     Ok(relayed)
 }

@@ -217,7 +217,8 @@ impl Pipeline {
     /// Steps 4 to 8, as `route` says.
     async fn pass_on(self: &Arc<Self>, passage: Passage, work: Work, endpoints: &Lookup) {
         let reliance = |company: &CompanyId| self.reliance(company);
-        match route::step(work, endpoints, reliance, time_of_day()) {
+        let lookup = |company: &CompanyId| self.endpoints.lookup(company);
+        match route::step(work, endpoints, reliance, lookup, time_of_day()) {
             Step::Attempt(mut delivery, endpoint) => {
                 let Passage {
                     queue,

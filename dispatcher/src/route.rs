@@ -59,8 +59,29 @@ pub fn read(queue: Working, message: &Message) -> Result<Work, Rejection> {
 }
 
 /// Decides what to do, given what is known of the company's endpoints. `reliance` is asked for only where something was not found.
+///
+/// What was not found may have been loaded before `reliance` was asked for, which then says that all is known. So where that ends
+/// the message, it is decided once more by a `lookup` that comes after it.
 #[must_use]
 pub fn step(
+    work: Work,
+    endpoints: &Lookup,
+    reliance: impl FnOnce(&CompanyId) -> Reliance,
+    lookup: impl FnOnce(&CompanyId) -> Lookup,
+    now: Timestamp,
+) -> Step {
+    let mut asked = None;
+    let first = step_by(work, endpoints, |company| *asked.insert(reliance(company)), now);
+    let (ended, reliance) = match (first, asked) {
+        (Step::Nobody(unrouted), Some(reliance)) => (Work::Route(unrouted), reliance),
+        (Step::Replace(Instead::Discard(delivery)), Some(reliance)) => (Work::Deliver(delivery), reliance),
+        (first, _) => return first,
+    };
+    let endpoints = lookup(&ended.event().company);
+    step_by(ended, &endpoints, |_| reliance, now)
+}
+
+fn step_by(
     work: Work,
     endpoints: &Lookup,
     reliance: impl FnOnce(&CompanyId) -> Reliance,
@@ -228,7 +249,8 @@ mod tests {
                     gone_after,
                     knows_all: true,
                 };
-                match step(work, &endpoints, reliance, now) {
+                let lookup = |_: &CompanyId| Lookup::Known(Arc::default());
+                match step(work, &endpoints, reliance, lookup, now) {
                     Step::Replace(Instead::Park(parked, delay)) => {
                         (waited, ahead) = (waited + delay.as_duration(), jump);
                         work = message::read_work(&super::parked(parked, delay).1).unwrap();
@@ -238,6 +260,30 @@ mod tests {
                 }
             };
             assert_eq!(discarded_after, Duration::from_secs(seconds), "{jump:?}");
+        }
+    }
+
+    /// The registry finishes loading between a lookup and the question whether that knew everything.
+    #[test]
+    fn what_is_loaded_in_between_is_looked_up_once_more_before_a_message_ends() {
+        let unrouted = || Unrouted {
+            event: Event::new("acme", "booking.created", "{}").unwrap(),
+            pass_through: PassThrough {
+                parked: 2,
+                unknown_since: Some(Timestamp::UNIX_EPOCH),
+                ..PassThrough::default()
+            },
+        };
+        let delivery = || Delivery::first(unrouted(), EndpointId::parse("ep_1").unwrap());
+        for work in [Work::Route(unrouted()), Work::Deliver(delivery())] {
+            let stale = Lookup::Known(Arc::default());
+            let reliance = |_: &CompanyId| Reliance {
+                gone_after: Duration::from_secs(120),
+                knows_all: true,
+            };
+            let now = Timestamp::UNIX_EPOCH + Duration::from_secs(600);
+            let step = step(work, &stale, reliance, |_| Lookup::NotYet, now);
+            assert!(matches!(step, Step::Replace(Instead::Park(_, _))));
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use tokio::time::timeout;
 
@@ -13,9 +13,12 @@ use super::connect::in_time;
 use super::error::BrokerError;
 use super::established::Established;
 
-/// How long a broker that is asked for no more messages, or for its last word on acknowledgements, may take. Both are
-/// asked at the end of a process, which a silent broker must not hold up: what it did not see, it gives out again.
-pub(super) const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a broker that is asked for no more messages may take. It is asked at the end of a process, which a silent broker must
+/// not hold up.
+pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the last acknowledgements may take, for the same reason: what the broker did not take in, it gives out again. A busy
+/// one has taken more than 300 ms, and a stop has five seconds for this and for closing its connections.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Acknowledges the messages of one subscription, or gives them back. Its tags mean nothing on any other.
 #[derive(Clone)]
@@ -81,22 +84,33 @@ impl Acker {
             .give_up(format!("consuming {queue:?}: {error}; {advice}"));
     }
 
-    /// Returns when the broker has seen every acknowledgement sent before: it drops those that are still on their way
-    /// when the channel closes.
+    /// Returns when the queue has taken every acknowledgement sent before. The broker's channel hands a quorum queue 32 at once, holds
+    /// the rest back until those are written down, says nothing of it, and forgets what it holds back when it closes.
+    ///
+    /// What is asked of the queue itself is answered after what the channel handed over before. So a first question is answered
+    /// after the 32, whose end lets the channel hand over the rest; and a second after the rest. The third is for a channel that
+    /// heard of that end only after the second. What is got is given back.
     ///
     /// # Errors
-    /// [`BrokerError`] when it does not answer within a second.
+    /// [`BrokerError`] when it does not answer within three seconds.
     pub async fn flush(&self) -> Result<(), BrokerError> {
         const WHAT: &str = "acknowledging";
-        // Any call with an answer does; this one changes nothing for a consumer that was cancelled.
-        let answered = self.channel.basic_qos(1, BasicQosOptions::default());
-        match timeout(LAST_WORD_TIMEOUT, answered).await {
-            Ok(answered) => answered.map_err(BrokerError::call(WHAT)),
-            Err(_) => Err(BrokerError::NoAnswer {
+        let asked = async {
+            let mut got = Vec::new();
+            for _ in 0..3 {
+                let get = BasicGetOptions { no_ack: false };
+                let answer = self.channel.basic_get(self.queue.clone(), get).await;
+                got.extend(answer.map_err(BrokerError::call(WHAT))?);
+            }
+            let tags = got.iter().map(|message| message.delivery.delivery_tag);
+            self.give_back_each(tags.collect()).await
+        };
+        timeout(FLUSH_TIMEOUT, asked).await.unwrap_or_else(|_| {
+            Err(BrokerError::NoAnswer {
                 what: WHAT,
-                seconds: LAST_WORD_TIMEOUT.as_secs(),
-            }),
-        }
+                seconds: FLUSH_TIMEOUT.as_secs(),
+            })
+        })
     }
 
     /// Whether the connection that these acknowledgements belong to is gone.

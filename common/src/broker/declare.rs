@@ -83,7 +83,7 @@ async fn look_at(connection: &Connection, object: &Object<'_>) -> Result<(), Bro
     }
 }
 
-/// How long it is looked for what has gone missing. A broker answers in milliseconds, and with a node of its cluster frozen
+/// How long it is looked for what has gone missing, and how long a binding that may be there may take. A broker answers in milliseconds, and with a node of its cluster frozen
 /// in a third of a second; what it does not answer for by then is left to the upkeep.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -106,14 +106,15 @@ pub(super) async fn declare_missing(connection: &Connection, topology: &Topology
 /// Declares what is missing, and compares what is there. An account without the right to configure can use a
 /// topology that stands; then the comparison is left to the account that made it.
 ///
-/// A binding is made where one of its ends is new, and has none yet. Else there is no way to see whether it is there but to
-/// make it again, for which the broker may wait for a node that hangs: that is left to the upkeep, and to [`declare`].
+/// There is no way to see whether a binding is there but to make it again. Where both of its ends stood already, another program
+/// may have made them a moment ago and be about to bind them: so it is made here too, before anything is published. A node that
+/// hangs can hold that up, so it is given little time then, and left to the upkeep and to [`declare`] after that.
 pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
     let mut is_new = false;
     for object in objects(topology) {
         match object {
             Object::Binding { .. } if is_new => declare_object(connection, &object, "binding").await?,
-            Object::Binding { .. } => {}
+            Object::Binding { .. } => bind_in_passing(connection, &object).await?,
             Object::Exchange(_) | Object::Queue(_) => match Standing::of(connection, &object).await? {
                 Standing::Missing => {
                     is_new = true;
@@ -124,6 +125,16 @@ pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> 
         }
     }
     Ok(())
+}
+
+async fn bind_in_passing(connection: &Connection, binding: &Object<'_>) -> Result<(), BrokerError> {
+    match timeout(LOOK_TIMEOUT, compare(connection, binding)).await {
+        Ok(bound) => bound,
+        Err(_) => {
+            tracing::debug!(%binding, "the broker is slow to bind; binding again later");
+            Ok(())
+        }
+    }
 }
 
 /// Whether an exchange or a queue is there, with whatever arguments.

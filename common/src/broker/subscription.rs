@@ -8,7 +8,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, B
 use lapin::types::{FieldTable, ShortString};
 use tokio::time::timeout;
 
-use super::acker::{Acker, LAST_WORD_TIMEOUT};
+use super::acker::{Acker, CANCEL_TIMEOUT};
 use super::connect::{in_time, open_channel};
 use super::error::BrokerError;
 use super::established::Established;
@@ -138,7 +138,7 @@ impl Subscription {
             .acker
             .channel
             .basic_cancel(stream.tag(), BasicCancelOptions::default());
-        let cancelled = timeout(LAST_WORD_TIMEOUT, cancel).await;
+        let cancelled = timeout(CANCEL_TIMEOUT, cancel).await;
         if !matches!(cancelled, Ok(Ok(()))) {
             let queue = self.acker.queue.as_str();
             self.acker

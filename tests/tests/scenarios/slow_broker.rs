@@ -9,12 +9,14 @@ use hookline_common::broker::{Address, BrokerStats, BrokerUrl, LinkSettings, Pub
 use hookline_common::message::Message;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
+use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::broker::Broker;
+use hookline_tests::endpoint::endpoint;
 use hookline_tests::pace::paced;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
-use hookline_tests::{eventually, scenario};
+use hookline_tests::{Gate, Receiver, eventually, scenario, status};
 use lapin::types::AMQPValue;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
@@ -163,6 +165,59 @@ async fn a_queue_that_hangs_is_not_sent_as_much_again_with_each_deadline() {
         "{sent} of {MESSAGES} were sent"
     );
     publisher.close().await;
+    private.stop().await;
+}
+
+/// The broker's channel hands a queue 32 acknowledgements at once and forgets the rest when it closes.
+#[tokio::test]
+async fn a_stop_waits_until_a_slow_queue_has_taken_the_last_acknowledgements() {
+    const ENDPOINTS: usize = 48;
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let (gate, last_gate) = (Gate::closed(), Gate::closed());
+        let receiver = Receiver::answering(status(200).behind(&gate)).await;
+        let last = Receiver::answering(status(200).behind(&last_gate)).await;
+        // An endpoint's first requests go out a few at a time, so there are many.
+        let many = (0..ENDPOINTS)
+            .map(|number| endpoint(&format!("ep_{number}"), &receiver).events(&["booking.created"]));
+        let two = ["ep_last_1", "ep_last_2"].map(|id| endpoint(id, &last).events(&["booking.first"]));
+        world.endpoints(many.chain(two).collect::<Vec<_>>());
+        let dispatcher = || world.dispatcher().set("HOOKLINE_AMQP_URL", private.url());
+        let old = dispatcher().start().await;
+        let settings = Settings::new(&private.url()).unwrap();
+        let producer = Producer::connect(settings.with_namespace(world.namespace().clone()))
+            .await
+            .unwrap();
+        let event = |kind| Event::new("acme", kind, "{}").unwrap();
+        // What is taken first ends last, so that the others are acknowledged one by one.
+        producer.publish(&event("booking.first")).await.unwrap();
+        eventually(SOON, "the first have begun", async || {
+            (last.count() == 2).then_some(())
+        })
+        .await;
+        producer.publish(&event("booking.created")).await.unwrap();
+        let all_have_begun = || receiver.count() == ENDPOINTS;
+        eventually(SOON, "all have begun", async || all_have_begun().then_some(())).await;
+        old.terminate().await;
+        old.says("draining", SOON).await;
+        let queue = format!("'%2F_{}'", world.queue(Queue::Deliveries));
+        let hold = format!("sys:suspend({queue}), timer:apply_after(2000, sys, resume, [{queue}]).");
+        private.evaluate(&hold).await;
+        gate.open();
+        let in_hand = "hookline_messages_in_hand{queue=\"deliveries\"}";
+        eventually(SOON, "all others are acknowledged", async || {
+            (old.metric(in_hand).await? == 2.0).then_some(())
+        })
+        .await;
+        last_gate.open();
+        assert_eq!(old.ends_within(SOON).await.code(), Some(0));
+        let new = dispatcher().start().await;
+        producer.publish(&event("booking.created")).await.unwrap();
+        receiver.expect(2 * ENDPOINTS, SOON).await;
+        new.stop().await;
+        assert_eq!((receiver.count(), last.count()), (2 * ENDPOINTS, 2));
+    })
+    .await;
     private.stop().await;
 }
 

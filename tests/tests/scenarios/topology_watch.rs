@@ -6,7 +6,7 @@ use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher};
 use hookline_common::message::Message;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
-use hookline_producer::{Event, PublishError};
+use hookline_producer::{Event, Producer, PublishError, Settings};
 use hookline_tests::broker::Broker;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_broker::PrivateBroker;
@@ -66,6 +66,23 @@ async fn an_event_that_finds_its_binding_gone_has_it_made_again() {
             producer.publish(&event).await.ok()
         })
         .await;
+    })
+    .await;
+}
+
+/// As when two services start for the first time, and the other one has made both ends a moment ago.
+#[tokio::test]
+async fn who_connects_first_publishes_through_a_binding_that_nobody_made_yet() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        world.publish("booking.created", "{}").await;
+        unbind(world).await;
+        let settings = Settings::new(&services().amqp_url).unwrap();
+        let settings = settings.with_namespace(world.namespace().clone());
+        let other = Producer::connect(settings).await.unwrap();
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        other.publish(&event).await.unwrap();
+        world.expect_in(Queue::Events, 2, SOON).await;
     })
     .await;
 }
