@@ -118,8 +118,8 @@ impl Publishing {
     }
 
     /// Makes sure again of the queues that are published to and taken from.
-    pub(crate) async fn declare_again(&self) {
-        self.publisher.declare_again().await;
+    pub(crate) fn look_for_missing(&self) {
+        self.publisher.look_for_missing();
     }
 
     /// Waits until there is room in memory for one of many events; it is taken until what is returned is dropped. Who brings

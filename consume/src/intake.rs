@@ -45,7 +45,7 @@ pub trait Handler: Send + Sync + 'static {
     fn take(&self, taken: Taken) -> impl Future<Output = ()> + Send;
 
     /// The queue is not there, and only its owner can make it.
-    fn queue_is_missing(&self) -> impl Future<Output = ()> + Send;
+    fn queue_is_missing(&self);
 }
 
 /// Consumes one working queue until shutdown.
@@ -77,7 +77,7 @@ impl Intake {
                 warn!(queue = self.queue.queue, %error, advice, left_out, "a queue cannot be consumed; trying again");
             }
             if error.is_missing() {
-                handler.queue_is_missing().await;
+                handler.queue_is_missing();
             }
             tokio::select! {
                 () = sleep(TRY_AGAIN_AFTER) => {}

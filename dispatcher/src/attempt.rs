@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, info};
 
 use crate::classify::{self, Verdict};
-use crate::endpoints::Registered;
+use crate::endpoints::PreparedEndpoint;
 use crate::outside::{Sends, time_of_day};
 use crate::spans::{self, Traced};
 
@@ -50,7 +50,7 @@ impl Report {
 /// [`Shortage`] when this process lacks what a request takes: nothing was asked, so no attempt was made.
 pub async fn attempt(
     client: &dyn Sends,
-    endpoint: &Registered,
+    endpoint: &PreparedEndpoint,
     delivery: &Delivery,
     traced: &Traced,
 ) -> Result<Report, Shortage> {
@@ -74,7 +74,7 @@ pub async fn attempt(
 
 async fn try_once(
     client: &dyn Sends,
-    endpoint: &Registered,
+    endpoint: &PreparedEndpoint,
     delivery: &Delivery,
     trace: &TraceContext,
     tells_receivers: bool,

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Span, error};
 
 use crate::attempt::{Report, attempt};
-use crate::endpoints::{EndpointKey, Endpoints, Lookup, Registered};
+use crate::endpoints::{EndpointKey, Endpoints, Lookup, PreparedEndpoint};
 use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
 use crate::meters::Meters;
 use crate::outside::{Sends, time_of_day};
@@ -40,7 +40,7 @@ pub struct Job {
     queue: Working,
     in_hand: InHand,
     delivery: Delivery,
-    endpoint: Arc<Registered>,
+    endpoint: Arc<PreparedEndpoint>,
     permit: Option<Permit>,
     /// Its span, as long as it is in hand.
     span: Span,
@@ -55,7 +55,7 @@ impl Job {
         queue: Working,
         in_hand: InHand,
         delivery: Delivery,
-        endpoint: Arc<Registered>,
+        endpoint: Arc<PreparedEndpoint>,
         span: Span,
     ) -> Box<Self> {
         Box::new(Self {
@@ -200,7 +200,7 @@ impl Attempts {
     }
 
     /// The endpoint as it is known now. None where it is gone, was switched off, or is not known now.
-    fn as_it_is_now(&self, job: &Job) -> Option<Arc<Registered>> {
+    fn as_it_is_now(&self, job: &Job) -> Option<Arc<PreparedEndpoint>> {
         let is_fresh = job.is_fresh;
         #[cfg(test)]
         let is_fresh = is_fresh || is_back(Mistake::SendsAsItWas);
@@ -268,7 +268,13 @@ impl Attempts {
         }
     }
 
-    fn pass_on(self: &Arc<Self>, endpoint: &Registered, queue: Working, feedback: Feedback, took: Duration) {
+    fn pass_on(
+        self: &Arc<Self>,
+        endpoint: &PreparedEndpoint,
+        queue: Working,
+        feedback: Feedback,
+        took: Duration,
+    ) {
         let now = Instant::now();
         let next = self
             .fairness
@@ -294,7 +300,7 @@ impl Attempts {
         &self,
         in_hand: InHand,
         delivery: &Delivery,
-        endpoint: Option<&Registered>,
+        endpoint: Option<&PreparedEndpoint>,
         report: Report,
     ) {
         let (verdict, subject) = (&report.verdict, Subject::delivery(delivery));

@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
+use crate::dispatch::Dispatch;
 use crate::pipeline::Pipeline;
 use crate::stop;
-use crate::work::Work;
 
 /// What a process has in flight, apart from its connections.
 pub(crate) struct InFlight {
+    /// One for each of [`Working::ALL`](crate::queues::Working::ALL).
     pub(crate) ledgers: Vec<Arc<AckLedger>>,
     pub(crate) acknowledging: JoinSet<()>,
     pub(crate) pipeline: Arc<Pipeline>,
@@ -25,7 +26,7 @@ pub(crate) struct InFlight {
     pub(crate) keeping_time: [JoinHandle<()>; 2],
 }
 
-impl Work {
+impl Dispatch {
     /// Finishes what is in flight, writes its records, acknowledges it, and closes the connections. By now the intakes have
     /// ended, and no work begins any more.
     pub(crate) async fn drain(self) {
@@ -33,25 +34,10 @@ impl Work {
             settings,
             publisher,
             records,
-            ledgers,
-            acknowledging,
             consumers,
-            pipeline,
-            attempts,
-            tasks,
-            recording,
-            keeping_time,
+            in_flight,
             ..
         } = self;
-        let in_flight = InFlight {
-            ledgers,
-            acknowledging,
-            pipeline,
-            attempts,
-            tasks,
-            recording,
-            keeping_time,
-        };
         let close = async {
             let mut closing = JoinSet::new();
             for consumer in consumers {

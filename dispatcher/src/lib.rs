@@ -18,7 +18,7 @@ pub mod attempts; // step 4, carried out: turns, one after the other
 pub mod attempt; // steps 5 to 7: one attempt
 pub mod classify; // step 7: what the answer means
 pub mod settle; // step 8: confirm, record, let it be acknowledged
-pub mod work; // everything that is begun with the connection
+pub mod dispatch; // everything that is begun with the connection
 mod drain; // and ended with the process
 pub mod stop; // how long the end may take
 pub mod meters; // what is counted
@@ -40,12 +40,12 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tracing::info;
 
+use crate::dispatch::Dispatch;
 use crate::endpoints::Endpoints;
 use crate::endpoints::file::{EndpointsFile, FileSettings, UnusableFile};
 use crate::endpoints::registry::Registry;
 use crate::health::Health;
 use crate::settings::{EndpointsSource, Settings};
-use crate::work::Work;
 
 /// Why a dispatcher cannot run. A broker that is away is no reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -178,11 +178,11 @@ impl Dispatcher {
         let longest_stop_s = stop::longest(settings.request_timeout).as_secs_f64();
         info!(longest_stop_s, "a stop takes at most {longest_stop_s} s");
 
-        let work = Work::new(&settings, Arc::clone(&endpoints), client, shutdown.clone());
+        let dispatch = Dispatch::new(&settings, Arc::clone(&endpoints), client, shutdown.clone());
         let health = Health {
-            publisher: work.publisher().clone(),
+            publisher: dispatch.publisher().clone(),
             endpoints,
-            ledgers: work.pushed_ledgers(),
+            ledgers: dispatch.pushed_ledgers(),
             shutdown: shutdown.clone(),
             telemetry: Arc::clone(&telemetry),
         };
@@ -191,7 +191,7 @@ impl Dispatcher {
             Followed::File(file) => tokio::spawn(file.watch(shutdown.clone(), reload)),
             Followed::Registry(registry) => {
                 let following = tokio::spawn(Arc::clone(&registry).follow(shutdown.clone(), reload));
-                let publisher = work.publisher().clone();
+                let publisher = dispatch.publisher().clone();
                 // A message that is taken before anything is known could only be set aside.
                 tokio::select! {
                     () = registry.reached() => {}
@@ -202,7 +202,7 @@ impl Dispatcher {
                 following
             }
         };
-        let ended = work.run(&shutdown).await;
+        let ended = dispatch.run(&shutdown).await;
         serving.abort();
         following.abort();
         telemetry.flush().await;

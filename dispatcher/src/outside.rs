@@ -44,8 +44,8 @@ pub trait Keeps: Send + Sync + 'static {
         message: &'a Message,
     ) -> BoxFuture<'a, Result<Stored, PublishFault>>;
 
-    /// Something was found missing: the queues are made sure of again.
-    fn declare_again(&self) -> BoxFuture<'_, ()>;
+    /// Something was found missing: it is looked for and made again.
+    fn look_for_missing(&self);
 }
 
 impl Keeps for Publisher {
@@ -65,8 +65,8 @@ impl Keeps for Publisher {
         Box::pin(Self::publish_until_stored(self, to, message))
     }
 
-    fn declare_again(&self) -> BoxFuture<'_, ()> {
-        Box::pin(Self::declare_again(self))
+    fn look_for_missing(&self) {
+        Self::look_for_missing(self);
     }
 }
 

@@ -314,7 +314,7 @@ impl Handler for Reception {
         self.pipeline.take(self.queue, taken, permit).await;
     }
 
-    async fn queue_is_missing(&self) {
-        self.publisher.declare_again().await;
+    fn queue_is_missing(&self) {
+        self.publisher.look_for_missing();
     }
 }

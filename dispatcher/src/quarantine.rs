@@ -104,7 +104,7 @@ impl Handler for Quarantine {
         }
     }
 
-    async fn queue_is_missing(&self) {
-        self.publisher.declare_again().await;
+    fn queue_is_missing(&self) {
+        self.publisher.look_for_missing();
     }
 }

@@ -10,7 +10,7 @@ use hookline_common::schedule::Delay;
 use hookline_common::topology::{PARK_DELAYS, Queue};
 use jiff::Timestamp;
 
-use crate::endpoints::{Lookup, Matching, Registered};
+use crate::endpoints::{Lookup, Matching, PreparedEndpoint};
 use crate::queues::Working;
 #[cfg(test)]
 use crate::tests::simulation::mistakes::{Mistake, is_back};
@@ -22,7 +22,7 @@ pub enum Step {
     /// Several endpoints want the event: a delivery to each.
     FanOut(Unrouted, Vec<EndpointId>),
     /// Make an attempt.
-    Attempt(Delivery, Arc<Registered>),
+    Attempt(Delivery, Arc<PreparedEndpoint>),
     /// Something else than an attempt takes its place.
     Replace(Instead),
 }
@@ -167,7 +167,7 @@ fn deliver(
 }
 
 /// A disabled endpoint gets nothing but test events; what else there is for it goes to the dead letters.
-fn attempt_or_fail(delivery: Delivery, endpoint: Arc<Registered>, now: Timestamp) -> Step {
+fn attempt_or_fail(delivery: Delivery, endpoint: Arc<PreparedEndpoint>, now: Timestamp) -> Step {
     if !endpoint.endpoint.disabled || delivery.origin == Origin::Test {
         return Step::Attempt(delivery, endpoint);
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
 
-use crate::endpoints::Registered;
+use crate::endpoints::PreparedEndpoint;
 
 /// How an attempt is traced.
 pub struct Traced {
@@ -69,7 +69,7 @@ pub(crate) fn parked(process: &Span, seconds: u32) {
 }
 
 /// One attempt, while a delivery is processed.
-pub(crate) fn attempt(process: &Span, endpoint: &Registered, delivery: &Delivery) -> Span {
+pub(crate) fn attempt(process: &Span, endpoint: &PreparedEndpoint, delivery: &Delivery) -> Span {
     if process.is_disabled() {
         return Span::none();
     }

@@ -135,8 +135,8 @@ impl Publisher {
         self.link.close().await;
     }
 
-    /// Has the topology made sure of again, on the connection that stands: an object that it names was found missing.
-    pub async fn declare_again(&self) {
+    /// Something of the topology was found missing: has what is missing made again in a moment, on the connection that stands.
+    pub fn look_for_missing(&self) {
         self.shared.upkeep.miss();
     }
 

@@ -84,7 +84,7 @@ impl Handler for Desk {
         drop(self.sender.send(taken).await);
     }
 
-    async fn queue_is_missing(&self) {
-        self.app.publishing().declare_again().await;
+    fn queue_is_missing(&self) {
+        self.app.publishing().look_for_missing();
     }
 }

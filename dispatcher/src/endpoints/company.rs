@@ -44,7 +44,7 @@ impl PartialEq for EndpointKey {
 impl Eq for EndpointKey {}
 
 /// An endpoint with everything that is the same for each of its requests.
-pub struct Registered {
+pub struct PreparedEndpoint {
     /// Which one it is.
     pub key: EndpointKey,
     /// The endpoint as it was registered.
@@ -57,7 +57,7 @@ pub struct Registered {
     later_keys: Option<Box<(Timestamp, SigningKeys)>>,
 }
 
-impl Registered {
+impl PreparedEndpoint {
     /// Checks where the endpoint's requests may go, and prepares them.
     #[must_use]
     pub fn new(endpoint: Endpoint, policy: &Policy) -> Self {
@@ -91,7 +91,7 @@ impl Registered {
 }
 
 /// An endpoint whose secrets cannot be opened.
-pub struct Unopened {
+pub struct SealedEndpoint {
     /// Which one.
     pub id: EndpointId,
     /// How its requests would be written.
@@ -104,9 +104,9 @@ pub struct Unopened {
 #[derive(Default)]
 pub struct CompanyEndpoints {
     /// Ascending by id: a company may have thousands, and each delivery looks for its own.
-    by_id: Vec<Arc<Registered>>,
+    by_id: Vec<Arc<PreparedEndpoint>>,
     /// Those that cannot be sent to yet.
-    unopened: Vec<Unopened>,
+    unopened: Vec<SealedEndpoint>,
 }
 
 /// Which endpoints want an event.
@@ -114,7 +114,7 @@ pub enum Matching {
     /// Nobody.
     None,
     /// One: it can be sent without another hop.
-    One(Arc<Registered>),
+    One(Arc<PreparedEndpoint>),
     /// Several, or some that cannot be sent to yet: each gets a message of its own, so that nobody waits for another.
     Many(Vec<EndpointId>),
 }
@@ -122,7 +122,7 @@ pub enum Matching {
 impl CompanyEndpoints {
     /// The company that has these endpoints. The caller sees to it that they are of one company, and no two of one id.
     #[must_use]
-    pub fn new(mut endpoints: Vec<Arc<Registered>>) -> Self {
+    pub fn new(mut endpoints: Vec<Arc<PreparedEndpoint>>) -> Self {
         endpoints.sort_unstable_by(|a, b| id_of(a).cmp(id_of(b)));
         Self {
             by_id: endpoints,
@@ -132,7 +132,7 @@ impl CompanyEndpoints {
 
     /// With endpoints that are there, and cannot be sent to until somebody has mended what is wrong with them.
     #[must_use]
-    pub fn with_unopened(self, unopened: Vec<Unopened>) -> Self {
+    pub fn with_unopened(self, unopened: Vec<SealedEndpoint>) -> Self {
         Self { unopened, ..self }
     }
 
@@ -150,7 +150,7 @@ impl CompanyEndpoints {
             .by_id
             .iter()
             .filter(|registered| registered.endpoint.wants(event_type));
-        let wants = |endpoint: &&Unopened| endpoint.events.matches(endpoint.format, event_type);
+        let wants = |endpoint: &&SealedEndpoint| endpoint.events.matches(endpoint.format, event_type);
         let mut unopened = self.unopened.iter().filter(wants).peekable();
         match (wanting.next(), wanting.next()) {
             (None, _) if unopened.peek().is_none() => Matching::None,
@@ -165,7 +165,7 @@ impl CompanyEndpoints {
 
     /// The endpoint of that id, whatever it wants.
     #[must_use]
-    pub fn find(&self, id: &EndpointId) -> Option<Arc<Registered>> {
+    pub fn find(&self, id: &EndpointId) -> Option<Arc<PreparedEndpoint>> {
         let found = self
             .by_id
             .binary_search_by(|registered| id_of(registered).cmp(id.as_str()));
@@ -179,12 +179,12 @@ impl CompanyEndpoints {
     }
 
     /// Those that can be sent to, in the order of their ids.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Registered>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<PreparedEndpoint>> {
         self.by_id.iter()
     }
 }
 
-fn id_of(registered: &Registered) -> &str {
+fn id_of(registered: &PreparedEndpoint) -> &str {
     registered.endpoint.id.as_str()
 }
 
@@ -192,7 +192,7 @@ fn id_of(registered: &Registered) -> &str {
 mod tests {
     use super::*;
 
-    fn endpoint(id: &str, events: &str) -> Arc<Registered> {
+    fn endpoint(id: &str, events: &str) -> Arc<PreparedEndpoint> {
         let secret = hookline_common::secret::Secret::parse("a-secret-of-sixteen").unwrap();
         let endpoint = Endpoint {
             id: EndpointId::parse(id).unwrap(),
@@ -205,7 +205,7 @@ mod tests {
             disabled: false,
             keys: SigningKeys::new(&secret, None),
         };
-        Arc::new(Registered::new(endpoint, &Policy::default()))
+        Arc::new(PreparedEndpoint::new(endpoint, &Policy::default()))
     }
 
     fn filter(events: &str) -> EventFilter {
@@ -214,8 +214,8 @@ mod tests {
         ])
     }
 
-    fn unopened(id: &str, events: &str) -> Unopened {
-        Unopened {
+    fn unopened(id: &str, events: &str) -> SealedEndpoint {
+        SealedEndpoint {
             id: EndpointId::parse(id).unwrap(),
             format: Format::default(),
             events: filter(events),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hookline_common::ids::CompanyId;
 
-pub use self::company::{CompanyEndpoints, EndpointKey, Matching, Registered, Unopened};
+pub use self::company::{CompanyEndpoints, EndpointKey, Matching, PreparedEndpoint, SealedEndpoint};
 
 /// Where endpoints are looked up.
 pub trait Endpoints: Send + Sync + 'static {

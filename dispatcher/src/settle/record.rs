@@ -11,7 +11,7 @@ use hyper::header::HeaderMap;
 use jiff::Timestamp;
 
 use crate::attempt::Report;
-use crate::endpoints::Registered;
+use crate::endpoints::PreparedEndpoint;
 
 /// Bytes of response headers that a record keeps, names and values together: a page of them, which is more than servers
 /// send that are not out to fill our log.
@@ -24,7 +24,7 @@ const RECORDED_HEADER_BYTES: usize = 8 * 1024;
 /// Only when the line cannot be serialised, which no record of ours does.
 pub fn line(
     delivery: &Delivery,
-    endpoint: Option<&Registered>,
+    endpoint: Option<&PreparedEndpoint>,
     report: &Report,
     next: NextStep,
     keeps_data: bool,
@@ -66,7 +66,7 @@ fn due_after(report: &Report, delay: Delay) -> Option<Timestamp> {
     ended.checked_add(delay.as_duration()).ok()
 }
 
-fn sent<'a>(endpoint: &'a Registered, delivery: &'a Delivery, report: &Report) -> HeaderList<'a> {
+fn sent<'a>(endpoint: &'a PreparedEndpoint, delivery: &'a Delivery, report: &Report) -> HeaderList<'a> {
     match &endpoint.destination {
         Destination::Allowed { headers, .. } => {
             request::recorded_headers(headers, delivery, report.started_at.as_second())

@@ -4,8 +4,8 @@ use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
 use sqlx::PgConnection;
 
+use super::by_records::change;
 use crate::error::StoreError;
-use crate::moment::Moment;
 
 /// Removes the dead letters of deliveries that new records tell to be delivered, by an attempt that began after they failed,
 /// and counts them for the retries that sent them.
@@ -22,11 +22,8 @@ pub(crate) async fn delivered(
         record.outcome == Outcome::Delivered && (record.attempt > 1 || record.origin != "event")
     };
     let records: Vec<&AttemptRecord> = new.iter().filter(may_have_failed).copied().collect();
-    if records.is_empty() {
-        return Ok(());
-    }
-    let texts = |of: fn(&AttemptRecord) -> &str| records.iter().map(|record| of(record)).collect::<Vec<_>>();
-    sqlx::query(
+    change(
+        transaction,
         "WITH gone AS ( \
              DELETE FROM dead_letters l USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
              AS u (company, event, endpoint, started_at) \
@@ -35,17 +32,7 @@ pub(crate) async fn delivered(
          UPDATE retries r SET delivered = r.delivered + g.n \
          FROM (SELECT company, retry, count(*) AS n FROM gone GROUP BY company, retry) g \
          WHERE r.company = g.company AND r.id = g.retry",
+        &records,
     )
-    .bind(texts(|record| record.company.as_str()))
-    .bind(texts(|record| record.event.as_str()))
-    .bind(texts(|record| record.endpoint.as_str()))
-    .bind(
-        records
-            .iter()
-            .map(|record| Moment(record.started_at))
-            .collect::<Vec<_>>(),
-    )
-    .execute(transaction)
-    .await?;
-    Ok(())
+    .await
 }

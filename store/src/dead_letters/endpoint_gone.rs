@@ -4,8 +4,8 @@ use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
 use sqlx::PgConnection;
 
+use super::by_records::change;
 use crate::error::StoreError;
-use crate::moment::Moment;
 
 /// Takes the retry from the dead letters of deliveries that new records tell to be discarded after they failed, and counts them
 /// for the retries that sent them. One whose retry is noted later than its record is told apart by [`super::retry_one`].
@@ -21,11 +21,8 @@ pub(crate) async fn endpoint_gone(
         record.outcome == Outcome::Discarded && record.is_final && record.origin == "manual"
     };
     let records: Vec<&AttemptRecord> = new.iter().filter(is_of_a_retry).copied().collect();
-    if records.is_empty() {
-        return Ok(());
-    }
-    let texts = |of: fn(&AttemptRecord) -> &str| records.iter().map(|record| of(record)).collect::<Vec<_>>();
-    sqlx::query(
+    change(
+        transaction,
         "WITH sent AS ( \
              SELECT l.company, l.event, l.endpoint, l.failed_at, l.retry FROM dead_letters l \
              JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])) \
@@ -38,17 +35,7 @@ pub(crate) async fn endpoint_gone(
          UPDATE retries r SET left_otherwise = r.left_otherwise + g.n \
          FROM (SELECT company, retry, count(*) AS n FROM stays GROUP BY company, retry) g \
          WHERE r.company = g.company AND r.id = g.retry",
+        &records,
     )
-    .bind(texts(|record| record.company.as_str()))
-    .bind(texts(|record| record.event.as_str()))
-    .bind(texts(|record| record.endpoint.as_str()))
-    .bind(
-        records
-            .iter()
-            .map(|record| Moment(record.started_at))
-            .collect::<Vec<_>>(),
-    )
-    .execute(transaction)
-    .await?;
-    Ok(())
+    .await
 }

@@ -13,6 +13,7 @@ mod step; // and are, step by step
 mod forget; // and in the end nobody asks how that went
 mod discard; // nobody wants them any more
 mod discarded; // and they do not come back
+mod by_records; // new records tell of some
 mod endpoint_gone; // they were sent again, to nobody
 mod delivered; // somebody got them
 

@@ -79,27 +79,27 @@ async fn retry(
     scan: &mut QueueScan,
 ) -> Result<(Tally, Vec<String>), CliError> {
     let mut ids = IdFilter::new(args.ids.clone());
-    let mut work = Work::start(args, broker).await?;
-    while work.fault.is_none() {
+    let mut retrying = Retrying::start(args, broker).await?;
+    while retrying.fault.is_none() {
         let (letter, held) = match scan.next().await {
             Ok(Some(next)) => next,
             Ok(None) => break,
             Err(error) => {
-                work.fault = Some(error);
+                retrying.fault = Some(error);
                 break;
             }
         };
         if args.filter.matches(&letter) && ids.accepts(&letter) {
-            work.retry(scan, letter, held.receipt).await?;
+            retrying.retry(scan, letter, held.receipt).await?;
         }
     }
     let missing = ids.missing().into_iter().map(str::to_owned).collect();
-    let retried = work.tally.retried;
-    match work.fault {
+    let retried = retrying.tally.retried;
+    match retrying.fault {
         Some(fault) => Err(CliError::Failed(format!(
             "{fault} ({retried} were retried before)"
         ))),
-        None => Ok((work.tally, missing)),
+        None => Ok((retrying.tally, missing)),
     }
 }
 
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-struct Work {
+struct Retrying {
     publisher: Publisher,
     namespace: Namespace,
     tally: Tally,
@@ -151,7 +151,7 @@ struct Work {
     out: Out,
 }
 
-impl Work {
+impl Retrying {
     async fn start(args: &RetryArgs, broker: &BrokerSettings) -> Result<Self, CliError> {
         let topology = Topology::for_publishing(&broker.namespace);
         let publisher = Publisher::start(broker.link("hookline dlq retry"), topology);

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use hookline_common::ids::{CompanyId, EndpointId};
 use tokio::time::Instant;
 
-use super::super::{CompanyEndpoints, Endpoints, Lookup, Registered};
+use super::super::{CompanyEndpoints, Endpoints, Lookup, PreparedEndpoint};
 
 /// The endpoints of one reading.
 #[derive(Default)]
@@ -18,8 +18,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn new(endpoints: impl IntoIterator<Item = Registered>) -> Self {
-        let mut by_company: HashMap<CompanyId, Vec<Arc<Registered>>> = HashMap::new();
+    pub(super) fn new(endpoints: impl IntoIterator<Item = PreparedEndpoint>) -> Self {
+        let mut by_company: HashMap<CompanyId, Vec<Arc<PreparedEndpoint>>> = HashMap::new();
         for registered in endpoints {
             let company = registered.endpoint.company.clone();
             by_company.entry(company).or_default().push(Arc::new(registered));
@@ -41,12 +41,12 @@ impl Listing {
         self.by_company.values().map(|company| company.iter().len()).sum()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Registered>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<PreparedEndpoint>> {
         self.by_company.values().flat_map(|company| company.iter())
     }
 
-    fn has(&self, endpoint: &Registered) -> bool {
-        let Registered { endpoint, .. } = endpoint;
+    fn has(&self, endpoint: &PreparedEndpoint) -> bool {
+        let PreparedEndpoint { endpoint, .. } = endpoint;
         let company = self.by_company.get(&endpoint.company);
         company.is_some_and(|company| company.find(&endpoint.id).is_some())
     }
@@ -174,7 +174,7 @@ mod tests {
         Listing::new(
             endpoints
                 .into_iter()
-                .map(|endpoint| Registered::new(endpoint, &policy)),
+                .map(|endpoint| PreparedEndpoint::new(endpoint, &policy)),
         )
     }
 

@@ -16,7 +16,7 @@ use hookline_common::guard::Policy;
 use hookline_common::settings::Environment;
 use hookline_common::text_file;
 
-use super::super::Registered;
+use super::super::PreparedEndpoint;
 use super::error::UnusableFile;
 use super::known::Listing;
 
@@ -88,7 +88,7 @@ impl FileReader {
         })?;
         let registered = endpoints
             .into_iter()
-            .map(|endpoint| Registered::new(endpoint, &self.policy));
+            .map(|endpoint| PreparedEndpoint::new(endpoint, &self.policy));
         Ok(Listing::new(registered))
     }
 }

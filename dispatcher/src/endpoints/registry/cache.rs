@@ -113,7 +113,7 @@ mod tests {
     use hookline_common::ids::EndpointId;
 
     use super::*;
-    use crate::endpoints::Unopened;
+    use crate::endpoints::SealedEndpoint;
 
     fn company(number: usize) -> CompanyId {
         CompanyId::parse(&format!("c{number}")).unwrap()
@@ -121,7 +121,7 @@ mod tests {
 
     /// A company with so many endpoints.
     fn known(endpoints: usize) -> Known {
-        let endpoint = |number: usize| Unopened {
+        let endpoint = |number: usize| SealedEndpoint {
             id: EndpointId::parse(&format!("ep_{number}")).unwrap(),
             format: Format::default(),
             events: EventFilter::default(),

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::cache::Known;
 use super::state::State;
-use crate::endpoints::{CompanyEndpoints, Registered, Unopened};
+use crate::endpoints::{CompanyEndpoints, PreparedEndpoint, SealedEndpoint};
 
 /// How long to wait before a database that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ async fn ask(
 
 /// What was found of each company, those of which nothing was found too.
 fn take(registry: &State, companies: Vec<CompanyId>, found: Found, asked_at: Instant) {
-    let mut by_company: HashMap<CompanyId, (Vec<Arc<Registered>>, Vec<_>)> = companies
+    let mut by_company: HashMap<CompanyId, (Vec<Arc<PreparedEndpoint>>, Vec<_>)> = companies
         .into_iter()
         .map(|company| (company, Default::default()))
         .collect();
@@ -90,7 +90,8 @@ fn take(registry: &State, companies: Vec<CompanyId>, found: Found, asked_at: Ins
                 after_overlap,
             }) => {
                 let company = endpoint.company.clone();
-                let registered = Registered::new(endpoint, &registry.policy).with_later_keys(after_overlap);
+                let registered =
+                    PreparedEndpoint::new(endpoint, &registry.policy).with_later_keys(after_overlap);
                 by_company
                     .entry(company)
                     .or_default()
@@ -105,7 +106,7 @@ fn take(registry: &State, companies: Vec<CompanyId>, found: Found, asked_at: Ins
     }
     for (company, (opened, unopened)) in by_company {
         registry.unopened.found(&company, &unopened);
-        let unopened = unopened.into_iter().map(|one| Unopened {
+        let unopened = unopened.into_iter().map(|one| SealedEndpoint {
             id: one.endpoint,
             format: one.format,
             events: one.events,

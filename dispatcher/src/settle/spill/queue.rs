@@ -56,7 +56,7 @@ impl SpillQueue {
                 Ok(None) => sleep(ASK_AGAIN_AFTER).await,
                 Err(fault @ PublishFault::Refused { .. }) => return Spilled::TooLarge(fault.to_string()),
                 Err(PublishFault::Unroutable { .. }) => {
-                    self.deliveries.declare_again().await;
+                    self.deliveries.look_for_missing();
                     return Spilled::Refused("is missing");
                 }
                 // Nothing is taken from this broker any more, or the process ends: what it holds goes to the next.

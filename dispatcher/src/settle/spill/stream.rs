@@ -105,7 +105,7 @@ impl Stream {
                 Written::TooLarge(fault.to_string())
             }
             Err(PublishFault::Unroutable { .. }) => {
-                self.deliveries.declare_again().await;
+                self.deliveries.look_for_missing();
                 self.is_now_silent("is missing");
                 Written::Silent
             }
@@ -125,7 +125,7 @@ impl Stream {
         let publisher = self.publisher();
         let written = publisher.publish(&self.to, batch, Some(deadline)).await;
         if let Err(PublishFault::Unroutable { .. }) = written {
-            self.deliveries.declare_again().await;
+            self.deliveries.look_for_missing();
         }
         written.is_ok()
     }

@@ -195,9 +195,7 @@ impl Keeps for WayOut {
         })
     }
 
-    fn declare_again(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
+    fn look_for_missing(&self) {}
 }
 
 impl Logs for WayOut {

@@ -11,7 +11,7 @@ use hookline_common::schedule::RetrySchedule;
 use hookline_common::secret::Secret;
 use hookline_common::signature::SigningKeys;
 
-use crate::endpoints::{CompanyEndpoints, Registered};
+use crate::endpoints::{CompanyEndpoints, PreparedEndpoint};
 
 /// How long a change of endpoints takes to be known everywhere, in milliseconds: told by a database, and from files, which come to
 /// each process in their own time.
@@ -332,7 +332,7 @@ fn versions(planned: &[Planned]) -> BTreeMap<&'static str, Vec<(u64, Arc<Company
 }
 
 /// The endpoint as it is at a time, if it is there.
-fn registered(planned: &Planned, time: u64) -> Option<Arc<Registered>> {
+fn registered(planned: &Planned, time: u64) -> Option<Arc<PreparedEndpoint>> {
     let (mut disabled, mut keys) = (false, old_keys());
     match planned.change {
         Change::Added(at) if time < at => return None,
@@ -352,7 +352,7 @@ fn registered(planned: &Planned, time: u64) -> Option<Arc<Registered>> {
         disabled,
         keys,
     };
-    Some(Arc::new(Registered::new(endpoint, &Policy::default())))
+    Some(Arc::new(PreparedEndpoint::new(endpoint, &Policy::default())))
 }
 
 /// What signs before a rotation.

@@ -1,4 +1,4 @@
-//! One dispatcher: the parts that are real, put together as `work.rs` does, and intakes that read from the broker that is played.
+//! One dispatcher: the parts that are real, put together as `dispatch.rs` does, and intakes that read from the broker that is played.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -258,7 +258,7 @@ impl Process {
     }
 }
 
-/// Tells the fairness what stands on the broker, as `work.rs` does.
+/// Tells the fairness what stands on the broker, as `dispatch.rs` does.
 async fn observe(out: WayOut, attempts: Arc<Attempts>) {
     loop {
         sleep(Duration::from_secs(1)).await;

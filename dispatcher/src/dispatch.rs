@@ -9,12 +9,13 @@ use hookline_common::shutdown::Shutdown;
 use hookline_common::topology::Topology;
 use hookline_consume::{AckLedger, Intake};
 use hookline_outbound::client::Client;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::attempts::{Attempts, Terms};
+use crate::drain::InFlight;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
 use crate::meters::{Meters, observe_endpoints};
@@ -39,24 +40,17 @@ const AT_ONCE: usize = 48;
 /// hardly.
 const DUE_AT_ONCE: usize = 4;
 
-/// The dispatcher's work.
-pub struct Work {
+/// A dispatcher with its connections.
+pub struct Dispatch {
     pub(crate) settings: Settings,
     pub(crate) publisher: Publisher,
     pub(crate) records: Option<BatchLog>,
-    /// One for each of [`Working::ALL`].
-    pub(crate) ledgers: Vec<Arc<AckLedger>>,
-    pub(crate) acknowledging: JoinSet<()>,
     pub(crate) consumers: Vec<Consumer>,
-    pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) attempts: Arc<Attempts>,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) recording: TaskTracker,
-    pub(crate) keeping_time: [JoinHandle<()>; 2],
+    pub(crate) in_flight: InFlight,
     stats: Arc<BrokerStats>,
 }
 
-impl Work {
+impl Dispatch {
     /// Puts the parts together and begins to connect.
     #[must_use]
     pub fn new(
@@ -121,14 +115,16 @@ impl Work {
             settings: settings.clone(),
             publisher,
             records,
-            ledgers,
-            acknowledging,
             consumers: Vec::new(),
-            pipeline,
-            attempts,
-            tasks,
-            recording,
-            keeping_time,
+            in_flight: InFlight {
+                ledgers,
+                acknowledging,
+                pipeline,
+                attempts,
+                tasks,
+                recording,
+                keeping_time,
+            },
             stats,
         }
     }
@@ -165,7 +161,7 @@ impl Work {
         let ready = async {
             drop(self.publisher.connected(None).await);
             // This replica will be one more.
-            observe_once(&self.publisher, &self.settings, &self.attempts, 1).await;
+            observe_once(&self.publisher, &self.settings, &self.in_flight.attempts, 1).await;
         };
         tokio::select! {
             () = ready => {}
@@ -178,7 +174,7 @@ impl Work {
             let reception = Reception {
                 queue,
                 limiter,
-                pipeline: Arc::clone(&self.pipeline),
+                pipeline: Arc::clone(&self.in_flight.pipeline),
                 publisher: Arc::new(self.publisher.clone()),
             };
             intakes.spawn(self.intake(queue, &consumer).run(reception, shutdown.clone()));
@@ -187,7 +183,7 @@ impl Work {
         let consumer = self.consumer(Working::Quarantine);
         let intake = self.intake(Working::Quarantine, &consumer);
         let quarantine = Quarantine::new(
-            Arc::clone(&self.pipeline),
+            Arc::clone(&self.in_flight.pipeline),
             Arc::new(self.publisher.clone()),
             self.ledger(Working::Quarantine),
             self.settings.request_timeout,
@@ -226,7 +222,7 @@ impl Work {
     }
 
     fn ledger(&self, queue: Working) -> Arc<AckLedger> {
-        Arc::clone(&self.ledgers[queue.index()])
+        Arc::clone(&self.in_flight.ledgers[queue.index()])
     }
 }
 
