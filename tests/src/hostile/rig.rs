@@ -14,7 +14,7 @@ use hookline_common::record::AttemptRecord;
 use hookline_common::schedule::NextStep;
 use hookline_common::settings::Environment;
 use hookline_dispatcher::client::{Answer, Client, ClientSettings, RequestError, Resolver, SendError};
-use hookline_dispatcher::endpoints::Registered;
+use hookline_dispatcher::endpoints::PreparedEndpoint;
 use hookline_dispatcher::spans::Traced;
 use hookline_dispatcher::{attempt, settle};
 use http_body_util::Full;
@@ -227,11 +227,11 @@ impl Rig {
         }
     }
 
-    fn register(&self, endpoint: Endpoint) -> Arc<Registered> {
+    fn register(&self, endpoint: Endpoint) -> Arc<PreparedEndpoint> {
         let endpoints = endpoints_file::parse(&file(&[endpoint]), Format::Meeva, &Environment)
             .unwrap_or_else(|faults| panic!("an endpoints file: {faults:?}"));
         let endpoint = endpoints.into_iter().next().expect("it has just been written");
-        Arc::new(Registered::new(endpoint, &self.policy))
+        Arc::new(PreparedEndpoint::new(endpoint, &self.policy))
     }
 
     /// A bare request that the URL rule has never seen: what the connection alone makes of it.

@@ -16,7 +16,7 @@ pub(super) struct AllUnopened(Mutex<HashMap<CompanyId, Vec<EndpointId>>>);
 
 impl AllUnopened {
     /// These are all that were found of `company` now.
-    pub(super) fn found(&self, company: &CompanyId, unopened: &[SealedEndpoint]) {
+    pub(super) fn found(&self, company: &CompanyId, unopened: &[Unopened]) {
         if unopened.is_empty() {
             self.state().remove(company);
             return;
