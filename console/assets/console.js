@@ -34,7 +34,7 @@
     let amount;
     // What lasts a day ends in 24 h, and not in 23.
     const whole = seconds > 0 ? Math.floor : Math.ceil;
-    if (distance < 5) return "now";
+    if (distance < 5) return seconds >= 0 ? "just now" : "now";
     if (distance < 60) amount = distance + " s";
     else if (distance < 3600) amount = whole(distance / 60) + " min";
     else if (distance < 172800) amount = whole(distance / 3600) + " h";
