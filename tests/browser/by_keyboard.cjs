@@ -165,7 +165,10 @@ async function lookAfter(page) {
   assert.equal(await page.inputValue("[name=overlap]:checked"), "1h");
   await follow(page, "Rotate secret");
   await has(page, "h2:text-is('The new secret')");
-  await follow(page, "Complete rotation now");
+  await follow(page, "End the old secret now…");
+  await has(page, "h1:text-is('End the old secret now?')");
+  await follow(page, "End the old secret");
+  await has(page, ".notice.good");
   await follow(page, "Remove endpoint");
   await follow(page, "Keep it");
   await follow(page, "Remove endpoint");

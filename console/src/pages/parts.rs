@@ -23,7 +23,7 @@ pub(super) fn done(word: &str) -> Markup {
         }
         "resumed" => "Resumed. New events are sent again.",
         "removed" => "Removed. What was still on its way to it is discarded.",
-        "completed" => "The rotation is complete: only the new secret counts.",
+        "completed" => "The old secret has ended: only the new one counts.",
         "revoked" => "Revoked. The token is refused from now on.",
         "exists" => "This endpoint is registered already: the form was sent twice, and it is there once.",
         "signed-out" => "You are signed out.",
