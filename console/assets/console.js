@@ -215,16 +215,18 @@
   function showEdge(frame) {
     frame.classList.toggle("goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
   }
-  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame, .menu") && showEdge(event.target), true);
+  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame, .menu, .tabs") && showEdge(event.target), true);
 
-  // On a phone the menu is one line, wider than the screen: where one is stands in sight.
+  // On a phone the menu and tabs are one line, perhaps wider than the screen: where one is stands in sight.
   function showPlace() {
-    const here = one(".menu [aria-current]");
-    if (!here) return;
-    const menu = here.closest(".menu");
-    const [inner, outer] = [here.getBoundingClientRect(), menu.getBoundingClientRect()];
-    menu.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
-    showEdge(menu);
+    for (const line of all(".menu, .tabs")) {
+      const here = one("[aria-current]", line);
+      if (here) {
+        const [inner, outer] = [here.getBoundingClientRect(), line.getBoundingClientRect()];
+        line.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+      }
+      showEdge(line);
+    }
   }
 
   // --- charts: what is pointed at is told in words ------------------------------------------------
