@@ -34,7 +34,7 @@
     let amount;
     // What lasts a day ends in 24 h, and not in 23.
     const whole = seconds > 0 ? Math.floor : Math.ceil;
-    if (distance < 5) return "now";
+    if (distance < 5) return seconds >= 0 ? "just now" : "now";
     if (distance < 60) amount = distance + " s";
     else if (distance < 3600) amount = whole(distance / 60) + " min";
     else if (distance < 172800) amount = whole(distance / 3600) + " h";
@@ -215,16 +215,18 @@
   function showEdge(frame) {
     frame.classList.toggle("goes-on", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
   }
-  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame, .menu") && showEdge(event.target), true);
+  document.addEventListener("scroll", (event) => event.target.matches?.(".table-frame, .menu, .tabs") && showEdge(event.target), true);
 
-  // On a phone the menu is one line, wider than the screen: where one is stands in sight.
+  // On a phone the menu and tabs are one line, perhaps wider than the screen: where one is stands in sight.
   function showPlace() {
-    const here = one(".menu [aria-current]");
-    if (!here) return;
-    const menu = here.closest(".menu");
-    const [inner, outer] = [here.getBoundingClientRect(), menu.getBoundingClientRect()];
-    menu.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
-    showEdge(menu);
+    for (const line of all(".menu, .tabs")) {
+      const here = one("[aria-current]", line);
+      if (here) {
+        const [inner, outer] = [here.getBoundingClientRect(), line.getBoundingClientRect()];
+        line.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+      }
+      showEdge(line);
+    }
   }
 
   // --- charts: what is pointed at is told in words ------------------------------------------------

@@ -127,11 +127,11 @@ async function many(page, run, target) {
   // One, by its own button: it is under way at once, and followed to its end.
   await follow(page, "[name=one]");
   await has(page, "text=It was delivered");
-  await follow(page, "To all that failed");
+  await follow(page, "Back to failed deliveries");
   // Another one is not wanted any more.
   await page.keyboard.press("j");
   await page.keyboard.press("x");
-  await follow(page, "Discard selected");
+  await follow(page, "Discard selected…");
   await follow(page, "Discard 1 delivery for good");
   await has(page, ".notice.good:has-text('Discarded: 1 delivery.')");
   // And all that are left.
@@ -139,7 +139,7 @@ async function many(page, run, target) {
   await has(page, "text=This sends 2 failed deliveries again");
   await follow(page, "Retry 2 deliveries");
   await has(page, "text=All of them were delivered");
-  await follow(page, "To all that failed");
+  await follow(page, "Back to failed deliveries");
   await has(page, ".empty:has-text('Nothing has failed for good')");
 }
 
@@ -165,7 +165,10 @@ async function lookAfter(page) {
   assert.equal(await page.inputValue("[name=overlap]:checked"), "1h");
   await follow(page, "Rotate secret");
   await has(page, "h2:text-is('The new secret')");
-  await follow(page, "Complete rotation now");
+  await follow(page, "End the old secret now…");
+  await has(page, "h1:text-is('End the old secret now?')");
+  await follow(page, "End the old secret");
+  await has(page, ".notice.good");
   await follow(page, "Remove endpoint");
   await follow(page, "Keep it");
   await follow(page, "Remove endpoint");

@@ -85,7 +85,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   }
   assert.equal(await page.textContent("[data-picked]"), "2 selected");
   await look(page, "failed-selected");
-  await press(page, "button:text-is('Retry selected')");
+  await press(page, "button:text-is('Retry selected…')");
   await page.waitForSelector("text=This sends 2 failed deliveries again, at most 100 a second for each endpoint");
   await look(page, "failed-retry");
   assert.equal(crm.got.length, 2 * EVENTS, "only a question");
@@ -97,7 +97,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
 
   // Mended: the problem's own way leads to all of it.
   crm.state.status = 200;
-  await page.click("text=To all that failed");
+  await page.click("text=Back to failed deliveries");
   await page.click("[aria-label='Retry what failed at CRM']");
   await page.waitForSelector(".chip");
   assert.equal(await page.locator(".chip").count(), 3);
@@ -113,7 +113,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   await look(page, "failed-progress");
 
   // A paused endpoint is resumed first.
-  await page.click("text=To all that failed");
+  await page.click("text=Back to failed deliveries");
   await page.click("[aria-label='Resume Billing']");
   await page.waitForURL(`**/endpoints/${paused.id}`);
   await page.click("button:text-is('Resume')");
@@ -121,7 +121,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   await page.goto(`${list}?endpoint=${paused.id}`);
   await page.check("[data-pick-all]");
   assert.equal(await page.textContent("[data-picked]"), `${EVENTS} selected`);
-  await page.click("button:text-is('Retry selected')");
+  await page.click("button:text-is('Retry selected…')");
   await page.click(`button:text-is('Retry ${EVENTS} deliveries')`);
   await page.waitForSelector("text=All of them were delivered", { timeout: 30_000 });
   assert.equal(billing.got.length, 1 + EVENTS, "the test event, and what was retried");
@@ -139,7 +139,7 @@ async function asOperator(browser, run, [crm, billing, gone]) {
   // What nobody wants goes after one question that names it: one that is ticked, then all of them.
   await page.goto(`${list}?endpoint=${old.id}`);
   await page.check(`[name=pick][value^='${again.id}/']`);
-  await page.click("button:text-is('Discard selected')");
+  await page.click("button:text-is('Discard selected…')");
   await page.waitForSelector("h1:text-is('Discard this failed delivery?')");
   await page.click("button:text-is('Discard 1 delivery for good')");
   await page.waitForSelector(".notice.good:has-text('Discarded: 1 delivery.')");
@@ -170,10 +170,10 @@ async function withoutScripts(browser, run, target) {
   await run.api("PATCH", `/v1/companies/contoso/endpoints/${made.id}`, { disabled: false });
   const { page, context } = await byLink(browser, run, { javaScriptEnabled: false });
   await page.goto(`${run.address}/companies/contoso/failed`);
-  await page.click("button:text-is('Retry selected')");
+  await page.click("button:text-is('Retry selected…')");
   await page.waitForSelector("text=Nothing was selected");
   await page.locator("input[name=pick]").first().check();
-  await page.click("button:text-is('Retry selected')");
+  await page.click("button:text-is('Retry selected…')");
   await page.waitForSelector("text=This sends 1 failed delivery again");
   await page.click("button:text-is('Retry 1 delivery')");
   await until("it is delivered", async () => {

@@ -119,7 +119,10 @@ async function asOperator(browser, run) {
   await page.click("main >> text=To the endpoint");
   await page.waitForSelector(".notice.warn");
   await look(page, "endpoint-rotating");
-  await page.click("text=Complete rotation");
+  await page.click("main >> text=End the old secret now…");
+  await page.waitForSelector("h1:text-is('End the old secret now?')");
+  await look(page, "rotate-end");
+  await page.click("button:text-is('End the old secret')");
   await page.waitForSelector(".notice.good");
 
   // As many as there may be.

@@ -120,10 +120,10 @@ fn over(visitor: &Visitor) -> Response {
     let body = html! {
         div.narrow {
             h1 { "This link is over" }
-            p { "It was used already, or its time is up: such a link works once and for minutes." }
+            p { "It was used already, or its time is up: such a link works once, and only for a few minutes." }
             p { "Go back to where you found it, and open the dashboard from there again." }
             @if visitor.signed_in.is_some() {
-                p.actions { a.button href="/" { "You are signed in: to the start" } }
+                p.actions { a.button href="/" { "Continue to the dashboard" } }
             }
         }
     };

@@ -113,8 +113,8 @@ pub(super) async fn retries(State(app): State<App>, visitor: Visitor, tenant: Te
             p { "A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
         }
         section {
-            h2 { "Order, and twice" }
-            p { "Events are sent side by side, so a later one may come first: compare " code { "createdAt" } " or the times in data. An event may come twice with the same " code { "webhook-id" } ": an answer that did not reach us looks like none." }
+            h2 { "Order and duplicates" }
+            p { "Events are sent side by side, so a later one may come first: compare the times in the data, or " code { "createdAt" } " (format meeva) or " code { "timestamp" } " (format standard). An event may come twice with the same " code { "webhook-id" } ": an answer that did not reach us looks like none." }
         }
         section {
             h2 { "Try it" }

@@ -6,7 +6,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
-use super::words::{sentence, visible};
+use super::words::{sentence, shortened, visible};
 
 /// Where a form leads once it was done: to a page that can be loaded anew.
 pub(super) fn see(path: &str) -> Response {
@@ -23,7 +23,7 @@ pub(super) fn done(word: &str) -> Markup {
         }
         "resumed" => "Resumed. New events are sent again.",
         "removed" => "Removed. What was still on its way to it is discarded.",
-        "completed" => "The rotation is complete: only the new secret counts.",
+        "completed" => "The old secret has ended: only the new one counts.",
         "revoked" => "Revoked. The token is refused from now on.",
         "exists" => "This endpoint is registered already: the form was sent twice, and it is there once.",
         "signed-out" => "You are signed out.",
@@ -84,15 +84,7 @@ pub(super) fn badge(kind: &str, word: &str) -> Markup {
 
 /// An id, shortened in the middle; a script lets it be copied whole.
 pub(super) fn id(text: &str) -> Markup {
-    let count = text.chars().count();
-    let short = if count > 18 {
-        let start: String = text.chars().take(9).collect();
-        let end: String = text.chars().skip(count - 5).collect();
-        format!("{start}…{end}")
-    } else {
-        text.to_owned()
-    };
-    html! { code.id title=(text) data-copy=(text) { (short) } }
+    html! { code.id title=(text) data-copy=(text) { (shortened(text)) } }
 }
 
 /// Text that can be taken along whole. `what` names it for those who do not see it.

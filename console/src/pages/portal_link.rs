@@ -9,7 +9,7 @@ use super::navigation::{Place, path};
 use super::parts::{copyable, head};
 use super::refused::Refused;
 use super::visitor::Visitor;
-use super::words::time;
+use super::words::fixed;
 use crate::api::portal_links::{Address, make};
 use crate::app::App;
 use crate::auth::Tenant;
@@ -53,7 +53,7 @@ pub(super) async fn create(
 ) -> Result<Response, Refused> {
     let (url, expires_at) = make(&app, &tenant, &address).await?;
     let made = html! {
-        p.notice.good role="status" { "The link works once. It ends " (time(expires_at)) "." }
+        p.notice.good role="status" { "The link works once, until " (fixed(expires_at, "%H:%M:%S UTC")) "." }
         (copyable(&url, "the link"))
     };
     Ok(page(&visitor, &tenant, Some(made)))

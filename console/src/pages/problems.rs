@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use super::endpoints::list::{held, name};
 use super::navigation::path;
 use super::parts::badge;
-use super::words::grouped;
+use super::words::{fixed, grouped};
 use crate::api::words::explained;
 
 /// The problems of a company as lines, each with a way to its deliveries and, where some failed for good, to their retry;
@@ -50,8 +50,11 @@ fn line(
     html! {
         p {
             (badge(badge_kind, badge_word)) " "
-            strong { (called) } " " (what(problem, endpoint)) " since " (clock(problem.first_at, now))
+            strong { (called) } " " (what(problem, endpoint))
+            @if problem.outcome.is_some() { " since " (clock(problem.first_at, now)) }
             " · " (affected(problem))
+            // An endpoint was paused before anything failed for that, and nobody wrote down when.
+            @if problem.outcome.is_none() { ", the first at " (clock(problem.first_at, now)) }
         }
         p.hint { (hint(endpoint, &next_step)) }
         div.actions {
@@ -138,9 +141,7 @@ fn clock(at: Timestamp, now: Timestamp) -> Markup {
     } else {
         "%b %-d, %H:%M UTC"
     };
-    html! {
-        time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(at.strftime("%Y-%m-%d %H:%M:%S UTC")) { (at.strftime(format)) }
-    }
+    fixed(at, format)
 }
 
 #[cfg(test)]
@@ -209,6 +210,10 @@ mod tests {
         let page = told(&disabled, "2030-01-15T12:00:00Z");
         assert!(
             page.contains("failed?endpoint=ep_crm&amp;reason=endpoint_disabled"),
+            "{page}"
+        );
+        assert!(
+            page.contains("</strong> was disabled · 3 deliveries failed for good, the first at <time"),
             "{page}"
         );
         // The endpoint is none of the company's any more: nothing can be sent to it.

@@ -127,6 +127,13 @@ fn body(company: &CompanyId, info: &EventTypeInfo, format: Format, rendered: &Re
         (formats(&here, format))
         section {
             h2 { "Data" }
+            p.hint {
+                @if format == Format::MeetergoFlat {
+                    "Stands in the body beside " code { "webhookType" } "."
+                } @else {
+                    "Stands under " code { "data" } " in the body."
+                }
+            }
             (members(info))
             details {
                 summary { "JSON Schema" }
@@ -144,7 +151,7 @@ fn body(company: &CompanyId, info: &EventTypeInfo, format: Format, rendered: &Re
             }
         }
         section {
-            h2 { "What then" }
+            h2 { "What to do next" }
             p.actions {
                 a.button href={ (path(company, "guide/verify")) "?format=" (format) } { "How to verify a request" }
                 a.button href=(path(company, "guide/retries")) { "How retries work" }

@@ -43,7 +43,7 @@ impl IntoResponse for Refused {
 /// What is said to programs speaks of tokens and paths.
 fn told(problem: &Problem) -> String {
     match problem.code() {
-        "not_found" => "there is nothing here, or you may not see it".to_owned(),
+        "not_found" => "there is nothing here, or you are not allowed to see it".to_owned(),
         _ => problem.detail().to_owned(),
     }
 }

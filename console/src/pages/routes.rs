@@ -70,6 +70,7 @@ pub(super) fn table() -> Vec<Row> {
         Company post audited "/companies/{company}/endpoints/{id}/secret" => endpoints::secret::reveal;
         Company get "/companies/{company}/endpoints/{id}/rotate" => endpoints::rotate::show;
         Company post audited "/companies/{company}/endpoints/{id}/rotate" => endpoints::rotate::rotate;
+        Company get "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::ask;
         Company post audited "/companies/{company}/endpoints/{id}/complete" => endpoints::rotate::complete;
         Company get "/companies/{company}/endpoints/{id}/test" => test_event::show;
         Company post "/companies/{company}/endpoints/{id}/test" => test_event::send;

@@ -33,6 +33,9 @@ const WAIT: Duration = Duration::from_secs(30);
 /// What stands in place of what only the sent request has.
 const SIGNED: &str = "v1,… (made with the endpoint’s secret)";
 const SIGNED_MEEVA: &str = "sha256=… (made with the endpoint’s secret)";
+/// What the log has in place of the value of a header that the endpoint’s owner adds, and what is shown for it.
+const MASKED: &str = "***";
+const SEALED: &str = "*** (kept sealed)";
 
 pub(super) async fn show(
     State(app): State<App>,
@@ -41,7 +44,7 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let chosen = chosen(&app, &page.endpoint, query.text("type"));
     let request = match chosen {
-        Some(info) => example(info, page.endpoint.format)?,
+        Some(info) => example(info, page.endpoint.format, &page.endpoint.header_names)?,
         None => html! {},
     };
     let answer = html! {
@@ -108,7 +111,7 @@ fn deliveries_of(endpoint: &Registered) -> Markup {
 }
 
 /// The request as it will be, with an id and a time of the catalogue's.
-fn example(info: &EventTypeInfo, format: Format) -> Result<Markup, Problem> {
+fn example(info: &EventTypeInfo, format: Format, own: &[String]) -> Result<Markup, Problem> {
     let ExampleRequest { headers, body, .. } = info.rendered(format).map_err(internal)?.request;
     let headers = headers.iter().map(|(name, value)| {
         let value = match *name {
@@ -118,7 +121,8 @@ fn example(info: &EventTypeInfo, format: Format) -> Result<Markup, Problem> {
         };
         (*name, value)
     });
-    let headers: Vec<(&str, &str)> = headers.collect();
+    let own = own.iter().map(|name| (name.as_str(), SEALED));
+    let headers: Vec<(&str, &str)> = headers.chain(own).collect();
     Ok(request("Request, with an example’s id and time", &headers, &body))
 }
 
@@ -177,7 +181,10 @@ fn exchange(sent: &Sent) -> (Markup, Markup) {
     let mut headers: Vec<(&str, &str)> = recorded
         .into_iter()
         .flatten()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| match value.as_str() {
+            MASKED => (name.as_str(), SEALED),
+            value => (name.as_str(), value),
+        })
         .collect();
     if headers.is_empty() {
         headers.push(("webhook-id", sent.event.id.as_str()));
@@ -227,5 +234,24 @@ fn answered(attempt: &AttemptView, company: &CompanyId) -> Markup {
             _ => {}
         }
         p.hint { "Event " (id(&attempt.event)) " · " a href=(path(company, &format!("deliveries?event={}", attempt.event))) { "its delivery" } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_catalogue::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn the_request_to_come_names_the_headers_of_the_endpoints_owner() {
+        let catalogue = Catalogue::built_in();
+        let info = catalogue.iter().next().unwrap();
+        let own = ["x-team".to_owned(), "authorization".to_owned()];
+        let page = example(info, Format::Standard, &own).unwrap().into_string();
+        for name in own {
+            let wanted = format!("<dt>{name}</dt><dd>{SEALED}</dd>");
+            assert!(page.contains(&wanted), "{page}");
+        }
     }
 }

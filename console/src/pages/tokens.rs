@@ -20,12 +20,12 @@ use crate::problem::Problem;
 
 /// Tokens on one page.
 const ROWS: u32 = 50;
-/// How long a token may be good for, as people choose it.
+/// How long a token may be valid, as people choose it.
 const LIFETIMES: [(&str, &str); 4] = [
     ("30d", "30 days"),
     ("90d", "90 days"),
     ("365d", "a year"),
-    ("", "without end"),
+    ("", "no end"),
 ];
 
 pub(super) async fn list(
@@ -66,7 +66,7 @@ fn form(visitor: &Visitor, tenant: &Tenant, name: &str, wrong: Option<&str>) -> 
                 input #name name="name" value=(name) maxlength="100" placeholder="booking service" autocomplete="off";
             }
             div.field {
-                label for="expires_in" { "Good for" }
+                label for="expires_in" { "Valid for" }
                 select #expires_in name="expires_in" {
                     @for (value, text) in LIFETIMES { option value=(value) selected[value == "90d"] { (text) } }
                 }
@@ -190,14 +190,14 @@ pub(super) async fn ask(
 ) -> Result<Response, Refused> {
     let token = found(&app, &tenant, &id).await?;
     let list = path(&tenant.company, "tokens");
-    let name = if token.name.is_empty() {
-        "this token".to_owned()
+    let question = if token.name.is_empty() {
+        "Revoke this token?".to_owned()
     } else {
-        visible(&token.name)
+        format!("Revoke the token “{}”?", visible(&token.name))
     };
     let body = html! {
-        (head(&[(&list, "API tokens")], &format!("Revoke {name}?"), &html! {}))
-        p { "Programs that use it are refused from then on. It cannot be taken back; make a new token first where it is still needed." }
+        (head(&[(&list, "API tokens")], &question, &html! {}))
+        p { "Programs that use it are refused at once. This cannot be undone; make a new token first if one is still needed." }
         form method="post" action={ (list) "/" (token.id) "/revoke" } {
             (visitor.proof())
             div.actions {

@@ -13,6 +13,14 @@ pub(super) fn time(at: Timestamp) -> Markup {
     }
 }
 
+/// A time that is told by the clock and stays as it is, however long the page stands open.
+pub(super) fn fixed(at: Timestamp, format: &str) -> Markup {
+    let exact = at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    html! {
+        time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(exact) { (at.strftime(format)) }
+    }
+}
+
 /// The time itself, to the millisecond.
 pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
@@ -38,6 +46,7 @@ fn relative(at: Timestamp, now: Timestamp) -> String {
         _ => distance.div_ceil(unit),
     };
     let amount = match distance {
+        0..5 if seconds >= 0 => return "just now".to_owned(),
         0..5 => return "now".to_owned(),
         5..60 => format!("{distance} s"),
         60..3600 => format!("{} min", whole(60)),
@@ -49,6 +58,17 @@ fn relative(at: Timestamp, now: Timestamp) -> String {
     } else {
         format!("in {amount}")
     }
+}
+
+/// An id, shortened in the middle: ids that were made one after the other differ at their end.
+pub(super) fn shortened(id: &str) -> String {
+    let count = id.chars().count();
+    if count <= 18 {
+        return id.to_owned();
+    }
+    let start: String = id.chars().take(8).collect();
+    let end: String = id.chars().skip(count - 6).collect();
+    format!("{start}…{end}")
 }
 
 /// `1 endpoint`, `1,204 endpoints`.
@@ -171,8 +191,9 @@ mod tests {
     fn times_are_told_from_now() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         for (seconds, told) in [
-            (0, "now"),
-            (-4, "now"),
+            (0, "just now"),
+            (-4, "just now"),
+            (4, "now"),
             (-5, "5 s ago"),
             (-61, "1 min ago"),
             (-7200, "2 h ago"),
@@ -191,6 +212,21 @@ mod tests {
     fn an_exact_time_has_its_milliseconds() {
         let at: Timestamp = "2030-01-15T14:30:05.250Z".parse().unwrap();
         assert_eq!(exact(at), "2030-01-15 14:30:05.250 UTC");
+    }
+
+    #[test]
+    fn a_fixed_time_is_left_alone_by_scripts() {
+        let at = "2030-01-15T14:30:05Z".parse().unwrap();
+        let told = fixed(at, "%b %-d, %H:%M UTC").into_string();
+        assert!(told.ends_with(">Jan 15, 14:30 UTC</time>"), "{told}");
+        assert!(!told.contains("data-time"), "{told}");
+    }
+
+    #[test]
+    fn a_long_id_keeps_its_beginning_and_its_end() {
+        assert_eq!(shortened("evt_01a2b3c4d5e666629b"), "evt_01a2…66629b");
+        assert_eq!(shortened("ep_0123456789abcde"), "ep_0123456789abcde");
+        assert_eq!(shortened("äöüäöüäöüäöüäöüäöüä"), "äöüäöüäö…öüäöüä");
     }
 
     #[test]

@@ -134,7 +134,7 @@ async fn what_is_delivered_and_what_fails_is_told_right_after_to_whom_it_belongs
                 ("Delivered", "3"),
                 ("Attempts that failed", "4"),
                 ("Attempts that succeeded", "42.8 %"),
-                ("Waiting for another attempt", "0"),
+                ("Waiting now for another attempt", "0"),
             ] {
                 assert_eq!(figure(&page, name), value, "{name} in {window}");
             }
@@ -228,7 +228,7 @@ async fn what_others_wrote_is_text_and_a_page_weighs_little() {
         let told = sentence(&overview);
         assert!(told.contains("&lt;script&gt;alert(1)") && told.contains("&lt;U+202E&gt;"), "{told}");
         assert!(overview.body.contains("1 delivery being retried"), "{}", overview.body);
-        assert_eq!(figure(&overview, "Waiting for another attempt"), "1");
+        assert_eq!(figure(&overview, "Waiting now for another attempt"), "1");
     })
     .await;
 }

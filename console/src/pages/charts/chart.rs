@@ -47,14 +47,14 @@ impl Chart<'_> {
                     h2 id=(title) { (self.question) }
                     p.legend {
                         @for series in self.series { span class={ "key " (series.class) } { (series.word) } }
-                        span.hint { (self.axis) }
+                        span.hint { (self.axis) ", times in UTC" }
                     }
                 }
                 p.readout data-readout { (self.answer) }
                 div.plot {
                     div.y-axis aria-hidden="true" { @for tick in scale.ticks() { span { (tick) } } }
                     (self.picture(scale))
-                    div.x-axis aria-hidden="true" { @for label in self.labels() { span { (label) } } }
+                    div.x-axis.long[self.has_days()] aria-hidden="true" { @for label in self.labels() { span { (label) } } }
                 }
                 (self.table())
             }
@@ -93,14 +93,16 @@ impl Chart<'_> {
         }
     }
 
+    /// Whether it is so long that its times need their day.
+    fn has_days(&self) -> bool {
+        self.steps.step_s >= 10_800
+    }
+
     /// The times at both ends and the quarters between them.
     fn labels(&self) -> Vec<String> {
         let quarter = self.steps.all.len() / 4;
-        let format = if self.steps.step_s >= 10_800 {
-            "%b %-d"
-        } else {
-            "%H:%M"
-        };
+        // A quarter of a week is no whole number of days, so a day alone would stand at the wrong place.
+        let format = if self.has_days() { "%b %-d, %H:%M" } else { "%H:%M" };
         let quarters = (0..4).filter_map(|number| self.steps.all.get(number * quarter));
         let mut labels: Vec<String> = quarters
             .map(|step| step.at.strftime(format).to_string())
@@ -198,7 +200,34 @@ mod tests {
         for label in ["14:00", "14:15", "14:30", "14:45", "now"] {
             assert!(html.contains(&format!("<span>{label}</span>")), "{label}");
         }
+        assert!(html.contains("per minute, times in UTC"), "{html}");
         assert!(!html.contains("style="), "the policy forbids it");
+    }
+
+    #[test]
+    fn the_quarters_of_a_week_have_their_day_and_their_time() {
+        let begin = "2030-01-08T15:00:00Z".parse().unwrap();
+        let steps = Steps::fill(begin, 10_800, 56, &[]);
+        let chart = Chart {
+            id: "amounts",
+            question: "How many?",
+            answer: "None.",
+            axis: "per 3 hours",
+            unit: Unit::Count,
+            kind: Kind::Bars,
+            steps: &steps,
+            series: &[],
+        };
+        assert_eq!(
+            chart.labels(),
+            [
+                "Jan 8, 15:00",
+                "Jan 10, 09:00",
+                "Jan 12, 03:00",
+                "Jan 13, 21:00",
+                "now"
+            ]
+        );
     }
 
     #[test]

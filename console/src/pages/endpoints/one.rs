@@ -33,7 +33,7 @@ pub(in crate::pages) async fn show(
     let body = html! {
         (head(&[(&list, "Endpoints")], &name(endpoint), &actions(visitor, endpoint, &here)))
         (done(query.text("done")))
-        @if let Some(until) = overlap { (overlapping(visitor, &here, until)) }
+        @if let Some(until) = overlap { (overlapping(&here, until)) }
         dl.facts {
             div { dt { "State" } dd { (glances.state(endpoint)) } }
             div { dt { "Last success" } dd { (glances.last_success(endpoint)) } }
@@ -96,7 +96,7 @@ fn actions(visitor: &Visitor, endpoint: &Registered, here: &str) -> Markup {
 }
 
 /// A rotation that is not complete yet.
-fn overlapping(visitor: &Visitor, here: &str, until: Timestamp) -> Markup {
+fn overlapping(here: &str, until: Timestamp) -> Markup {
     html! {
         div.notice.warn {
             p {
@@ -104,10 +104,7 @@ fn overlapping(visitor: &Visitor, here: &str, until: Timestamp) -> Markup {
                 "Requests are signed with the new and the old one; the old one ends " (time(until)) ". "
                 "Once your server verifies with the new secret, complete the rotation."
             }
-            form method="post" action={ (here) "/complete" } {
-                (visitor.proof())
-                button type="submit" { "Complete rotation" }
-            }
+            p.actions { a.button.danger href={ (here) "/complete" } { "End the old secret now…" } }
         }
     }
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use hookline_common::endpoint::Format;
 use hookline_store::{Rotated, StoreError};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::page::{EndpointPage, at};
@@ -15,7 +16,7 @@ use crate::extract::EndpointOf;
 use crate::pages::fields::Fields;
 use crate::pages::parts::{copyable, fault, see};
 use crate::pages::refused::Refused;
-use crate::pages::words::time;
+use crate::pages::words::fixed;
 
 /// How long the old secret may count as well, as people choose it.
 const OVERLAPS: [(&str, &str); 5] = [
@@ -27,8 +28,10 @@ const OVERLAPS: [(&str, &str); 5] = [
 ];
 const CHOSEN: &str = "24h";
 
-/// What the page is called, before and after.
+/// What the page is called before the secret is another one.
 const TITLE: &str = "Rotate secret";
+/// How the end of an overlap is told: it may be days away.
+const END: &str = "%b %-d, %H:%M UTC";
 
 pub(in crate::pages) async fn show(page: EndpointPage) -> Response {
     page.show(TITLE, &form(&page))
@@ -41,7 +44,7 @@ fn form(page: &EndpointPage) -> Markup {
         ol {
             li { "Rotate here, and copy the new secret." }
             li { "Let your server verify with the new secret. " (during(page.endpoint.format)) }
-            li { "Complete the rotation, or let the time run out: from then on only the new secret counts." }
+            li { "End the old secret, or let the time run out: from then on only the new one counts." }
         }
         form.stack method="post" action={ (here) "/rotate" } {
             (page.visitor.proof())
@@ -65,11 +68,9 @@ fn form(page: &EndpointPage) -> Markup {
 /// What a receiver sees while both count.
 fn during(format: Format) -> Markup {
     html! {
+        "While both count, " code { "webhook-signature" } " holds two signatures, one with each secret; accept either."
         @if format == Format::Meeva {
-            code { "webhook-signature" } " holds a signature with each of the two; " code { "Meeva-Signature" }
-            " is made with the old one until the rotation is completed."
-        } @else {
-            code { "webhook-signature" } " holds a signature with each of the two until then; either is good."
+            " " code { "Meeva-Signature" } " is made with the old one until that ends."
         }
     }
 }
@@ -88,7 +89,7 @@ pub(in crate::pages) async fn rotate(
     match rotated {
         Ok(rotated) => {
             page.endpoint = app.store().endpoint(company, id).await?;
-            Ok(page.show(TITLE, &rotated_to(&page, &rotated)))
+            Ok(page.show("Secret rotated", &rotated_to(&page, &rotated)))
         }
         Err(error @ StoreError::Rotating { .. }) => {
             let content = html! {
@@ -109,20 +110,48 @@ fn rotated_to(page: &EndpointPage, rotated: &Rotated) -> Markup {
             h2 { "The new secret" }
             (copyable(rotated.secret.expose(), "the new secret"))
             @if endpoint.overlap_until.is_some() {
-                p { "The old one counts as well; that ends " (time(rotated.overlap_until)) ". " (during(endpoint.format)) }
+                p { "The old one counts as well until " (fixed(rotated.overlap_until, END)) ". " (during(endpoint.format)) }
             } @else {
                 p { "The old one counts no more." }
             }
         }
         div.actions {
-            @if endpoint.overlap_until.is_some() {
-                form method="post" action={ (here) "/complete" } {
-                    (page.visitor.proof())
-                    button type="submit" { "Complete rotation now" }
-                }
-            }
             a.button.primary href={ (here) "/test" } { "Send test event" }
             a.button href=(here) { "To the endpoint" }
+            @if endpoint.overlap_until.is_some() {
+                a.button.danger href={ (here) "/complete" } { "End the old secret now…" }
+            }
+        }
+    }
+}
+
+/// A server that still verifies with the old secret refuses everything once it has ended, so that is asked first.
+pub(in crate::pages) async fn ask(page: EndpointPage) -> Response {
+    let overlap = page.endpoint.overlap_until;
+    let content = match overlap.filter(|until| *until > Timestamp::now()) {
+        Some(until) => question(&page, until),
+        None => html! {
+            p { "It has ended already: only one secret counts." }
+            p.actions { a.button.primary href=(page.here()) { "To the endpoint" } }
+        },
+    };
+    page.show("End the old secret now?", &content)
+}
+
+fn question(page: &EndpointPage, until: Timestamp) -> Markup {
+    let here = page.here();
+    html! {
+        ul {
+            li { "Requests are signed with the new secret alone. A server that verifies with the old one refuses them." }
+            li { "This cannot be undone." }
+        }
+        p { "Left alone, it ends by itself on " (fixed(until, END)) "." }
+        form method="post" action={ (here) "/complete" } {
+            (page.visitor.proof())
+            div.actions {
+                button.danger type="submit" { "End the old secret" }
+                a.button href=(here) { "Keep both" }
+            }
         }
     }
 }

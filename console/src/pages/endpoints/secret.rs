@@ -32,10 +32,10 @@ fn with(page: &EndpointPage, secret: Option<&Secret>) -> Response {
         section {
             h2 { "Secret" }
             @if let Some(secret) = secret {
-                p { "Keep it like a password. That it was shown stands in the audit." }
+                p { "Keep it like a password. The audit records that it was shown." }
                 (copyable(secret.expose(), "the secret"))
             } @else {
-                p { "It is shown when you ask for it, and that stands in the audit." }
+                p { "It is shown when you ask for it, and the audit records that." }
                 form method="post" action={ (page.here()) "/secret" } {
                     (page.visitor.proof())
                     div.actions { button.primary type="submit" { "Show the secret" } }

@@ -170,7 +170,7 @@ impl Filter {
                 input.status #last_status name="last_status" value=(self.text("last_status")) inputmode="numeric" maxlength="3" placeholder="503" autocomplete="off";
             }
             div.filter {
-                label for="reason" { "Because" }
+                label for="reason" { "Why it failed" }
                 select #reason name="reason" {
                     option value="" { "any reason" }
                     @for (reason, words) in REASONS {

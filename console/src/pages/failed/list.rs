@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use hookline_common::explanation::{explain_dead_letter, in_short};
+use hookline_common::explanation::explain_dead_letter;
 use hookline_common::ids::CompanyId;
 use hookline_store::{Cursor, DeadLetter, EndpointLetters, FailingGroup, Page as Rows, Registered};
 use maud::{Markup, html};
@@ -15,11 +15,12 @@ use crate::pages::endpoints::list::{all, held, name};
 use crate::pages::fields::{Fields, Search};
 use crate::pages::layout::Page;
 use crate::pages::navigation::{Place, path};
+use crate::pages::outcome;
 use crate::pages::parts::{badge, empty, fault, head};
 use crate::pages::problems::{self, deliveries};
 use crate::pages::refused::Refused;
 use crate::pages::visitor::Visitor;
-use crate::pages::words::time;
+use crate::pages::words::{shortened, time};
 
 /// Rows on one page.
 const ROWS: u32 = 50;
@@ -179,8 +180,8 @@ impl Shown<'_> {
                 (self.visitor.proof())
                 (self.filter.hidden())
                 div.actions.picking {
-                    button.primary type="submit" name="which" value="picked" { "Retry selected" }
-                    button type="submit" name="which" value="picked" formaction={ (list) "/discard" } { "Discard selected" }
+                    button.primary type="submit" name="which" value="picked" { "Retry selected…" }
+                    button.danger type="submit" name="which" value="picked" formaction={ (list) "/discard" } { "Discard selected…" }
                     span.apart {}
                     button type="submit" name="which" value="all" { "Retry " (all) "…" }
                     button.danger type="submit" name="which" value="all" formaction={ (list) "/discard" } { "Discard " (all) "…" }
@@ -222,7 +223,7 @@ impl Shown<'_> {
             tr {
                 td.pick { input type="checkbox" name="pick" value=(pick) aria-label={ "Select " (letter.event) " to " (called) }; }
                 th scope="row" {
-                    a href={ (list) "/" (pick) } title=(letter.event) data-row { code { (short(letter.event.as_str())) } }
+                    a href={ (list) "/" (pick) } title=(letter.event) data-row { code { (shortened(letter.event.as_str())) } }
                     span.sub { (letter.event_type) }
                 }
                 td.named {
@@ -250,7 +251,7 @@ pub(super) fn ending(letter: &DeadLetter) -> Markup {
     html! {
         @match (letter.last_outcome, letter.last_status) {
             (_, Some(status)) => { "HTTP " (status) },
-            (Some(outcome), None) => (in_short(Some(outcome), None)),
+            (Some(outcome), None) => (outcome::name(outcome)),
             (None, None) => "not tried",
         }
     }
@@ -263,14 +264,5 @@ pub(super) fn state(letter: &DeadLetter) -> Markup {
             Some(at) => { (badge("warn", "retried")) " " (time(at)) },
             None => (badge("bad", "failed")),
         }
-    }
-}
-
-/// An id, shortened in the middle: ids that were made one after the other differ at their end.
-fn short(id: &str) -> String {
-    // Ids are ASCII.
-    match (id.get(..8), id.len().checked_sub(6).and_then(|at| id.get(at..))) {
-        (Some(start), Some(end)) if id.len() > 18 => format!("{start}…{end}"),
-        _ => id.to_owned(),
     }
 }

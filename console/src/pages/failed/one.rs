@@ -16,7 +16,7 @@ use crate::pages::navigation::{Place, path};
 use crate::pages::parts::{head, id, raw};
 use crate::pages::refused::Refused;
 use crate::pages::visitor::Visitor;
-use crate::pages::words::{grouped, pretty, time, visible};
+use crate::pages::words::{exact, grouped, pretty, time, visible};
 
 pub(in crate::pages) async fn show(
     State(app): State<App>,
@@ -62,8 +62,8 @@ pub(in crate::pages) async fn show(
                     }
                 }
             }
-            div { dt { "Happened" } dd { (time(letter.created_at)) } }
-            div { dt { "Failed for good" } dd { (time(letter.failed_at)) } }
+            div { dt { "Event made" } dd { (time(letter.created_at)) " " span.hint { (exact(letter.created_at)) } } }
+            div { dt { "Failed for good" } dd { (time(letter.failed_at)) " " span.hint { (exact(letter.failed_at)) } } }
         }
         section {
             h2 { "Data of the event" }

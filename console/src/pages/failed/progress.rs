@@ -32,7 +32,7 @@ pub(in crate::pages) async fn show(
         div #retry data-renew=[is_open(&state).then_some("2")] {
             (told(&state, &here))
         }
-        p.actions { a.button href=(list) { "To all that failed" } }
+        p.actions { a.button href=(list) { "Back to failed deliveries" } }
     };
     let page = Page {
         visitor: &visitor,
@@ -136,7 +136,13 @@ fn in_words(state: &RetryState) -> String {
             _ => "All of them were delivered.".to_owned(),
         },
         (Some(_), 0) if failed == 0 => "Nothing of it is under way any more.".to_owned(),
-        (Some(_), 0) => format!("{} failed again; their new attempts say why.", deliveries(failed)),
+        (Some(_), 0) => {
+            let which = if failed == 1 { "it" } else { "each" };
+            format!(
+                "{} failed again. Open {which} in the list of failed deliveries to see why.",
+                deliveries(failed)
+            )
+        }
         (Some(_), open) => {
             let sent = match (state.done, state.total) {
                 (done, total) if done == total => "All were sent".to_owned(),
@@ -191,7 +197,13 @@ mod tests {
             (
                 state(10, 7, 2, true),
                 "done, with failures",
-                "2 deliveries failed again",
+                "2 deliveries failed again. Open each in the list of failed deliveries to see why.",
+                false,
+            ),
+            (
+                state(10, 8, 1, true),
+                "done, with failures",
+                "1 delivery failed again. Open it in the list of failed deliveries to see why.",
                 false,
             ),
             (state(10, 9, 0, true), "done", "Nothing of it is under way", false),

@@ -20,7 +20,7 @@ pub(super) fn figures(total: &Counts, backlog: Option<&Backlog>, failed_path: Op
             (figure("Attempts that succeeded", &html! { @match success { Some(part) => (Unit::Part.tell(part)), None => "–" } }))
             (figure("Half answered within", &html! { (percentile(0.5)) }))
             (figure("95 % answered within", &html! { (percentile(0.95)) }))
-            (figure("Waiting for another attempt", &html! {
+            (figure("Waiting now for another attempt", &html! {
                 @match backlog {
                     Some(backlog) => {
                         (grouped(backlog.retrying))
@@ -29,7 +29,7 @@ pub(super) fn figures(total: &Counts, backlog: Option<&Backlog>, failed_path: Op
                     None => span.hint { "not known" },
                 }
             }))
-            (figure("Failed for good", &html! {
+            (figure("Failed for good, not yet retried", &html! {
                 @match (backlog, failed_path) {
                     (Some(backlog), Some(path)) if backlog.failed > 0 => a href=(path) { (grouped(backlog.failed)) },
                     (Some(backlog), _) => (grouped(backlog.failed)),

@@ -51,8 +51,8 @@ fn row(node: &NodeInfo) -> Markup {
                     (badge("good", "running"))
                 }
             }
-            td.number data-label="Memory used" { (of(node.mem_used, "of", node.mem_limit)) }
-            td.number data-label="Disk left" { (of(node.disk_free, "of at least", node.disk_free_limit)) }
+            td.number data-label="Memory used" { (of(node.mem_used, " of", node.mem_limit)) }
+            td.number data-label="Disk left" { (of(node.disk_free, ", alarm below", node.disk_free_limit)) }
         }
     }
 }
@@ -62,12 +62,12 @@ fn told(alarm: &Alarm) -> Markup {
     let (what, bound, mend) = match alarm.kind {
         AlarmKind::Memory => (
             "has used more memory than it may",
-            "of",
+            " of",
             "It ends as soon as queues are emptied, or the node has more memory.",
         ),
         AlarmKind::Disk => (
             "has less disk left than it needs",
-            "of at least",
+            ", alarm below",
             "It ends as soon as there is room on its disk.",
         ),
     };
@@ -79,10 +79,10 @@ fn told(alarm: &Alarm) -> Markup {
     }
 }
 
-/// `120 MB of 1.2 GB`.
+/// `120 MB of 1.2 GB`, `56 GB, alarm below 50 MB`.
 fn of(found: Option<u64>, word: &str, limit: Option<u64>) -> String {
     match (found, limit) {
-        (Some(found), Some(limit)) => format!("{} {word} {}", size(found), size(limit)),
+        (Some(found), Some(limit)) => format!("{}{word} {}", size(found), size(limit)),
         (Some(found), None) => size(found),
         (None, _) => "–".to_owned(),
     }
@@ -137,6 +137,8 @@ mod tests {
         let (mut down, mut short) = (node("rabbit@b"), node("rabbit@c"));
         (down.running, down.mem_used) = (false, None);
         short.mem_alarm = true;
+        short.disk_free_limit = Some(50_000_000);
+        short.disk_free = Some(56_000_000_000);
         let html = shown(Some(Ok(vec![node("rabbit@a"), down, short])));
         for part in [
             "badge good",
@@ -145,6 +147,7 @@ mod tests {
             ">–</td>",
             "<strong>rabbit@c has used more memory than it may</strong> (150 MB of 1.2 GB)",
             "20 kB",
+            ">56 GB, alarm below 50 MB</td>",
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }

@@ -13,8 +13,8 @@ pub(super) fn charts(steps: &Steps, window: Window) -> Markup {
     html! {
         div.charts {
             (amounts(steps, &total, window))
-            (success(steps, &total))
-            (answers(steps, &total.answers))
+            (success(steps, &total, window))
+            (answers(steps, &total.answers, window))
         }
     }
 }
@@ -44,9 +44,9 @@ fn amounts(steps: &Steps, total: &Counts, window: Window) -> Markup {
     chart.draw()
 }
 
-fn success(steps: &Steps, total: &Counts) -> Markup {
+fn success(steps: &Steps, total: &Counts, window: Window) -> Markup {
     let answer = match total.success() {
-        Some(part) => format!("{} over the whole time.", Unit::Part.tell(part)),
+        Some(part) => format!("{} in {}.", Unit::Part.tell(part), window.words()),
         None => "No attempt was made.".to_owned(),
     };
     let series = [series("success", "succeeded", values(steps, Counts::success))];
@@ -63,12 +63,13 @@ fn success(steps: &Steps, total: &Counts) -> Markup {
     chart.draw()
 }
 
-fn answers(steps: &Steps, total: &Histogram) -> Markup {
+fn answers(steps: &Steps, total: &Histogram, window: Window) -> Markup {
     let answer = match (total.percentile_ms(0.5), total.percentile_ms(0.95)) {
         (Some(half), Some(most)) => format!(
-            "Half within {}, 95 % within {}.",
+            "Half within {}, 95 % within {} in {}.",
             Unit::Milliseconds.tell(half),
-            Unit::Milliseconds.tell(most)
+            Unit::Milliseconds.tell(most),
+            window.words()
         ),
         _ => "No attempt was answered.".to_owned(),
     };
@@ -125,7 +126,7 @@ mod tests {
         }
         let html = charts(&steps, Window::Hour).into_string();
         assert!(html.len() < 60_000, "{}", html.len());
-        assert!(html.contains("92.6 % over the whole time."), "{html}");
+        assert!(html.contains("92.6 % in the last hour."), "{html}");
         assert!(html.contains("72,240,000 delivered, 5,760,000 attempts failed in the last hour."));
     }
 

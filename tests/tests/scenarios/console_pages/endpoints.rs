@@ -103,7 +103,18 @@ async fn an_endpoint_is_looked_after_by_forms_alone_and_by_the_same_rules_as_ove
                 .status,
             409
         );
+        assert!(
+            rotated.body.contains("<h1>Secret rotated</h1>"),
+            "{}",
+            rotated.body
+        );
+        // The old secret ends after a question, and looking at the question ends nothing.
+        let asked = acme.get(&format!("{one}/complete")).await.expect(200);
+        assert!(asked.body.contains("End the old secret now?"), "{}", asked.body);
+        assert!(api.get(&of_api).await.json()["overlap_until"].is_string());
         acme.post(&format!("{one}/complete"), &[]).await.expect(303);
+        let asked = acme.get(&format!("{one}/complete")).await.expect(200);
+        assert!(asked.body.contains("It has ended already"), "{}", asked.body);
         assert_eq!(api.get(&of_api).await.json()["overlap_until"], Value::Null);
 
         for number in 2..=6 {
