@@ -317,6 +317,7 @@
     function stop() {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", renew);
+      state?.remove();
     }
     tellHow();
     const timer = setInterval(renew, Number(part.dataset.renew) * 1000);
