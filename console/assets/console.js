@@ -372,7 +372,8 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy-from]");
-    if (button) copy(one(button.dataset.copyFrom).textContent, button);
+    const from = button && one(button.dataset.copyFrom);
+    if (from) copy(from.textContent, button);
   });
 
   // --- all of it ----------------------------------------------------------------------------------
