@@ -100,8 +100,9 @@ fn overlapping(visitor: &Visitor, here: &str, until: Timestamp) -> Markup {
     html! {
         div.notice.warn {
             p {
-                strong { "Two secrets count. " }
-                "Requests are signed with the new and the old one; the old one ends " (time(until)) ". "
+                strong { "Two secrets are valid. " }
+                "Requests are signed with the new and the old one. The old one counts as well until "
+                time datetime=(until.strftime("%Y-%m-%dT%H:%M:%SZ")) { (until.strftime("%b %-d, %H:%M UTC")) } ". "
                 "Once your server verifies with the new secret, complete the rotation."
             }
             form method="post" action={ (here) "/complete" } {
