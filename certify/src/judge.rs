@@ -166,7 +166,7 @@ pub(crate) fn dripped(exchange: &Exchange) -> Judgement {
 /// What is old is taken by who takes what is forged as well: nothing is known of the time then.
 pub(crate) fn old_and_unverified() -> Judgement {
     advice(
-        "taken, as what is signed by nobody is, too",
+        "taken, as unsigned requests are",
         "Verify signatures first, and with them that webhook-timestamp lies within five minutes of your clock.",
     )
 }

@@ -21,6 +21,6 @@ pub use self::error::CertifyError;
 pub use self::html::html;
 pub use self::partner::{PAUSE, Partner};
 pub use self::play::{CHECKS, play};
-pub use self::report::{Check, Exchange, Report, Verdict};
+pub use self::report::{Check, Exchange, Report, Verdict, ended_so};
 
 pub use hookline_outbound::request::shown_url;

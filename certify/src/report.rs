@@ -118,7 +118,12 @@ impl Report {
     /// The names of the checks that ended so.
     #[must_use]
     pub fn named(&self, verdict: Verdict) -> Vec<&str> {
-        let wanted = self.checks.iter().filter(|check| check.verdict == verdict);
+        let wanted = ended_so(&self.checks, verdict);
         wanted.map(|check| check.name.as_ref()).collect()
     }
+}
+
+/// Those of the checks that ended so.
+pub fn ended_so(checks: &[Check], verdict: Verdict) -> impl Iterator<Item = &Check> {
+    checks.iter().filter(move |check| check.verdict == verdict)
 }

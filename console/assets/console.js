@@ -128,13 +128,14 @@
     const told = one("#url-fault", form);
     let waiting, asked = 0;
     async function check() {
-      const number = ++asked;
-      if (!url.value.trim()) return tell("");
+      const number = asked;
+      if (!url.value.trim()) return;
       const body = new URLSearchParams({ csrf: one("input[name=csrf]", form).value, url: url.value });
       try {
         const response = await fetch(url.dataset.checkUrl, { method: "POST", body });
-        if (!response.ok || number !== asked) return;
-        tell((await response.json()).fault);
+        if (!response.ok) return;
+        const { fault } = await response.json();
+        if (number === asked) tell(fault);
       } catch (error) {
         // It is judged again when the form is sent.
       }
@@ -146,6 +147,9 @@
     }
     url.addEventListener("input", () => {
       clearTimeout(waiting);
+      // What was said is about another text, and so is an answer that is still awaited.
+      asked += 1;
+      tell("");
       waiting = setTimeout(check, 350);
     });
     one("[data-add-header]", form).addEventListener("click", () => {
@@ -319,6 +323,7 @@
     function stop() {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", renew);
+      state?.remove();
     }
     tellHow();
     const timer = setInterval(renew, Number(part.dataset.renew) * 1000);
@@ -373,7 +378,8 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy-from]");
-    if (button) copy(one(button.dataset.copyFrom).textContent, button);
+    const from = button && one(button.dataset.copyFrom);
+    if (from) copy(from.textContent, button);
   });
 
   // --- all of it ----------------------------------------------------------------------------------

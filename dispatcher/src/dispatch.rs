@@ -15,9 +15,9 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::attempts::{Attempts, Terms};
-use crate::drain::InFlight;
 use crate::endpoints::Endpoints;
 use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
+use crate::in_flight::InFlight;
 use crate::meters::{Meters, observe_endpoints};
 use crate::pipeline::{Pipeline, Reception};
 use crate::quarantine::Quarantine;

@@ -19,6 +19,7 @@ pub mod attempt; // steps 5 to 7: one attempt
 pub mod classify; // step 7: what the answer means
 pub mod settle; // step 8: confirm, record, let it be acknowledged
 pub mod dispatch; // everything that is begun with the connection
+mod in_flight; // what it has begun
 mod drain; // and ended with the process
 pub mod stop; // how long the end may take
 pub mod meters; // what is counted

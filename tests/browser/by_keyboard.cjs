@@ -205,7 +205,7 @@ async function asOperator(browser, run) {
   await follow(page, "Companies");
   await page.keyboard.press("/");
   await page.keyboard.type(COMPANY);
-  await follow(page, "Open this company");
+  await follow(page, "Open by exact name");
   await follow(page, "API tokens");
   await type(page, "#name", "desk");
   await follow(page, "Make a token");

@@ -56,6 +56,7 @@ async function play(browser, run, good, bad) {
   await follow(page, "Certify");
   await page.waitForSelector("#certificate .badge.warn:text-is('being certified')");
   await page.waitForSelector("#certificate progress");
+  await page.waitForSelector("[data-renew-state]");
   await look(page, "certify-under-way");
   // It comes to its end without a reload.
   await page.evaluate(() => (window.isTheSame = true));
@@ -63,6 +64,7 @@ async function play(browser, run, good, bad) {
   await verdict.waitFor({ timeout: 60_000 });
   assert.equal(await verdict.textContent(), "passed", await page.innerText("#certificate"));
   assert.ok(await page.evaluate(() => window.isTheSame));
+  assert.equal(await page.locator("[data-renew-state]").count(), 0, "nothing is live any more");
   assert.equal(await page.locator(".check").count(), 11);
   assert.equal(await page.locator(".check .badge.good").count(), 11);
   assert.equal(good.state.count, 34);

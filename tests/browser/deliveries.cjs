@@ -146,20 +146,24 @@ async function watch(browser, run, good, bad) {
   await away(page);
   await page.waitForSelector(".deliveries .badge.bad");
   await page.click("[data-row]");
-  await page.waitForSelector("text=Its endpoint is paused");
+  await page.waitForSelector("text=its endpoint, which is paused");
   await look(page, "delivery-failed-paused");
-  await page.click("text=resume it");
+  await page.click("a:text-is('resumed')");
   await page.click("button:text-is('Resume')");
   await page.click("main >> text=Deliveries");
   await page.waitForURL("**/deliveries?endpoint=ep_off");
   await page.click("[data-row]");
   await page.waitForSelector("button:text-is('Retry')");
+  await page.waitForSelector("text=The endpoint is on again");
+  assert.ok(!(await page.isVisible("text=Copy as curl")), "nothing was sent that could be sent once more");
   await look(page, "delivery-failed");
   await page.focus("button:text-is('Retry')");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".notice.good");
   await away(page);
   await page.waitForSelector(".verdict .badge.good");
+  await page.click("text=Copy as curl");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.textContent("#delivery #curl code"));
 
   await hostile(page, run, bad);
 

@@ -43,6 +43,12 @@ async function asOperator(browser, run) {
   await page.fill("#url", "https://10.0.0.1/hooks");
   await page.waitForFunction(() => document.querySelector("#url-fault").textContent.includes("10.0.0.1"));
   await look(page, "endpoint-add-refused");
+  // What it said is gone as soon as another letter is typed.
+  const stale = await page.evaluate(() => {
+    document.querySelector("#url").dispatchEvent(new Event("input"));
+    return document.querySelector("#url-fault").textContent;
+  });
+  assert.equal(stale, "");
   await page.click("button:text-is('Add endpoint')");
   await page.waitForSelector("#url-fault:not(:empty)");
   assert.equal(await page.inputValue("#url"), "https://10.0.0.1/hooks");
@@ -94,6 +100,7 @@ async function asOperator(browser, run) {
   await page.waitForSelector(".badge.idle");
   await page.click("button:text-is('Resume')");
   await page.waitForSelector(".badge.good");
+  assert.match(await page.textContent(".facts"), /no events \(test events do not count\)/);
   await page.click("main >> text=Edit");
   assert.ok(await page.locator(".picker .choice", { hasText: "booking_created" }).locator("input").isChecked());
   await page.fill("#description", HOSTILE);

@@ -76,7 +76,7 @@ async function overview(browser, run) {
     await page.waitForURL("**/overview");
     await page.waitForSelector("h2:text-is('What the broker holds')");
     await page.waitForFunction(() => document.querySelectorAll("main table code").length >= 8, null, { timeout: 30_000 });
-    await page.waitForSelector("h2:text-is('The broker’s nodes') ~ * .badge.good:text-is('running')");
+    await page.waitForSelector(`h2:text-is("The broker's nodes") ~ * .badge.good:text-is('running')`);
     await look(page, "overview-operator");
     await page.click('.menu >> text="Companies"');
     await page.waitForURL("**/companies");

@@ -102,8 +102,10 @@ impl Acker {
                 let answer = self.channel.basic_get(self.queue.clone(), get).await;
                 got.extend(answer.map_err(BrokerError::call(WHAT))?);
             }
-            let tags = got.iter().map(|message| message.delivery.delivery_tag);
-            self.give_back_each(tags.collect()).await
+            let given_back = got
+                .iter()
+                .map(|message| self.give_back(message.delivery.delivery_tag));
+            join_all(given_back).await.into_iter().collect()
         };
         timeout(FLUSH_TIMEOUT, asked).await.unwrap_or_else(|_| {
             Err(BrokerError::NoAnswer {

@@ -2,10 +2,15 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hookline_catalogue::Catalogue;
+use hookline_common::endpoint::Format;
+use hookline_common::ids::{CompanyId, EndpointId};
 use hookline_store::{AuditEntry, Cursor};
 use maud::{Markup, html};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::deliveries::rows::Names;
+use super::endpoints::list::{all, own_name};
 use super::fields::Search;
 use super::layout::Page;
 use super::navigation::{Place, path};
@@ -27,6 +32,8 @@ pub(super) async fn list(
 ) -> Result<Response, Refused> {
     let cursor = Cursor::parse(query.text("after"));
     let found = app.store().audit(&tenant.company, cursor, ROWS).await?;
+    let names = Names::of(&all(&app, &tenant.company).await?);
+    let catalogue = &app.settings().catalogue;
     let body = html! {
         (head(&[], "Audit", &html! {}))
         @if found.items.is_empty() {
@@ -41,7 +48,7 @@ pub(super) async fn list(
                         th scope="col" { "To what" }
                         th scope="col" { "Change" }
                     } }
-                    tbody { @for entry in &found.items { (row(entry)) } }
+                    tbody { @for entry in &found.items { (row(entry, &tenant.company, &names, catalogue)) } }
                 }
             }
             @if let Some(next) = &found.next {
@@ -58,14 +65,24 @@ pub(super) async fn list(
     Ok(page.into_response())
 }
 
-fn row(entry: &AuditEntry) -> Markup {
-    let changes = changes(entry.before.as_ref(), entry.after.as_ref());
+fn row(entry: &AuditEntry, company: &CompanyId, names: &Names, catalogue: &Catalogue) -> Markup {
+    let changes = changes(entry.before.as_ref(), entry.after.as_ref(), catalogue);
+    let endpoint = EndpointId::parse(&entry.object).ok();
+    let name = endpoint.as_ref().and_then(|endpoint| names.get(endpoint));
     html! {
         tr {
-            th scope="row" { (deed(&entry.action)) }
+            th.one-line scope="row" { (deed(&entry.action)) }
             td data-label="When" { (time(entry.at)) }
             td data-label="Who" { (actor(&entry.actor)) }
-            td data-label="To what" { @if !entry.object.is_empty() { (id(&entry.object)) } }
+            td.wide data-label="To what" {
+                @match name {
+                    Some(name) => {
+                        a href=(path(company, &format!("endpoints/{}", entry.object))) { (name) }
+                        span.sub { (id(&entry.object)) }
+                    },
+                    None => @if !entry.object.is_empty() { (id(&entry.object)) },
+                }
+            }
             td.wide data-label="Change" {
                 @if changes.is_empty() { span.hint { "–" } }
                 ul.changes {
@@ -88,7 +105,7 @@ fn deed(action: &str) -> String {
         "endpoint.created" => "Endpoint added",
         "endpoint.imported" => "Endpoint imported",
         "endpoint.changed" => "Endpoint changed",
-        "endpoint.certified" => "Endpoint certified",
+        "endpoint.certified" => "Endpoint checked",
         "endpoint.disabled" => "Endpoint disabled",
         "endpoint.removed" => "Endpoint removed",
         "endpoint.secret_revealed" => "Secret shown",
@@ -127,8 +144,8 @@ struct Change {
 }
 
 /// What differs. Where nothing was there before, what was set; where nothing is left, what there was.
-fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
-    let empty = serde_json::Map::new();
+fn changes(before: Option<&Value>, after: Option<&Value>, catalogue: &Catalogue) -> Vec<Change> {
+    let empty = Map::new();
     let members = |value: Option<&Value>| value.and_then(Value::as_object).unwrap_or(&empty).clone();
     let (old, new) = (members(before), members(after));
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
@@ -141,11 +158,8 @@ fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
         }
         Some(Change {
             name: name.clone(),
-            before: before.and(was).map(told),
-            after: after.map_or_else(
-                || "gone".to_owned(),
-                |_| is.map_or_else(|| "nothing".to_owned(), told),
-            ),
+            before: before.and(was).map(|_| member(&old, name, catalogue)),
+            after: after.map_or_else(|| "gone".to_owned(), |_| member(&new, name, catalogue)),
         })
     });
     changed.collect()
@@ -158,6 +172,21 @@ fn called(name: &str, action: &str) -> String {
         "rate" => "rate limit".to_owned(),
         "url" => "URL".to_owned(),
         other => other.replace('_', " "),
+    }
+}
+
+/// A member's value. Events have the names that the endpoint's format has for them, as on its page.
+fn member(of: &Map<String, Value>, name: &str, catalogue: &Catalogue) -> String {
+    let format = of.get("format").and_then(Value::as_str);
+    let format: Option<Format> = format.and_then(|format| format.parse().ok());
+    match (of.get(name), format) {
+        (Some(Value::Array(patterns)), Some(format)) if name == "events" => {
+            let patterns = patterns.iter().filter_map(Value::as_str);
+            let names = patterns.map(|pattern| own_name(catalogue, format, pattern));
+            told(&names.collect())
+        }
+        (Some(value), _) => told(value),
+        (None, _) => "nothing".to_owned(),
     }
 }
 
@@ -197,7 +226,7 @@ mod tests {
     use serde_json::json;
 
     fn all(before: Option<Value>, after: Option<Value>) -> Vec<String> {
-        let changes = changes(before.as_ref(), after.as_ref());
+        let changes = changes(before.as_ref(), after.as_ref(), &Catalogue::built_in());
         let line = |change: &Change| format!("{}: {:?} → {}", change.name, change.before, change.after);
         changes.iter().map(line).collect()
     }
@@ -220,6 +249,14 @@ mod tests {
         let made = json!({"url": "https://a/", "disabled": false, "headers": []});
         assert_eq!(all(None, Some(made)), ["url: None → https://a/"]);
         assert!(all(None, None).is_empty());
+        let of_meetergo = json!({"format": "meetergo", "events": ["booking.created", "booking.*"]});
+        assert_eq!(
+            all(
+                Some(json!({"format": "meetergo", "events": []})),
+                Some(of_meetergo)
+            ),
+            ["events: Some(\"none\") → booking_created, booking.*"]
+        );
         let retried = json!({"count": 3, "filter": {"again": false, "endpoint": "ep_1", "last_status": 500}});
         assert_eq!(
             all(None, Some(retried)),

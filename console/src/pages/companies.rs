@@ -120,14 +120,14 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
             label.sr for="company" { "Company" }
             input #company name="company" value=(wanted) placeholder="Name of a company" autocomplete="off" spellcheck="false" data-search;
             button type="submit" { "Search" }
-            button type="submit" name="open" value="1" { "Open this company" }
+            button type="submit" name="open" value="1" { "Open by exact name" }
             @if !wanted.is_empty() {
                 a.chip href="/companies" title="Take this filter off" { "begins with " strong { (wanted) } " ✕" }
             }
         }
         @if rows.is_empty() && wanted.is_empty() {
             (empty("No company has anything here yet",
-                "A company appears with its first endpoint or API token. Type its id above and open it to add one.",
+                "A company appears with its first endpoint or API token. Type its name above and open it to add one.",
                 &html! {}))
         } @else if rows.is_empty() {
             (empty("No company begins like that",
@@ -152,7 +152,7 @@ fn body(found: &[CompanySummary], glances: &Glances, wanted: &str, wrong: Option
                                 td data-label="State" { (glances.state(&row.company)) }
                                 td.number data-label="Endpoints" { (grouped(row.endpoints.into())) }
                                 td.number data-label="Delivered in 24 h" { (grouped(counts.delivered)) }
-                                td.number data-label="Failed attempts" { (grouped(counts.failed_attempts())) }
+                                td.number data-label="Failed in 24 h" { (grouped(counts.failed_attempts())) }
                                 td.number data-label="API tokens" { (grouped(row.tokens.into())) }
                             }
                         }

@@ -52,14 +52,14 @@ pub(super) async fn verify(
         }
         section {
             h2 { "In which format" }
-            p { "An endpoint’s page says which format it has, and hands this code out with its own secret." }
+            p { "An endpoint's page says which format it has, and hands this code out with its own secret." }
             (formats(&here, format))
             (snippets(format, None))
         }
         section {
             h2 { "What every request has" }
             dl.facts {
-                div { dt { code { "webhook-id" } } dd { "The event’s id, the same on every attempt. Store it: an event may come twice, and must be handled once." } }
+                div { dt { code { "webhook-id" } } dd { "The event's id, the same on every attempt. Store it: an event may come twice, and must be handled once." } }
                 div { dt { code { "webhook-timestamp" } } dd { "When this attempt was made, in seconds. Refuse what is older than five minutes." } }
                 div { dt { code { "webhook-signature" } } dd { code { "v1," } " and the base64 of HMAC-SHA256 over " code { "id.timestamp.body" } ", with what follows " code { "whsec_" } " decoded as the key. During a rotation there are two, with a space between." } }
                 @if format == Format::Meeva {

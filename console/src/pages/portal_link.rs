@@ -23,7 +23,7 @@ fn page(visitor: &Visitor, tenant: &Tenant, made: Option<Markup>) -> Response {
     let over_the_api = format!("POST /v1/companies/{}/portal-links", tenant.company);
     let body = html! {
         (head(&[], "Portal link", &html! {}))
-        p { "Lets one of " strong { (tenant.company) } "’s own people into this company’s dashboard: its endpoints and their secrets, its deliveries and what failed, and nothing of others. It works once, within five minutes; after that they stay signed in for two hours." }
+        p { "Lets one of " strong { (tenant.company) } "'s own people into this company's dashboard: its endpoints and their secrets, its deliveries and what failed, and nothing of others. It works once, within five minutes; after that they stay signed in for two hours." }
         @if let Some(made) = made { (made) }
         form method="post" action=(path(&tenant.company, "portal-link")) {
             (visitor.proof())
@@ -33,7 +33,7 @@ fn page(visitor: &Visitor, tenant: &Tenant, made: Option<Markup>) -> Response {
             h2 { "From the booking product" }
             p { "The product makes such a link over the API when somebody clicks on “Webhooks”, and opens it in a new tab:" }
             (copyable(&over_the_api, "the request"))
-            p.hint { "With the operator’s token. The answer has " code { "url" } " and " code { "expires_at" } "." }
+            p.hint { "With the operator's token. The answer has " code { "url" } " and " code { "expires_at" } "." }
         }
     };
     Page {

@@ -52,7 +52,7 @@ pub(super) async fn list(
     let here = path(&tenant.company, "reference");
     let body = html! {
         (head(&[], "Event types", &html! {}))
-        p { "What can happen, and what an endpoint is sent of it. Names and bodies depend on the endpoint’s format." }
+        p { "What can happen, and what an endpoint is sent of it. Names and bodies depend on the endpoint's format." }
         (formats(&here, format))
         div.toolbar.needs-script {
             label.sr for="filter" { "Filter" }
@@ -142,7 +142,7 @@ fn body(company: &CompanyId, info: &EventTypeInfo, format: Format, rendered: &Re
         }
         section {
             h2 { "As an endpoint gets it" }
-            p { "A request by " code { "POST" } " in the format " strong { (format) } ". The signatures are of the example’s secret, " code { (rendered.signed_with) } ", so that you can try your code on them." }
+            p { "A request by " code { "POST" } " in the format " strong { (format) } ". The signatures are of the example's secret, " code { (rendered.signed_with) } ", so that you can try your code on them." }
             (header_list(headers.map(|(name, value)| (*name, value.as_str()))))
             (raw(&pretty(&rendered.request.body), "Example body"))
             details {

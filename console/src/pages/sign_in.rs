@@ -38,15 +38,15 @@ fn page(visitor: &Visitor, next: &str, word: &str, wrong: Option<&str>) -> Respo
             form.stack method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(next);
                 div.field {
-                    label for="token" { "Operator’s token" }
+                    label for="token" { "Operator's token" }
                     input #token type="password" name="token" required autocomplete="current-password" spellcheck="false" autofocus;
                     p.hint { "The value of " code { "HOOKLINE_ADMIN_TOKEN" } "." }
                 }
                 div.actions { button.primary type="submit" { "Sign in" } }
             }
             p.hint {
-                "Your company’s own dashboard opens by a link from the platform that you book with. "
-                "On the console’s machine, " code { "hookline-console sign-in-link" } " prints a link for the operator."
+                "Your company's own dashboard opens by a link from the platform that you book with. "
+                "On the console's machine, " code { "hookline-console sign-in-link" } " prints a link for the operator."
             }
         }
     };
@@ -87,7 +87,7 @@ pub(super) async fn enter(
                 "somebody was not signed in: what they gave is not the operator's token"
             );
         }
-        let wrong = "that is not the operator’s token";
+        let wrong = "that is not the operator's token";
         let form = page(&visitor, &next, "", Some(wrong));
         return Ok((StatusCode::FORBIDDEN, form).into_response());
     }

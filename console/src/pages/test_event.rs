@@ -31,9 +31,9 @@ use crate::problem::Problem;
 /// As long as an attempt takes at most by default.
 const WAIT: Duration = Duration::from_secs(30);
 /// What stands in place of what only the sent request has.
-const SIGNED: &str = "v1,… (made with the endpoint’s secret)";
-const SIGNED_MEEVA: &str = "sha256=… (made with the endpoint’s secret)";
-/// What the log has in place of the value of a header that the endpoint’s owner adds, and what is shown for it.
+const SIGNED: &str = "v1,… (made with the endpoint's secret)";
+const SIGNED_MEEVA: &str = "sha256=… (made with the endpoint's secret)";
+/// What the log has in place of the value of a header that the endpoint's owner adds, and what is shown for it.
 const MASKED: &str = "***";
 const SEALED: &str = "*** (kept sealed)";
 
@@ -123,7 +123,7 @@ fn example(info: &EventTypeInfo, format: Format, own: &[String]) -> Result<Marku
     });
     let own = own.iter().map(|name| (name.as_str(), SEALED));
     let headers: Vec<(&str, &str)> = headers.chain(own).collect();
-    Ok(request("Request, with an example’s id and time", &headers, &body))
+    Ok(request("Request, with an example's id and time", &headers, &body))
 }
 
 fn internal(error: impl std::fmt::Display) -> Problem {

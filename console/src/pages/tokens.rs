@@ -57,7 +57,7 @@ fn page(visitor: &Visitor, body: Markup) -> Response {
 
 fn form(visitor: &Visitor, tenant: &Tenant, name: &str, wrong: Option<&str>) -> Markup {
     html! {
-        p { "With a token the company’s own programs use the API: publish events, manage endpoints. It sees this company alone." }
+        p { "With a token the company's own programs use the API: publish events, manage endpoints. It sees this company alone." }
         @if let Some(wrong) = wrong { (fault(wrong)) }
         form.toolbar method="post" action=(path(&tenant.company, "tokens")) {
             (visitor.proof())
@@ -79,7 +79,7 @@ fn form(visitor: &Visitor, tenant: &Tenant, name: &str, wrong: Option<&str>) -> 
 fn table(tenant: &Tenant, found: &Rows<Token>) -> Markup {
     html! {
         @if found.items.is_empty() {
-            (empty("No token yet", "Make one above, and hand it to the company’s developers over a safe way: it is shown once.", &html! {}))
+            (empty("No token yet", "Make one above, and hand it to the company's developers over a safe way: it is shown once.", &html! {}))
         } @else {
             div.table-frame {
                 table.stacks data-rows {

@@ -101,7 +101,7 @@ async fn a_good_receiver_passes_with_both_secrets_of_a_rotation_and_who_did_it_s
         let page = page_of("acme", &id);
         let before = person.get(&page).await.expect(200).body;
         assert!(
-            before.contains("not certified yet") && !before.contains("data-renew"),
+            before.contains("Not certified yet") && !before.contains("data-renew"),
             "{before}"
         );
         let begun = person.post(&page, &[]).await.expect(303);
@@ -130,7 +130,11 @@ async fn a_good_receiver_passes_with_both_secrets_of_a_rotation_and_who_did_it_s
             "{lines:?}"
         );
         let told = person.get("/companies/acme/audit").await.expect(200).body;
-        assert!(told.contains("Endpoint certified"), "{told}");
+        let link = format!("href=\"/companies/acme/endpoints/{id}\"");
+        assert!(
+            told.contains("Endpoint checked") && told.contains(&link),
+            "{told}"
+        );
         // The operator sees the same, and can have it played anew.
         let operator = Browser::of_operator(console).await;
         assert!(operator.get(&page).await.expect(200).body.contains(">passed<"));

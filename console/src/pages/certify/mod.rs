@@ -13,7 +13,7 @@ use self::result::{forged, result};
 use super::endpoints::list::shown_url;
 use super::endpoints::page::EndpointPage;
 use super::fields::Fields;
-use super::parts::{fault, see};
+use super::parts::{fault, renewed, see};
 use super::refused::Refused;
 use super::words::visible;
 use crate::app::App;
@@ -61,7 +61,10 @@ fn promises_signature(format: Format) -> bool {
 fn shown(app: &App, page: &EndpointPage, last: Option<&Certificate>, notice: &Markup) -> Response {
     let here = page.here();
     let is_running = last.is_some_and(|last| last.is_running);
-    let test = html! { a.button href={ (here) "/test" } { "Send test event" } };
+    let actions = html! {
+        @if is_running { (renewed()) }
+        a.button href={ (here) "/test" } { "Send test event" }
+    };
     let content = html! {
         (notice)
         p {
@@ -69,7 +72,7 @@ fn shown(app: &App, page: &EndpointPage, last: Option<&Certificate>, notice: &Ma
             " of a booking that is made, moved and cancelled, with forged signatures, the same event twice, events out of order, the largest body and ten at once, and compares each answer with a good one."
         }
         p.hint {
-            "Some 34 requests in about ten seconds, signed with this endpoint’s own secret, whatever its event filter says and even while it is paused. "
+            "Some 34 requests in about ten seconds, signed with this endpoint's own secret, whatever its event filter says and even while it is paused. "
             "The bookings are made up, but your server takes them for real: their ids begin with " code { "bkg_certify_" } ", so that you can find and remove them."
         }
         // With the button, which comes back when the last one has ended.
@@ -82,13 +85,13 @@ fn shown(app: &App, page: &EndpointPage, last: Option<&Certificate>, notice: &Ma
             section {
                 h2 { "Result" }
                 @match last {
-                    None => p.hint { "It was not certified yet." },
+                    None => p.hint { "Not certified yet." },
                     Some(last) => (result(last, &here)),
                 }
             }
         }
     };
-    page.show_with("Certify", &test, &content)
+    page.show_with("Certify", &actions, &content)
 }
 
 fn form(page: &EndpointPage, last: Option<&Certificate>) -> Markup {
@@ -98,7 +101,7 @@ fn form(page: &EndpointPage, last: Option<&Certificate>) -> Markup {
             @if !promises_signature(page.endpoint.format) {
                 label.choice {
                     input type="checkbox" name="verifies" value="yes" checked[last.is_some_and(forged)];
-                    span { strong { "My server verifies " code { "webhook-signature" } } span.hint { "Forged requests are tried then, too." } }
+                    span { strong { "My server verifies " code { "webhook-signature" } } span.hint { "Forged requests are then tried as well." } }
                 }
             }
             div.actions {

@@ -1,6 +1,6 @@
 //! How far a certificate has come, and what came of it: check by check, with what was sent and what was answered.
 
-use hookline_certify::{CHECKS, Check, Exchange, Verdict};
+use hookline_certify::{CHECKS, Check, Exchange, Verdict, ended_so};
 use hookline_store::Certificate;
 use maud::{Markup, html};
 
@@ -54,19 +54,12 @@ fn under_way(certificate: &Certificate, account: &Account, here: &str) -> Markup
         }
         progress.progress max=(CHECKS) value=(done) aria-label="Checks done" {}
         p.hint { "Begun " (time(certificate.started_at)) "; it goes on if you leave the page." }
-        p.hint.needs-script { "Live: this page keeps itself up to date." }
         p.without-scripts { a.button href={ (here) "/certify" } { "Look again" } }
     }
 }
 
 fn verdict(certificate: &Certificate, account: &Account, ended: &Ended) -> Markup {
-    let of = |verdict| {
-        account
-            .checks
-            .iter()
-            .filter(|check| check.verdict == verdict)
-            .count() as u64
-    };
+    let of = |verdict| ended_so(&account.checks, verdict).count() as u64;
     let (failed, advised, skipped) = (of(Verdict::Failed), of(Verdict::Advice), of(Verdict::Skipped));
     html! {
         p.verdict role="status" {
@@ -74,7 +67,7 @@ fn verdict(certificate: &Certificate, account: &Account, ended: &Ended) -> Marku
             span { (in_words(failed, advised, skipped)) }
         }
         p.hint {
-            "Certified " (time(certificate.finished_at.unwrap_or(certificate.started_at)))
+            "Checked " (time(certificate.finished_at.unwrap_or(certificate.started_at)))
             ". The ids of its bookings begin with " code { (visible(&ended.bookings)) }
             "; its events are not in the list of deliveries."
         }
@@ -93,7 +86,7 @@ fn in_words(failed: u64, advised: u64, skipped: u64) -> String {
         (_, _) => format!("{} failed: what to do stands below.", count(failed, "check")),
     };
     if failed > 0 && advised > 0 {
-        told.push_str(&format!(" {} worth a look.", sentence_start(&things(advised))));
+        told.push_str(&format!(" {} worth a look.", things(advised)));
     }
     if skipped > 0 {
         let verb = if skipped == 1 { "was" } else { "were" };
@@ -104,7 +97,7 @@ fn in_words(failed: u64, advised: u64, skipped: u64) -> String {
 
 fn things(number: u64) -> String {
     match number {
-        1 => "one thing is".to_owned(),
+        1 => "1 thing is".to_owned(),
         _ => format!("{number} things are"),
     }
 }
@@ -249,22 +242,16 @@ mod tests {
     fn what_came_of_it_is_told_and_what_failed_stands_open() {
         for (verdict, word, told, is_open) in [
             (Verdict::Passed, ">passed<", "what a good receiver does", false),
-            (
-                Verdict::Advice,
-                ">worth a look<",
-                "one thing is worth a look",
-                true,
-            ),
+            (Verdict::Advice, ">worth a look<", "1 thing is worth a look", true),
             (Verdict::Failed, ">not passed<", "1 check failed", true),
         ] {
             let page = result(&certificate(&account(verdict, "no"), false), "/here").into_string();
             assert!(page.contains(word) && page.contains(told), "{page}");
             assert_eq!(page.contains(" open"), is_open, "{page}");
-            assert!(!page.contains("Live:"), "{page}");
         }
         assert_eq!(
             in_words(2, 1, 1),
-            "2 checks failed: what to do stands below. One thing is worth a look. 1 check was not played."
+            "2 checks failed: what to do stands below. 1 thing is worth a look. 1 check was not played."
         );
     }
 
@@ -274,7 +261,7 @@ mod tests {
         going_on.ended = None;
         let page = result(&certificate(&going_on, true), "/here").into_string();
         assert!(
-            page.contains(&format!("1 of {CHECKS} checks done")) && page.contains("Live:"),
+            page.contains(&format!("1 of {CHECKS} checks done")) && page.contains("Look again"),
             "{page}"
         );
         let page = result(&certificate(&going_on, false), "/here").into_string();

@@ -13,12 +13,12 @@ use super::steps::Steps;
 /// Hours of a day, the last one of which has only begun.
 pub(in crate::pages) const HOURS: u32 = 24;
 
-/// The last 24 hours of an endpoint or a company, up to `now`.
-pub(in crate::pages) fn spark(hours: &[CountsAt], now: Timestamp) -> Markup {
+/// The last 24 hours of an endpoint, up to `now`; `nothing` is what is said where no event was counted.
+pub(in crate::pages) fn spark(hours: &[CountsAt], now: Timestamp, nothing: &str) -> Markup {
     let steps = Steps::fill(Steps::begin(now, 3_600, HOURS), 3_600, HOURS, hours);
     let total = steps.total();
     if total.attempts == 0 {
-        return html! { span.hint { "no events" } };
+        return html! { span.hint { (nothing) } };
     }
     let values = |of: fn(&Counts) -> u64| -> Vec<Option<f64>> {
         steps
@@ -79,7 +79,7 @@ mod tests {
             at("2030-01-14T15:00:00Z", 1_300, 1_204),
             at("2030-01-15T14:00:00Z", 1, 0),
         ];
-        let html = spark(&hours, now).into_string();
+        let html = spark(&hours, now, "no events").into_string();
         assert!(
             html.contains("In 24 hours 1,204 delivered, 97 attempts failed"),
             "{html}"
@@ -88,6 +88,7 @@ mod tests {
             html.contains("M0.1 ") && html.contains("M23.1 "),
             "first and last hour: {html}"
         );
-        assert!(spark(&[], now).into_string().contains("no events"));
+        let nothing = spark(&[], now, "test events only").into_string();
+        assert!(nothing.contains("test events only"), "{nothing}");
     }
 }

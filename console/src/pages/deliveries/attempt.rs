@@ -38,7 +38,7 @@ fn request(attempt: &LoggedAttempt, sent: &Sent) -> Markup {
         } @else {
             p.url { "POST " (seen(&attempt.url, SHOWN_BYTES).text) }
             (headers(&attempt.request_headers))
-            p.hint { "Signatures and the values of the endpoint’s own headers are not recorded." }
+            p.hint { "Signatures and the values of the endpoint's own headers are not recorded." }
             @if let Some(size) = sent.size() { p { a href="#body" { "Body, " (size) } } }
         }
         p.hint { "Began " (exact(attempt.started_at)) }

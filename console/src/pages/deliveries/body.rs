@@ -128,7 +128,7 @@ fn views(sent: &Sent, text: &str, here: &str) -> Markup {
         p.hint {
             (count(text.len() as u64, "byte"))
             @match sent.format {
-                Some(format) => { ", the same with each attempt, as the endpoint’s format (" (format) ") writes them. " },
+                Some(format) => { ", the same with each attempt, as the endpoint's format (" (format) ") writes them. " },
                 None => { " of data as it was published; the endpoint that it went to is not registered here. " },
             }
             a href={ (here) "/body" } download { "Download" }

@@ -53,7 +53,7 @@ pub(in crate::pages) async fn show(
         (chips(&filter, &list, &endpoints))
         @match &found {
             Some(found) => (rows(found, &filter, company, &endpoints)),
-            None => p.hint { "Nothing is looked for until what is marked above is mended or taken off." },
+            None => p.hint { "Correct what is marked above, or take it off, to see deliveries." },
         }
     };
     let page = Page {
@@ -112,7 +112,7 @@ fn nothing(filter: &Filter, company: &CompanyId, endpoints: &[Registered]) -> Ma
         } else {
             "An event that no endpoint wants makes no delivery. One that was published a moment ago appears here as soon as its first attempt has ended."
         };
-        return empty("No delivery is like that", text, &all);
+        return empty("No delivery matches", text, &all);
     }
     let action = match endpoints.first() {
         None => {
@@ -127,7 +127,7 @@ fn nothing(filter: &Filter, company: &CompanyId, endpoints: &[Registered]) -> Ma
     } else {
         "Each event that is sent to an endpoint is listed here, with every attempt. The next one appears by itself."
     };
-    empty("Nothing was sent yet", text, &action)
+    empty("Nothing has been sent yet", text, &action)
 }
 
 fn form(filter: &Filter, list: &str, endpoints: &[Registered], catalogue: &Catalogue) -> Markup {
@@ -164,6 +164,7 @@ fn form(filter: &Filter, list: &str, endpoints: &[Registered], catalogue: &Catal
                     (choice(filter, "outcome", "Last attempt", Outcome::ALL.map(|outcome| (outcome.as_str(), outcome::name(outcome)))))
                     (text_field(filter, "since", "From, in UTC", "2030-01-15 14:30", false))
                     (text_field(filter, "until", "Until, in UTC", "2030-01-15 15:30", false))
+                    button type="submit" { "Filter" }
                     (lately(filter, list))
                 }
             }

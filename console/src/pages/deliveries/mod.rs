@@ -1,7 +1,7 @@
 //! Deliveries: what became of events, in a list that is kept up to date, and one in full with all that was sent and answered.
 
 mod filter; // which ones are wanted, as a form and an address say it
-mod rows; // a list of them
+pub(super) mod rows; // a list of them
 pub(super) mod list; // with its filter
 mod upcoming; // what happens next, and when
 pub(super) mod cut; // no more of a text than a page can bear

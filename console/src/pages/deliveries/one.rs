@@ -42,7 +42,7 @@ pub(in crate::pages) async fn show(
 ) -> Result<Response, Refused> {
     let notice = html! {
         @if query.text("done") == "again" {
-            p.notice.good role="status" { "It is on its way again. The new attempt appears below as soon as it has ended." }
+            p.notice.good role="status" { "Sent again. Its attempt stands below as soon as it has ended." }
         }
     };
     page(&app, &visitor, &tenant, &delivery, &notice).await
@@ -70,10 +70,9 @@ pub(super) async fn page(
         delivery.event_type,
         called(delivery, endpoint.as_ref())
     );
+    // Seen as soon as there is a command, which may come with an attempt that is awaited here.
     let copy = html! {
-        @if curl.is_some() {
-            button.needs-script type="button" data-copy-from="#curl code" { "Copy as curl" }
-        }
+        button.needs-script type="button" data-copy-from="#curl code" { "Copy as curl" }
     };
     let body = html! {
         (head(&[(&list, "Deliveries")], &title, &copy))
@@ -86,9 +85,9 @@ pub(super) async fn page(
                 h2 { "What happened" }
                 (timeline(&found, &sent, next.as_ref(), Timestamp::now()))
             }
+            (section(&sent, &here))
+            @if let Some(curl) = &curl { (as_curl(curl, delivery, &here)) }
         }
-        (section(&sent, &here))
-        @if let Some(curl) = &curl { (as_curl(curl, delivery, &here)) }
     };
     let page = Page {
         visitor,
@@ -118,10 +117,18 @@ fn verdict(
         delivery.last_error.as_deref(),
     );
     let is_delivered = delivery.status == DeliveryStatus::Delivered;
+    let refusal = refusal(delivery, sent, endpoint);
+    // Without an attempt it failed because its endpoint was held, and where it can be sent again that is over.
+    let next_step = match (delivery.status, delivery.last_outcome) {
+        (DeliveryStatus::Failed, None) if refusal.is_none() => {
+            "The endpoint is on again: retry this delivery."
+        }
+        _ => words.next_step.as_str(),
+    };
     html! {
         div.verdict { (status_badge(delivery.status)) span { (outlook(delivery, next)) } }
-        @if !is_delivered { p { (words.sentence) " " (words.next_step) } }
-        @match refusal(delivery, sent, endpoint) {
+        @if !is_delivered { p { (words.sentence) " " (next_step) } }
+        @match refusal {
             None => form.actions method="post" action={ (here) "/replay" } data-once {
                 (visitor.proof())
                 @if delivery.status == DeliveryStatus::Failed {
@@ -132,7 +139,7 @@ fn verdict(
                     span.hint { "With the same " code { "webhook-id" } ", by which a receiver knows that it has it already." }
                 }
             },
-            Some(why) => p.hint { "It cannot be sent again. " (why) },
+            Some(why) => p.hint { (why) },
         }
     }
 }
@@ -166,27 +173,34 @@ fn is_test(delivery: &LoggedDelivery) -> bool {
     delivery.origin == Origin::Test.as_str()
 }
 
-/// Why it cannot be sent again.
+/// Why it cannot be sent again, or not yet.
 fn refusal(delivery: &LoggedDelivery, sent: &Sent, endpoint: Option<&Registered>) -> Option<Markup> {
     let Some(endpoint) = endpoint else {
-        return Some(html! { "Its endpoint is not registered here, or not any more." });
+        return Some(html! {
+            "It cannot be sent again: its endpoint is not registered here, or not any more."
+        });
     };
     if let Some(why) = held(endpoint) {
         let page = path(&endpoint.company, &format!("endpoints/{}", delivery.endpoint));
-        return Some(html! { "Its endpoint is " (why) ": " a href=(page) { "resume it" } " first." });
+        return Some(html! {
+            "It can be sent once its endpoint, which is " (why) ", is " a href=(page) { "resumed" } "."
+        });
     }
     if is_test(delivery) {
         let page = path(
             &endpoint.company,
             &format!("endpoints/{}/test", delivery.endpoint),
         );
-        return Some(html! { "It was a test event: " a href=(page) { "send another one" } "." });
+        return Some(html! {
+            "It cannot be sent again: it was a test event. " a href=(page) { "Send another one" } "."
+        });
     }
-    if let Some(why) = sent.missing() {
-        return Some(html! { (why) });
+    if sent.missing().is_some() {
+        return Some(html! { "It cannot be sent again: its payload is not here." });
     }
-    is_under_way(delivery, Timestamp::now())
-        .then(|| html! { "It is under way already: its next attempt comes by itself." })
+    is_under_way(delivery, Timestamp::now()).then(|| {
+        html! { "It cannot be sent again: it is under way already, and its next attempt comes by itself." }
+    })
 }
 
 fn facts(delivery: &LoggedDelivery, endpoint: Option<&Registered>, tenant: &Tenant) -> Markup {
@@ -245,8 +259,8 @@ fn as_curl(curl: &Curl, delivery: &LoggedDelivery, here: &str) -> Markup {
         section {
             h2 { "As curl" }
             p.hint {
-                "Without signatures, which are not recorded, and without the endpoint’s own headers. "
-                @if curl.command.contains("?***") { "What the URL’s query held is not recorded either: put it in place of the stars. " }
+                "Without signatures, which are not recorded, and without the endpoint's own headers. "
+                @if curl.command.contains("?***") { "What the URL's query held is not recorded either: put it in place of the stars. " }
                 @if curl.reads_file {
                     "The body is large: " a href={ (here) "/body" } download { "download it" } " as " code { (file_name(delivery)) } " first."
                 }

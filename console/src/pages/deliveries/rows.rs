@@ -18,10 +18,10 @@ use crate::pages::words::{grouped, time};
 const NAME_CHARACTERS: usize = 48;
 
 /// What a company's endpoints are called.
-pub(super) struct Names(HashMap<EndpointId, String>);
+pub(in crate::pages) struct Names(HashMap<EndpointId, String>);
 
 impl Names {
-    pub(super) fn of(endpoints: &[Registered]) -> Self {
+    pub(in crate::pages) fn of(endpoints: &[Registered]) -> Self {
         let named = endpoints
             .iter()
             .map(|endpoint| (endpoint.id.clone(), shortened(&name(endpoint))));
@@ -29,7 +29,7 @@ impl Names {
     }
 
     /// Its name; none where it is not registered, or not any more.
-    pub(super) fn get(&self, endpoint: &EndpointId) -> Option<&str> {
+    pub(in crate::pages) fn get(&self, endpoint: &EndpointId) -> Option<&str> {
         self.0.get(endpoint).map(String::as_str)
     }
 }

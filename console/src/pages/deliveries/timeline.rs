@@ -79,11 +79,10 @@ fn one(
         _ => "bad",
     };
     let line = html! {
-        strong { "Attempt " (attempt.attempt) }
+        strong { @if attempt.origin == "manual" { "Sent again, attempt " } @else { "Attempt " } (attempt.attempt) }
         " " (attempt_badge(attempt))
         " " span.number { (grouped(attempt.duration_ms)) " ms" }
         " " (time(attempt.started_at))
-        @if attempt.origin == "manual" && attempt.attempt == 1 { " " span.hint { "sent again by hand" } }
     };
     html! {
         li class=(kind) {
@@ -118,6 +117,7 @@ fn end(found: &DeliveryDetail, next: Option<&Planned>, now: Timestamp) -> Markup
             },
             DeliveryStatus::Delivered => li.good { span { "Delivered." } },
             DeliveryStatus::Failed if found.delivery.origin == Origin::Test.as_str() => li.bad { span { "Failed, and not tried again: it was a test event." } },
+            DeliveryStatus::Failed if found.delivery.attempts == 0 => li.bad { span { "Failed for good without an attempt." } },
             DeliveryStatus::Failed => li.bad { span { "Failed for good." } },
             DeliveryStatus::Discarded => li.idle { span { "Discarded." } },
         }

@@ -65,7 +65,9 @@ impl Form<'_> {
                 (self.headers())
                 div.field {
                     label for="description" { "Description " span.optional { "optional" } }
-                    input #description name="description" value=(draft.description) maxlength="500" autocomplete="off" aria-describedby="description-fault";
+                    input #description name="description" value=(draft.description) maxlength="500" autocomplete="off"
+                        aria-describedby="description-hint description-fault";
+                    p.hint #description-hint { "What the endpoint is called on these pages. Without one: its host." }
                     (field_fault("description-fault", fault.at("description")))
                 }
                 div.field.short {
@@ -151,7 +153,7 @@ impl Form<'_> {
                     @for (name, value) in &draft.added { (pair(name, value)) }
                     @for _ in 0..SPARE_ROWS { (pair("", "")) }
                 }
-                button.quiet.needs-script type="button" data-add-header { "One more header" }
+                button.needs-script type="button" data-add-header { "One more header" }
                 (field_fault("headers-fault", self.fault.at("headers")))
             }
         }
@@ -161,7 +163,7 @@ impl Form<'_> {
 fn pair(name: &str, value: &str) -> Markup {
     html! {
         div.pair {
-            input name="header_name" value=(name) placeholder="x-team" autocomplete="off" spellcheck="false" aria-label="Name of a header";
+            input name="header_name" value=(name) placeholder="name" autocomplete="off" spellcheck="false" aria-label="Name of a header";
             input name="header_value" value=(value) placeholder="value" autocomplete="off" spellcheck="false" aria-label="Its value";
         }
     }

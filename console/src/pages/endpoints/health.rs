@@ -15,6 +15,8 @@ use crate::pages::words::{count, grouped, time, visible};
 /// What is known of how endpoints fare.
 pub(in crate::pages) struct Glances {
     now: Timestamp,
+    /// Since when hours are read.
+    since: Timestamp,
     health: HashMap<EndpointId, EndpointHealth>,
     hours: HashMap<EndpointId, Vec<CountsAt>>,
 }
@@ -33,7 +35,12 @@ impl Glances {
             app.store().health(company, &ids),
             app.store().hours_of_endpoints(company, &ids, since),
         )?;
-        Ok(Self { now, health, hours })
+        Ok(Self {
+            now,
+            since,
+            health,
+            hours,
+        })
     }
 
     /// Whether it answers, and since when it does not.
@@ -82,7 +89,11 @@ impl Glances {
 
     /// Its last 24 hours.
     pub(in crate::pages) fn day(&self, endpoint: &Registered) -> Markup {
-        spark(self.hours_of(endpoint), self.now)
+        let nothing = match self.took_tests(endpoint) {
+            true => "test events only",
+            false => "no events",
+        };
+        spark(self.hours_of(endpoint), self.now, nothing)
     }
 
     /// The same, with its figures beside it.
@@ -91,12 +102,23 @@ impl Glances {
         for hour in self.hours_of(endpoint) {
             total.add_all(&hour.counts);
         }
+        let nothing = match self.took_tests(endpoint) {
+            true => "no events (test events do not count)",
+            false => "no events",
+        };
         html! {
-            (self.day(endpoint))
+            (spark(self.hours_of(endpoint), self.now, nothing))
             @if total.attempts > 0 {
                 " " (grouped(total.delivered)) " delivered, " (count(total.failed_attempts(), "attempt")) " failed"
             }
         }
+    }
+
+    /// Whether it answered 2xx meanwhile: where no event was counted, to test events.
+    fn took_tests(&self, endpoint: &Registered) -> bool {
+        let health = self.health.get(&endpoint.id);
+        let at = health.and_then(|health| health.last_success_at);
+        at.is_some_and(|at| at >= self.since)
     }
 
     fn hours_of(&self, endpoint: &Registered) -> &[CountsAt] {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hookline_catalogue::Catalogue;
-use hookline_common::endpoint::EventPattern;
+use hookline_common::endpoint::{EventPattern, Format};
 use hookline_common::ids::CompanyId;
 use hookline_store::{Registered, Standing, StoreError};
 use maud::{Markup, html};
@@ -78,7 +78,9 @@ pub(in crate::pages) async fn all(app: &App, company: &CompanyId) -> Result<Vec<
 pub(super) fn full(limit: u32) -> Markup {
     html! {
         p.notice.warn role="status" {
-            "A company may have " (count(limit.into(), "endpoint")) ", and there are as many. To add another, remove one that is no longer needed."
+            "A company may have " (count(limit.into(), "endpoint")) ", and "
+            @if limit == 1 { "it is" } @else { "all " (limit) " are" }
+            " in use. To add another, remove one that is no longer needed."
         }
     }
 }
@@ -151,10 +153,7 @@ pub(in crate::pages) fn shown_url(endpoint: &Registered) -> String {
 pub(in crate::pages) fn events(endpoint: &Registered, catalogue: &Catalogue) -> Markup {
     let patterns = endpoint.events.patterns().iter().map(EventPattern::as_str);
     let names: Vec<String> = patterns
-        .map(|pattern| match type_of(catalogue, endpoint.format, pattern) {
-            Some(name) => endpoint.format.own_name(name).into_owned(),
-            None => pattern.to_owned(),
-        })
+        .map(|pattern| own_name(catalogue, endpoint.format, pattern))
         .collect();
     html! {
         @if names.is_empty() {
@@ -162,5 +161,13 @@ pub(in crate::pages) fn events(endpoint: &Registered, catalogue: &Catalogue) -> 
         } @else {
             span.names { @for name in &names { code { (name) } } }
         }
+    }
+}
+
+/// A pattern as this format's receivers would write it.
+pub(in crate::pages) fn own_name(catalogue: &Catalogue, format: Format, pattern: &str) -> String {
+    match type_of(catalogue, format, pattern) {
+        Some(name) => format.own_name(name).into_owned(),
+        None => pattern.to_owned(),
     }
 }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use super::health::Glances;
 use super::list::{events, name};
 use super::page::EndpointPage;
+use super::rotate::OVERLAP_END;
 use crate::app::App;
 use crate::pages::fields::Search;
 use crate::pages::layout::Page;
@@ -16,7 +17,7 @@ use crate::pages::navigation::{Place, path};
 use crate::pages::parts::{done, head, id};
 use crate::pages::refused::Refused;
 use crate::pages::visitor::Visitor;
-use crate::pages::words::{time, visible};
+use crate::pages::words::{fixed, time, visible};
 
 pub(in crate::pages) async fn show(
     State(app): State<App>,
@@ -100,9 +101,10 @@ fn overlapping(here: &str, until: Timestamp) -> Markup {
     html! {
         div.notice.warn {
             p {
-                strong { "Two secrets count. " }
-                "Requests are signed with the new and the old one; the old one ends " (time(until)) ". "
-                "Once your server verifies with the new secret, complete the rotation."
+                strong { "Two secrets are valid. " }
+                "Requests are signed with the new and the old one. The old one counts as well until "
+                (fixed(until, OVERLAP_END)) ". "
+                "Once your server verifies with the new secret, end the old one."
             }
             p.actions { a.button.danger href={ (here) "/complete" } { "End the old secret now…" } }
         }

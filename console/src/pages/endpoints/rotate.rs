@@ -31,7 +31,7 @@ const CHOSEN: &str = "24h";
 /// What the page is called before the secret is another one.
 const TITLE: &str = "Rotate secret";
 /// How the end of an overlap is told: it may be days away.
-const END: &str = "%b %-d, %H:%M UTC";
+pub(super) const OVERLAP_END: &str = "%b %-d, %H:%M UTC";
 
 pub(in crate::pages) async fn show(page: EndpointPage) -> Response {
     page.show(TITLE, &form(&page))
@@ -110,7 +110,7 @@ fn rotated_to(page: &EndpointPage, rotated: &Rotated) -> Markup {
             h2 { "The new secret" }
             (copyable(rotated.secret.expose(), "the new secret"))
             @if endpoint.overlap_until.is_some() {
-                p { "The old one counts as well until " (fixed(rotated.overlap_until, END)) ". " (during(endpoint.format)) }
+                p { "The old one counts as well until " (fixed(rotated.overlap_until, OVERLAP_END)) ". " (during(endpoint.format)) }
             } @else {
                 p { "The old one counts no more." }
             }
@@ -145,7 +145,7 @@ fn question(page: &EndpointPage, until: Timestamp) -> Markup {
             li { "Requests are signed with the new secret alone. A server that verifies with the old one refuses them." }
             li { "This cannot be undone." }
         }
-        p { "Left alone, it ends by itself on " (fixed(until, END)) "." }
+        p { "Left alone, it ends by itself on " (fixed(until, OVERLAP_END)) "." }
         form method="post" action={ (here) "/complete" } {
             (page.visitor.proof())
             div.actions {

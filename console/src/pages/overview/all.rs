@@ -103,7 +103,7 @@ fn unknown() -> Markup {
         section {
             h2 { "Problems" }
             p.notice.warn {
-                "What fails is not known: the database did not say in time. The console’s log says more. Each company’s own overview \
+                "What fails is not known: the database did not say in time. The console's log says more. Each company's own overview \
                  may still tell."
             }
         }

@@ -16,13 +16,13 @@ pub(super) fn table(known: Option<&Known>) -> Markup {
                 "Nodes and alarms of the broker are shown here where " code { "HOOKLINE_MANAGEMENT_URL" } " names its management API."
             },
             Some(Some(Err(why))) => section {
-                h2 { "The broker’s nodes" }
+                h2 { "The broker's nodes" }
                 p.notice.warn { "How they fare is not known: " (visible(why)) "." }
             },
             Some(Some(Ok(nodes))) => section {
-                h2 { "The broker’s nodes" }
+                h2 { "The broker's nodes" }
                 @for alarm in alarms_of(nodes) { (told(&alarm)) }
-                div.table-frame tabindex="0" role="region" aria-label="The broker’s nodes" {
+                div.table-frame tabindex="0" role="region" aria-label="The broker's nodes" {
                     table.dense.stacks {
                         thead { tr {
                             th scope="col" { "Node" }

@@ -92,7 +92,7 @@ pub(super) fn table(known: Option<&Known>) -> Markup {
             @match known {
                 None => p.notice.warn { "The broker was asked how deep its queues are, and has not answered yet. " span.needs-script { "This page shows it in a moment." } span.without-scripts { "Load the page again in a moment." } },
                 Some(Known { queues: Err(why), .. }) => p.notice.warn {
-                    "How deep its queues are is not known: " (why) ". The console’s log says more. All else on this page comes from the database."
+                    "How deep its queues are is not known: " (why) ". The console's log says more. All else on this page comes from the database."
                 },
                 Some(Known { queues: Ok(queues), at, .. }) => {
                     div.table-frame tabindex="0" role="region" aria-label="What the broker holds" {

@@ -123,7 +123,7 @@ async fn a_filter_stands_in_the_address_as_chips_and_what_is_wrong_in_it_is_kept
             .expect(200)
             .body;
         assert!(
-            none.contains("Nothing was sent yet") && none.contains("/companies/nobody/endpoints/new"),
+            none.contains("Nothing has been sent yet") && none.contains("/companies/nobody/endpoints/new"),
             "{none}"
         );
         assert!(rows("event=evt_none").await.is_empty());

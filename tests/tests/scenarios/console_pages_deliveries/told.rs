@@ -152,9 +152,15 @@ async fn what_failed_for_good_is_retried_and_what_was_delivered_sent_again() {
         let sent = acme.post(&replay, &[]).await.expect(303);
         let to = Browser::location(&sent).unwrap();
         assert_eq!(to, format!("{LIST}/{event}/ep_crm?done=again"));
-        assert!(acme.get(to).await.expect(200).body.contains("on its way again"));
+        assert!(
+            acme.get(to)
+                .await
+                .expect(200)
+                .body
+                .contains("Sent again. Its attempt")
+        );
         let delivered = says(&acme, &event, "ep_crm", "after 3 attempts").await;
-        assert!(delivered.contains("sent again by hand"), "{delivered}");
+        assert!(delivered.contains("Sent again, attempt 1"), "{delivered}");
         assert!(database.texts("SELECT event FROM dead_letters").await.is_empty());
 
         // Not in the same second: that would be a button that was pressed twice.
