@@ -29,7 +29,7 @@ Examples:
 
 Deliveries of one endpoint whose last attempt ended alike are one problem. RETRYING are tried again by themselves, FAILED have \
 failed for good and were not retried; SINCE and LAST are how long ago that began and was last so. `hookline deliveries show SAMPLE \
-ENDPOINT` has one of them in full. Exit status: 0 listed, also where nothing fails; 1 not; 2 usage or settings.";
+ENDPOINT --company COMPANY` has one of them in full. Exit status: 0 listed, also where nothing fails; 1 not; 2 usage or settings.";
 
 /// List what fails, grouped by endpoint and kind of fault.
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ variables! {
     ENDPOINTS_FILE = "HOOKLINE_ENDPOINTS_FILE", None, false,
         "TOML file with the endpoints, re-read when it or a secret_file in it changes; at most 64 MiB";
     ALLOW_NO_ENDPOINTS = "HOOKLINE_ALLOW_NO_ENDPOINTS", Some("false"), false,
-        "Whether to start with an endpoints file that has no endpoints, so that nobody gets anything: true or false";
+        "Whether to start with an endpoints file that has no endpoints, and to believe a registry that has suddenly none, so that nobody gets anything: true or false";
     RETRY_SCHEDULE = "HOOKLINE_RETRY_SCHEDULE", Some("1m,5m,30m"), false,
         "Delays before the retries: comma-separated, whole seconds, 1s to 7d each, at most 20";
     REQUEST_TIMEOUT = "HOOKLINE_REQUEST_TIMEOUT", Some("30s"), false,

@@ -4,9 +4,11 @@ use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::broker::Broker;
 use hookline_tests::cli::{command, why};
+use hookline_tests::console::{database_scenario, dispatcher_on, setup, start};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
+use serde_json::json;
 
 use crate::SOON;
 
@@ -120,6 +122,60 @@ async fn each_account_needs_what_the_document_says_and_no_more() {
             !log.contains("ACCESS_REFUSED") && !log.contains("refused"),
             "{log}"
         );
+    })
+    .await;
+    private.stop().await;
+}
+
+/// It takes events, files what failed, sends it again, and reads the log.
+#[tokio::test]
+async fn a_console_needs_what_the_document_says() {
+    let private = PrivateBroker::start().await;
+    database_scenario(async |world, database| {
+        let broken = Receiver::answering(status(500)).await;
+        let console =
+            setup(world, database).set("HOOKLINE_AMQP_URL", account("console", &private, world).await);
+        let console = start(console).await;
+        let dispatcher = dispatcher_on(world, database.url().as_str())
+            .set("HOOKLINE_AMQP_URL", private.url())
+            .set("HOOKLINE_RETRY_SCHEDULE", "1s")
+            .start()
+            .await;
+        let wanted = json!({"url": broken.url(), "id": "ep_crm"});
+        console.register("acme", &wanted).await;
+        let acme = |path: &str| format!("/v1/companies/acme/{path}");
+        let event = json!({"type": "booking.created", "data": {}});
+        let published = console
+            .admin()
+            .post(&acme("events"), &event)
+            .await
+            .expect(202)
+            .json();
+        let id = published["id"].as_str().unwrap();
+        eventually(SOON, "it is filed, with both attempts", async || {
+            let delivery = acme(&format!("deliveries/{id}/ep_crm"));
+            let delivery = console.admin().get(&delivery).await;
+            let open = console
+                .admin()
+                .get(&acme("failed?open=true"))
+                .await
+                .expect(200)
+                .json();
+            let attempts = delivery.json()["attempts"].as_array().map(Vec::len);
+            (attempts == Some(2) && open["data"].as_array()?.len() == 1).then_some(())
+        })
+        .await;
+        console
+            .admin()
+            .post(&acme("failed/retry"), &json!({}))
+            .await
+            .expect(202);
+        broken.expect(4, SOON).await;
+        for program in [&dispatcher, console.process()] {
+            program.stop().await;
+            let log = program.log();
+            assert!(!log.contains("ACCESS_REFUSED") && !log.contains("403"), "{log}");
+        }
     })
     .await;
     private.stop().await;

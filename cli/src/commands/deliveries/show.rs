@@ -19,7 +19,7 @@ const DATA_BOUNDS: Bounds = Bounds {
 const AFTER_HELP: &str = "\
 Examples:
   hookline deliveries show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 ep_crm --company acme
-  hookline deliveries show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 ep_crm --company acme --json | jq .attempts[-1].response
+  hookline deliveries show evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 ep_crm --company acme --json | jq '.attempts[-1].response'
 
 What the last attempt means, each attempt with what came back, and the data as far as it was kept: shown with other whitespace, \
 cut where it is very long or deep. --json has all of it, headers of requests and responses too. \

@@ -22,7 +22,7 @@ Example:
   hookline endpoints resume ep_crm --company acme
 
 New events are sent to it within two seconds. What was kept with the dead letters meanwhile is sent by \
-`hookline dlq retry --all --company COMPANY --endpoint ID`.";
+`hookline failed retry --all --company COMPANY --endpoint ID`.";
 
 /// Send nothing to an endpoint for now.
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ Examples:
   hookline events replay evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --company acme --endpoint ep_crm
 
 It keeps its id, its time and its data, and goes to all endpoints that want it now, or to the one that is named. Receivers that \
-have taken it get it twice, with the same webhook-id. `hookline deliveries list --event EVENT_ID` shows what becomes of it. \
+have taken it get it twice, with the same webhook-id. `hookline deliveries list --company COMPANY --event EVENT_ID` shows what becomes of it. \
 Exit status: 0 on its way, 1 not (unknown, or its payload was not kept), 2 usage or settings.";
 
 /// Send an event again.

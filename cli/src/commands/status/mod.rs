@@ -28,7 +28,8 @@ READY are messages that nobody holds, and IN HAND those that consumers hold. OLD
 there: of what failed or was rejected, and of the log of attempts. Looking into the others would count as a return of their \
 messages, so a dispatcher's metric hookline_oldest_unsettled_seconds tells it of those.
 A number is what the queue itself has answered. In hand, nodes and alarms are known where HOOKLINE_MANAGEMENT_URL names \
-RabbitMQ's management API (or HOOKLINE_MANAGEMENT_URL_FILE a file that holds its URL).
+RabbitMQ's management API (or HOOKLINE_MANAGEMENT_URL_FILE a file that holds its URL). Where that does not tell how large the log \
+may become, HOOKLINE_ATTEMPTS_MAX_BYTES, which has no flag here, says it.
 Exit status: 0 all is well; 1 a queue is missing or does not answer, messages wait that nobody consumes, a node is down, an \
 alarm is in force, or the broker cannot be asked (stderr says which, and what to do); 2 usage or settings.";
 
