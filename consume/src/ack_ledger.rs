@@ -16,6 +16,7 @@ use tracing::debug;
 use crate::acknowledges::Acknowledges;
 use crate::ledger::{Entry, Ledger, Owed, Received};
 use crate::window::{ACK_RUN_DELAY, Fingerprint};
+use crate::work_queue::Supply;
 
 /// How long acknowledgements are gathered before they are sent: at 10,000 messages a second ten of them are, which makes
 /// one acknowledgement of ten, and nobody waits for one.
@@ -25,6 +26,9 @@ const GATHER: Duration = Duration::from_millis(1);
 /// these are large, no more of them come than this before the window is narrowed. With one round a millisecond it is
 /// several times what a dispatcher delivers.
 const MAX_AT_ONCE: usize = 64;
+
+/// How many of those acknowledged last are remembered where each message is asked for: more than are in hand at once.
+const ASKED_FOR: usize = 64;
 
 /// All messages in hand of one working queue.
 pub struct AckLedger {
@@ -41,6 +45,8 @@ pub struct AckLedger {
 struct State {
     ledger: Ledger,
     acker: Option<Arc<dyn Acknowledges>>,
+    /// How its messages come; none before the first subscription.
+    supply: Option<Supply>,
     /// Messages of this subscription of which the broker was told nothing yet.
     untold: usize,
 }
@@ -84,11 +90,16 @@ impl AckLedger {
         self.label
     }
 
-    /// A subscription begins, with at most `window` messages unacknowledged.
-    pub fn subscribed(&self, acker: Arc<dyn Acknowledges>, window: usize) {
+    /// A subscription begins.
+    pub fn subscribed(&self, acker: Arc<dyn Acknowledges>, supply: Supply) {
+        let window = match supply {
+            Supply::Pushed { messages, .. } => usize::from(messages),
+            Supply::OneByOne => ASKED_FOR,
+        };
         let mut state = self.lock();
         state.ledger.subscribed(acker.generation(), window);
         state.acker = Some(acker);
+        state.supply = Some(supply);
         state.untold = 0;
     }
 
@@ -189,10 +200,18 @@ impl AckLedger {
         }
         self.acknowledge_now(Instant::now() + ACK_RUN_DELAY, usize::MAX)
             .await;
-        let acker = self.lock().acker.clone();
-        if let Some(acker) = acker
-            && let Err(error) = acker.flush().await
-        {
+        let (acker, supply) = {
+            let state = self.lock();
+            (state.acker.clone(), state.supply)
+        };
+        let Some(acker) = acker else { return };
+        let reached = match supply {
+            // Each that is asked for is answered by the queue, after all that was acknowledged before: nothing of more than the few
+            // in hand is held back. And what is got here counts a return against a suspect.
+            Some(Supply::OneByOne) => acker.reach_channel().await,
+            Some(Supply::Pushed { .. }) | None => acker.reach_queue().await,
+        };
+        if let Err(error) = reached {
             debug!(queue = self.label, %error, "the queue may not have taken the last acknowledgements");
         }
     }

@@ -29,11 +29,17 @@ pub trait Acknowledges: Send + Sync + 'static {
     /// As [`Self::ack_through`].
     fn give_back_each(&self, tags: Vec<u64>) -> BoxFuture<'_, Result<(), BrokerError>>;
 
-    /// Returns when the queue has taken every acknowledgement sent before.
+    /// Returns when the broker's channel has every acknowledgement sent before.
     ///
     /// # Errors
     /// [`BrokerError`] when it does not answer.
-    fn flush(&self) -> BoxFuture<'_, Result<(), BrokerError>>;
+    fn reach_channel(&self) -> BoxFuture<'_, Result<(), BrokerError>>;
+
+    /// Returns when the queue has taken every acknowledgement sent before.
+    ///
+    /// # Errors
+    /// As [`Self::reach_channel`].
+    fn reach_queue(&self) -> BoxFuture<'_, Result<(), BrokerError>>;
 }
 
 impl Acknowledges for Acker {
@@ -57,7 +63,11 @@ impl Acknowledges for Acker {
         Box::pin(Self::give_back_each(self, tags))
     }
 
-    fn flush(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
-        Box::pin(Self::flush(self))
+    fn reach_channel(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(Self::reach_channel(self))
+    }
+
+    fn reach_queue(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(Self::reach_queue(self))
     }
 }

@@ -7,7 +7,7 @@ use hookline_common::broker::{BrokerError, Consumer, Subscription};
 use hookline_common::message::Message;
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::ack_ledger::{AckLedger, InHand};
@@ -20,8 +20,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How often an empty queue is asked whether it has a message, where each is asked for: little work for the broker, and a
 /// delay that nobody minds in a queue that is empty most of the time.
 const ASK_EVERY: Duration = Duration::from_millis(250);
-/// How often it is looked at whether a narrowed window has room again.
+/// How often it is looked at whether there is room for a window of another size, and for how long: most of what is in hand is with
+/// receivers that answer within this time, and what is with slow ones must not keep the rest of the queue waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+const ROOM_WITHIN: Duration = Duration::from_millis(100);
 /// Messages that are read before those read are handed on: reading is so quick that a whole window would be, and its first
 /// message would wait for the last.
 const READ_AT_ONCE: usize = 32;
@@ -46,6 +48,11 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The queue is not there, and only its owner can make it.
     fn queue_is_missing(&self);
+
+    /// The broker gives out so many messages at most from now on: fewer where they are large.
+    fn is_resized(&self, messages: u16) {
+        let _nothing_depends_on_it = messages;
+    }
 }
 
 /// Consumes one working queue until shutdown.
@@ -103,11 +110,8 @@ impl Intake {
         handler: &impl Handler,
         shutdown: &Shutdown,
     ) -> Result<(), BrokerError> {
-        let window = match self.queue.supply {
-            Supply::Pushed { messages, .. } => usize::from(messages),
-            Supply::OneByOne => 1,
-        };
-        self.ledger.subscribed(Arc::new(subscription.acker()), window);
+        let acker = Arc::new(subscription.acker());
+        self.ledger.subscribed(acker, self.queue.supply);
         if !subscription.is_careful() {
             info!(queue = self.queue.label, "consuming");
         }
@@ -115,10 +119,11 @@ impl Intake {
             Supply::Pushed { messages, bytes } => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 let sizing = Sizing::new(messages, bytes);
+                handler.is_resized(subscription.prefetch());
                 // Both in one task: what is handed on wakes nobody else. What is not handed on when the reading ends has not
                 // begun, and goes to whoever is given it next.
                 tokio::select! {
-                    ended = self.read(subscription, sizing, sender, shutdown) => ended,
+                    ended = self.read(subscription, sizing, sender, handler, shutdown) => ended,
                     () = hand_on(receiver, handler) => Ok(()),
                 }
             }
@@ -137,6 +142,7 @@ impl Intake {
         mut subscription: Subscription,
         mut sizing: Sizing,
         sender: mpsc::UnboundedSender<Taken>,
+        handler: &impl Handler,
         shutdown: &Shutdown,
     ) -> Result<(), BrokerError> {
         let requested = shutdown.requested();
@@ -177,6 +183,7 @@ impl Intake {
             {
                 self.resize(&mut subscription, &mut sizing, &sender, shutdown)
                     .await?;
+                handler.is_resized(subscription.prefetch());
             }
         }
     }
@@ -193,7 +200,8 @@ impl Intake {
         }
     }
 
-    /// Takes the queue up again with the window that goes with the sizes seen, once there is room for one.
+    /// Takes the queue up again with the window that goes with the sizes seen, once there is room for one, or else with what fits
+    /// beside what takes long.
     async fn resize(
         &self,
         subscription: &mut Subscription,
@@ -207,16 +215,19 @@ impl Intake {
             sizing.saw(incoming.message.size());
             self.hand_over(incoming, sender);
         }
-        while !sizing.has_room(self.ledger.load().bytes) {
-            if subscription.is_lost() || shutdown.is_requested() {
-                return Ok(());
+        let room = async {
+            while !sizing.has_room(self.ledger.load().bytes) && !subscription.is_lost() {
+                sleep(LOOK_EVERY).await;
             }
-            sleep(LOOK_EVERY).await;
+        };
+        tokio::select! {
+            _ = timeout(ROOM_WITHIN, room) => {}
+            () = shutdown.requested() => {}
         }
-        if subscription.is_lost() {
+        if subscription.is_lost() || shutdown.is_requested() {
             return Ok(());
         }
-        let (from, to) = (before, sizing.window());
+        let (from, to) = (before, sizing.window_beside(self.ledger.load().bytes));
         debug!(
             queue = self.queue.label,
             from, to, bytes_before, "the window follows the size of messages"
@@ -256,6 +267,8 @@ impl Intake {
         };
         tokio::select! {
             ended = asking => ended,
+            // Whatever the handler waits for, its messages are somebody else's now.
+            () = subscription.is_over() => Ok(()),
             () = shutdown.requested() => {
                 self.ledger.stop();
                 Ok(())

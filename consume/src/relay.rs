@@ -70,7 +70,7 @@ where
         }
     }
     if relayed.moved > 0 {
-        acker.flush().await?;
+        acker.reach_queue().await?;
     }
     Ok(relayed)
 }

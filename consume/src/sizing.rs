@@ -46,10 +46,25 @@ impl Sizing {
         u16::try_from(fit.min(self.max_messages)).unwrap_or(u16::MAX)
     }
 
+    /// Messages that may come beside what is in hand: a whole window where there is room for one, else what fits. A few always,
+    /// so that those who take long keep nobody else waiting.
+    pub(crate) fn window_beside(&self, bytes_in_hand: usize) -> u16 {
+        let window = self.window();
+        if self.has_room(bytes_in_hand) {
+            return window;
+        }
+        let free = self.max_bytes.saturating_sub(bytes_in_hand);
+        let fit = (free / self.mean_bytes.max(1)).max(MIN_MESSAGES);
+        u16::try_from(fit).unwrap_or(u16::MAX).min(window)
+    }
+
     /// Whether a window of so many messages is too wide for what is in hand, or much narrower than it could be.
     pub(crate) fn is_unfit(&self, prefetch: u16, bytes_in_hand: usize) -> bool {
-        let (prefetch, window) = (usize::from(prefetch), usize::from(self.window()));
-        let is_too_wide = bytes_in_hand > self.max_bytes && window < prefetch;
+        let is_too_wide = bytes_in_hand > self.max_bytes && self.window() < prefetch;
+        let (prefetch, window) = (
+            usize::from(prefetch),
+            usize::from(self.window_beside(bytes_in_hand)),
+        );
         let is_too_narrow = window >= prefetch * WIDEN_AT || window == self.max_messages && window > prefetch;
         is_too_wide || is_too_narrow
     }
@@ -90,6 +105,22 @@ mod tests {
         assert!(!sizing.is_unfit(1000, MAX));
         assert!(sizing.is_unfit(1000, MAX + 1));
         assert!(sizing.has_room(MAX / 2) && !sizing.has_room(MAX));
+    }
+
+    /// Slow receivers of large messages hold nearly all bytes; small messages of others come.
+    #[test]
+    fn what_is_held_for_long_leaves_a_narrow_window_that_is_not_narrowed_again() {
+        let sizing = after(std::iter::repeat_n(100_000, 60).chain(std::iter::repeat_n(1024, 600)));
+        let (held, whole) = (MAX - 500_000, usize::from(sizing.window()));
+        let beside = sizing.window_beside(held);
+        assert!(
+            (MIN_MESSAGES..whole / 4).contains(&usize::from(beside)),
+            "{beside}"
+        );
+        assert!(!sizing.is_unfit(beside, held));
+        assert_eq!(usize::from(sizing.window_beside(2 * MAX)), MIN_MESSAGES);
+        assert!(!sizing.is_unfit(sizing.window_beside(2 * MAX), 2 * MAX));
+        assert!(sizing.is_unfit(beside, 0));
     }
 
     #[test]

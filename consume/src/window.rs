@@ -57,7 +57,7 @@ pub(crate) struct UnackedWindow {
     /// Settled behind a straggler, in the order in which they were settled.
     behind: VecDeque<(u64, Instant)>,
     /// Acknowledged last: an acknowledgement that is lost with its connection leaves the message to be given out again.
-    /// The broker has no more of them than it lets us hold unacknowledged.
+    /// So many at most as the subscription holds unacknowledged.
     acked: VecDeque<Fingerprint>,
     acked_max: usize,
     /// What the slots that are not gone add up to.

@@ -317,4 +317,9 @@ impl Handler for Reception {
     fn queue_is_missing(&self) {
         self.publisher.look_for_missing();
     }
+
+    fn is_resized(&self, messages: u16) {
+        let fairness = self.pipeline.attempts.fairness();
+        fairness.resized(self.queue.index(), usize::from(messages));
+    }
 }

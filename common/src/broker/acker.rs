@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::ShortString;
 use tokio::time::timeout;
 
@@ -19,6 +19,8 @@ pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the last acknowledgements may take, for the same reason: what the broker did not take in, it gives out again. A busy
 /// one has taken more than 300 ms, and a stop has five seconds for this and for closing its connections.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+const WHAT: &str = "acknowledging";
 
 /// Acknowledges the messages of one subscription, or gives them back. Its tags mean nothing on any other.
 #[derive(Clone)]
@@ -58,7 +60,7 @@ impl Acker {
     #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
     async fn ack(&self, tag: u64, multiple: bool) -> Result<(), BrokerError> {
         let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
-        self.giving_up(in_time("acknowledging", ack).await)
+        self.giving_up(in_time(WHAT, ack).await)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the Acker")]
@@ -84,17 +86,30 @@ impl Acker {
             .give_up(format!("consuming {queue:?}: {error}; {advice}"));
     }
 
+    /// Returns when the broker's channel has every acknowledgement sent before.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it does not answer within three seconds.
+    pub async fn reach_channel(&self) -> Result<(), BrokerError> {
+        // Any call with an answer does; this one changes nothing for a consumer that was cancelled.
+        let asked = async {
+            let answered = self.channel.basic_qos(1, BasicQosOptions::default()).await;
+            answered.map_err(BrokerError::call(WHAT))
+        };
+        within_a_stop(asked).await
+    }
+
     /// Returns when the queue has taken every acknowledgement sent before. The broker's channel hands a quorum queue 32 at once, holds
     /// the rest back until those are written down, says nothing of it, and forgets what it holds back when it closes.
     ///
     /// What is asked of the queue itself is answered after what the channel handed over before. So a first question is answered
     /// after the 32, whose end lets the channel hand over the rest; and a second after the rest. The third is for a channel that
-    /// heard of that end only after the second. What is got is given back.
+    /// heard of that end only after the second. What is got is given back, which counts as a return as it does for whatever else a
+    /// process gives back.
     ///
     /// # Errors
     /// [`BrokerError`] when it does not answer within three seconds.
-    pub async fn flush(&self) -> Result<(), BrokerError> {
-        const WHAT: &str = "acknowledging";
+    pub async fn reach_queue(&self) -> Result<(), BrokerError> {
         let asked = async {
             let mut got = Vec::new();
             for _ in 0..3 {
@@ -107,12 +122,7 @@ impl Acker {
                 .map(|message| self.give_back(message.delivery.delivery_tag));
             join_all(given_back).await.into_iter().collect()
         };
-        timeout(FLUSH_TIMEOUT, asked).await.unwrap_or_else(|_| {
-            Err(BrokerError::NoAnswer {
-                what: WHAT,
-                seconds: FLUSH_TIMEOUT.as_secs(),
-            })
-        })
+        within_a_stop(asked).await
     }
 
     /// Whether the connection that these acknowledgements belong to is gone.
@@ -126,4 +136,13 @@ impl Acker {
     pub fn generation(&self) -> u64 {
         self.established.generation
     }
+}
+
+async fn within_a_stop(asked: impl Future<Output = Result<(), BrokerError>>) -> Result<(), BrokerError> {
+    timeout(FLUSH_TIMEOUT, asked).await.unwrap_or_else(|_| {
+        Err(BrokerError::NoAnswer {
+            what: WHAT,
+            seconds: FLUSH_TIMEOUT.as_secs(),
+        })
+    })
 }

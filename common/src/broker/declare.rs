@@ -117,7 +117,7 @@ pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> 
             Object::Binding { .. } => bind_in_passing(connection, &object).await?,
             Object::Exchange(_) | Object::Queue(_) => match Standing::of(connection, &object).await? {
                 Standing::Missing => {
-                    is_new = true;
+                    is_new |= !matches!(object, Object::Queue(spec) if !spec.takes_events);
                     declare_object(connection, &object, "declaring").await?;
                 }
                 Standing::Exists => compare(connection, &object).await?,

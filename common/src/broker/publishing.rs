@@ -11,7 +11,7 @@ use super::error::BrokerError;
 use super::publish_fault::PublishFault;
 use super::publish_try::{Tried, try_once};
 use super::publisher::Publisher;
-use super::refusal::NOT_FOUND;
+use super::refusal::{NOT_FOUND, Refusal};
 use super::wire;
 use crate::message::Message;
 
@@ -142,6 +142,12 @@ impl Publisher {
                 stored_or_not => return stored_or_not,
             }
         }
+    }
+
+    /// The broker refused whatever is published there, whichever message it is: says so each minute, and waits before the next try.
+    pub async fn await_the_right(&self, to: &Address, refusal: &Refusal) {
+        self.shared.in_flight.tell_refused(to.destination(), refusal);
+        sleep(KNOCK_EVERY).await;
     }
 
     async fn publish_with(

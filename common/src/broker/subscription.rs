@@ -110,6 +110,11 @@ impl Subscription {
         self.acker.is_void()
     }
 
+    /// Returns when that connection is gone.
+    pub async fn is_over(&self) {
+        self.acker.established.ended().await;
+    }
+
     /// Says that the broker has ended the subscription, and it is of no use any more, so that its connection is made anew.
     pub fn give_up(&self) {
         self.acker.established.give_up(format!(

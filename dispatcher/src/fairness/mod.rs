@@ -107,6 +107,12 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
         self.change(|state| state.observe(queue, ready, consumers, now));
     }
 
+    /// The broker gives out so many messages of a working queue from now on: what may wait, and what slow endpoints may hold, are
+    /// parts of that.
+    pub fn resized(&self, queue: usize, messages: usize) {
+        self.change(|state| state.resized(queue, messages));
+    }
+
     /// How endpoints fare at this moment.
     pub fn overview(&self, now: Instant) -> Overview {
         self.lock().overview(now)

@@ -68,6 +68,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         }
     }
 
+    pub(super) fn resized(&mut self, queue: usize, size: usize) {
+        if let Some(window) = self.windows.get_mut(queue) {
+            window.resized(size);
+        }
+    }
+
     pub(super) fn admit(&mut self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
         let Some(window) = self.windows.get(info.queue) else {
             return Admission::Start(job);

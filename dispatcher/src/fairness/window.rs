@@ -73,6 +73,11 @@ impl Window {
         }
     }
 
+    /// The window has another size now.
+    pub(super) fn resized(&mut self, size: usize) {
+        self.size = size.max(1);
+    }
+
     /// Messages that endpoints without proof, slow and silent ones hold at most.
     pub(super) fn limited(&self) -> usize {
         (self.size / 2).max(1)

@@ -14,6 +14,7 @@ use hookline_tests::broker::Broker;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::pace::Pace;
 use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::records::Records;
 use hookline_tests::{Gate, Receiver, cli, eventually, scenario, status};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, timeout};
@@ -317,5 +318,35 @@ async fn a_disk_that_is_full_is_told_from_a_memory_that_is() {
     })
     .await;
     assert_eq!(shop.alarm(), None);
+    private.stop().await;
+}
+
+/// A record is refused as all else is, whatever is in it, so it waits as all else does.
+#[tokio::test]
+async fn records_wait_for_the_right_to_be_written_and_none_is_left_out() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let url = private
+            .account("dispatcher", &format!("^{}\\.", world.namespace()))
+            .await;
+        let dispatcher = world.dispatcher().set("HOOKLINE_AMQP_URL", url).start().await;
+        let records = Records::at(&private.url(), world).await;
+        let settings = Settings::new(&private.url()).unwrap();
+        let settings = settings.with_namespace(world.namespace().clone());
+        let producer = Producer::connect(settings).await.unwrap();
+        producer.publish(&event("booking.created")).await.unwrap();
+        receiver.expect_one(SOON).await;
+        dispatcher.says("the broker does not let us publish", SOON).await;
+        private.may_write("dispatcher", ".*").await;
+        dispatcher.has_let_go_within(3 * SOON).await;
+        assert_eq!(records.expect(1, SOON).await[0]["outcome"], "delivered");
+        assert_eq!(receiver.count(), 1);
+        let log = dispatcher.log();
+        assert!(!log.contains("in no size"), "{log}");
+        dispatcher.stop().await;
+    })
+    .await;
     private.stop().await;
 }

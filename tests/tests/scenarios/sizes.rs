@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
-use hookline_tests::{Receiver, World, scenario, status};
+use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
 
@@ -105,4 +105,52 @@ async fn mostly_small_ones_and_some_that_are_large() {
 async fn a_backlog_of_small_ones_and_then_one_of_large_ones() {
     let sizes = [vec![SMALL; 4000], vec![LARGE; 800]].concat();
     assert_bounded("sudden", sizes).await;
+}
+
+/// Six receivers that do not answer yet hold as many bytes as slow ones may. Whose deliveries stand in the same queue get theirs.
+#[tokio::test]
+async fn slow_receivers_of_large_events_keep_nobody_else_waiting() {
+    const SLOW: usize = 6;
+    const EVENTS: usize = 30;
+    const OTHERS: usize = 300;
+    scenario(async |world| {
+        let gate = Gate::closed();
+        let slow = Receiver::answering(status(200).behind(&gate)).await;
+        let healthy = Receiver::answering(status(200)).await;
+        // More than one endpoint each: then what is for them goes through one queue.
+        let ids = (0..SLOW).map(|number| format!("ep_{number}"));
+        let mut endpoints: Vec<_> = ids
+            .map(|id| endpoint(&id, &slow).text("company", "slow"))
+            .collect();
+        endpoints.extend(["ep_a", "ep_b"].map(|id| endpoint(id, &healthy).text("company", "healthy")));
+        world.endpoints(endpoints);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_REQUEST_TIMEOUT", "10m")
+            .start()
+            .await;
+        for number in 0..EVENTS {
+            let event = Event::new("slow", "booking.created", data(LARGE, number)).unwrap();
+            world.producer().await.publish(&event).await.unwrap();
+        }
+        eventually(SOON, "each slow one has several in hand", async || {
+            (slow.count() >= 3 * SLOW).then_some(())
+        })
+        .await;
+        for number in 0..OTHERS {
+            let event = Event::new("healthy", "booking.created", data(SMALL, number)).unwrap();
+            world.producer().await.publish(&event).await.unwrap();
+        }
+        healthy.expect(2 * OTHERS, SOON).await;
+        assert_eq!(
+            slow.accepted().len(),
+            0,
+            "all this while nobody slow has answered"
+        );
+        gate.open();
+        slow.expect(SLOW * EVENTS, 5 * SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        assert_eq!((slow.count(), healthy.count()), (SLOW * EVENTS, 2 * OTHERS));
+    })
+    .await;
 }

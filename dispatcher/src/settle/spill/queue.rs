@@ -54,6 +54,9 @@ impl SpillQueue {
                 Ok(Some(_)) => return Spilled::Stored,
                 Ok(None) if self.holds_something(publisher).await => return Spilled::Refused("is full"),
                 Ok(None) => sleep(ASK_AGAIN_AFTER).await,
+                Err(PublishFault::Refused { refusal, .. }) if !refusal.is_of_the_message() => {
+                    publisher.await_the_right(&self.to, &refusal).await;
+                }
                 Err(fault @ PublishFault::Refused { .. }) => return Spilled::TooLarge(fault.to_string()),
                 Err(PublishFault::Unroutable { .. }) => {
                     self.deliveries.look_for_missing();

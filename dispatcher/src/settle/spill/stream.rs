@@ -100,6 +100,11 @@ impl Stream {
                 waiting.answered();
                 Written::Stored
             }
+            Err(PublishFault::Refused { refusal, .. }) if !refusal.is_of_the_message() => {
+                waiting.answered();
+                publisher.await_the_right(&self.to, &refusal).await;
+                Written::Silent
+            }
             Err(fault @ PublishFault::Refused { .. }) => {
                 waiting.answered();
                 Written::TooLarge(fault.to_string())

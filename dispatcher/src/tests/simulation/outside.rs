@@ -517,7 +517,11 @@ impl Acknowledges for Channel {
         })
     }
 
-    fn flush(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+    fn reach_channel(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn reach_queue(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookline_common::broker::Incoming;
 use hookline_common::shutdown::{Shutdown, Trigger};
-use hookline_consume::{AckLedger, Acknowledges, Handler, Taken};
+use hookline_consume::{AckLedger, Acknowledges, Handler, Supply, Taken};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -296,7 +296,15 @@ impl Intake {
         channels.push(Arc::clone(&channel));
         drop(channels);
         let acknowledges = Arc::clone(&channel) as Arc<dyn Acknowledges>;
-        self.ledger.subscribed(acknowledges, self.window);
+        let supply = if self.queue == Working::Quarantine {
+            Supply::OneByOne
+        } else {
+            Supply::Pushed {
+                messages: u16::try_from(self.window).unwrap_or(u16::MAX),
+                bytes: usize::MAX,
+            }
+        };
+        self.ledger.subscribed(acknowledges, supply);
         channel
     }
 
