@@ -177,7 +177,6 @@ impl Attempts {
     }
 
     fn park(self: &Arc<Self>, job: Box<Job>, delay: Delay) {
-        self.meters.parked();
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let Job {
@@ -195,7 +194,9 @@ impl Attempts {
                 attempt: Some(attempt),
             };
             let replacement = route::parked(Work::Deliver(delivery), delay);
-            this.settler.replace(in_hand, replacement, subject).await;
+            this.settler
+                .replace(in_hand, replacement, subject, || this.meters.parked())
+                .await;
         });
     }
 

@@ -121,13 +121,14 @@ impl Pipeline {
             Ok(work) => work,
             Err(rejection) => return self.reject(in_hand, message, rejection),
         };
-        self.meters.parked();
         work.pass_through_mut().crashes = crashes;
         let replacement = route::parked(work, delay);
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let subject = Subject::message(&message);
-            this.settler.replace(in_hand, replacement, subject).await;
+            this.settler
+                .replace(in_hand, replacement, subject, || this.meters.parked())
+                .await;
         });
     }
 
@@ -139,19 +140,21 @@ impl Pipeline {
     }
 
     async fn write_rejected(&self, in_hand: InHand, message: &Message, rejection: &Rejection) {
-        self.meters.rejected(rejection);
         let subject = Subject::message(message);
-        let sender = message.sender.properties.as_deref();
-        warn!(
-            message_id = subject.event,
-            reason = rejection.name(),
-            app_id = sender.and_then(|sender| sender.app_id.as_deref()),
-            user_id = sender.and_then(|sender| sender.user_id.as_deref()),
-            "a message goes to the rejected queue: {rejection}"
-        );
+        let tell = || {
+            self.meters.rejected(rejection);
+            let sender = message.sender.properties.as_deref();
+            warn!(
+                message_id = subject.event,
+                reason = rejection.name(),
+                app_id = sender.and_then(|sender| sender.app_id.as_deref()),
+                user_id = sender.and_then(|sender| sender.user_id.as_deref()),
+                "a message goes to the rejected queue: {rejection}"
+            );
+        };
         let rejected = message::write_rejected(message, rejection, time_of_day());
         let replacement = (Queue::Rejected, rejected);
-        self.settler.replace(in_hand, replacement, subject).await;
+        self.settler.replace(in_hand, replacement, subject, tell).await;
     }
 
     /// Moves a message that came back too often to where it is handled alone, before anything else is done with it.
@@ -160,10 +163,10 @@ impl Pipeline {
         self.tasks.spawn(async move {
             match message::write_suspect(&message, queue == Working::Events) {
                 Ok(suspect) => {
-                    this.meters.quarantined();
                     let replacement = (Queue::Quarantine, suspect);
                     let subject = Subject::message(&message);
-                    this.settler.replace(in_hand, replacement, subject).await;
+                    let count = || this.meters.quarantined();
+                    this.settler.replace(in_hand, replacement, subject, count).await;
                 }
                 Err(rejection) => this.write_rejected(in_hand, &message, &rejection).await,
             }
@@ -270,7 +273,6 @@ impl Pipeline {
     async fn replace(&self, in_hand: InHand, instead: Instead) {
         match instead {
             Instead::Park(work, delay) => {
-                self.meters.parked();
                 let event = work.event().id.clone();
                 let subject = Subject {
                     event: event.as_str(),
@@ -278,13 +280,14 @@ impl Pipeline {
                     attempt: None,
                 };
                 let replacement = route::parked(work, delay);
-                self.settler.replace(in_hand, replacement, subject).await;
+                let count = || self.meters.parked();
+                self.settler.replace(in_hand, replacement, subject, count).await;
             }
             Instead::Fail(delivery, cause) => {
-                self.meters.failed(cause.reason);
+                let count = || self.meters.failed(cause.reason);
                 let dead_letter = message::write_failed(&delivery, &cause);
                 let (replacement, subject) = ((Queue::Failed, dead_letter), Subject::delivery(&delivery));
-                self.settler.replace(in_hand, replacement, subject).await;
+                self.settler.replace(in_hand, replacement, subject, count).await;
             }
             Instead::Discard(delivery) => {
                 if let Some(in_hand) = in_hand.begin() {

@@ -3,7 +3,7 @@
 //!
 //! A crash gives back all that was unacknowledged, and the broker counts a return for each of them: in the windows of the
 //! working queues such a count proves nothing. Here one message is asked for when the one before it is acknowledged, so
-//! that a return means that the process ended while it was in hand.
+//! that a return means that the process ended while it was in hand, or stopped before it had begun it.
 //!
 //! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment
 //! is no longer waited for, up to a few of them. If the process ends then, they are counted with the one that ended it;

@@ -108,9 +108,17 @@ impl Settler {
     /// Begins and settles a message in one: what replaces it is stored, or it stays for somebody else.
     ///
     /// Work begins when there is a connection to publish on, since a message whose subscription is lost before that is given
-    /// to somebody again, and a replacement would only double it.
-    pub async fn replace(&self, in_hand: InHand, replacement: (Queue, Message), subject: Subject<'_>) {
+    /// to somebody again, and a replacement would only double it. `count` is called when it begins, so that what comes again is
+    /// not counted twice.
+    pub async fn replace(
+        &self,
+        in_hand: InHand,
+        replacement: (Queue, Message),
+        subject: Subject<'_>,
+        count: impl FnOnce() + Send,
+    ) {
         if let Some(in_hand) = self.begin_connected(in_hand).await {
+            count();
             self.settle(in_hand, Some(replacement), None, subject).await;
         }
     }
