@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_is_held_for_long_leaves_a_narrow_window_that_is_not_narrowed_again() {
         let sizing = after(std::iter::repeat_n(100_000, 60).chain(std::iter::repeat_n(1024, 600)));
-        let (held, whole) = (MAX - 500_000, usize::from(sizing.window()));
+        let (held, whole) = (MAX - 100_000, usize::from(sizing.window()));
         let beside = sizing.window_beside(held);
         assert!(
             (MIN_MESSAGES..whole / 4).contains(&usize::from(beside)),

@@ -11,6 +11,7 @@ use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_producer::{Event, Producer, PublishError, Settings};
 use hookline_tests::broker::Broker;
+use hookline_tests::dispatcher::RETRY_SCHEDULE;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::pace::Pace;
 use hookline_tests::private_broker::PrivateBroker;
@@ -328,6 +329,12 @@ async fn records_wait_for_the_right_to_be_written_and_none_is_left_out() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
+        // Where everything is there already: whoever makes a queue that hands on to the default exchange needs that right as well.
+        let mut apply = cli::command(world, &["topology", "apply"]);
+        apply
+            .env("HOOKLINE_AMQP_URL", private.url())
+            .env("HOOKLINE_RETRY_SCHEDULE", RETRY_SCHEDULE);
+        assert!(apply.output().await.unwrap().status.success());
         let url = private
             .account("dispatcher", &format!("^{}\\.", world.namespace()))
             .await;
