@@ -94,7 +94,7 @@ pub(super) async fn retries(State(app): State<App>, visitor: Visitor, tenant: Te
         (pages(&tenant.company, false))
         section {
             h2 { "What counts as delivered" }
-            p { "An answer with a 2xx status within 30 seconds. Its body does not matter. Everything else is a failed attempt: another status, a redirect (it is not followed), no answer, no connection." }
+            p { "An answer with a 2xx status within 30 seconds, where the operator has set no other time. Its body does not matter. Everything else is a failed attempt: another status, a redirect (it is not followed), no answer, no connection." }
             p { strong { "Answer first, work afterwards: " } "store the event, answer 200, and do what takes time later." }
         }
         section {
@@ -110,7 +110,7 @@ pub(super) async fn retries(State(app): State<App>, visitor: Visitor, tenant: Te
                     }
                 }
             }
-            p { "A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
+            p { "A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time, up to the longest delay here. An endpoint that answers 410, or fails for days, may be disabled: nothing is sent until somebody enables it. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
         }
         section {
             h2 { "Order and duplicates" }

@@ -133,7 +133,7 @@ fn verdict(
                 (visitor.proof())
                 @if delivery.status == DeliveryStatus::Failed {
                     button.primary type="submit" { "Retry" }
-                    span.hint { "It gets the whole schedule of attempts once more." }
+                    span.hint { "It gets the whole schedule of attempts" @if delivery.attempts > 0 { " once more" } "." }
                 } @else {
                     button type="submit" { "Send again" }
                     span.hint { "With the same " code { "webhook-id" } ", by which a receiver knows that it has it already." }

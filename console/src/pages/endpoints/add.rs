@@ -109,7 +109,7 @@ fn added(visitor: &Visitor, endpoint: &Registered, secret: &Secret) -> Response 
     let one = format!("{list}/{}", endpoint.id);
     let body = html! {
         (head(&[(&list, "Endpoints"), (&one, &name(endpoint))], "Endpoint added", &html! {}))
-        p.notice.good role="status" { "Events that happen from now on are sent to " strong { (name(endpoint)) } "." }
+        p.notice.good role="status" { "From now on the events that it is for are sent to " strong { (name(endpoint)) } "." }
         section {
             h2 { "Its secret" }
             p { "Every request is signed with it; your server needs it to know that a request comes from us. Keep it like a password." }

@@ -107,7 +107,7 @@ impl Form<'_> {
                 legend { "Events" }
                 label.choice {
                     input type="radio" name="which" value="all" checked[draft.is_for_all];
-                    span { strong { "All events" } span.hint { "Also types that are added later" } }
+                    span { strong { "All events" } span.hint { "Also types that are added later; what Hookline itself tells is picked below" } }
                 }
                 label.choice {
                     input type="radio" name="which" value="some" checked[!draft.is_for_all];

@@ -53,7 +53,7 @@ impl Glances {
                 (badge("bad", "disabled"))
                 @if let Some(reason) = &endpoint.disabled_reason { span.sub { (visible(&reason.replace('_', " "))) } }
             },
-            Standing::Paused => badge("idle", "paused"),
+            Standing::Paused => badge("warn", "paused"),
             Standing::Untried => badge("idle", "nothing sent yet"),
             Standing::Failing => html! {
                 (badge("bad", "fails"))

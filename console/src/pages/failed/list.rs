@@ -135,8 +135,8 @@ fn nothing(company: &CompanyId, is_failing: bool) -> Markup {
         "What fails now is still tried again by itself. Only what fails at its last attempt too is listed here, until you \
          retry or discard it."
     } else {
-        "What fails is tried again by itself. What fails at its last attempt too is listed here, with all that is needed to \
-         send it again."
+        "What fails is tried again by itself. What fails at its last attempt too, or could not be sent as its endpoint was \
+         paused or disabled, is listed here, with all that is needed to send it again."
     };
     let action = html! { a.button href=(path(company, "deliveries")) { "See the deliveries" } };
     empty("Nothing has failed for good", text, &action)
