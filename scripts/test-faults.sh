@@ -39,7 +39,8 @@ fi
 if [[ ${1:-} == --services-are-up ]]; then
     shift
     export HOOKLINE_TEST_FAULTS_DIR=$table HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
-    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+    # They mostly wait, for elections, deadlines and heartbeats.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     status=0
     cargo test --locked --workspace --no-fail-fast --test faults -- "$@" | tee "$STATE/faults.log" || status=$?
     if ((status != 0)); then what_failed "$STATE/faults.log" | tee -a "$STATE/failures.log"; fi

@@ -4,6 +4,7 @@
 #
 # Starts the services if they do not run, and stops them afterwards if it was a command that started them and no
 # other command uses them any more; what was up before stays up. So does Ctrl-C, TERM and a failing command.
+# Brokers of their own that tests leave running for those after them are ended with the command.
 # The exit status is the command's. What stands behind --beside is run while the services start, without them; where it
 # fails, the command is not run, and its exit status is that one.
 #
@@ -35,6 +36,8 @@ exec 8>>"$STATE/users.lock"
 flock -s -w 300 8 || die "another command has been stopping the services for five minutes"
 
 child="" start=""
+HOOKLINE_TEST_SPARES=$(mktemp -d)
+export HOOKLINE_TEST_SPARES
 # Passed on to every process below the command, as its own children would not learn of it: a shell that waits for one
 # only notices a signal when that one has ended.
 forward() {
@@ -53,13 +56,18 @@ descendants() {
 
 # The last command out stops what a command started. In a new process group a second Ctrl-C does not reach it.
 leave() {
-    local status=$?
+    local status=$? spare
     trap '' INT TERM HUP
     # What is half started would go on starting after it was stopped.
     if [[ -n $start ]] && alive "$start"; then
         say "waiting until the services have started, to stop them"
         wait "$start" || true
     fi
+    for spare in "$HOOKLINE_TEST_SPARES"/*; do
+        [[ ! -d $spare ]] || setsid -w "$ROOT/scripts/broker.sh" stop "$spare" 8>&- &
+    done
+    wait
+    rm -rf --one-file-system "$HOOKLINE_TEST_SPARES"
     if flock -n -x 8; then setsid -w "$services" down --for-command 8>&- || status=1; fi
     exit "$status"
 }

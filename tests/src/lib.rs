@@ -40,6 +40,7 @@ pub mod otlp_sink; // a collector of traces and metrics
 pub mod hostile; // receivers, name servers and certificates that mean us no good
 
 mod scripts; // what a script starts for one test
+mod erlang; // what a node evaluates for it
 pub mod private_broker; // a broker that a test may kill
 pub mod private_postgres; // a database server that it may stop
 pub mod tls_postgres; // a database that speaks TLS alone

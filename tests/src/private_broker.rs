@@ -1,53 +1,119 @@
 //! A broker of the test's own, which it may stop, kill and start again.
 
-use std::process::Stdio;
+use std::env;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
-
+use crate::erlang::Erlang;
 use crate::scripts::Started;
 use crate::services::services;
 
+/// Those that run and that no test has: Erlang takes six seconds of a processor to start one, and a tenth of that to empty it.
+static SPARES: Mutex<Vec<Node>> = Mutex::new(Vec::new());
+/// Where a node keeps the settings that it began with.
+const SETTINGS: &str = "hookline_settings";
+
 /// A RabbitMQ node in a folder of its own.
 pub struct PrivateBroker {
-    node: Started,
+    // Until it is given away.
+    node: Option<Node>,
+    runs: AtomicBool,
+}
+
+struct Node {
+    started: Started,
     port: String,
 }
 
+impl Node {
+    /// Starts one. It may outlive the test where `with-services.sh` has named a folder: that one ends what runs there.
+    async fn start() -> Self {
+        let script = services().broker_script.clone();
+        let started = match env::var_os("HOOKLINE_TEST_SPARES") {
+            Some(spares) => Started::within(Path::new(&spares), script),
+            None => Started::by(script),
+        };
+        started.run("start", &["auto"]).await;
+        let port = started.run("port", &[]).await.trim().to_owned();
+        let node = Self { started, port };
+        node.keeps_its_settings().await;
+        node
+    }
+
+    /// What a test sets, the next one finds as it was.
+    async fn keeps_its_settings(&self) {
+        let keep = format!("persistent_term:put({SETTINGS}, application:get_all_env(rabbit)).");
+        assert_eq!(self.erlang().evaluate(&keep).await, "ok");
+    }
+
+    /// Takes away all that the test before left on it: what it declared, whom it let in, and what it set.
+    async fn is_emptied(&self) {
+        // RabbitMQ 3.10 has it in the module of its database, and later ones may have another database.
+        let empty = format!(
+            "rabbit:stop(), case code:ensure_loaded(rabbit_db) of {{module, _}} -> rabbit_db:reset(); _ -> rabbit_mnesia:reset() end, \
+             [application:set_env(rabbit, Key, Value) || {{Key, Value}} <- persistent_term:get({SETTINGS})], rabbit:start()."
+        );
+        assert_eq!(self.erlang().evaluate(&empty).await, "ok");
+    }
+
+    fn erlang(&self) -> Erlang<'_> {
+        Erlang::of(self.started.script(), self.started.folder(), &self.port)
+    }
+}
+
 impl PrivateBroker {
-    /// Starts one.
+    /// Starts one, or takes one that another test is done with, as empty as a new one.
     ///
     /// # Panics
     /// When it does not come up.
     pub async fn start() -> Self {
-        let mut broker = Self {
-            node: Started::by(services().broker_script.clone()),
-            port: "auto".to_owned(),
+        let spare = SPARES.lock().unwrap().pop();
+        let node = match spare {
+            Some(spare) => {
+                spare.is_emptied().await;
+                spare
+            }
+            None => Node::start().await,
         };
-        broker.start_again().await;
-        broker.port = broker.node.run("port", &[]).await.trim().to_owned();
-        broker
+        Self {
+            node: Some(node),
+            runs: AtomicBool::new(true),
+        }
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().expect("it has one until it is dropped")
+    }
+
+    async fn run(&self, command: &str, arguments: &[&str]) -> String {
+        self.node().started.run(command, arguments).await
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.node().port)
     }
 
     /// Starts it again on the same port, with the data that it had.
     pub async fn start_again(&self) {
-        self.node.run("start", &[&self.port]).await;
+        self.run("start", &[&self.node().port]).await;
+        self.node().keeps_its_settings().await;
+        self.runs.store(true, Ordering::Relaxed);
     }
 
     /// Kills it (SIGKILL), as a crash would.
     pub async fn kill(&self) {
-        self.node.run("kill", &[&self.port]).await;
+        self.runs.store(false, Ordering::Relaxed);
+        self.run("kill", &[&self.node().port]).await;
     }
 
     /// Has it stop in order (SIGTERM): it tells its clients, and its data stays.
     pub async fn stop_in_order(&self) {
-        self.node.run("stop", &[&self.port]).await;
+        self.runs.store(false, Ordering::Relaxed);
+        self.run("stop", &[&self.node().port]).await;
     }
 
     /// Kills it and takes away all that it has stored: started again, it is a broker with nothing on it.
@@ -56,7 +122,7 @@ impl PrivateBroker {
     /// When its files cannot be removed.
     pub async fn lose_data(&self) {
         self.kill().await;
-        std::fs::remove_dir_all(self.node.folder().join("mnesia")).expect("its data");
+        std::fs::remove_dir_all(self.node().started.folder().join("mnesia")).expect("its data");
     }
 
     /// Has it evaluate an Erlang expression, and returns what that came to.
@@ -64,40 +130,7 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn evaluate(&self, expression: &str) -> String {
-        // Erlang's own tool takes milliseconds of the processor, rabbitmqctl two seconds, which scenarios beside this one miss.
-        let Some(mut call) = self.erl_call() else {
-            return self.control(&["eval", expression]).await;
-        };
-        let mut stdin = call.stdin.take().expect("a pipe");
-        // A full stop ends an expression only where something stands behind it.
-        let line = format!("{expression}\n");
-        stdin.write_all(line.as_bytes()).await.expect("it reads");
-        drop(stdin);
-        let output = call.wait_with_output().await.expect("erl_call ends");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let result = said
-            .trim()
-            .strip_prefix("{ok, ")
-            .and_then(|rest| rest.strip_suffix('}'));
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        result
-            .unwrap_or_else(|| panic!("{expression}: {said} {stderr}"))
-            .to_owned()
-    }
-
-    /// Erlang's tool for one expression, connected to this node, where it is installed.
-    fn erl_call(&self) -> Option<Child> {
-        let port: u16 = self.port.parse().expect("a port");
-        // See broker.sh for the ports of a node; its cookie lies in the home that it has there.
-        Command::new("erl_call")
-            .args(["-e", "-address", &format!("localhost:{}", port + 3)])
-            .env("HOME", self.node.folder().join("home"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .ok()
+        self.node().erlang().evaluate(expression).await
     }
 
     /// Has `rabbitmqctl` do something on it, and returns what that printed.
@@ -105,8 +138,7 @@ impl PrivateBroker {
     /// # Panics
     /// When it cannot.
     pub async fn control(&self, arguments: &[&str]) -> String {
-        self.node
-            .run("ctl", &[&[self.port.as_str()], arguments].concat())
+        self.run("ctl", &[&[self.node().port.as_str()], arguments].concat())
             .await
     }
 
@@ -119,7 +151,7 @@ impl PrivateBroker {
             format!("rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"s3cret\">>, <<\"tests\">>).");
         assert_eq!(self.evaluate(&added).await, "ok");
         self.may_write(name, write).await;
-        format!("amqp://{name}:s3cret@127.0.0.1:{}/%2f", self.port)
+        format!("amqp://{name}:s3cret@127.0.0.1:{}/%2f", self.node().port)
     }
 
     /// What an account may write to from now on. A channel keeps what it was allowed for some seconds.
@@ -145,10 +177,16 @@ impl PrivateBroker {
     pub async fn let_go_on(&self, name: &str) {
         self.evaluate(&writer_of(name, "sys:resume")).await;
     }
+}
 
-    /// Ends it and everything that belongs to it.
-    pub async fn stop(self) {
-        self.node.run("stop", &[&self.port]).await;
+impl Drop for PrivateBroker {
+    /// Leaves it to other tests, where it runs and this one has not failed: then nobody knows what state it is in.
+    fn drop(&mut self) {
+        let node = self.node.take().expect("it is dropped once");
+        let is_kept = env::var_os("HOOKLINE_TEST_SPARES").is_some();
+        if is_kept && *self.runs.get_mut() && !thread::panicking() {
+            SPARES.lock().unwrap().push(node);
+        }
     }
 }
 

@@ -17,8 +17,13 @@ impl Started {
     /// A folder in which `script` will start something: it is called with a command, the folder and what belongs to the
     /// command, and understands `stop`.
     pub(crate) fn by(script: PathBuf) -> Self {
+        Self::within(&std::env::temp_dir(), script)
+    }
+
+    /// The same, within a folder.
+    pub(crate) fn within(parent: &Path, script: PathBuf) -> Self {
         Self {
-            folder: TempDir::new().expect("a folder"),
+            folder: TempDir::with_prefix_in("hookline-test-", parent).expect("a folder"),
             script,
             end: "stop",
         }
@@ -28,6 +33,11 @@ impl Started {
     pub(crate) fn ended_by(mut self, end: &'static str) -> Self {
         self.end = end;
         self
+    }
+
+    /// The script.
+    pub(crate) fn script(&self) -> &Path {
+        &self.script
     }
 
     /// The folder.

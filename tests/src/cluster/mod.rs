@@ -3,7 +3,7 @@
 mod nodes; // the three, and what may be done to one of them
 mod leaders; // who leads which queue
 mod links; // nodes that do not see each other, and clients that none lets in
-mod turn; // one cluster for all tests
+mod turn; // a few clusters for all tests
 
 pub use links::OnPartition;
 pub use nodes::Cluster;

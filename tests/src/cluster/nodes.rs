@@ -1,6 +1,5 @@
 //! Three nodes: started, joined, killed, frozen, stopped, and started again.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
@@ -11,6 +10,7 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::broker::Broker;
+use crate::erlang::Erlang;
 use crate::scripts::{self, Started};
 use crate::services::services;
 use crate::{SOON, eventually};
@@ -19,25 +19,18 @@ use crate::{SOON, eventually};
 pub struct Cluster {
     nodes: Started,
     ports: Vec<u16>,
-    _turn: File,
 }
 
 impl Cluster {
     /// How many nodes it has.
     pub const NODES: usize = 3;
 
-    /// Starts one, when no other test of this machine has one: more of them would only slow each other down.
+    /// Starts one.
     ///
     /// # Panics
     /// When it does not come up.
     pub(super) async fn start() -> Self {
-        let turn = tokio::task::spawn_blocking(|| {
-            let path = std::env::temp_dir().join("hookline-tests-cluster.lock");
-            let file = File::options().create(true).append(true).open(path)?;
-            file.lock().map(|()| file)
-        });
         let mut cluster = Self {
-            _turn: turn.await.expect("no panic").expect("a lock"),
             nodes: Started::by(services().broker_script.with_file_name("cluster.sh")),
             ports: Vec::new(),
         };
@@ -194,7 +187,11 @@ impl Cluster {
 
     /// Has a node evaluate an Erlang expression, and returns what that came to.
     pub async fn evaluate(&self, node: usize, expression: &str) -> String {
-        self.control(node, &["eval", expression]).await
+        let port = self.ports[node - 1].to_string();
+        let script = &services().broker_script;
+        Erlang::of(script, &self.folder_of(node), &port)
+            .evaluate(expression)
+            .await
     }
 
     fn folder_of(&self, node: usize) -> PathBuf {

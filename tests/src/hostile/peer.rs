@@ -292,6 +292,13 @@ impl Talk {
         }
     }
 
+    /// Closes, and waits until the other side has noticed and closes too.
+    pub async fn close(mut self) {
+        // It may have closed before.
+        drop(self.stream.shutdown().await);
+        self.fall_silent().await;
+    }
+
     /// Answers every request with 200 until the other side closes.
     pub async fn be_kind(mut self) {
         while self.request().await.is_some() {

@@ -77,7 +77,6 @@ async fn broker_goes(go: impl AsyncFnOnce(&PrivateBroker), duplicates: usize) {
         assert!(row.events >= 2 * AROUND);
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -131,7 +130,6 @@ async fn d10_dispatcher_and_broker_killed_under_load() {
         trial.closes(&single.judge(&published), allowed).await;
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -161,7 +159,6 @@ async fn d11_dispatcher_before_its_broker() {
         trial.closes(&single.judge(&published), Allowed::nothing()).await;
     })
     .await;
-    private.stop().await;
 }
 
 /// The broker has an alarm while every first attempt fails, so that each needs a place in a retry queue.
@@ -219,7 +216,6 @@ async fn an_alarm(raise: &[&str], clear: &[&str], reason: &str) {
         assert!(row.events >= AROUND);
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -270,7 +266,6 @@ async fn three_times(does: impl AsyncFn(&PrivateBroker)) {
         assert!(told <= 60, "{told} lines on links that were closed: {log}");
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]

@@ -160,5 +160,4 @@ async fn r04_delay_goes_on_while_the_broker_is_down() {
         trial.closes(&single.judge(&published), allowed).await;
     })
     .await;
-    private.stop().await;
 }

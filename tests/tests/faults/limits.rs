@@ -164,5 +164,4 @@ async fn d33_the_broker_waits_for_acknowledgements_no_longer_than_for_requests()
         trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;
-    private.stop().await;
 }

@@ -162,5 +162,4 @@ async fn r06_dispatchers_die_while_the_stream_stands_still() {
         trial.closes(&single.judge(&published), allowed).await;
     })
     .await;
-    private.stop().await;
 }

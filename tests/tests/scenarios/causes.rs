@@ -27,7 +27,6 @@ async fn links_that_an_operator_closes_are_told_with_his_words() {
         dispatcher.stop().await;
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -81,5 +80,4 @@ async fn trouble_that_goes_on_is_told_with_what_to_do_and_what_is_left_out_is_co
         dispatcher.stop().await;
     })
     .await;
-    private.stop().await;
 }

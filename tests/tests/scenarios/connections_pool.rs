@@ -259,10 +259,13 @@ async fn what_a_peer_closes_while_it_is_idle_is_no_fault_and_leaves_its_place() 
     let peer = Peer::start(|mut talk| async move {
         talk.request().await;
         talk.say(OK).await;
+        talk.close().await;
     })
     .await;
     for attempt in 1..=20 {
         deliver(&rig, &peer.url()).await;
+        // A request that is sent before that is lost, whoever sends it.
+        peer.is_left(attempt, SOON).await;
         assert_eq!((peer.posts(), peer.connections()), (attempt, attempt));
     }
 }
@@ -300,11 +303,13 @@ async fn a_second_connection_by_tls_goes_on_with_the_session_of_the_first() {
     let peer = Peer::listen("127.0.0.1:0", Some(acceptor), |mut talk| async move {
         talk.request().await;
         talk.say(OK).await;
+        talk.close().await;
     })
     .await;
     let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
-    for _ in 0..4 {
+    for connection in 1..=4 {
         deliver(&rig, &peer.https_url("127.0.0.1")).await;
+        peer.is_left(connection, SOON).await;
     }
     assert_eq!((peer.connections(), peer.resumed()), (4, 3));
 }

@@ -91,7 +91,6 @@ async fn an_account_without_the_right_to_publish_is_told_so_and_publishes_once_i
         .read("hookline.events")
         .await;
     assert_eq!(stored.len(), 1, "it was stored once");
-    private.stop().await;
 }
 
 /// The right depends on the type of the event, so that one is refused among many that are taken.
@@ -132,7 +131,6 @@ async fn one_event_that_is_refused_takes_none_along_that_was_published_beside_it
     ids.dedup();
     assert_eq!(ids.len(), BESIDE + 1);
     assert!(!ids.contains(&other.id.as_str()));
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -156,7 +154,6 @@ async fn an_event_that_is_too_large_for_the_broker_is_refused_with_its_limit() {
     let fastest = refused_within(&shop, &large).await;
     assert!(fastest < AT_ONCE, "{fastest:?}");
     shop.publish(&event("booking.created")).await.unwrap();
-    private.stop().await;
 }
 
 /// As a dispatcher publishes: to queues, by the default exchange, and until it is stored.
@@ -206,7 +203,6 @@ async fn what_must_be_stored_waits_for_the_right_to_the_default_exchange_on_the_
     let ready = Broker::connect(&private.url()).await.ready("hookline.due").await;
     assert_eq!(ready, Some(MESSAGES as u32), "each is stored once");
     tokio::join!(publisher.close(), declaring.close());
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -297,7 +293,6 @@ async fn an_alarm_of_the_broker_is_named_while_it_is_waited_for() {
         assert_eq!(times.count(), 1, "what was not stored had not been sent");
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -319,7 +314,6 @@ async fn a_disk_that_is_full_is_told_from_a_memory_that_is() {
     })
     .await;
     assert_eq!(shop.alarm(), None);
-    private.stop().await;
 }
 
 /// A record is refused as all else is, whatever is in it, so it waits as all else does.
@@ -355,5 +349,4 @@ async fn records_wait_for_the_right_to_be_written_and_none_is_left_out() {
         dispatcher.stop().await;
     })
     .await;
-    private.stop().await;
 }

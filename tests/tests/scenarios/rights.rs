@@ -124,7 +124,6 @@ async fn each_account_needs_what_the_document_says_and_no_more() {
         );
     })
     .await;
-    private.stop().await;
 }
 
 /// It takes events, files what failed, sends it again, and reads the log.
@@ -178,5 +177,4 @@ async fn a_console_needs_what_the_document_says() {
         }
     })
     .await;
-    private.stop().await;
 }

@@ -102,7 +102,6 @@ async fn a_queue_that_is_full_is_counted_and_told_once_and_everything_goes_on_wh
         assert_eq!(receiver.count(), 2 * EVENTS);
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -130,7 +129,6 @@ async fn what_cannot_be_settled_is_told_with_its_event_endpoint_and_attempt() {
         assert_eq!(receiver.count(), 1);
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -229,5 +227,4 @@ async fn a_broker_that_refuses_batches_of_records_gets_smaller_ones_and_no_attem
         assert_eq!(lost, 0);
     })
     .await;
-    private.stop().await;
 }

@@ -70,5 +70,4 @@ async fn deliveries_pause_for_no_longer_than_five_seconds_when_the_stream_confir
         dispatcher.stop().await;
     })
     .await;
-    private.stop().await;
 }

@@ -110,7 +110,6 @@ async fn a_stuck_queue_keeps_no_other_waiting(is_first: bool) {
         "nothing is stored twice"
     );
     publisher.close().await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -165,7 +164,6 @@ async fn a_queue_that_hangs_is_not_sent_as_much_again_with_each_deadline() {
         "{sent} of {MESSAGES} were sent"
     );
     publisher.close().await;
-    private.stop().await;
 }
 
 /// The broker's channel hands a queue 32 acknowledgements at once and forgets the rest when it closes.
@@ -218,7 +216,6 @@ async fn a_stop_waits_until_a_slow_queue_has_taken_the_last_acknowledgements() {
         assert_eq!((receiver.count(), last.count()), (2 * ENDPOINTS, 2));
     })
     .await;
-    private.stop().await;
 }
 
 /// Without heartbeats nobody but the publisher can notice.
@@ -291,7 +288,6 @@ async fn a_message_that_is_too_large_is_refused_for_good_and_takes_nothing_along
     ids.dedup();
     assert_eq!(ids.len(), small.len() + 1);
     tokio::join!(records.close(), keeper.close());
-    private.stop().await;
 }
 
 #[tokio::test]

@@ -97,7 +97,6 @@ async fn staged(body: impl AsyncFnOnce(&Stage<'_>, &Receiver)) {
         body(&Stage::new(world, &private).await, &receiver).await;
     })
     .await;
-    private.stop().await;
 }
 
 /// Waits until each of these events has a record.

@@ -74,7 +74,6 @@ async fn a_stream_without_a_bound_is_used_and_the_policy_that_bounds_it_is_named
         assert_eq!(log.matches("set_policy").count(), 1, "{log}");
     })
     .await;
-    private.stop().await;
 }
 
 #[tokio::test]
@@ -169,7 +168,6 @@ async fn a_reader_that_falls_behind_the_cut_is_told_how_much_it_misses() {
         reading.await.unwrap();
     })
     .await;
-    private.stop().await;
 }
 
 /// Text that cannot be compressed to less than half.
@@ -210,7 +208,6 @@ async fn a_stream_that_does_not_answer_is_not_taken_for_an_empty_one() {
         assert_eq!(log.rate(SOON).await.unwrap(), None);
     })
     .await;
-    private.stop().await;
 }
 
 /// What comparing with a queue as it was found relies on: no queue is made by it, if somebody has deleted the one that was.

@@ -151,7 +151,6 @@ async fn a_reconnect_and_what_is_published_wait_for_no_binding() {
     private.evaluate("sys:resume(mnesia_locker).").await;
     bind.await.unwrap();
     publisher.close().await;
-    private.stop().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Three nodes, of which some are killed, frozen, parted, drained, late or missing. All programs know several of them.
 //!
-//! A cluster takes long to start, so these share one and take turns: each finds three nodes that run, and leaves three.
+//! A cluster takes long to start, so these share a few and take turns: each finds three nodes that run, and leaves three.
 
 mod stage; // who publishes, who delivers, who receives, and what must hold of it
 mod told; // what the tools say when one is away

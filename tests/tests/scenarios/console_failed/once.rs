@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
-use hookline_tests::World;
 use hookline_tests::broker::Broker;
 use hookline_tests::console::{Console, database_scenario, setup, start};
 use hookline_tests::database::Database;
 use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::{World, eventually};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{FAILED, done, listed};
+use crate::SOON;
 
 /// Longer than anybody waits for an answer, and than a queue may be silent before that is told.
 const LONG: Duration = Duration::from_secs(35);
@@ -27,6 +28,7 @@ async fn console(world: &World, database: &Database, broker: &PrivateBroker) -> 
          convert_to('{\"a\":\"' || repeat('x', CASE n WHEN 3 THEN 5000 ELSE 1 END) || '\"}', 'UTF8') \
          FROM generate_series(1, 5) AS n";
     database.execute(letters).await.unwrap();
+    eventually(SOON, "its queue stands", async || sent(world, broker).await).await;
     console
 }
 
@@ -64,7 +66,6 @@ async fn one_that_the_broker_never_takes_stays_and_its_neighbours_are_not_sent_a
         console.process().stop().await;
     })
     .await;
-    broker.stop().await;
 }
 
 #[tokio::test]
@@ -84,5 +85,4 @@ async fn a_queue_that_confirms_nothing_for_long_gets_each_once() {
         console.process().stop().await;
     })
     .await;
-    broker.stop().await;
 }

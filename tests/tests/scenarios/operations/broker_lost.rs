@@ -96,5 +96,4 @@ async fn a_broker_that_lost_its_data_is_set_up_again_and_what_it_held_is_sent_ag
         is_logged(&console, &retrying, "ep_down", 2, "delivered").await;
     })
     .await;
-    private.stop().await;
 }

@@ -165,5 +165,4 @@ async fn a_namespace_is_left_for_another_one_and_nothing_with_it() {
         );
     })
     .await;
-    private.stop().await;
 }

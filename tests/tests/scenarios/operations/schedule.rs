@@ -107,5 +107,4 @@ async fn what_waits_falls_due_by_the_old_schedule_and_the_new_one_decides_what_c
         assert!(!list().await.contains(&unused));
     })
     .await;
-    private.stop().await;
 }
