@@ -39,8 +39,7 @@ fi
 if [[ ${1:-} == --services-are-up ]]; then
     shift
     export HOOKLINE_TEST_FAULTS_DIR=$table HOOKLINE_TEST_FAILPOINTS=$faults/debug/hookline-dispatcher
-    # They mostly wait, for elections, deadlines and heartbeats.
-    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
     status=0
     cargo test --locked --workspace --no-fail-fast --test faults -- "$@" | tee "$STATE/faults.log" || status=$?
     if ((status != 0)); then what_failed "$STATE/faults.log" | tee -a "$STATE/failures.log"; fi
@@ -56,7 +55,7 @@ began=$SECONDS
 
 # What each row is about decides where it is played. Three nodes want the machine for themselves, and are the last.
 QUICK_ROWS=(broker::d10 database::d25 judging:: log::r05 queues::d18 settling::)
-NEAR_THE_BROKER=(broker:: declared:: delays:: links:: queues:: rejected:: settling::)
+NEAR_THE_BROKER=(broker:: crashing:: declared:: delays:: limits::d33 links:: queues:: rejected:: settling::)
 
 # rows BROKER [ARGS…]: plays them beside each other.
 rows() {

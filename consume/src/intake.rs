@@ -210,7 +210,10 @@ impl Intake {
         shutdown: &Shutdown,
     ) -> Result<(), BrokerError> {
         let (before, bytes_before) = (subscription.prefetch(), self.ledger.load().bytes);
-        subscription.cancel().await;
+        tokio::select! {
+            () = subscription.pause() => {}
+            () = shutdown.requested() => return Ok(()),
+        }
         while let Some(incoming) = subscription.next().await {
             sizing.saw(incoming.message.size());
             self.hand_over(incoming, sender);
@@ -232,7 +235,10 @@ impl Intake {
             queue = self.queue.label,
             from, to, bytes_before, "the window follows the size of messages"
         );
-        subscription.resume(to).await
+        tokio::select! {
+            resumed = subscription.resume(to) => resumed,
+            () = shutdown.requested() => Ok(()),
+        }
     }
 
     /// Asks for one message after the other.

@@ -10,6 +10,8 @@ const WIDEN_AT: usize = 2;
 /// What a message takes before any is seen: the largest there may be, so that a start in the middle of large ones is no
 /// surprise.
 const UNSEEN_BYTES: usize = 100 * 1024;
+/// That counts for as much as so many messages that were seen: after the first narrow window of small ones the next is wide.
+const UNSEEN_WEIGHT: usize = 8;
 /// Messages in hand at least, however large they are: fewer would leave the processors waiting for the broker.
 const MIN_MESSAGES: usize = 8;
 
@@ -19,6 +21,8 @@ pub(crate) struct Sizing {
     max_messages: usize,
     max_bytes: usize,
     mean_bytes: usize,
+    /// What the mean is made of: it is one of all messages until it is one of the last.
+    weight: usize,
 }
 
 impl Sizing {
@@ -27,6 +31,7 @@ impl Sizing {
             max_messages: usize::from(max_messages),
             max_bytes,
             mean_bytes: UNSEEN_BYTES,
+            weight: UNSEEN_WEIGHT,
         }
     }
 
@@ -37,6 +42,8 @@ impl Sizing {
         } else {
             FOLLOWS_SMALLER
         };
+        self.weight = self.weight.saturating_add(1);
+        let memory = memory.min(self.weight);
         self.mean_bytes = self.mean_bytes / memory * (memory - 1) + bytes / memory;
     }
 
@@ -92,7 +99,8 @@ mod tests {
         let sizing = after([]);
         assert_eq!(sizing.window(), 122);
         assert!(!sizing.is_unfit(122, 0));
-        let sizing = after([1024; 1500]);
+        // So many come in the first window.
+        let sizing = after([1024; 122]);
         assert_eq!(sizing.window(), 1000);
         assert!(sizing.is_unfit(122, 0));
         assert!(!sizing.is_unfit(1000, 300_000));

@@ -134,6 +134,8 @@ impl Attempts {
         let mut is_fresh = true;
         loop {
             let (endpoint, info) = (Arc::clone(&job.endpoint), job.info());
+            // Before the question, so that no change is missed that comes right behind the answer.
+            let changed = self.fairness.changed();
             match self.fairness.admit(&endpoint.key, info, job, Instant::now()) {
                 Admission::Start(mut started) => {
                     (started.permit, started.is_fresh) = (permit, is_fresh);
@@ -146,7 +148,7 @@ impl Attempts {
                     (permit, is_fresh) = (None, false);
                     tokio::select! {
                         biased;
-                        () = self.fairness.changed() => {}
+                        () = changed => {}
                         () = sleep(ASK_AGAIN_AFTER) => {}
                     }
                 }

@@ -1,6 +1,7 @@
 //! One queue being consumed, for as long as its connection lives, and its messages as they were received.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::Channel;
@@ -9,7 +10,7 @@ use lapin::types::{FieldTable, ShortString};
 use tokio::time::timeout;
 
 use super::acker::{Acker, CANCEL_TIMEOUT};
-use super::connect::{in_time, open_channel};
+use super::connect::{CALL_TIMEOUT, in_time, open_channel};
 use super::error::BrokerError;
 use super::established::Established;
 use super::loss::Loss;
@@ -53,7 +54,7 @@ impl Subscription {
     }
 
     /// The next message, or `None` when the connection, the channel or the queue is gone, or, after
-    /// [`Subscription::cancel`], when everything that was on its way has been handed out.
+    /// [`Subscription::cancel`] or [`Subscription::pause`], when everything that was on its way has been handed out.
     pub async fn next(&mut self) -> Option<Incoming> {
         let established = &self.acker.established;
         let stream = self.stream.as_mut()?;
@@ -135,15 +136,25 @@ impl Subscription {
         if self.stream.is_some() { self.prefetch } else { 0 }
     }
 
-    /// Asks the broker for no more messages. What was on its way is still handed out by [`Subscription::next`]; all that
-    /// is unacknowledged stays ours until the connection ends.
+    /// Asks the broker for no more messages, at the end of a process. What was on its way is still handed out by
+    /// [`Subscription::next`]; all that is unacknowledged stays ours until the connection ends.
     pub async fn cancel(&self) {
+        self.cancel_within(CANCEL_TIMEOUT).await;
+    }
+
+    /// The same for a while: see [`Subscription::resume`]. A broker that is slow has all the time that any answer has, since what
+    /// is in hand would be delivered twice if it was given up.
+    pub async fn pause(&self) {
+        self.cancel_within(CALL_TIMEOUT).await;
+    }
+
+    async fn cancel_within(&self, time: Duration) {
         let Some(stream) = &self.stream else { return };
         let cancel = self
             .acker
             .channel
             .basic_cancel(stream.tag(), BasicCancelOptions::default());
-        let cancelled = timeout(CANCEL_TIMEOUT, cancel).await;
+        let cancelled = timeout(time, cancel).await;
         if !matches!(cancelled, Ok(Ok(()))) {
             let queue = self.acker.queue.as_str();
             self.acker
@@ -152,7 +163,7 @@ impl Subscription {
         }
     }
 
-    /// Asks for messages again after [`Subscription::cancel`], once [`Subscription::next`] has handed out the last, with
+    /// Asks for messages again after [`Subscription::pause`], once [`Subscription::next`] has handed out the last, with
     /// at most `prefetch` of them unacknowledged. Tags go on counting.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ const STALLED_AT_LAST: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_millis(100);
 /// An endpoint is kept for so long after its last request: as long as the periods over which receivers count, since what
 /// one has accepted of late is the pace that it bears. One that answers sooner than its next event comes would be new to us
-/// with each event otherwise, which also costs more than keeping it.
-const KEPT: Duration = Duration::from_secs(1);
+/// with each event otherwise, which also costs more than keeping it: with ten thousand endpoints each has one in a second.
+const KEPT: Duration = Duration::from_secs(5);
 /// Slower than this, a few endpoints with all slots taken would fill a window.
 const SLOW: Duration = Duration::from_secs(1);
 /// What would wait in memory for longer is parked: a window full of such jobs would move on too slowly.
@@ -115,7 +115,7 @@ impl<J> EndpointQueue<J> {
             }
             books.limited_in_flight = self.in_flight;
         }
-        if self.class == Class::Silent {
+        if self.is_silent() || self.is_unknown() {
             books.silent_parked = self.returns.count();
         }
         books
@@ -172,13 +172,14 @@ impl<J> EndpointQueue<J> {
         self.waiting_of.get(queue).copied().unwrap_or_default()
     }
 
+    /// Whether it has nothing in hand and expects nothing back, so that time changes nothing of it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.waiting.is_empty() && self.returns.count() == 0
+    }
+
     /// Whether nothing would be lost by forgetting it.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        self.in_flight == 0
-            && now.saturating_duration_since(self.progress) >= KEPT
-            && self.waiting.is_empty()
-            && self.returns.count() == 0
-            && !self.pacing.is_binding(now)
+        self.is_idle() && now.saturating_duration_since(self.progress) >= KEPT && !self.pacing.is_binding(now)
     }
 
     pub(super) fn has_slot(&self, max: usize) -> bool {

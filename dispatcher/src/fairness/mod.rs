@@ -123,9 +123,9 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
         self.change(State::take_waiting)
     }
 
-    /// Waits until there may be another answer for what is held.
-    pub async fn changed(&self) {
-        self.room.notified().await;
+    /// Ends when there may be another answer for what is held, from this call on.
+    pub fn changed(&self) -> impl Future<Output = ()> {
+        self.room.notified()
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State<K, J>) -> R) -> R {

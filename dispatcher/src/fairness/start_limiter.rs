@@ -15,10 +15,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-/// How long a request counts that has not ended.
-const MOMENT: Duration = Duration::from_millis(5);
-/// So long after a fresh delivery began, the next one is still to be expected: twenty a second are a steady trickle.
-const FRESH: Duration = Duration::from_millis(50);
+/// How long a request counts that has not ended: one that keeps a processor busy has.
+const MOMENT: Duration = Duration::from_millis(2);
+/// The same of those that give way to fresh deliveries, which are to have most of the processors.
+const MOMENT_BESIDE: Duration = Duration::from_millis(5);
+/// So long after a fresh delivery began, the next one is still to be expected: four a second are a trickle. Longer than what falls
+/// due at once delays the fresh ones: a limiter that took that for their end would widen, and delay them more.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// Lets the intake of one working queue begin attempts.
 pub struct StartLimiter {
@@ -68,9 +71,9 @@ impl StartLimiter {
 
     /// Waits for a permit, for a moment at most: what is inside then has shown that it waits for others.
     pub async fn acquire(self: &Arc<Self>) -> Permit {
-        let max = self.max(Instant::now());
+        let (max, moment) = self.max(Instant::now());
         if self.lock().permits >= max {
-            let is_stale = timeout(MOMENT, self.half_free(max)).await.is_err();
+            let is_stale = timeout(moment, self.half_free(max)).await.is_err();
             if is_stale {
                 let mut inside = self.lock();
                 inside.generation += 1;
@@ -86,10 +89,13 @@ impl StartLimiter {
         }
     }
 
-    fn max(&self, now: Instant) -> usize {
+    /// How many at once, and for how long each counts.
+    fn max(&self, now: Instant) -> (usize, Duration) {
         match &self.beside {
-            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => *beside,
-            _ => self.max,
+            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => {
+                (*beside, MOMENT_BESIDE)
+            }
+            _ => (self.max, MOMENT),
         }
     }
 
@@ -181,7 +187,7 @@ mod tests {
         // Alone: 64 in each moment.
         assert_eq!(begin(128).await, MOMENT);
         drop(fresh.acquire().await);
-        assert_eq!(begin(32).await, MOMENT * 3);
+        assert_eq!(begin(32).await, MOMENT_BESIDE * 3);
         tokio::time::advance(FRESH).await;
         assert_eq!(begin(64).await, Duration::ZERO);
     }

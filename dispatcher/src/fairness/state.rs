@@ -251,6 +251,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             ..
         } = self;
         queues.retain(|key, queue| {
+            if queue.is_idle() {
+                return is_kept(key, queue, memory, now);
+            }
             let before = queue.books();
             queue.refresh(now);
             #[cfg(test)]
@@ -276,11 +279,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                 }
             }
             books.replace(&before, &queue.books());
-            let is_kept = !queue.is_forgettable(now);
-            if !is_kept {
-                memory.remember(key, remembered(queue));
-            }
-            is_kept
+            is_kept(key, queue, memory, now)
         });
     }
 
@@ -379,6 +378,15 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         self.books.replace(&before, &queue.books());
         Some(result)
     }
+}
+
+/// Whether a queue is to stay; else what is worth knowing of it is remembered.
+fn is_kept<K: Hash, J>(key: &K, queue: &EndpointQueue<J>, memory: &mut Memory, now: Instant) -> bool {
+    let is_kept = !queue.is_forgettable(now);
+    if !is_kept {
+        memory.remember(key, remembered(queue));
+    }
+    is_kept
 }
 
 fn remembered<J>(queue: &EndpointQueue<J>) -> Remembered {

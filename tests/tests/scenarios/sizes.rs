@@ -7,6 +7,8 @@ use futures_util::StreamExt as _;
 use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
@@ -151,6 +153,50 @@ async fn slow_receivers_of_large_events_keep_nobody_else_waiting() {
         slow.expect(SLOW * EVENTS, 5 * SOON).await;
         dispatcher.has_let_go_within(SOON).await;
         assert_eq!((slow.count(), healthy.count()), (SLOW * EVENTS, 2 * OTHERS));
+    })
+    .await;
+}
+
+/// The window widens, for which the queue is given up for a moment: a broker that takes two seconds for each answer is waited for.
+#[tokio::test]
+async fn a_window_that_widens_while_the_broker_is_slow_gives_no_link_up() {
+    const EVENTS: usize = 400;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let amqp_url = &services().amqp_url;
+        let wire = Wire::to(amqp_url).await;
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(amqp_url))
+            .set("RUST_LOG", "info,hookline_consume=debug")
+            .start()
+            .await;
+        wire.delay(Duration::from_secs(2));
+        let events: Vec<_> = (0..EVENTS)
+            .map(|number| Event::new("acme", "booking.created", data(SMALL, number)).unwrap())
+            .collect();
+        let mut receipts = world
+            .producer()
+            .await
+            .publish_all(futures_util::stream::iter(events.clone()));
+        while let Some(receipt) = receipts.next().await {
+            receipt.unwrap();
+        }
+        drop(receipts);
+        receiver.expect(EVENTS, 5 * SOON).await;
+        wire.restore();
+        let log = dispatcher.log();
+        assert!(log.contains("the window follows the size of messages"), "{log}");
+        assert!(
+            !log.contains("is lost"),
+            "no link was given up for being slow: {log}"
+        );
+        dispatcher.has_let_go_within(5 * SOON).await;
+        let mut judge = Judge::default();
+        judge.accepted(&events, &["ep_crm"]);
+        judge.saw("ep_crm", &receiver);
+        assert_eq!(judge.verdict(), Verdict::default());
     })
     .await;
 }
