@@ -25,6 +25,7 @@ pub struct PrivateBroker {
 struct Node {
     started: Started,
     port: String,
+    was_emptied: bool,
 }
 
 impl Node {
@@ -37,7 +38,11 @@ impl Node {
         };
         started.run("start", &["auto"]).await;
         let port = started.run("port", &[]).await.trim().to_owned();
-        let node = Self { started, port };
+        let node = Self {
+            started,
+            port,
+            was_emptied: false,
+        };
         node.keeps_its_settings().await;
         node
     }
@@ -49,11 +54,11 @@ impl Node {
     }
 
     /// Takes away all that the test before left on it: what it declared, whom it let in, and what it set.
-    async fn is_emptied(&self) {
-        // The logs of quorum queues and streams would go on being written to files that are gone. RabbitMQ 3.10 has `reset` in
-        // the module of its database, and later ones may have another database.
+    async fn is_emptied(&mut self) {
+        self.was_emptied = true;
+        // RabbitMQ 3.10 has it in the module of its database, and later ones may have another database.
         let empty = format!(
-            "rabbit:stop(), [application:stop(Log) || Log <- [ra, osiris]], case code:ensure_loaded(rabbit_db) of {{module, _}} -> rabbit_db:reset(); _ -> rabbit_mnesia:reset() end, \
+            "rabbit:stop(), case code:ensure_loaded(rabbit_db) of {{module, _}} -> rabbit_db:reset(); _ -> rabbit_mnesia:reset() end, \
              [application:set_env(rabbit, Key, Value) || {{Key, Value}} <- persistent_term:get({SETTINGS})], rabbit:start()."
         );
         assert_eq!(self.erlang().evaluate(&empty).await, "ok");
@@ -65,23 +70,44 @@ impl Node {
 }
 
 impl PrivateBroker {
-    /// Starts one, or takes one that another test is done with, as empty as a new one.
+    /// Starts one, or takes one that another test is done with, as empty as a new one. It is not to be stopped: what is stored on
+    /// one that was emptied does not outlive its process.
     ///
     /// # Panics
     /// When it does not come up.
     pub async fn start() -> Self {
         let spare = SPARES.lock().unwrap().pop();
-        let node = match spare {
-            Some(spare) => {
+        match spare {
+            Some(mut spare) => {
                 spare.is_emptied().await;
-                spare
+                Self::on(spare)
             }
-            None => Node::start().await,
-        };
+            None => Self::start_new().await,
+        }
+    }
+
+    /// Starts one that may be stopped, killed and started again.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn start_new() -> Self {
+        Self::on(Node::start().await)
+    }
+
+    fn on(node: Node) -> Self {
         Self {
             node: Some(node),
             runs: AtomicBool::new(true),
         }
+    }
+
+    /// It is about to end.
+    fn ends(&self) {
+        assert!(
+            !self.node().was_emptied,
+            "what it stores would be lost: take one with `start_new`"
+        );
+        self.runs.store(false, Ordering::Relaxed);
     }
 
     fn node(&self) -> &Node {
@@ -107,13 +133,13 @@ impl PrivateBroker {
 
     /// Kills it (SIGKILL), as a crash would.
     pub async fn kill(&self) {
-        self.runs.store(false, Ordering::Relaxed);
+        self.ends();
         self.run("kill", &[&self.node().port]).await;
     }
 
     /// Has it stop in order (SIGTERM): it tells its clients, and its data stays.
     pub async fn stop_in_order(&self) {
-        self.runs.store(false, Ordering::Relaxed);
+        self.ends();
         self.run("stop", &[&self.node().port]).await;
     }
 

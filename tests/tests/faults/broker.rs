@@ -31,7 +31,7 @@ async fn post(api: &Api, event: &Event) -> u16 {
 /// Lets the broker go in the middle of a load, and come back, beside a console that takes events over HTTP.
 async fn broker_goes(go: impl AsyncFnOnce(&PrivateBroker), duplicates: usize) {
     let mut trial = Trial::here();
-    let private = PrivateBroker::start().await;
+    let private = PrivateBroker::start_new().await;
     database_scenario(async |world, database| {
         let single = Single::on(world, &private.url(), refuses_some()).await;
         let _dispatcher = single.dispatcher().start().await;
@@ -97,7 +97,7 @@ async fn d10_dispatcher_and_broker_killed_under_load() {
     /// How many events wait for the broker's answer at once.
     const IN_DOUBT: usize = 100;
     let mut trial = Trial::here();
-    let private = PrivateBroker::start().await;
+    let private = PrivateBroker::start_new().await;
     scenario(async |world| {
         let mut refuses = refuses_some();
         let slowly = move |request: &_| refuses(request).after(Duration::from_millis(20));
@@ -135,7 +135,7 @@ async fn d10_dispatcher_and_broker_killed_under_load() {
 #[tokio::test]
 async fn d11_dispatcher_before_its_broker() {
     let mut trial = Trial::here();
-    let private = PrivateBroker::start().await;
+    let private = PrivateBroker::start_new().await;
     scenario(async |world| {
         private.kill().await;
         let single = Single::on(world, &private.url(), takes_all).await;

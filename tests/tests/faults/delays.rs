@@ -136,7 +136,7 @@ async fn r04_delay_goes_on_while_the_broker_is_down() {
     const SECONDS: u32 = 25;
     let delay = Duration::from_secs(u64::from(SECONDS));
     let mut trial = Trial::here();
-    let private = PrivateBroker::start().await;
+    let private = PrivateBroker::start_new().await;
     scenario(async |world| {
         let single = Single::on(world, &private.url(), refuses_first)
             .await

@@ -21,7 +21,7 @@ fn with<'a>(setup: Setup<'a>, broker: &PrivateBroker) -> Setup<'a> {
 
 #[tokio::test]
 async fn a_broker_that_lost_its_data_is_set_up_again_and_what_it_held_is_sent_again_by_the_log() {
-    let private = PrivateBroker::start().await;
+    let private = PrivateBroker::start_new().await;
     database_scenario(async |world, database| {
         let (takes, refuses) = (
             Receiver::answering(status(200)).await,
