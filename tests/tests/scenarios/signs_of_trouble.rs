@@ -42,7 +42,10 @@ fn noise(seed: u64, bytes: usize) -> String {
 }
 
 async fn set_max_message_size(private: &PrivateBroker, bytes: usize) {
-    let expression = format!("application:set_env(rabbit, max_message_size, {bytes}).");
+    // RabbitMQ 3 reads it each time, and RabbitMQ 4 keeps what it has read at its start.
+    let expression = format!(
+        "application:set_env(rabbit, max_message_size, {bytes}), persistent_term:put(max_message_size, {bytes})."
+    );
     private.evaluate(&expression).await;
 }
 
