@@ -1,4 +1,4 @@
-//! `Retry-After` (RFC 9110, §10.2.3) as an answer of 429 or 503 may carry it. Receivers may write anything there.
+//! `Retry-After` (RFC 9110, §10.2.3) as a refusal may carry it: 429, 502, 503 or 504. Receivers may write anything there.
 
 use std::time::Duration;
 

@@ -59,10 +59,7 @@ pub fn answered(answer: Answer, now: Timestamp) -> Verdict {
     let not_before = not_before(status, &headers, now);
     let (outcome, feedback) = match status {
         status if status.is_success() => (Outcome::Delivered, Feedback::Success),
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => (
+        status if is_refusal(status) => (
             Outcome::HttpStatus,
             Feedback::Refused {
                 retry_after: not_before,
@@ -98,12 +95,21 @@ fn feedback_without_answer(outcome: Outcome) -> Feedback {
     }
 }
 
-/// `Retry-After` means something with 429 and 503 only (RFC 9110 §10.2.3, RFC 6585 §4).
-fn not_before(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    if !matches!(
+/// Whether an answer says "too much". A gateway that says 502 or 504 means by that what a server does by 503.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(
         status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// `Retry-After` stands in 429 and 503 by their definitions (RFC 6585 §4, RFC 9110 §15.6.4), and is open to others (RFC 9110
+/// §10.2.3): it is kept in whatever is a refusal, so that the refused delivery and its endpoint follow one rule.
+fn not_before(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    if !is_refusal(status) {
         return None;
     }
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
@@ -152,14 +158,14 @@ mod tests {
         for status in [429, 502, 503, 504] {
             let bare = Feedback::Refused { retry_after: None };
             assert_eq!(answer(status, None).feedback, bare, "{status}");
-        }
-        for status in [429, 503] {
             let verdict = answer(status, Some("7"));
             assert_eq!(verdict.not_before, Some(Duration::from_secs(7)));
             let retry_after = verdict.not_before;
             assert_eq!(verdict.feedback, Feedback::Refused { retry_after });
         }
-        assert_eq!(answer(502, Some("7")).not_before, None);
+        for status in [200, 301, 408, 425, 500, 505] {
+            assert_eq!(answer(status, Some("7")).not_before, None, "{status}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ const STATE: Label = Label {
 
 const SHORT_OF: Label = Label {
     name: "of",
-    values: "`descriptors`, `connections`, `system_descriptors`, `buffers`, `ports`, `memory`; what cannot be got past: `proxy`, `proxy_credentials`",
+    values: "`descriptors`, `connections`, `system_descriptors`, `buffers`, `ports`, `memory`, `watches`; what cannot be got past: `proxy`, `proxy_credentials`",
 };
 
 declare! {

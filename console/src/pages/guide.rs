@@ -110,7 +110,7 @@ pub(super) async fn retries(State(app): State<App>, visitor: Visitor, tenant: Te
                     }
                 }
             }
-            p { "A " code { "Retry-After" } " of a 429 or 503 is kept, where it asks for more time, up to the longest delay here. An endpoint that answers 410, or fails for days, may be disabled: nothing is sent until somebody enables it. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
+            p { "A " code { "Retry-After" } " of a 429, 502, 503 or 504 is kept, where it asks for more time, up to the longest delay here. An endpoint that answers 410, or fails for days, may be disabled: nothing is sent until somebody enables it. After the last attempt the delivery has failed for good, and waits until somebody retries it." }
         }
         section {
             h2 { "Order and duplicates" }

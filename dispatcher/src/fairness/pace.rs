@@ -8,14 +8,16 @@
 
 use std::time::Duration;
 
+use hookline_common::schedule::Delay;
 use tokio::time::Instant;
 
 #[cfg(test)]
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
 
-/// No receiver may ask for a longer silence: the owner's mistake must not look like an outage for hours.
-const MAX_HOLD: Duration = Duration::from_secs(600);
+/// The longest hold that there can be: the longest delay of any schedule. Whoever asks cuts what a receiver wishes to the
+/// longest of its own schedule before (`attempts.rs`), so that the refused delivery and all others wait by one bound.
+const MAX_HOLD: Delay = Delay::MAX;
 /// The first hold after a refusal that names no time; twice as long for each that follows without an answer between.
 const BARE_HOLD: Duration = Duration::from_millis(250);
 /// Doublings of it: 4 s at most, so that what is refused for hours still goes the way of its schedule.
@@ -184,7 +186,7 @@ impl Pacing {
         }
         let bare = BARE_HOLD * 2_u32.pow((self.streak.max(1) - 1).min(MAX_DOUBLINGS));
         let hold = match asked {
-            Some(asked) => asked.min(MAX_HOLD),
+            Some(asked) => asked.min(MAX_HOLD.as_duration()),
             None if is_new => bare,
             None => Duration::ZERO,
         };

@@ -74,7 +74,7 @@ impl Connector {
             .map_err(|_| RequestError::plain(Cause::NoCertificateName))?;
         match timeout_at(deadline, self.tls.connect(name, tcp)).await {
             Ok(Ok(tls)) => Ok((Stream::Tls(Box::new(tls)), permit)),
-            Ok(Err(error)) => Err(RequestError::new(Cause::TlsFailed, error).into()),
+            Ok(Err(error)) => Err(no_tls(&error)),
             Err(_) => Err(RequestError::new(Cause::TlsHung, format_args!("{:?}", self.timeout)).into()),
         }
     }
@@ -126,6 +126,7 @@ impl Connector {
         match timeout_at(deadline, opening).await {
             Ok(Ok(tcp)) => Ok((tcp, permit)),
             Ok(Err(TunnelError::Credentials)) => Err(Shortage::ProxyCredentials.into()),
+            Ok(Err(TunnelError::Shortage(shortage))) => Err(shortage.into()),
             Ok(Err(error)) => Err(RequestError::new(Cause::Proxy, error).into()),
             Err(_) => Err(RequestError::new(Cause::ProxySilent, format_args!("{:?}", self.timeout)).into()),
         }
@@ -144,6 +145,66 @@ impl Connector {
     }
 }
 
+/// Why a connection that is there cannot be used: not a byte has been sent, so that what is short of ours costs no attempt.
 fn unusable(error: &io::Error) -> ConnectError {
-    RequestError::new(Cause::NoConnection, error.kind()).into()
+    Shortage::once_connected(error).map_or_else(
+        || RequestError::new(Cause::NoConnection, error.kind()).into(),
+        ConnectError::from,
+    )
+}
+
+/// Why there is no TLS on it: what either side has against the other, or what is short of ours.
+fn no_tls(error: &io::Error) -> ConnectError {
+    Shortage::once_connected(error).map_or_else(
+        || RequestError::new(Cause::TlsFailed, error).into(),
+        ConnectError::from,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use hookline_common::outcome::Outcome;
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_is_short_of_ours_after_a_connection_is_made_is_no_attempt() {
+        for of in [unusable, no_tls] {
+            for (errno, shortage) in [
+                (Errno::NOBUFS, Shortage::Buffers),
+                (Errno::NOMEM, Shortage::Memory),
+                (Errno::MFILE, Shortage::Descriptors),
+            ] {
+                let error = of(&errno.into());
+                assert!(
+                    matches!(error, ConnectError::Shortage(found) if found == shortage),
+                    "{error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_receiver_does_after_a_connection_is_made_is_its_own() {
+        let outcome = |error: ConnectError| match error {
+            ConnectError::Failed(error) => error.outcome,
+            other => panic!("{other:?}"),
+        };
+        // A connected socket has its port: the error that says elsewhere that none is left means another thing here.
+        for errno in [Errno::CONNRESET, Errno::PIPE, Errno::ADDRNOTAVAIL] {
+            assert_eq!(
+                outcome(unusable(&errno.into())),
+                Outcome::ConnectError,
+                "{errno:?}"
+            );
+            assert_eq!(outcome(no_tls(&errno.into())), Outcome::TlsError, "{errno:?}");
+        }
+        let untrusted = io::Error::new(
+            io::ErrorKind::InvalidData,
+            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer),
+        );
+        assert_eq!(outcome(no_tls(&untrusted)), Outcome::TlsError);
+    }
 }

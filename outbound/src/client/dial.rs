@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hookline_common::cause::Cause;
 use hookline_common::guard::Refusal;
+use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -133,24 +134,29 @@ impl Dialer {
 fn shortage(error: &io::Error, address: SocketAddr) -> Option<Shortage> {
     let shortage = Shortage::of(error)?;
     // The same error says that this machine has no address from which it could reach that one, as without IPv6.
-    // Sending nothing, a datagram socket meets that too, but no want of ports for connections.
-    let has_no_way = || {
-        let any: SocketAddr = if address.is_ipv6() {
-            (Ipv6Addr::UNSPECIFIED, 0).into()
-        } else {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        };
-        UdpSocket::bind(any)
-            .and_then(|socket| socket.connect(address))
-            .is_err()
+    (shortage != Shortage::Ports || !says_no_way(&probe(address))).then_some(shortage)
+}
+
+/// Whether there is a way to `address`: sending nothing, a datagram socket finds that out, and needs no port for connections.
+fn probe(address: SocketAddr) -> io::Result<()> {
+    let any: SocketAddr = if address.is_ipv6() {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
     };
-    (shortage != Shortage::Ports || !has_no_way()).then_some(shortage)
+    UdpSocket::bind(any)?.connect(address)
+}
+
+/// Whether a probe has found that there is no way. One that had no file or no port for itself has found nothing, and then the
+/// shortage is believed: it costs nobody an attempt.
+fn says_no_way(probed: &io::Result<()>) -> bool {
+    let Err(error) = probed else { return false };
+    let has_no_port = matches!(Errno::from_io_error(error), Some(Errno::ADDRINUSE | Errno::AGAIN));
+    !has_no_port && Shortage::once_connected(error).is_none()
 }
 
 #[cfg(test)]
 mod tests {
-    use rustix::io::Errno;
-
     use super::*;
 
     #[test]
@@ -164,5 +170,29 @@ mod tests {
             Some(Shortage::Descriptors)
         );
         assert_eq!(shortage(&Errno::CONNREFUSED.into(), here), None);
+    }
+
+    #[test]
+    fn a_probe_that_has_no_socket_of_its_own_has_found_nothing() {
+        assert!(!says_no_way(&Ok(())));
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::ADDRINUSE,
+            Errno::AGAIN,
+        ] {
+            assert!(!says_no_way(&Err(errno.into())), "{errno:?}");
+        }
+        for errno in [
+            Errno::ADDRNOTAVAIL,
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::AFNOSUPPORT,
+            Errno::ACCESS,
+        ] {
+            assert!(says_no_way(&Err(errno.into())), "{errno:?}");
+        }
     }
 }

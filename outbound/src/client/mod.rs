@@ -177,7 +177,7 @@ impl Client {
     /// Sends one request and reads the answer: the head within the timeout, the body as far as it is worth it.
     ///
     /// # Errors
-    /// [`SendError::Failed`] names the outcome; after [`SendError::Shortage`] nothing was sent.
+    /// [`SendError::Failed`] names the outcome; after [`SendError::Shortage`] no whole request was sent.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
         let shared = &self.shared;
         let sent = shared.send(request).await;
@@ -235,7 +235,7 @@ impl Shared {
                 Err(mut error) => match error.take_message() {
                     // The peer closed it while it was idle, and not a byte was written.
                     Some(unsent) if !is_new => request = unsent,
-                    _ => return Err(RequestError::on_connection(&error.into_error()).into()),
+                    _ => return Err(SendError::on_connection(&error.into_error())),
                 },
             }
         }
@@ -300,6 +300,6 @@ impl Shared {
             open,
         )
         .await
-        .map_err(|error| RequestError::on_connection(&error).into())
+        .map_err(|error| SendError::on_connection(&error))
     }
 }

@@ -44,6 +44,9 @@ pub enum Shortage {
     /// The kernel has no memory for more sockets (ENOMEM).
     #[error("the kernel has no memory left for sockets; give the machine or the container more")]
     Memory,
+    /// The kernel watches as many sockets for this user as it may (ENOSPC from `epoll_ctl`).
+    #[error("the kernel may watch no more sockets for this user; raise the sysctl fs.epoll.max_user_watches")]
+    Watches,
     /// Nobody accepts connections where the egress proxy should be.
     #[error(
         "the egress proxy cannot be reached; see whether HOOKLINE_EGRESS_PROXY names a host that can be looked up, and \
@@ -60,13 +63,14 @@ pub enum Shortage {
 
 impl Shortage {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Descriptors,
         Self::Connections,
         Self::SystemDescriptors,
         Self::Buffers,
         Self::Ports,
         Self::Memory,
+        Self::Watches,
         Self::Proxy,
         Self::ProxyCredentials,
     ];
@@ -81,6 +85,7 @@ impl Shortage {
             Self::Buffers => "buffers",
             Self::Ports => "ports",
             Self::Memory => "memory",
+            Self::Watches => "watches",
             Self::Proxy => "proxy",
             Self::ProxyCredentials => "proxy_credentials",
         }
@@ -89,7 +94,9 @@ impl Shortage {
     /// Whether an idle connection that is closed leaves room for one that is needed.
     pub(super) const fn is_eased_by_closing(self) -> bool {
         match self {
-            Self::Descriptors | Self::SystemDescriptors | Self::Buffers | Self::Memory => true,
+            Self::Descriptors | Self::SystemDescriptors | Self::Buffers | Self::Memory | Self::Watches => {
+                true
+            }
             // The pool has closed what it could before it said so.
             Self::Connections => false,
             // A closed connection keeps its port for a minute more.
@@ -106,8 +113,14 @@ impl Shortage {
             Errno::NOBUFS => Self::Buffers,
             Errno::ADDRNOTAVAIL => Self::Ports,
             Errno::NOMEM => Self::Memory,
+            Errno::NOSPC => Self::Watches,
             _ => return None,
         })
+    }
+
+    /// The same of an error on a socket that is connected: it has its port, so that EADDRNOTAVAIL says something else there.
+    pub(super) fn once_connected(error: &io::Error) -> Option<Self> {
+        Self::of(error).filter(|shortage| *shortage != Self::Ports)
     }
 }
 
@@ -157,6 +170,7 @@ mod tests {
             (Errno::NOBUFS, Some(Shortage::Buffers)),
             (Errno::ADDRNOTAVAIL, Some(Shortage::Ports)),
             (Errno::NOMEM, Some(Shortage::Memory)),
+            (Errno::NOSPC, Some(Shortage::Watches)),
             (Errno::CONNREFUSED, None),
             (Errno::CONNRESET, None),
             (Errno::HOSTUNREACH, None),
@@ -164,6 +178,8 @@ mod tests {
             (Errno::TIMEDOUT, None),
         ] {
             assert_eq!(Shortage::of(&errno.into()), shortage, "{errno:?}");
+            let connected = shortage.filter(|_| errno != Errno::ADDRNOTAVAIL);
+            assert_eq!(Shortage::once_connected(&errno.into()), connected, "{errno:?}");
         }
         assert_eq!(Shortage::of(&io::Error::other("no number")), None);
     }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::Shortage;
 use super::drip::Tap;
 use super::interim::Interim;
 
@@ -35,6 +36,15 @@ macro_rules! on_stream {
     };
 }
 
+/// Names what of ours has run out where that is why something cannot be written. The other side has no whole request then. What
+/// is read comes after one, and what goes wrong there is an attempt's end, whoever's fault it is.
+fn told<T>(written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    written.map_err(|error| match Shortage::once_connected(&error) {
+        Some(shortage) => io::Error::other(shortage),
+        None => error,
+    })
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let socket = self.get_mut();
@@ -54,16 +64,16 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let socket = self.get_mut();
-        match (&mut socket.tap, &mut socket.stream) {
+        told(match (&mut socket.tap, &mut socket.stream) {
             (None, Stream::Plain(stream)) => Pin::new(stream).poll_write(cx, buf),
             (None, Stream::Tls(stream)) => Pin::new(stream.as_mut()).poll_write(cx, buf),
             (Some(tap), Stream::Plain(stream)) => tap.poll_write(Pin::new(stream), cx, buf),
             (Some(tap), Stream::Tls(stream)) => tap.poll_write(Pin::new(stream.as_mut()), cx, buf),
-        }
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_stream!(self, poll_flush(cx))
+        told(on_stream!(self, poll_flush(cx)))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -84,6 +94,29 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on_stream!(self, poll_write_vectored(cx, buffers))
+        told(on_stream!(self, poll_write_vectored(cx, buffers)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_of_ours_has_run_out_is_named_to_whoever_writes() {
+        let named = |errno: Errno| {
+            let Poll::Ready(Err(error)) = told::<()>(Poll::Ready(Err(errno.into()))) else {
+                panic!("an error stays one")
+            };
+            error.get_ref().and_then(|inner| inner.downcast_ref().copied())
+        };
+        assert_eq!(named(Errno::NOBUFS), Some(Shortage::Buffers));
+        assert_eq!(named(Errno::NOMEM), Some(Shortage::Memory));
+        assert_eq!(named(Errno::PIPE), None);
+        assert!(matches!(told(Poll::Ready(Ok(7))), Poll::Ready(Ok(7))));
+        assert!(told::<()>(Poll::Pending).is_pending());
     }
 }

@@ -6,6 +6,8 @@ use std::io;
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::Shortage;
+
 /// What a proxy may say before the tunnel is there: fifty times what they do say.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -23,11 +25,14 @@ pub(super) enum TunnelError {
     NoHttp,
     #[error("answered with more than 16 KiB")]
     TooLong,
+    /// It did nothing: something of ours has run out.
+    #[error("{0}")]
+    Shortage(Shortage),
 }
 
 impl From<io::Error> for TunnelError {
     fn from(error: io::Error) -> Self {
-        Self::Lost(error.kind())
+        Shortage::once_connected(&error).map_or_else(|| Self::Lost(error.kind()), Self::Shortage)
     }
 }
 
@@ -165,6 +170,17 @@ mod tests {
                 "CONNECT hooks.example.com:443 HTTP/1.1\r\nHost: hooks.example.com:443\r\nUser-Agent: Hookline/{version}\r\n\
                  Proxy-Authorization: Basic dTpw\r\n\r\n"
             )
+        );
+    }
+
+    #[test]
+    fn what_we_have_run_out_of_is_not_the_proxys_doing() {
+        use rustix::io::Errno;
+        let told = |errno: Errno| TunnelError::from(io::Error::from(errno));
+        assert_eq!(told(Errno::NOBUFS), TunnelError::Shortage(Shortage::Buffers));
+        assert_eq!(
+            told(Errno::CONNRESET),
+            TunnelError::Lost(io::ErrorKind::ConnectionReset)
         );
     }
 

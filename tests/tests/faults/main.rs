@@ -16,6 +16,7 @@ mod scaling; // as many as are needed, now four and now one
 mod poison; // messages that nobody can do anything with
 mod crashing; // and those that end whoever tries
 mod volume; // much at once
+mod neighbours; // and others that hang
 mod changes; // a secret that changes while deliveries wait
 mod clock; // a clock that jumps
 mod limits; // nothing left of what a program needs

@@ -35,6 +35,7 @@ mod responses; // what answers mean, and what they may cost
 mod connections_pool; // how few connections that takes
 mod own_shortage; // what it costs when we run out of them
 mod memory; // and that fifty of them at once cost no more
+mod memory_mix; // nor twenty kinds of them, side by side with healthy ones
 mod sizes; // nor events of any size
 mod header_limits; // whatever their headers hold
 mod real_clients; // whichever library published them

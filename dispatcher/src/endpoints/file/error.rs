@@ -23,6 +23,17 @@ pub enum UnusableFile {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// It is another with each look.
+    #[error(
+        "{} was another in each of {looks} looks; write it whole beside its place, and rename it",
+        path.display()
+    )]
+    Restless {
+        /// The file.
+        path: PathBuf,
+        /// How often it was looked at.
+        looks: usize,
+    },
     /// There is no thread to read it on.
     #[error("no thread can be started to read the file: {0}")]
     NoThread(io::Error),

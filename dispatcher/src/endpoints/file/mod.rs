@@ -1,12 +1,13 @@
 //! Endpoints from a TOML file. No database is needed then.
 //!
 //! Every half a second the file and the files of its secrets are looked at (`reading`), on a thread that nobody waits
-//! for. What is new counts when two looks in a row agree on it (`agreement`), so that a half-written file does not; what
-//! cannot be used changes nothing. What is taken is asked for by each message (`known`), and what a reload took away is
-//! named in the log.
+//! for. What is new counts when two looks in a row agree on it (`agreement`), so that a half-written file does not, at the
+//! start as later (`first`); what cannot be used changes nothing. What is taken is asked for by each message (`known`), and
+//! what a reload took away is named in the log.
 
 mod agreement; // when a change counts
 mod error; // why a file cannot be used
+mod first; // what counts at the start
 mod known; // what was taken, and who disappeared lately
 mod reading; // what stands on the disk
 mod shortlist; // long lists in short lines
@@ -61,7 +62,8 @@ pub struct EndpointsFile {
 }
 
 impl EndpointsFile {
-    /// Reads the file for the first time. The calling thread waits for that, though not for ever.
+    /// Reads the file for the first time, and again where it was written just now. The calling thread waits for that, though not
+    /// for ever.
     ///
     /// # Errors
     /// [`UnusableFile`] names what is wrong with it.
@@ -74,11 +76,12 @@ impl EndpointsFile {
             grace,
         } = settings;
         let reader = Arc::new(FileReader::new(path.clone(), default_format, policy));
+        let look = || read_in_time(&reader, &path);
         let Reading {
             digest,
             stamps,
             listing,
-        } = read_in_time(&reader, &path)?;
+        } = first::at_rest(look, || thread::sleep(LOOK_EVERY), &path)?;
         let listing = listing?;
         if listing.is_empty() && !allow_none {
             return Err(UnusableFile::Empty { path });
@@ -162,12 +165,13 @@ impl EndpointsFile {
         let count = listing.count();
         let removed = self.known.replace(listing, Instant::now());
         let file = self.reader.path().display();
-        if !removed.is_empty() {
+        // All of them, a few in each line: who removed them by mistake has no other list of what there was.
+        for some in removed.chunks(MAX_SHOWN) {
             warn!(
                 removed = removed.len(),
                 %file,
                 "endpoints are no longer in the file, and get nothing any more: {}",
-                shortlist(&removed, ", ")
+                shortlist(some, ", ")
             );
         }
         info!(endpoints = count, %file, "endpoints loaded");

@@ -129,6 +129,63 @@ async fn an_empty_file_is_not_taken_in_place_of_one_with_endpoints() {
     assert_eq!(ids(&file), ["ep_2"]);
 }
 
+/// What a start makes of the file where this happens between two looks, and how often it pauses for another.
+fn first_reading(
+    path: &Path,
+    mut meanwhile: impl FnMut(usize),
+) -> (Result<Vec<String>, UnusableFile>, usize) {
+    let reader = FileReader::new(path.to_owned(), Format::Meeva, Policy::default());
+    let mut pauses = 0;
+    let pause = || {
+        pauses += 1;
+        meanwhile(pauses);
+    };
+    let reading = first::at_rest(|| Ok(reader.read()), pause, path);
+    let listing = reading.and_then(|reading| reading.listing);
+    let ids = listing.map(|listing| {
+        let mut ids: Vec<String> = listing.iter().map(|it| it.endpoint.id.to_string()).collect();
+        ids.sort_unstable();
+        ids
+    });
+    (ids, pauses)
+}
+
+#[test]
+fn a_start_takes_no_file_that_is_still_being_written() {
+    let whole = [entry("ep_1"), entry("ep_2"), entry("ep_3")];
+    let disk = Disk::new(&whole[0]);
+    let (ids, pauses) = first_reading(&disk.path("endpoints.toml"), |pauses| match pauses {
+        1 => disk.write(&whole[..2].concat()),
+        2 => disk.write(&whole.concat()),
+        _ => {}
+    });
+    assert_eq!((ids.unwrap().len(), pauses), (3, 3));
+    // What cannot be used is no exception: the next look may find it mended.
+    let disk = Disk::new(&whole[0][..whole[0].len() - 5]);
+    let (ids, _) = first_reading(&disk.path("endpoints.toml"), |pauses| {
+        if pauses == 1 {
+            disk.write(&whole[0]);
+        }
+    });
+    assert_eq!(ids.unwrap(), ["ep_1"]);
+}
+
+#[test]
+fn a_start_waits_for_no_file_for_ever_and_for_one_that_rests_not_at_all() {
+    let disk = Disk::new(&entry("ep_0"));
+    let (ids, pauses) = first_reading(&disk.path("endpoints.toml"), |pauses| {
+        disk.write(&entry(&format!("ep_{pauses}")));
+    });
+    let error = ids.unwrap_err();
+    assert!(matches!(error, UnusableFile::Restless { .. }), "{error}");
+    assert_eq!(pauses, first::MAX_LOOKS - 1);
+    // The first is no endpoints file, though an old one; the second is none at all.
+    for path in [concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "/nowhere"] {
+        let (ids, pauses) = first_reading(Path::new(path), |_| {});
+        assert!(ids.is_err() && pauses == 0, "{path}: {pauses}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_counts_when_it_was_seen_twice_and_only_then() {
     let disk = Disk::new(&entry("ep_1"));

@@ -223,7 +223,7 @@ impl Model {
             retry_after: Some(after),
         } = feedback
         {
-            let until = self.now + after.min(Duration::from_secs(600));
+            let until = self.now + after;
             let known = self.held_until.entry(job.endpoint).or_insert(until);
             *known = until.max(*known);
         }

@@ -189,23 +189,29 @@ fn after_a_refusal_nothing_begins_before_the_hold_is_over() {
     assert_eq!(rig.admit("full", 2), Admission::Wait);
     assert!(rig.tick_after(Duration::from_millis(2_990)).start.is_empty());
     assert_eq!(rig.tick_after(Duration::from_millis(10)).start, [2]);
-    assert_eq!(
-        rig.release(
-            "full",
-            Feedback::Refused {
-                retry_after: Some(Duration::from_secs(86_400))
-            },
-            FAST
-        ),
-        NOTHING
-    );
-    assert!(matches!(rig.admit("full", 3), Admission::Park(..)));
-    rig.now += Duration::from_secs(601);
-    assert_eq!(
-        rig.admit("full", 3),
-        Admission::Start(3),
-        "no hold is longer than ten minutes"
-    );
+}
+
+#[test]
+fn a_hold_lasts_as_long_as_it_is_asked_for_and_no_longer_than_any_schedule() {
+    const HALF_AN_HOUR: Duration = Duration::from_secs(1_800);
+    const SEVEN_DAYS: Duration = Duration::from_secs(7 * 86_400);
+    let mut rig = Rig::new(8, 500, 100);
+    rig.prove("full");
+    for (job, asked, held) in [
+        (1, HALF_AN_HOUR, HALF_AN_HOUR),
+        (2, SEVEN_DAYS, SEVEN_DAYS),
+        (3, Duration::MAX, SEVEN_DAYS),
+    ] {
+        assert_eq!(rig.admit("full", job), Admission::Start(job));
+        let refused = Feedback::Refused {
+            retry_after: Some(asked),
+        };
+        assert_eq!(rig.release("full", refused, FAST), NOTHING);
+        drop(rig.tick_after(held - Duration::from_secs(60)));
+        assert!(matches!(rig.admit("full", job), Admission::Park(..)), "{asked:?}");
+        drop(rig.tick_after(Duration::from_secs(60)));
+    }
+    assert_eq!(rig.admit("full", 4), Admission::Start(4));
 }
 
 #[tokio::test(start_paused = true)]

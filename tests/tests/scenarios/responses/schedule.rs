@@ -63,8 +63,9 @@ async fn c29_c30_c31_retry_after_moves_the_next_attempt_to_the_first_queue_that_
         (429, Asks::Text(nested), 1),
         (503, Asks::Nothing, 1),
         (503, text("2"), 2),
-        (502, text("2"), 1),
-        (504, text("2"), 1),
+        (502, text("2"), 2),
+        (504, text("3"), 4),
+        (505, text("2"), 1),
         (500, text("2"), 1),
     ];
     scenario(async |world| {
