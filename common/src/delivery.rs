@@ -90,7 +90,7 @@ impl Delivery {
         let pass_through = PassThrough {
             parked: 0,
             unknown_since: None,
-            crashes: 0,
+            crashes: None,
             ..self.pass_through.clone()
         };
         Self {
@@ -126,8 +126,8 @@ pub struct PassThrough {
     pub unknown_since: Option<Timestamp>,
     /// When a person sent it again. It tells two manual retries of one delivery apart.
     pub retried_at: Option<Timestamp>,
-    /// How often its consumer crashed while the message was handled alone.
-    pub crashes: u32,
+    /// How often its consumer crashed while the message was handled alone; none where it is no suspect.
+    pub crashes: Option<u32>,
     /// Headers that are not ours: passed on as they are.
     pub other: Headers,
 }

@@ -1,5 +1,6 @@
 //! The end of step 8: the ledger in use. Handles for messages in hand, and the one place that acknowledges.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +50,12 @@ struct State {
     supply: Option<Supply>,
     /// Messages of this subscription of which the broker was told nothing yet.
     untold: usize,
+    /// What moves those of its messages that a stop must not give back, by their tags.
+    moves: BTreeMap<u64, Move>,
 }
+
+/// Moves a message to where somebody else finds it, and settles it.
+type Move = Box<dyn FnOnce(InHand) + Send>;
 
 /// How much is in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,6 +107,7 @@ impl AckLedger {
         state.acker = Some(acker);
         state.supply = Some(supply);
         state.untold = 0;
+        state.moves.clear();
     }
 
     /// The subscription is lost: what it held will be redelivered.
@@ -109,6 +116,7 @@ impl AckLedger {
         state.ledger.lost(Instant::now());
         state.acker = None;
         state.untold = 0;
+        state.moves.clear();
         drop(state);
         self.told.notify_waiters();
     }
@@ -176,9 +184,24 @@ impl AckLedger {
         self.lock().acker.as_ref().is_some_and(|acker| !acker.is_void())
     }
 
-    /// No work begins any more: what has not begun goes back to its queue at once.
-    pub fn stop(&self) {
-        self.lock().ledger.stop();
+    /// No work begins any more: what has not begun goes back to its queue at once, or is moved where that was asked for.
+    pub fn stop(self: &Arc<Self>) {
+        let moving: Vec<_> = {
+            let mut state = self.lock();
+            state.ledger.stop();
+            let moves = std::mem::take(&mut state.moves);
+            // Where the subscription is lost, the broker gives its messages to somebody in any case.
+            let stands = state.acker.as_ref().is_some_and(|acker| !acker.is_void());
+            let moves = moves.into_iter().filter(|_| stands);
+            let taken_over = |(tag, moves)| Some((state.ledger.take_over(tag)?, moves));
+            moves.filter_map(taken_over).collect()
+        };
+        for (entry, moves) in moving {
+            moves(InHand {
+                ledger: Arc::clone(self),
+                entry: Some(entry),
+            });
+        }
         self.wake.notify_one();
     }
 
@@ -276,6 +299,21 @@ impl AckLedger {
 }
 
 impl InHand {
+    /// Has a stop that comes before work on the message begins hand it to `moves`, begun: to be given back is counted as a return by
+    /// RabbitMQ up to 4.2, and would be held against it. Whoever does not settle it leaves it to be given back when the connection
+    /// ends.
+    pub fn on_stop(&self, moves: impl FnOnce(InHand) + Send + 'static) {
+        let Some(entry) = self.entry else { return };
+        let mut state = self.ledger.lock();
+        let State {
+            ledger, moves: all, ..
+        } = &mut *state;
+        if !ledger.is_stopped() {
+            all.retain(|tag, _| ledger.holds(*tag));
+            all.insert(entry.tag, Box::new(moves));
+        }
+    }
+
     /// Begins work on the message: from now on it is finished, whatever happens. `None` when it is not ours any more,
     /// because its subscription is lost or a stop gave it back: the broker gives it to somebody else.
     pub fn begin(mut self) -> Option<Self> {

@@ -23,6 +23,8 @@ enum State {
     Waiting,
     /// Being worked on.
     Begun,
+    /// Not begun when the stop came, and being moved to where somebody else finds it.
+    Moving,
     /// A redelivery of something that is still in hand under an earlier subscription.
     Attached,
     /// Nobody works on it any more, or ever will while this subscription lasts.
@@ -31,6 +33,13 @@ enum State {
     Settled,
     /// Nothing of ours any more: acknowledged by itself, ahead of a straggler, or given back.
     Gone,
+}
+
+impl State {
+    /// Whether nothing more is done about it here.
+    fn is_over(self) -> bool {
+        matches!(self, Self::Abandoned | Self::Settled | Self::Gone)
+    }
 }
 
 #[derive(Debug)]
@@ -125,7 +134,9 @@ impl UnackedWindow {
 
     /// Marks a message as one that nobody will settle.
     pub(crate) fn abandon(&mut self, tag: u64) {
-        if let Some(slot) = self.slot(tag).filter(|slot| slot.state != State::Gone) {
+        // One that is being moved is let go of by whoever had it before.
+        let is_held = |slot: &&mut Slot| !matches!(slot.state, State::Moving | State::Gone);
+        if let Some(slot) = self.slot(tag).filter(is_held) {
             slot.state = State::Abandoned;
         }
     }
@@ -149,7 +160,7 @@ impl UnackedWindow {
         let mut taken = 0;
         while let Some(slot) = self.slots.front() {
             match slot.state {
-                State::Waiting | State::Begun | State::Attached | State::Abandoned => break,
+                State::Waiting | State::Begun | State::Moving | State::Attached | State::Abandoned => break,
                 State::Settled if taken == max => break,
                 // The broker knows a tag only once, so the run must end with one that it still waits for.
                 State::Settled => {
@@ -194,6 +205,22 @@ impl UnackedWindow {
         overdue
     }
 
+    /// Takes a message over that nobody works on, to be moved and not given back.
+    pub(crate) fn take_over(&mut self, tag: u64) -> Option<Fingerprint> {
+        let slot = self.slot(tag).filter(|slot| slot.is_idle())?;
+        slot.state = State::Moving;
+        Some(slot.fingerprint)
+    }
+
+    /// Whether a message is unacknowledged.
+    pub(crate) fn holds(&self, tag: u64) -> bool {
+        let index = tag
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok());
+        let slot = index.and_then(|index| self.slots.get(index));
+        slot.is_some_and(|slot| slot.state != State::Gone)
+    }
+
     /// Everything that nobody works on, to be given back to the queue.
     pub(crate) fn take_waiting(&mut self) -> Vec<u64> {
         let tags = (self.first..).zip(&self.slots);
@@ -233,7 +260,7 @@ impl UnackedWindow {
 
     /// Since when the oldest message that is not settled is in hand.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        let is_open = |slot: &&Slot| matches!(slot.state, State::Waiting | State::Begun | State::Attached);
+        let is_open = |slot: &&Slot| !slot.state.is_over();
         self.slots.iter().find(is_open).map(|slot| slot.received)
     }
 
@@ -245,7 +272,7 @@ impl UnackedWindow {
         };
         for slot in self.slots {
             match slot.state {
-                State::Waiting | State::Begun => leftovers.open.push(slot.fingerprint),
+                State::Waiting | State::Begun | State::Moving => leftovers.open.push(slot.fingerprint),
                 State::Settled => leftovers.settled.push(slot.fingerprint),
                 // What an attached one waits for is remembered already; what is abandoned is for somebody else.
                 State::Attached | State::Abandoned | State::Gone => {}

@@ -192,7 +192,7 @@ impl Attempts {
             let (endpoint, attempt) = (delivery.endpoint.clone(), delivery.attempt);
             let subject = Subject {
                 event: id.as_str(),
-                endpoint: Some(&endpoint),
+                endpoint: Some(endpoint.as_str()),
                 attempt: Some(attempt),
             };
             let replacement = route::parked(Work::Deliver(delivery), delay);
@@ -256,7 +256,7 @@ impl Attempts {
                     delivery.event.trace = trace;
                 }
                 // The process came through the attempt, so the message is not what ended those before.
-                delivery.pass_through.crashes = 0;
+                delivery.pass_through.crashes = None;
                 let feedback = self.within_schedule(report.verdict.feedback);
                 self.pass_on(&endpoint, queue, feedback, report.duration);
                 self.conclude(in_hand, &delivery, Some(&endpoint), report).await;

@@ -147,17 +147,17 @@ impl Dispatch {
     /// When only a person can mend what is wrong with the broker.
     pub async fn run(mut self, shutdown: &Shutdown) -> Result<(), Arc<BrokerError>> {
         let publisher = self.publisher.clone();
-        let ended = tokio::select! {
-            () = self.consume(shutdown) => Ok(()),
-            error = publisher.broken() => Err(error),
+        let (since, ended) = tokio::select! {
+            since = self.consume(shutdown) => (since, Ok(())),
+            error = publisher.broken() => (Instant::now(), Err(error)),
         };
-        self.drain().await;
+        self.drain(since).await;
         ended
     }
 
-    /// Consumes until shutdown. The queues are there once the publisher has its first connection; how many replicas share
+    /// Consumes until shutdown, and returns when that came. The queues are there once the publisher has its first connection; how many replicas share
     /// them must be known before the first attempt of an endpoint with a rate.
-    async fn consume(&mut self, shutdown: &Shutdown) {
+    async fn consume(&mut self, shutdown: &Shutdown) -> Instant {
         let ready = async {
             drop(self.publisher.connected(None).await);
             // This replica will be one more.
@@ -165,7 +165,7 @@ impl Dispatch {
         };
         tokio::select! {
             () = ready => {}
-            () = shutdown.requested() => return,
+            () = shutdown.requested() => return Instant::now(),
         }
         let mut intakes = JoinSet::new();
         for (queue, limiter) in PUSHED.into_iter().zip(limiters()) {
@@ -195,14 +195,17 @@ impl Dispatch {
                 () = requested.requested() => {}
             }
         });
-        let (ledgers, shutdown) = (self.pushed_ledgers(), shutdown.clone());
+        let (ledgers, requested) = (self.pushed_ledgers(), shutdown.clone());
         intakes.spawn(async move {
             tokio::select! {
                 () = say_ready(&ledgers) => {}
-                () = shutdown.requested() => {}
+                () = requested.requested() => {}
             }
         });
+        shutdown.requested().await;
+        let since = Instant::now();
         while intakes.join_next().await.is_some() {}
+        since
     }
 
     /// A connection for a queue of its own.

@@ -11,7 +11,6 @@ use tracing::{info, warn};
 
 use crate::attempts::Attempts;
 use crate::pipeline::Pipeline;
-use crate::stop;
 
 /// What a process has in flight, apart from its connections.
 pub(crate) struct InFlight {
@@ -26,8 +25,8 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Finishes it, for `max` at most, and has it acknowledged; then `close` closes the connections.
-    pub(crate) async fn finish(self, max: Duration, close: impl Future<Output = ()>) {
+    /// Finishes it, for `max` at most, and has it acknowledged; then `close` closes the connections, within `close_within`.
+    pub(crate) async fn finish(self, max: Duration, close_within: Duration, close: impl Future<Output = ()>) {
         let Self {
             ledgers,
             mut acknowledging,
@@ -65,7 +64,7 @@ impl InFlight {
             while acknowledging.join_next().await.is_some() {}
             close.await;
         };
-        if timeout(stop::CLOSE_WITHIN, close).await.is_err() {
+        if timeout(close_within, close).await.is_err() {
             warn!("the broker did not let go of the connections in time");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::delivery::{Unrouted, Work};
-use hookline_common::ids::{CompanyId, EndpointId};
+use hookline_common::ids::{AttemptNo, CompanyId, EndpointId};
 use hookline_common::message::{self, Message, Rejection};
 use hookline_common::outcome::Outcome;
 use hookline_common::schedule::Delay;
@@ -37,6 +37,8 @@ const FAN_OUTS: usize = 16;
 const FAN_OUT_WAIT: Duration = Duration::from_secs(1);
 /// For how long it is set aside then: what keeps a queue from taking anything lasts for seconds.
 const FAN_OUT_DELAY: Delay = PARK_DELAYS[1];
+/// How long a stop waits for a suspect to be stored anew: a broker that answers takes milliseconds.
+const MOVED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Everything that a message meets on its way.
 pub struct Pipeline {
@@ -101,7 +103,8 @@ impl Pipeline {
             in_hand,
             permit: Some(permit),
         };
-        self.proceed(passage, message, 0).await;
+        let crashes = suspects::known_crashes(queue, &message);
+        self.proceed(passage, message, crashes).await;
     }
 
     /// Takes a message of the quarantine in.
@@ -112,7 +115,27 @@ impl Pipeline {
             in_hand,
             permit: None,
         };
-        self.proceed(passage, message, crashes).await;
+        self.proceed(passage, message, Some(crashes)).await;
+    }
+
+    /// Has a stop that comes before a message of the quarantine is begun store it there anew, with what was counted against it, in
+    /// place of giving it back, which would be counted as well.
+    pub(crate) fn keep_from_a_stop(self: &Arc<Self>, in_hand: &InHand, message: &Message, crashes: u32) {
+        let (this, message) = (Arc::clone(self), message.clone());
+        in_hand.on_stop(move |in_hand| {
+            let settler = this.settler.clone();
+            this.tasks.spawn(async move {
+                // What is beyond the limits goes back as it came, and is rejected by whoever takes it next.
+                let Ok(mut suspect) = message::write_suspect(&message, false) else {
+                    return;
+                };
+                message::set_crashes(&mut suspect, crashes);
+                let (replacement, subject) = ((Queue::Quarantine, suspect), Subject::message(&message));
+                let moved = settler.settle(in_hand, Some(replacement), None, subject);
+                // A broker that takes nothing holds up no stop: it gives the message to somebody as it was.
+                drop(timeout(MOVED_WITHIN, moved).await);
+            });
+        });
     }
 
     /// Sets a message of the quarantine aside, with what was counted against it.
@@ -121,7 +144,7 @@ impl Pipeline {
             Ok(work) => work,
             Err(rejection) => return self.reject(in_hand, message, rejection),
         };
-        work.pass_through_mut().crashes = crashes;
+        work.pass_through_mut().crashes = Some(crashes);
         let replacement = route::parked(work, delay);
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -162,7 +185,10 @@ impl Pipeline {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             match message::write_suspect(&message, queue == Working::Events) {
-                Ok(suspect) => {
+                Ok(mut suspect) => {
+                    if let Some(crashes) = suspects::counted(queue, &message) {
+                        message::set_crashes(&mut suspect, crashes);
+                    }
                     let replacement = (Queue::Quarantine, suspect);
                     let subject = Subject::message(&message);
                     let count = || this.meters.quarantined();
@@ -173,7 +199,7 @@ impl Pipeline {
         });
     }
 
-    async fn proceed(self: &Arc<Self>, passage: Passage, message: Message, crashes: u32) {
+    async fn proceed(self: &Arc<Self>, passage: Passage, message: Message, crashes: Option<u32>) {
         let mut work = match route::read(passage.queue, &message) {
             Ok(work) => work,
             Err(rejection) => return self.reject(passage.in_hand, message, rejection),
@@ -273,11 +299,11 @@ impl Pipeline {
     async fn replace(&self, in_hand: InHand, instead: Instead) {
         match instead {
             Instead::Park(work, delay) => {
-                let event = work.event().id.clone();
+                let (event, of) = (work.event().id.clone(), delivery_of(&work));
                 let subject = Subject {
                     event: event.as_str(),
-                    endpoint: None,
-                    attempt: None,
+                    endpoint: of.as_ref().map(|(endpoint, _)| endpoint.as_str()),
+                    attempt: of.as_ref().map(|(_, attempt)| *attempt),
                 };
                 let replacement = route::parked(work, delay);
                 let count = || self.meters.parked();
@@ -296,6 +322,14 @@ impl Pipeline {
                 }
             }
         }
+    }
+}
+
+/// The endpoint and the attempt that work is about, where it is a delivery.
+fn delivery_of(work: &Work) -> Option<(EndpointId, AttemptNo)> {
+    match work {
+        Work::Route(_) => None,
+        Work::Deliver(delivery) => Some((delivery.endpoint.clone(), delivery.attempt)),
     }
 }
 

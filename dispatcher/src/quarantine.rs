@@ -3,7 +3,8 @@
 //!
 //! A crash gives back all that was unacknowledged, and the broker counts a return for each of them: in the windows of the
 //! working queues such a count proves nothing. Here one message is asked for when the one before it is acknowledged, so
-//! that a return means that the process ended while it was in hand, or stopped before it had begun it.
+//! that a return means that the process ended while it was in hand. A stop would count as well where it gave back what it had not
+//! begun: so that is stored in the quarantine anew, with what was counted of it, and acknowledged.
 //!
 //! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment
 //! is no longer waited for, up to a few of them. If the process ends then, they are counted with the one that ended it;
@@ -13,12 +14,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookline_common::message::{self, Message, Rejection};
+use hookline_common::message::{Message, Rejection};
 use hookline_consume::{AckLedger, Handler, InHand, Taken};
 use tokio::time::{Instant, timeout};
 
 use crate::outside::Keeps;
 use crate::pipeline::Pipeline;
+use crate::queues::Working;
 use crate::suspects::{self, Treatment};
 
 /// How long a suspect is waited for: what crashes a process does so at once.
@@ -85,7 +87,9 @@ impl Handler for Quarantine {
             returned,
             message,
         } = taken;
-        let crashes = message::crashes(&message).saturating_add(returned);
+        let known = suspects::known_crashes(Working::Quarantine, &message);
+        let crashes = known.unwrap_or(0).saturating_add(returned);
+        self.pipeline.keep_from_a_stop(&in_hand, &message, crashes);
         let lived = self.consuming_since.elapsed();
         match suspects::treatment(crashes, lived, self.longest_attempt) {
             Treatment::Reject => {

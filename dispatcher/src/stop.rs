@@ -6,7 +6,8 @@ use hookline_common::{stderr, telemetry};
 
 /// What the drain may take beyond the longest request: settling what it answered, and writing the records.
 pub const DRAIN_MARGIN: Duration = Duration::from_secs(4);
-/// What giving the rest back and closing the connections may take; a broker that answers takes milliseconds.
+/// What asking for nothing more, giving the rest back and closing the connections may take; a broker that answers takes
+/// milliseconds.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The longest that a stop takes, from the signal to the end of the process, where one attempt takes at most

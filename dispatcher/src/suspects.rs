@@ -33,9 +33,34 @@ pub enum Treatment {
 
 /// Whether a message of a working queue must be handled in the quarantine, because it came back too often, or was counted
 /// there before.
+///
+/// A suspect that was parked before anything was counted takes its turn among the others, which those need not wait for that were
+/// in the quarantine by chance. It is a suspect still: its first return brings it back.
 #[must_use]
 pub fn is_suspect(queue: Working, returned: u32, message: &Message) -> bool {
-    returned >= SUSPECT_RETURNS || queue == Working::Due && message::crashes(message) > 0
+    let enough = match known_crashes(queue, message) {
+        None => SUSPECT_RETURNS,
+        Some(0) => 1,
+        Some(_) => 0,
+    };
+    returned >= enough
+}
+
+/// What is known of a message of a working queue: how often a process ended with it as a suspect, where it is one. Nobody but us
+/// writes to `due`, so only there it is believed.
+#[must_use]
+pub fn known_crashes(queue: Working, message: &Message) -> Option<u32> {
+    match queue {
+        Working::Due | Working::Quarantine => message::crashes(message),
+        Working::Events | Working::Deliveries => None,
+    }
+}
+
+/// The same as it is moved to the quarantine: what brought a parked one back there is counted, or it could be parked and come back
+/// for ever.
+#[must_use]
+pub fn counted(queue: Working, message: &Message) -> Option<u32> {
+    known_crashes(queue, message).map(|crashes| crashes.max(1))
 }
 
 /// Decides what to do with a suspect that the process ended with `crashes` times, in a process that has consumed for `lived`
@@ -74,6 +99,38 @@ mod tests {
     use super::*;
 
     const ATTEMPT: Duration = Duration::from_secs(30);
+
+    /// Whoever is ahead in the quarantine, and however often that is so.
+    #[test]
+    fn a_suspect_that_is_parked_each_time_is_rejected_after_ten_crashes_at_most() {
+        let (mut queue, mut returned, mut crashed) = (Working::Deliveries, 0, 0);
+        let mut message = Message::default();
+        loop {
+            if queue != Working::Quarantine && is_suspect(queue, returned, &message) {
+                if let Some(crashes) = counted(queue, &message) {
+                    message::set_crashes(&mut message, crashes);
+                }
+                (queue, returned) = (Working::Quarantine, 0);
+            }
+            if queue == Working::Quarantine {
+                let crashes = message::crashes(&message).unwrap_or(0) + returned;
+                let old = SETTLING_TIME + ATTEMPT;
+                match treatment(crashes, old, ATTEMPT) {
+                    Treatment::Reject => break,
+                    // Not begun: parked, with what is known of it.
+                    Treatment::Handle if crashes == 0 => {
+                        message::set_crashes(&mut message, crashes);
+                        (queue, returned) = (Working::Due, 0);
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            (returned, crashed) = (returned + 1, crashed + 1);
+            assert!(crashed <= 10, "{crashed} crashes");
+        }
+        assert!(crashed > SUSPECT_RETURNS);
+    }
 
     #[test]
     fn a_suspect_is_handled_until_it_is_the_cause_and_the_last_time_alone() {

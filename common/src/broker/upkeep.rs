@@ -2,10 +2,13 @@
 //! reported.
 //!
 //! A binding cannot be asked for: publishing would tell whether it is there, and would store a message where it is. So it
-//! is made again in each round, without a word, for making one that exists changes nothing. While a node of a cluster
+//! is made again in each round, without a word, for making one that exists changes nothing. An account that may not bind can
+//! neither mend nor see one that is missing, which is told once; unless an end of it was missing and was made again here, which
+//! takes it along for certain. While a node of a cluster
 //! hangs that can take half a minute. So it is done here and nowhere on the way of a message, on a channel of its own, and
 //! its slowness is no failure.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +62,10 @@ pub(super) struct Upkeep {
     is_keeper: bool,
     trouble: Trouble,
     missed: Notify,
+    /// An end of the bindings was made again, and not all of them were since.
+    is_unbound: AtomicBool,
+    /// It was told that bindings cannot be looked after.
+    is_told: AtomicBool,
 }
 
 impl Upkeep {
@@ -68,6 +75,8 @@ impl Upkeep {
             is_keeper,
             trouble: Trouble::default(),
             missed: Notify::new(),
+            is_unbound: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -91,6 +100,7 @@ impl Upkeep {
             return std::future::pending().await;
         };
         let mut keeper = Keeper {
+            upkeep: self,
             connection,
             channel: None,
             may_configure: true,
@@ -103,14 +113,18 @@ impl Upkeep {
                 () = self.missed.notified() => true,
                 () = sleep(ROUND_EVERY), if self.is_keeper => false,
             };
-            match keeper.round(topology, !is_missed).await {
+            let found = keeper.round(topology, !is_missed).await;
+            let unbound = keeper.bind_all(topology).await;
+            match found {
                 // A look that compares nothing finds no difference, which means nothing.
-                Ok(None) if is_missed => {}
-                Ok(found) => self.trouble.set(found),
+                Ok(None) if is_missed && unbound.is_none() => {}
+                Ok(found) => {
+                    let faults: Vec<_> = found.into_iter().chain(unbound).collect();
+                    self.trouble.set((!faults.is_empty()).then(|| faults.join("; ")));
+                }
                 // The broker is slow, or the connection is about to end.
                 Err(error) => debug!(%error, "looking after the topology again later"),
             }
-            keeper.bind_all(topology).await;
             if is_missed {
                 sleep(MISSED_EVERY).await;
             }
@@ -119,6 +133,7 @@ impl Upkeep {
 }
 
 struct Keeper<'a> {
+    upkeep: &'a Upkeep,
     connection: &'a Connection,
     channel: Option<Channel>,
     /// False once the broker refused it: asked again and again it would log each time.
@@ -150,15 +165,43 @@ impl Keeper<'_> {
         Ok((!faults.is_empty()).then(|| faults.join("; ")))
     }
 
-    /// Makes every binding again. One that the broker is slow with is tried again the next time.
-    async fn bind_all(&mut self, topology: &Topology) {
+    /// Makes every binding again, and returns what is wrong with them for certain. One that the broker is slow with is tried again the
+    /// next time.
+    async fn bind_all(&mut self, topology: &Topology) -> Option<String> {
+        let (mut faults, mut are_bound) = (Vec::new(), true);
         for object in objects(topology) {
-            if let Object::Binding { .. } = object
-                && let Err(error) = self.bind(&object).await
-            {
-                debug!(%object, %error, "binding again later");
+            let Object::Binding { queue, exchange } = object else {
+                continue;
+            };
+            match self.bind(&object).await {
+                Ok(is_bound) => are_bound &= is_bound,
+                Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
+                    are_bound = false;
+                    self.may_bind = false;
+                    if self.upkeep.is_unbound.load(Ordering::Relaxed) {
+                        faults.push(format!(
+                            "{object} is missing, and this account may not bind it: {error}; allow it to write to {queue:?} and to \
+                             read {exchange:?}"
+                        ));
+                    } else if self.upkeep.is_keeper && !self.upkeep.is_told.swap(true, Ordering::Relaxed) {
+                        warn!(
+                            %error,
+                            "this account may not bind: should it go missing that {object}, nobody here would see it or mend it, and \
+                             events would come back to their publishers as unroutable; allow the account to write to {queue:?} and \
+                             to read {exchange:?}"
+                        );
+                    }
+                }
+                Err(error) => {
+                    are_bound = false;
+                    debug!(%object, %error, "binding again later");
+                }
             }
         }
+        if are_bound {
+            self.upkeep.is_unbound.store(false, Ordering::Relaxed);
+        }
+        (!faults.is_empty()).then(|| faults.join("; "))
     }
 
     async fn look_at(&mut self, object: &Object<'_>, compares: bool) -> Result<(), BrokerError> {
@@ -170,6 +213,9 @@ impl Keeper<'_> {
                     self.standing.retain(|known| known.name != spec.name);
                 }
                 declare_object(self.connection, object, WHAT).await?;
+                if !matches!(object, Object::Queue(spec) if !spec.takes_events) {
+                    self.upkeep.is_unbound.store(true, Ordering::Relaxed);
+                }
                 warn!(%object, "somebody deleted it; it is made again, without what it held");
                 Ok(())
             }
@@ -200,18 +246,16 @@ impl Keeper<'_> {
         }
     }
 
-    async fn bind(&mut self, object: &Object<'_>) -> Result<(), BrokerError> {
-        if !self.may_bind {
-            return Ok(());
+    /// Whether it is bound now. Where that was refused it is asked for again only if the binding is known to be missing.
+    async fn bind(&mut self, object: &Object<'_>) -> Result<bool, BrokerError> {
+        if !self.may_bind && !self.upkeep.is_unbound.load(Ordering::Relaxed) {
+            return Ok(false);
         }
         match self.call(object, false).await {
-            Err(error) if error.reply_code() == Some(ACCESS_REFUSED) => {
-                self.may_bind = false;
-                Ok(())
-            }
+            Ok(()) => Ok(true),
             // Its queue or exchange is missing, which is told of that one.
-            Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(()),
-            bound => bound,
+            Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -20,10 +20,14 @@ use bytes::Bytes;
 pub use self::filed::{FiledDelivery, Unsendable};
 pub use self::found::Found;
 pub use self::keep::read_sender;
-pub use self::read::{crashes, read_dead_letter, read_event, read_failed, read_rejection, read_work};
+pub use self::read::{
+    crashes, read_dead_letter, read_event, read_failed, read_rejection, read_target, read_work,
+};
 pub use self::rejection::Rejection;
 pub use self::sender::{Sender, SenderProperties};
-pub use self::write::{write_delivery, write_event, write_failed, write_rejected, write_suspect, write_work};
+pub use self::write::{
+    set_crashes, write_delivery, write_event, write_failed, write_rejected, write_suspect, write_work,
+};
 use crate::headers::Headers;
 
 const JSON: &str = "application/json";

@@ -108,11 +108,22 @@ pub fn read_dead_letter(message: &Message) -> Result<(Delivery, DeadLetterCause)
     Ok((delivery, cause))
 }
 
-/// How often its consumer crashed while the message was handled alone.
+/// Which endpoint a message is for, and which attempt, as far as its headers say so in the way that they must.
 #[must_use]
-pub fn crashes(message: &Message) -> u32 {
+pub fn read_target(message: &Message) -> (Option<&str>, Option<AttemptNo>) {
+    let endpoint = message.headers.text(header::ENDPOINT).ok().flatten();
+    let attempt = message.headers.integer(header::ATTEMPT).ok().flatten();
+    (
+        endpoint.filter(|endpoint| EndpointId::parse(endpoint).is_ok()),
+        attempt.and_then(AttemptNo::new),
+    )
+}
+
+/// How often its consumer crashed while the message was handled alone; none where it is no suspect.
+#[must_use]
+pub fn crashes(message: &Message) -> Option<u32> {
     let counted = message.headers.integer(header::CRASHES).ok().flatten();
-    counted.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+    counted.and_then(|count| u32::try_from(count).ok())
 }
 
 /// Why and when a message of the `rejected` queue was rejected, as its headers tell.

@@ -91,6 +91,11 @@ pub fn write_suspect(message: &Message, is_event: bool) -> Result<Message, Rejec
     Ok(suspect)
 }
 
+/// Writes down on a suspect how often its consumer crashed while it was handled alone.
+pub fn set_crashes(suspect: &mut Message, crashes: u32) {
+    suspect.headers.set_integer(header::CRASHES, i64::from(crashes));
+}
+
 fn event_message(event: &Event, other: &Headers) -> Message {
     let mut headers = other.clone();
     headers.set_text(header::COMPANY, event.company.as_str());
@@ -123,8 +128,8 @@ fn write_pass_through(headers: &mut Headers, pass_through: &PassThrough) {
     if let Some(at) = pass_through.retried_at {
         headers.set_text(header::RETRIED_AT, &time_text(at));
     }
-    if pass_through.crashes > 0 {
-        headers.set_integer(header::CRASHES, i64::from(pass_through.crashes));
+    if let Some(crashes) = pass_through.crashes {
+        headers.set_integer(header::CRASHES, i64::from(crashes));
     }
 }
 

@@ -54,6 +54,15 @@ impl Batch {
         self.ends.len()
     }
 
+    /// The record that it holds, where that is a single one that can be read.
+    #[must_use]
+    pub fn single(&self) -> Option<AttemptRecord> {
+        let is_single = self.len() == 1;
+        is_single
+            .then(|| serde_json::from_slice(&self.lines).ok())
+            .flatten()
+    }
+
     /// The batch in two halves, for a broker that refuses the whole; of a single record, what is left without what was sent
     /// and what came back. `None` where nothing can be left out any more.
     #[must_use]

@@ -10,7 +10,7 @@ use crate::window::{Fingerprint, UnackedWindow};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     generation: u64,
-    tag: u64,
+    pub(crate) tag: u64,
     fingerprint: Fingerprint,
 }
 
@@ -160,6 +160,23 @@ impl Ledger {
             current.window.detach(tag);
             current.orphaned.push(tag);
         }
+    }
+
+    /// Takes a message over that nobody works on, to be moved and not given back when no work begins any more.
+    pub(crate) fn take_over(&mut self, tag: u64) -> Option<Entry> {
+        let current = self.current.as_mut()?;
+        Some(Entry {
+            generation: current.generation,
+            tag,
+            fingerprint: current.window.take_over(tag)?,
+        })
+    }
+
+    /// Whether a message of the subscription that stands is unacknowledged.
+    pub(crate) fn holds(&self, tag: u64) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.window.holds(tag))
     }
 
     /// No work begins any more.

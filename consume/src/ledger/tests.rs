@@ -18,6 +18,8 @@ struct Faults {
     forgets_what_is_dropped: bool,
     /// A stop takes what has begun along.
     stop_gives_back_what_has_begun: bool,
+    /// A stop moves what has begun, too.
+    stop_moves_what_has_begun: bool,
 }
 
 /// A small generator of random numbers, the same on every run.
@@ -243,6 +245,7 @@ impl Model {
             return Ok(());
         }
         self.ledger.stop();
+        self.move_some()?;
         self.tell(false)?;
         self.deliver();
         while !self.waiting.is_empty() {
@@ -263,6 +266,27 @@ impl Model {
         self.broker.disconnect();
         self.ledger = Ledger::default();
         self.connect();
+        Ok(())
+    }
+
+    /// Takes over some of what no work has begun on. It is settled once it is moved, which is all that is done about it here.
+    fn move_some(&mut self) -> Result<(), String> {
+        let mut tags: Vec<u64> = self.broker.given_out.keys().copied().collect();
+        tags.sort_unstable();
+        tags.retain(|_| self.random.in_a_hundred(30));
+        for tag in tags {
+            let was_begun = |entry: &&Entry| entry.tag == tag && entry.generation == self.generation;
+            let was_begun = self.begun.iter().find(was_begun).copied();
+            let taken_over = match was_begun {
+                Some(begun) if self.faults.stop_moves_what_has_begun => Some(begun),
+                _ => self.ledger.take_over(tag),
+            };
+            let Some(entry) = taken_over else { continue };
+            if was_begun.is_some_and(|begun| begun == entry) && !self.faults.stop_moves_what_has_begun {
+                return Err(format!("tag {tag} is moved while it is worked on"));
+            }
+            self.begun.push(entry);
+        }
         Ok(())
     }
 
@@ -381,6 +405,10 @@ fn the_model_finds_each_fault_when_it_is_put_back() {
     });
     found(Faults {
         stop_gives_back_what_has_begun: true,
+        ..Faults::default()
+    });
+    found(Faults {
+        stop_moves_what_has_begun: true,
         ..Faults::default()
     });
 }

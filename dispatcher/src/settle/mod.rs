@@ -15,7 +15,7 @@ use hookline_common::broker::{Address, PublishFault};
 use hookline_common::delivery::{Delivery, Unrouted};
 use hookline_common::failpoint;
 use hookline_common::ids::{AttemptNo, EndpointId};
-use hookline_common::message::Message;
+use hookline_common::message::{self, Message};
 use hookline_common::shutdown::Shutdown;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_consume::InHand;
@@ -40,7 +40,7 @@ pub struct Subject<'a> {
     /// The event, or what stands in its place in a message that cannot be read.
     pub event: &'a str,
     /// The endpoint, once it is known.
-    pub endpoint: Option<&'a EndpointId>,
+    pub endpoint: Option<&'a str>,
     /// The attempt, if one was made or about to be.
     pub attempt: Option<AttemptNo>,
 }
@@ -51,18 +51,19 @@ impl<'a> Subject<'a> {
     pub fn delivery(delivery: &'a Delivery) -> Self {
         Self {
             event: delivery.event.id.as_str(),
-            endpoint: Some(&delivery.endpoint),
+            endpoint: Some(delivery.endpoint.as_str()),
             attempt: Some(delivery.attempt),
         }
     }
 
-    /// Any message, by its id.
+    /// Any message, by what stands on it.
     #[must_use]
     pub fn message(message: &'a Message) -> Self {
+        let (endpoint, attempt) = message::read_target(message);
         Self {
             event: message.message_id.as_deref().unwrap_or_default(),
-            endpoint: None,
-            attempt: None,
+            endpoint,
+            attempt,
         }
     }
 }
@@ -171,8 +172,8 @@ impl Settler {
             Err((error, queue, endpoint)) => {
                 let subject = Subject {
                     event: unrouted.event.id.as_str(),
-                    endpoint: Some(&endpoint),
-                    attempt: None,
+                    endpoint: Some(endpoint.as_str()),
+                    attempt: Some(AttemptNo::FIRST),
                 };
                 log_unsettled(&error, queue, subject);
             }

@@ -10,7 +10,7 @@ use hookline_consume::InHand;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{error, field};
 
 use crate::meters::Meters;
 use crate::outside::Logs;
@@ -115,7 +115,11 @@ impl Writer {
                 Some(smaller) => batches.extend(smaller.into_iter().rev()),
                 None => {
                     self.meters.records_lost(batch.len());
-                    error!(%error, records = batch.len(), "records are left out of the log: the broker takes them in no size");
+                    let record = batch.single();
+                    let event = record.as_ref().map(|record| field::display(&record.event));
+                    let endpoint = record.as_ref().map(|record| field::display(&record.endpoint));
+                    let attempt = record.as_ref().map(|record| record.attempt);
+                    error!(%error, event, endpoint, attempt, "a record is left out of the log: the broker takes it in no size");
                 }
             }
         }

@@ -6,6 +6,7 @@ use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::message::text;
+use hookline_tests::pace::paced;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, eventually, scenario, status};
@@ -203,6 +204,31 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
         assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}
+
+/// A stop adds up what it waits for. Where nothing is in flight, that is what a broker which says nothing may take of it, once.
+#[tokio::test]
+async fn a_silent_broker_holds_up_a_stop_for_five_seconds_at_most() {
+    const LONGEST: Duration = Duration::from_secs(5);
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let wire = Wire::to(&services().amqp_url).await;
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+            .start()
+            .await;
+        world.publish("booking.created", "{}").await;
+        receiver.expect(1, SOON).await;
+        world.is_settled_within(SOON).await;
+        wire.fall_silent();
+        dispatcher.terminate().await;
+        let ended = paced(LONGEST, dispatcher.ends_within(SOON)).await;
+        let ended = ended.unwrap_or_else(|| panic!("{}", dispatcher.log()));
+        assert_eq!(ended.code(), Some(0));
     })
     .await;
 }

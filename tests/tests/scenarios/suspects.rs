@@ -6,8 +6,10 @@ use std::time::Duration;
 use hookline_common::topology::Queue;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
+use hookline_tests::message::HandMade;
 use hookline_tests::supervised::{SUSPECT_RETURNS, Supervised};
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use lapin::types::AMQPValue;
 
 use crate::SOON;
 
@@ -113,6 +115,59 @@ async fn a_suspect_whose_receiver_hangs_holds_the_others_up_for_a_moment_only() 
             (hung.accepted().len() >= HUNG).then_some(())
         })
         .await;
+    })
+    .await;
+}
+
+/// Up to RabbitMQ 4.2 whatever is given back is counted, and what waits here for its last try would be rejected by whoever takes it next.
+#[tokio::test]
+async fn a_stop_counts_nothing_against_a_suspect_that_waits_for_its_turn() {
+    const LAST_TRY: i32 = 4;
+    scenario(async |world| {
+        let gate = Gate::closed();
+        let hung = Receiver::answering(status(200).behind(&gate)).await;
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_hung", &hung), endpoint("ep_crm", &receiver)]);
+        let suspect =
+            |of: &str, crashes: i32| HandMade::delivery(of).header("crashes", AMQPValue::LongInt(crashes));
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_REQUEST_TIMEOUT", "8s")
+            .start()
+            .await;
+        // Last tries are for a process that has lived for a while. This one has, once that is made.
+        let first = suspect("ep_crm", LAST_TRY);
+        first.send(world, Queue::Quarantine).await;
+        receiver.expect(1, ENDS_WITHIN).await;
+        suspect("ep_hung", 0).send(world, Queue::Quarantine).await;
+        eventually(SOON, "its receiver hangs", async || {
+            (hung.count() == 1).then_some(())
+        })
+        .await;
+        let waiting = suspect("ep_crm", LAST_TRY);
+        waiting.send(world, Queue::Quarantine).await;
+        let quarantine = world.queue(Queue::Quarantine);
+        eventually(SOON, "it is in hand", async || {
+            (world.broker().ready(&quarantine).await == Some(0)).then_some(())
+        })
+        .await;
+        dispatcher.terminate().await;
+        // Whoever looked at it there would give it back, which counts.
+        eventually(SOON, "it is there for others", async || {
+            (world.broker().ready(&quarantine).await == Some(1)).then_some(())
+        })
+        .await;
+        assert_eq!(receiver.count(), 1, "it was not begun");
+        gate.open();
+        assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(0));
+
+        world
+            .dispatcher()
+            .set("HOOKLINE_REQUEST_TIMEOUT", "1s")
+            .start()
+            .await;
+        let requests = receiver.expect(2, ENDS_WITHIN).await;
+        assert_eq!(requests[1].id(), waiting.id(), "it is no cause of anything");
     })
     .await;
 }

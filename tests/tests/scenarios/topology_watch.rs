@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher};
+use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher, declare};
 use hookline_common::message::Message;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::topology::{Namespace, Queue, Topology};
@@ -174,6 +174,67 @@ async fn what_somebody_replaced_by_something_else_is_reported_until_it_is_mended
         .await;
         assert_eq!(publisher.stats().reconnects(), 0);
         publisher.close().await;
+    })
+    .await;
+}
+
+/// Such an account can consume and publish, and make queues; it cannot see whether a binding is there.
+#[tokio::test]
+async fn a_binding_that_the_account_may_not_make_is_reported_until_it_may() {
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let namespace = world.namespace();
+        let settings = LinkSettings::new(BrokerUrl::parse(&private.url()).unwrap(), "hookline-tests admin");
+        let schedule = "1s".parse::<RetrySchedule>().unwrap();
+        declare(&settings, &Topology::whole(namespace, &schedule))
+            .await
+            .unwrap();
+        let url = private.account("keeper", "^amq\\.default$").await;
+        let (configure, read) = (format!("^{namespace}\\."), format!("^{namespace}\\."));
+        let set = async |write: &str| {
+            private
+                .control(&["set_permissions", "keeper", &configure, write, &read])
+                .await;
+        };
+        set("^amq\\.default$").await;
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", url)
+            .set("HOOKLINE_RETRY_SCHEDULE", "1s")
+            .start()
+            .await;
+        dispatcher.says("this account may not bind", SOON).await;
+        assert!(dispatcher.is_ready().await, "it may be there");
+
+        let events = world.queue(Queue::Events);
+        let admin = Broker::connect(&private.url()).await;
+        admin.delete(std::slice::from_ref(&events), &[]).await;
+        let ready = eventually(NOTICED_WITHIN, "it is no longer ready", async || {
+            let page = dispatcher.get("/readyz").await.ok()?;
+            page.body.contains("may not bind").then_some(page)
+        })
+        .await;
+        assert_eq!(ready.status, 503);
+        assert!(ready.body.contains(&events), "{}", ready.body);
+        dispatcher.says("to be mended by a person", SOON).await;
+
+        set(&format!("^({namespace}\\.|amq\\.default$)")).await;
+        dispatcher.is_ready_within(2 * NOTICED_WITHIN).await;
+        let settings = Settings::new(&private.url()).unwrap();
+        let producer = Producer::connect(settings.with_namespace(namespace.clone()))
+            .await
+            .unwrap();
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        producer.publish(&event).await.unwrap();
+        receiver.expect(1, SOON).await;
+        let told = dispatcher
+            .log()
+            .matches("this account may not bind: should")
+            .count();
+        assert_eq!(told, 1, "it is told once");
+        dispatcher.stop().await;
     })
     .await;
 }

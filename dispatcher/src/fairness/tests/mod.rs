@@ -8,4 +8,5 @@
 mod model;
 mod rules;
 mod simulation;
+mod start_limiter;
 mod world;

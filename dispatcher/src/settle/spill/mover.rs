@@ -50,8 +50,15 @@ impl Mover {
                 () = self.stop.cancelled() => break,
             }
             let is_silent = self.stream.is_silent();
-            if !is_silent && !self.has_something().await {
-                continue;
+            if !is_silent {
+                // A broker that is silent takes its time to answer.
+                let has_something = tokio::select! {
+                    has_something = self.has_something() => has_something,
+                    () = self.stop.cancelled() => break,
+                };
+                if !has_something {
+                    continue;
+                }
             }
             if !is_silent {
                 connected_at = Instant::now();

@@ -402,6 +402,8 @@ pub(super) struct Channel {
     pub(super) generation: u64,
     /// Whether the process is the only one, and will recognise whatever it had in hand.
     pub(super) is_recognised: bool,
+    /// Whether its queue is the quarantine.
+    pub(super) is_of_suspects: bool,
     pub(super) is_lost: AtomicBool,
     pub(super) loss: Notify,
 }
@@ -507,6 +509,11 @@ impl Acknowledges for Channel {
                         self.out
                             .world
                             .accuse(|| format!("{tag} is given back long after a stop was asked for"));
+                    }
+                    if stop.is_some() && self.is_of_suspects {
+                        self.out
+                            .world
+                            .accuse(|| format!("a stop gives the suspect {tag} back, which counts"));
                     }
                     let given = self.out.world.lock().broker.give_back(self.channel, tag, now);
                     given.map_err(|unknown| format!("{unknown:?} was given back"))

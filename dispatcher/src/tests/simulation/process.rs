@@ -28,7 +28,7 @@ use crate::quarantine::Quarantine;
 use crate::queues::Working;
 use crate::settings::KeepPayloads;
 use crate::settle::{Recorder, Settler};
-use crate::stop::DRAIN_MARGIN;
+use crate::stop::{CLOSE_WITHIN, DRAIN_MARGIN};
 use crate::suspects::SETTLING_TIME;
 
 const PUSHED: [Working; 3] = [Working::Events, Working::Deliveries, Working::Due];
@@ -198,7 +198,7 @@ impl Process {
             return;
         };
         let max = TIMEOUT + DRAIN_MARGIN;
-        in_flight.finish(max, std::future::ready(())).await;
+        in_flight.finish(max, CLOSE_WITHIN, std::future::ready(())).await;
         if asked.elapsed() > max {
             world.accuse(|| format!("process {number} took {:?} to stop", asked.elapsed()));
         }
@@ -289,6 +289,7 @@ impl Intake {
             channel,
             generation,
             is_recognised: self.is_alone,
+            is_of_suspects: self.queue == Working::Quarantine,
             is_lost: AtomicBool::new(false),
             loss: Notify::new(),
         });
