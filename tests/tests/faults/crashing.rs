@@ -52,7 +52,8 @@ async fn a_message_ends<'a>(
     judge.saw("ep_crm", &receiver);
     judge.kept_whole(&rejected, &["ep_crm"]);
     // Three crashes give back whatever is in hand; after them it is one message at a time, and the cause comes ten times at most.
-    let copies = MAX_CRASHES + SUSPECT_RETURNS * replicas * IN_FLIGHT;
+    // In hand is what is in flight, and what was answered and not acknowledged yet.
+    let copies = MAX_CRASHES + SUSPECT_RETURNS * replicas * 2 * IN_FLIGHT;
     let doubles = 1 + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
     trial.closes(&judge, Allowed::twice(doubles).copies(copies)).await;
 }

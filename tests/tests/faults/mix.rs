@@ -25,6 +25,8 @@ const DISPATCHERS: usize = 2;
 const PER_SECOND: f64 = 200.0;
 /// What a dispatcher may have in hand of each queue.
 const PREFETCH: usize = 200;
+/// Whoever has lost its link waits for ten seconds at most before it connects again, and what waited meanwhile goes first.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
 /// Deliveries have more attempts than faults can spoil, but for a few.
 const DELAYS: [u64; 8] = [1, 1, 2, 2, 4, 4, 8, 8];
 
@@ -215,7 +217,9 @@ async fn d44_a_minute_of_faults_by_chance() {
         }
         judge.kept(&world.read(Queue::Failed).await);
         // Each of them may have all its attempts to come.
-        let allowed = Allowed::twice(doubles).copies(doubles * (DELAYS.len() + 1));
+        let allowed = Allowed::twice(doubles)
+            .copies(doubles * (DELAYS.len() + 1))
+            .back_within(BACK_WITHIN);
         trial.closes(&judge, allowed).await;
     })
     .await;
