@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::eventually::eventually;
 use crate::judge::Judge;
+use crate::moment::Moment;
 use crate::receiver::Receiver;
 use crate::services::services;
 use crate::world::World;
@@ -35,7 +36,7 @@ pub async fn are_found(world: &World, receivers: &[&Receiver], count: usize, wit
     .await;
 }
 
-/// Says of a test what is shown where it fails, or why it did not run.
+/// Says of a test what is shown where it fails. Why it did not run is for [`crate::hostile::not_run`] to say, which is always shown.
 pub fn tell(what: &str) {
     eprintln!("{what}");
 }
@@ -53,11 +54,15 @@ pub struct Row {
     pub lost: usize,
     /// Deliveries that nobody asked for.
     pub unexpected: usize,
-    /// Deliveries that came twice.
+    /// Deliveries that were answered 2xx more than once.
     pub duplicated: usize,
+    /// Requests of attempts that had been made before, whatever they were answered.
+    #[serde(default)]
+    pub copies: usize,
     /// Deliveries whose publish had no answer, and that were made all the same.
     pub recovered: usize,
-    /// From the end of the fault to the first delivery after it, in seconds; none where the fault has no end.
+    /// How long it took until deliveries went on, in seconds, as docs/GUARANTEES.md defines it for each kind of fault; none where they
+    /// never stood still.
     pub recovery_s: Option<f64>,
     /// How long it was played, in seconds.
     pub played_s: f64,
@@ -66,9 +71,11 @@ pub struct Row {
 /// What a fault may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowed {
-    /// Deliveries that come twice.
+    /// Deliveries that are answered 2xx twice.
     pub duplicates: usize,
-    /// From the end of the fault to the first delivery after it.
+    /// Requests of attempts that were made before, whatever they are answered.
+    pub copies: usize,
+    /// How long it takes until deliveries go on.
     pub recovery: Duration,
 }
 
@@ -79,13 +86,21 @@ impl Allowed {
         Self::twice(0)
     }
 
-    /// So many twice, and back within ten seconds.
+    /// So many deliveries twice, each by one request too many, and back within ten seconds.
     #[must_use]
     pub fn twice(duplicates: usize) -> Self {
         Self {
             duplicates,
+            copies: duplicates,
             recovery: Duration::from_secs(10),
         }
+    }
+
+    /// With another number of requests that repeat an attempt: more where a delivery that is doubled goes on failing, or is refused
+    /// each time that it comes.
+    #[must_use]
+    pub fn copies(self, copies: usize) -> Self {
+        Self { copies, ..self }
     }
 
     /// With another time to recover.
@@ -100,7 +115,7 @@ pub struct Trial {
     name: String,
     nodes: usize,
     began: Instant,
-    healed: Option<Instant>,
+    healed: Option<Moment>,
     back_after: Option<Duration>,
 }
 
@@ -135,9 +150,10 @@ impl Trial {
         self
     }
 
-    /// The fault is over at this moment: from here on it counts how long it takes until something is delivered.
+    /// The fault is over at this moment: from here on it counts how long it takes until an event is delivered that was
+    /// made later. Where none is, until anything is.
     pub fn healed(&mut self) {
-        self.healed = Some(Instant::now());
+        self.healed = Some(Moment::now());
     }
 
     /// It took so long until it went on, where the first delivery would not tell: it may be of what was in hand already.
@@ -148,12 +164,12 @@ impl Trial {
     /// Closes the run: the verdict is asserted, and the row written.
     ///
     /// # Panics
-    /// When something was lost, unexpected, changed, hasty or stale, came twice more often than allowed, or took longer.
+    /// When something was lost, unexpected, changed, hasty or stale, came again more often than allowed, or took longer.
     pub async fn closes(self, judge: &Judge, allowed: Allowed) -> Row {
         let verdict = judge.verdict();
         let since_healed = self.healed.map(|healed| {
             let first = judge.first_after(healed);
-            first.map(|first| first.duration_since(healed))
+            first.map(|first| first.duration_since(healed.at()))
         });
         let recovery = self.back_after.map(Some).or(since_healed);
         let row = Row {
@@ -163,18 +179,19 @@ impl Trial {
             lost: verdict.lost.len(),
             unexpected: verdict.unexpected.len(),
             duplicated: verdict.duplicated.len(),
+            copies: verdict.copies.len(),
             recovered: verdict.recovered.len(),
             recovery_s: recovery.flatten().map(|time| time.as_secs_f64()),
             played_s: self.began.elapsed().as_secs_f64(),
         };
         // Written before it is judged: the table shows what failed.
         row.write();
-        judge.nothing_is_lost(allowed.duplicates);
+        judge.nothing_is_lost_and_few_come_again(allowed.duplicates, allowed.copies);
         if let Some(recovery) = recovery {
             let recovery = recovery.expect("something is delivered after the fault");
             assert!(
                 recovery <= allowed.recovery,
-                "{recovery:?} from the end of the fault to the first delivery, at most {:?} is allowed",
+                "{recovery:?} until deliveries went on, at most {:?} is allowed",
                 allowed.recovery
             );
         }

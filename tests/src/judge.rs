@@ -3,7 +3,7 @@
 //!
 //! The rules have numbers, by which the fault suite names them:
 //! 1. Nothing is lost. 2. Nothing comes that nobody asked for. 3. What comes twice has the same id and the same bytes, and no more
-//!    of it than the faults explain.
+//!    of it than the faults explain: of requests, whatever they were answered, as of deliveries.
 //! 4. As many attempts are recorded as were made, without a fault; and never more are made than the schedule and the faults allow.
 //! 5. No gap between two attempts is shorter than the schedule's. 6. Each attempt is signed anew, at its own time.
 //!
@@ -13,13 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hookline_common::schedule::RetrySchedule;
 use hookline_producer::Event;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::broker::Stored;
+use crate::dispatcher::RETRY_SCHEDULE;
+use crate::endpoint::SECRET;
+use crate::moment::{Moment, made_at_ms};
 use crate::receiver::{Received, Receiver};
 use crate::signature;
+
+#[cfg(test)]
+mod tests;
 
 /// One event at one endpoint.
 type Key = (String, String);
@@ -35,6 +42,8 @@ struct Seen {
     arrived: Instant,
     ended: Option<Instant>,
     is_accepted: bool,
+    /// The time that it is signed with, in seconds since the epoch.
+    signed_at: Option<i64>,
     /// What is wrong with its time or its signature.
     fault: Option<String>,
 }
@@ -52,7 +61,8 @@ pub struct Judge {
     clocks_s: Vec<i64>,
 }
 
-/// What became of everything. All lists are of ids, and empty where all is well; `duplicated` and `recovered` may be otherwise.
+/// What became of everything. All lists are of ids, and empty where all is well; `duplicated`, `copies` and
+/// `recovered` may be otherwise.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Accepted, and found nowhere.
@@ -61,6 +71,8 @@ pub struct Verdict {
     pub unexpected: Vec<Key>,
     /// Answered 2xx more than once.
     pub duplicated: Vec<Key>,
+    /// Attempts that were made before under the same number, whatever they were answered: each request too many is here once.
+    pub copies: Vec<(Key, u32)>,
     /// In doubt when it was published, and delivered.
     pub recovered: Vec<Key>,
     /// Sent with different bodies.
@@ -85,6 +97,17 @@ impl Judge {
             schedule: delays.into(),
             ..Self::default()
         }
+    }
+
+    /// One that holds attempts to the schedule that dispatchers have in scenarios, where nothing else is said.
+    ///
+    /// # Panics
+    /// Never: it is a schedule.
+    #[must_use]
+    pub fn with_usual_schedule() -> Self {
+        let schedule: RetrySchedule = RETRY_SCHEDULE.parse().expect("a schedule");
+        let delays = schedule.delays().iter().map(|delay| delay.as_duration());
+        Self::with_schedule(&delays.collect::<Vec<_>>())
     }
 
     /// Those who sign have clocks that are off by one of these, in seconds.
@@ -118,23 +141,28 @@ impl Judge {
         }
     }
 
-    /// What the receiver behind `endpoint` has seen.
+    /// What the receiver behind `endpoint` has seen, signed with the secret that endpoints have in scenarios.
     pub fn saw(&mut self, endpoint: &str, receiver: &Receiver) {
-        self.saw_signed(endpoint, None, receiver);
+        self.saw_signed(endpoint, &[SECRET], receiver);
     }
 
-    /// The same, whose signatures in the standard's format are by `secret`.
-    pub fn saw_signed<'a>(
+    /// The same, signed with one of these secrets.
+    pub fn saw_signed(&mut self, endpoint: &str, secrets: &[&str], receiver: &Receiver) {
+        self.saw_requests(endpoint, secrets, &receiver.requests());
+    }
+
+    /// The same of some requests.
+    pub fn saw_requests<'a>(
         &mut self,
         endpoint: &str,
-        secret: impl Into<Option<&'a str>>,
-        receiver: &Receiver,
+        secrets: &[&str],
+        requests: impl IntoIterator<Item = &'a Received>,
     ) {
-        let secret = secret.into();
-        for request in receiver.requests() {
+        for request in requests {
             let seen = Seen {
                 attempt: request.attempt(),
-                fault: self.fault_of(&request, secret),
+                fault: self.fault_of(request, secrets),
+                signed_at: request.header("webhook-timestamp").parse().ok(),
                 is_accepted: request.is_accepted(),
                 arrived: request.arrived,
                 ended: request.ended,
@@ -196,11 +224,19 @@ impl Judge {
         self.accepted.len()
     }
 
-    /// When the first delivery after this moment was made.
+    /// When the first delivery was made of an event that was made after this moment itself: any other may have been in hand by then.
+    /// Where no such event was accepted, the first delivery of any.
     #[must_use]
-    pub fn first_after(&self, moment: Instant) -> Option<Instant> {
-        let requests = self.seen.values().flatten();
-        let after = requests.filter(|seen| seen.is_accepted && seen.arrived >= moment);
+    pub fn first_after(&self, moment: Moment) -> Option<Instant> {
+        let is_made_since = |(event, _): &Key| made_at_ms(event).is_some_and(|made| made > moment.unix_ms());
+        let is_told_by_its_events = self.accepted.iter().any(is_made_since);
+        let telling = self
+            .seen
+            .iter()
+            .filter(|(key, _)| !is_told_by_its_events || is_made_since(key));
+        let after = telling
+            .flat_map(|(_, seen)| seen)
+            .filter(|seen| seen.is_accepted && seen.arrived >= moment.at());
         after.map(|seen| seen.arrived).min()
     }
 
@@ -238,6 +274,11 @@ impl Judge {
                 .cloned()
                 .collect(),
             duplicated: of_requests(&|seen| times_accepted(seen) > 1),
+            copies: self
+                .seen
+                .iter()
+                .flat_map(|(key, seen)| copies(seen).into_iter().map(|attempt| (key.clone(), attempt)))
+                .collect(),
             recovered: self
                 .attempted
                 .iter()
@@ -252,6 +293,7 @@ impl Judge {
                 .iter()
                 .flat_map(|(key, seen)| {
                     let faults = seen.iter().filter_map(|one| one.fault.clone());
+                    let faults = faults.chain(self.not_signed_anew(seen));
                     faults.map(|fault| (key.clone(), fault))
                 })
                 .collect(),
@@ -259,11 +301,12 @@ impl Judge {
     }
 
     /// What is wrong with a request's time or signature.
-    fn fault_of(&self, request: &Received, secret: Option<&str>) -> Option<String> {
+    fn fault_of(&self, request: &Received, secrets: &[&str]) -> Option<String> {
         let timestamp = request.header("webhook-timestamp");
         if timestamp.is_empty() {
-            // Meeva's format has none.
-            return None;
+            // Meeva's signature is of no time.
+            let is_meeva = !request.header("meeva-signature").is_empty();
+            return (!is_meeva).then(|| "neither a time nor a signature of Meeva's".to_owned());
         }
         let Ok(signed_at) = timestamp.parse::<i64>() else {
             return Some(format!("the timestamp is {timestamp:?}"));
@@ -280,12 +323,33 @@ impl Judge {
                 request.arrived_unix
             ));
         }
-        let expected = signature::standard(secret?, request.id(), timestamp, &request.body);
-        let is_signed = request
-            .header("webhook-signature")
-            .split(' ')
-            .any(|one| one == expected);
-        (!is_signed).then(|| format!("not signed with {expected}"))
+        let signed = request.header("webhook-signature");
+        let is_by = |secret: &&str| {
+            let expected = signature::standard(secret, request.id(), timestamp, &request.body);
+            signed.split(' ').any(|one| one == expected)
+        };
+        (!secrets.iter().any(is_by)).then(|| format!("the signature is {signed:?}, by none of its secrets"))
+    }
+
+    /// Attempts whose time of signing is not later than that of the attempt before: timestamps are of whole seconds, so that a delay
+    /// of a second or more must show. Where clocks jump nothing is known.
+    fn not_signed_anew(&self, seen: &[Seen]) -> Vec<String> {
+        if !self.clocks_s.is_empty() {
+            return Vec::new();
+        }
+        let stale = seen.iter().filter_map(|one| {
+            let before = one.attempt.checked_sub(1).filter(|before| *before > 0)?;
+            let delay = self.schedule.get(before as usize - 1)?;
+            if *delay < Duration::from_secs(1) {
+                return None;
+            }
+            let earliest = seen.iter().filter(|other| other.attempt == before);
+            let (earliest, signed_at) = (earliest.filter_map(|it| it.signed_at).min()?, one.signed_at?);
+            let attempt = one.attempt;
+            (signed_at <= earliest)
+                .then(|| format!("attempt {attempt} is signed at {signed_at}, the one before at {earliest}"))
+        });
+        stale.collect()
     }
 
     fn is_hasty(&self, seen: &[Seen]) -> bool {
@@ -315,11 +379,19 @@ impl Judge {
     }
 
     /// The verdict of a run with faults: nothing lost, nothing unexpected, nothing changed, hasty or stale, and at most this many
-    /// twice.
+    /// deliveries twice, by as many requests.
     ///
     /// # Panics
     /// When it is not so.
-    pub fn nothing_is_lost(&self, most_duplicates: usize) {
+    pub fn nothing_is_lost(&self, most: usize) {
+        self.nothing_is_lost_and_few_come_again(most, most);
+    }
+
+    /// The same with at most this many deliveries twice, and this many requests of attempts that were made before.
+    ///
+    /// # Panics
+    /// When it is not so.
+    pub fn nothing_is_lost_and_few_come_again(&self, most_duplicates: usize, most_copies: usize) {
         let verdict = self.verdict();
         let what_may_not_be = [
             verdict.lost.len(),
@@ -342,6 +414,12 @@ impl Judge {
             "{duplicates} deliveries came twice, at most {most_duplicates} may: {:?}",
             verdict.duplicated
         );
+        let copies = verdict.copies.len();
+        assert!(
+            copies <= most_copies,
+            "{copies} requests repeat an attempt, at most {most_copies} may: {:?}",
+            verdict.copies
+        );
     }
 }
 
@@ -349,137 +427,9 @@ fn times_accepted(seen: &[Seen]) -> usize {
     seen.iter().filter(|one| one.is_accepted).count()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event() -> Event {
-        Event::new("acme", "booking.created", "{}").unwrap()
-    }
-
-    fn seen(attempt: u32, is_accepted: bool) -> Seen {
-        let now = Instant::now();
-        Seen {
-            attempt,
-            body: Bytes::from_static(b"{}"),
-            arrived: now,
-            ended: Some(now),
-            is_accepted,
-            fault: None,
-        }
-    }
-
-    fn delivered(judge: &mut Judge, event: &Event, endpoint: &str, times: u32) {
-        let requests = (0..times).map(|_| seen(1, true));
-        judge
-            .seen
-            .entry(key(event.id.as_str(), endpoint))
-            .or_default()
-            .extend(requests);
-    }
-
-    #[test]
-    fn what_is_found_nowhere_is_lost() {
-        let (mut judge, event) = (Judge::default(), event());
-        judge.accepted([&event], &["a", "b"]);
-        delivered(&mut judge, &event, "a", 1);
-        assert_eq!(judge.verdict().lost, [key(event.id.as_str(), "b")]);
-    }
-
-    #[test]
-    fn what_was_asked_for_and_never_taken_is_lost_too() {
-        let (mut judge, event) = (Judge::default(), event());
-        judge.accepted([&event], &["a"]);
-        judge
-            .seen
-            .insert(key(event.id.as_str(), "a"), vec![seen(1, false)]);
-        assert_eq!(judge.verdict().lost.len(), 1);
-    }
-
-    #[test]
-    fn what_nobody_asked_for_is_unexpected_and_what_is_in_doubt_is_recovered() {
-        let (mut judge, ours, doubtful) = (Judge::default(), event(), event());
-        judge.accepted([&ours], &["a"]);
-        judge.attempted([&doubtful], &["a"]);
-        delivered(&mut judge, &ours, "a", 1);
-        delivered(&mut judge, &doubtful, "a", 1);
-        let all_well = Verdict {
-            recovered: vec![key(doubtful.id.as_str(), "a")],
-            ..Verdict::default()
-        };
-        assert_eq!(judge.verdict(), all_well);
-        delivered(&mut judge, &ours, "other", 1);
-        assert_eq!(judge.verdict().unexpected, [key(ours.id.as_str(), "other")]);
-    }
-
-    #[test]
-    fn what_is_answered_twice_is_a_duplicate_and_has_the_same_bytes() {
-        let (mut judge, event) = (Judge::default(), event());
-        judge.accepted([&event], &["a"]);
-        delivered(&mut judge, &event, "a", 2);
-        let key = key(event.id.as_str(), "a");
-        assert_eq!(judge.verdict().duplicated, std::slice::from_ref(&key));
-        assert_eq!(judge.verdict().changed, []);
-        judge.seen.get_mut(&key).unwrap()[1].body = Bytes::from_static(b"{ }");
-        assert_eq!(judge.verdict().changed, [key]);
-    }
-
-    #[test]
-    fn an_attempt_before_its_time_is_hasty_and_one_beyond_the_schedule_excessive() {
-        let (mut judge, event) = (Judge::with_schedule(&[Duration::from_secs(1)]), event());
-        judge.accepted([&event], &["a"]);
-        let key = key(event.id.as_str(), "a");
-        let (first, mut second) = (seen(1, false), seen(2, true));
-        second.arrived = first.arrived + Duration::from_millis(1000);
-        judge
-            .seen
-            .insert(key.clone(), vec![first.clone(), second.clone()]);
-        assert_eq!(judge.verdict(), Verdict::default());
-        second.arrived = first.arrived + Duration::from_millis(999);
-        judge
-            .seen
-            .insert(key.clone(), vec![first.clone(), second.clone()]);
-        assert_eq!(judge.verdict().hasty, std::slice::from_ref(&key));
-        let third = Seen { attempt: 3, ..second };
-        judge.seen.insert(key.clone(), vec![first, third]);
-        assert_eq!(judge.verdict().excessive, [key]);
-    }
-
-    #[test]
-    fn an_attempt_that_had_no_answer_may_be_the_one_that_the_next_one_follows() {
-        let (mut judge, event) = (Judge::with_schedule(&[Duration::from_secs(1)]), event());
-        let key = key(event.id.as_str(), "a");
-        let (mut hung, mut copy, mut next) = (seen(1, false), seen(1, true), seen(2, true));
-        hung.ended = None;
-        copy.ended = Some(copy.arrived + Duration::from_millis(3900));
-        next.arrived = hung.arrived + Duration::from_secs(4);
-        judge
-            .seen
-            .insert(key.clone(), vec![hung.clone(), copy, next.clone()]);
-        assert_eq!(judge.verdict().hasty, []);
-        next.arrived = hung.arrived + Duration::from_millis(999);
-        judge.seen.insert(key.clone(), vec![hung, next]);
-        assert_eq!(judge.verdict().hasty, [key]);
-    }
-
-    #[test]
-    fn what_ended_with_a_record_is_not_lost_and_one_of_another_kind_is_no_end() {
-        let (mut judge, gone, failing) = (Judge::default(), event(), event());
-        judge.accepted([&gone, &failing], &["a"]);
-        let record = |event: &Event, outcome: &str| serde_json::json!({"event": event.id.as_str(), "endpoint": "a", "outcome": outcome});
-        judge.discarded([&record(&gone, "discarded"), &record(&failing, "timeout")]);
-        assert_eq!(judge.verdict().lost, [key(failing.id.as_str(), "a")]);
-    }
-
-    #[test]
-    fn each_request_has_a_record_and_each_record_a_request() {
-        let (mut judge, event) = (Judge::default(), event());
-        delivered(&mut judge, &event, "a", 1);
-        let record = |endpoint: &str| serde_json::json!({"event": event.id.as_str(), "endpoint": endpoint});
-        assert_eq!(judge.misrecorded(), [key(event.id.as_str(), "a")]);
-        judge.recorded([&record("a")]);
-        assert_eq!(judge.misrecorded(), []);
-        judge.recorded([&record("b")]);
-        assert_eq!(judge.misrecorded(), [key(event.id.as_str(), "b")]);
-    }
+/// The numbers of the attempts that were made before, each as often as it was made again.
+fn copies(seen: &[Seen]) -> Vec<u32> {
+    let mut made = BTreeSet::new();
+    let numbers = seen.iter().map(|one| one.attempt);
+    numbers.filter(|attempt| !made.insert(*attempt)).collect()
 }

@@ -88,7 +88,7 @@ async fn d39_a_secret_is_rotated_twice_while_its_deliveries_wait() {
         }
         let mut judge = Judge::with_schedule(&[DELAY.as_duration(); 3]);
         judge.accepted(&events, &["ep_crm"]);
-        judge.saw("ep_crm", &receiver);
+        judge.saw_signed("ep_crm", &[SECRET, SECOND, THIRD], &receiver);
         trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;

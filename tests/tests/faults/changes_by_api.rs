@@ -8,11 +8,12 @@ use hookline_store::seal::Keyring;
 use hookline_store::{Database as DatabaseUrl, StoreSettings};
 use hookline_tests::console::{Console, MASTER_KEY, database_scenario, dispatcher_on, setup, start};
 use hookline_tests::database::Database;
-use hookline_tests::endpoint::endpoint;
+use hookline_tests::endpoint::{SECRET, endpoint};
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::in_process::Embedded;
 use hookline_tests::judge::Judge;
 use hookline_tests::load::{numbered, publish_until_stored};
+use hookline_tests::receiver::Received;
 use hookline_tests::records::Records;
 use hookline_tests::{Receiver, SOON, World, eventually, status};
 use serde_json::json;
@@ -43,7 +44,10 @@ impl<'a> Stage<'a> {
         let console = start(setup(world, database)).await;
         let receiver = Receiver::scripted(refuses_first).await;
         console
-            .register("acme", &json!({"url": receiver.url(), "id": "ep_crm"}))
+            .register(
+                "acme",
+                &json!({"url": receiver.url(), "id": "ep_crm", "secret": SECRET}),
+            )
             .await;
         Self {
             world,
@@ -162,7 +166,8 @@ async fn d38_endpoint_disabled_while_its_deliveries_wait() {
                     judge.saw("ep_crm", &stage.receiver);
                     judge
                 },
-                Allowed::nothing(),
+                // What is retried by hand begins with its first attempt again.
+                Allowed::nothing().copies(WAITING),
             )
             .await;
     })
@@ -214,9 +219,9 @@ async fn d34_one_event_published_a_hundred_times_at_once() {
             }
         }
         events.extend(world.publish_many(BESIDE, "booking.created").await);
-        // Each of them may be delivered as often as it was published, and is at least once.
+        // Each of them may be delivered as often as it was published, and is at least once: nobody keeps a table of ids.
         let judge = || {
-            let mut judge = Judge::default();
+            let mut judge = Judge::with_usual_schedule();
             judge.accepted(&events, &["ep_crm"]);
             judge.saw("ep_crm", &receiver);
             judge
@@ -226,7 +231,68 @@ async fn d34_one_event_published_a_hundred_times_at_once() {
         })
         .await;
         world.is_settled_within(2 * SOON).await;
-        trial.closes(&judge(), Allowed::twice(IDS)).await;
+        for event in &events[..IDS] {
+            let requests = receiver.requests();
+            let times = requests.iter().filter(|it| it.id() == event.id.as_str()).count();
+            assert!(times <= TIMES, "{times} requests");
+        }
+        // Each request is one of those that were published: none of them twice.
+        let allowed = Allowed::twice(IDS).copies(IDS * (TIMES - 1));
+        trial.closes(&judge(), allowed).await;
     })
     .await;
+}
+
+/// Nobody keeps a table of ids: another body under an id that was taken is another event, and the receiver is who tells them apart.
+#[tokio::test]
+async fn d34_one_id_published_with_two_bodies() {
+    const IDS: usize = 200;
+    let trial = Trial::here();
+    database_scenario(async |world, database| {
+        let console = start(setup(world, database)).await;
+        let receiver = Receiver::scripted(refuses_first).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world.dispatcher().start().await;
+        let first: Vec<Event> = (0..IDS).map(|number| numbered("acme", number)).collect();
+        publish_until_stored(world.producer().await, &first).await;
+        for (number, event) in first.iter().enumerate() {
+            let body =
+                json!({"id": event.id.as_str(), "type": "booking.created", "data": {"number": IDS + number}});
+            console
+                .admin()
+                .post("/v1/companies/acme/events", &body)
+                .await
+                .expect(202);
+        }
+        let of_body = |is_first: bool| -> Vec<Received> {
+            let mut requests = receiver.requests();
+            requests.retain(|request| (number(request) < IDS) == is_first);
+            requests
+        };
+        let judge = |is_first: bool| {
+            let mut judge = Judge::with_usual_schedule();
+            judge.accepted(&first, &["ep_crm"]);
+            judge.saw_requests("ep_crm", &[SECRET], &of_body(is_first));
+            judge
+        };
+        receiver.expect(4 * IDS, 2 * SOON).await;
+        world.is_settled_within(SOON).await;
+        for event in &first {
+            let bodies = receiver
+                .requests()
+                .into_iter()
+                .filter(|request| request.id() == event.id.as_str());
+            assert_eq!(bodies.count(), 4, "two attempts at each");
+        }
+        // Each body is one event's, whole and once.
+        judge(false).nothing_is_lost(0);
+        trial.closes(&judge(true), Allowed::nothing()).await;
+    })
+    .await;
+}
+
+/// The number in an event's data.
+fn number(request: &Received) -> usize {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    usize::try_from(body["data"]["number"].as_u64().unwrap()).unwrap()
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hookline_tests::endpoint::endpoint;
-use hookline_tests::fault::{Allowed, Trial, are_found, tell};
+use hookline_tests::fault::{Allowed, Trial, are_found};
+use hookline_tests::hostile::not_run;
 use hookline_tests::judge::Judge;
 use hookline_tests::{Receiver, SOON, eventually, scenario, status};
 
@@ -21,7 +22,10 @@ fn faketime() -> Option<PathBuf> {
 /// Lets the clock jump in the middle of retries, by so many seconds.
 async fn the_clock_jumps(by_s: i64) {
     let Some(library) = faketime() else {
-        return tell("NOT RUN: there is no libfaketime (HOOKLINE_TEST_FAKETIME)");
+        return not_run(
+            &format!("d30: the wall clock jumps by {by_s} s"),
+            "there is no libfaketime (HOOKLINE_TEST_FAKETIME)",
+        );
     };
     scenario(async |world| {
         let mut trial = Trial::here();

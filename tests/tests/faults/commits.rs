@@ -1,7 +1,7 @@
 //! Connections to the database that are cut in the middle of a COMMIT: what was meant to be there once is there once.
 
 use hookline_tests::console::{database_scenario, dispatcher_on, setup_on, start};
-use hookline_tests::endpoint::endpoint;
+use hookline_tests::endpoint::{SECRET, endpoint};
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::{numbered, publish_until_stored};
@@ -21,7 +21,7 @@ async fn d27_endpoint_made_while_the_connection_is_cut_in_commit() {
         let wire = Wire::to(direct).await;
         let console = start(setup_on(world, &wire.url(direct))).await;
         let receiver = Receiver::answering(status(200)).await;
-        let wanted = json!({"url": receiver.url(), "id": "ep_crm"});
+        let wanted = json!({"url": receiver.url(), "id": "ep_crm", "secret": SECRET});
         let mut unanswered = 0;
         for number in 0..COMPANIES {
             let path = format!("/v1/companies/company-{number}/endpoints");
@@ -50,7 +50,7 @@ async fn d27_endpoint_made_while_the_connection_is_cut_in_commit() {
         publish_until_stored(world.producer().await, &events).await;
         receiver.expect(COMPANIES * EACH, SOON).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
         trial.closes(&judge, Allowed::nothing()).await;
@@ -84,7 +84,7 @@ async fn d27_recorder_whose_connection_is_cut_in_commit() {
         receiver.expect(events.len(), SOON).await;
         recorded_once(database.url(), events.len(), 3 * SOON).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&events, &["ep_crm"]);
         judge.saw("ep_crm", &receiver);
         trial.closes(&judge, Allowed::nothing()).await;

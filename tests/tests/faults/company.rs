@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookline_producer::Event;
 use hookline_tests::console::Console;
+use hookline_tests::endpoint::SECRET;
 use hookline_tests::judge::Judge;
 use hookline_tests::load::{numbered, publish_until_stored};
 use hookline_tests::{Receiver, SOON, World, status};
@@ -24,7 +25,7 @@ pub(crate) struct Company {
 impl Company {
     pub(crate) async fn registered(console: &Console, name: &'static str, endpoint: &'static str) -> Self {
         let receiver = Receiver::answering(status(200)).await;
-        let wanted = json!({"url": receiver.url(), "id": endpoint});
+        let wanted = json!({"url": receiver.url(), "id": endpoint, "secret": SECRET});
         console.register(name, &wanted).await;
         Self {
             name,

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 
 /// Long enough for suspects to be looked at one by one.
 const ENDS_WITHIN: Duration = Duration::from_secs(180);
+/// A message may crash programs so often at most.
+const MAX_CRASHES: usize = 10;
 /// Events beside it.
 const NEIGHBOURS: usize = 200;
 
@@ -44,13 +46,16 @@ async fn a_message_ends<'a>(
     for rejected in &rejected {
         assert_eq!(rejected.id(), cause.id.as_str());
     }
-    let mut judge = Judge::default();
+    let mut judge = Judge::with_usual_schedule();
     judge.accepted(&neighbours, &["ep_crm"]);
     judge.accepted([&cause], &["ep_crm"]);
     judge.saw("ep_crm", &receiver);
     judge.kept_whole(&rejected, &["ep_crm"]);
+    // Three crashes give back whatever is in hand; after them it is one message at a time, and the cause comes ten times at most.
+    // In hand is what is in flight, and what was answered and not acknowledged yet.
+    let copies = MAX_CRASHES + SUSPECT_RETURNS * replicas * 2 * IN_FLIGHT;
     let doubles = 1 + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
-    trial.closes(&judge, Allowed::twice(doubles)).await;
+    trial.closes(&judge, Allowed::twice(doubles).copies(copies)).await;
 }
 
 /// One that dies of a company's messages as it looks up their endpoints.
@@ -109,6 +114,8 @@ async fn d32_a_message_that_kills_the_program_after_its_answer() {
 async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kills() {
     const SUSPECTS: usize = 3;
     const KILLS: usize = 9;
+    /// More attempts than can run out of time until the gate opens, however long the starts take.
+    const DELAYS: usize = 20;
     scenario(async |world| {
         let mut trial = Trial::here();
         let gate = Gate::closed();
@@ -121,8 +128,7 @@ async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kill
         }
         let start = async || {
             let setup = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "8s");
-            // More attempts than can run out of time until the gate opens, however long the starts take.
-            let setup = setup.set("HOOKLINE_RETRY_SCHEDULE", ["1s"; 20].join(","));
+            let setup = setup.set("HOOKLINE_RETRY_SCHEDULE", ["1s"; DELAYS].join(","));
             setup.start().await
         };
         let mut in_hand = 0;
@@ -147,11 +153,13 @@ async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kill
         start().await;
         are_found(world, &[&hung], SUSPECTS, ENDS_WITHIN).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_schedule(&[Duration::from_secs(1); DELAYS]);
         judge.accepted(&events, &["ep_hung"]);
         judge.saw("ep_hung", &hung);
         // A suspect waits until its program has lived for a while.
-        let allowed = Allowed::twice(SUSPECTS).back_within(ENDS_WITHIN);
+        let allowed = Allowed::twice(SUSPECTS)
+            .copies(KILLS * SUSPECTS)
+            .back_within(ENDS_WITHIN);
         trial.closes(&judge, allowed).await;
     })
     .await;

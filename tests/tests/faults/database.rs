@@ -81,6 +81,8 @@ async fn goes(
         }
         end(&postgres, &wire).await;
         trial.healed();
+        // Of those that stood still the first one that is new.
+        unknown.publish(world, 1).await;
         unknown.has_all().await;
         let attempts = unknown.receiver.requests();
         assert!(
@@ -95,7 +97,7 @@ async fn goes(
         known.has_all().await;
         recorded_once(&direct, known.events.len() + unknown.events.len(), 3 * SOON).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         known.judged(&mut judge);
         unknown.judged(&mut judge);
         // What is set aside waits for a minute at most.
@@ -166,7 +168,7 @@ async fn d11_dispatcher_before_its_database() {
         trial.healed();
         known.has_all().await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         known.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;
     })

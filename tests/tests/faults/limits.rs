@@ -30,7 +30,7 @@ async fn deliveries_go_on<'a>(world: &'a World, setup: Setup<'a>) {
     world.is_settled_within(SOON).await;
     assert!(dispatcher.is_ready().await);
     dispatcher.stop().await;
-    let mut judge = Judge::default();
+    let mut judge = Judge::with_usual_schedule();
     judge.accepted(&events, &["ep_crm"]);
     judge.saw("ep_crm", &receiver);
     // Every attempt is one that the receiver asked for.
@@ -90,7 +90,7 @@ async fn d42_a_hundred_receivers_and_64_open_files() {
         dispatcher.has_let_go_within(SOON).await;
         world.is_settled_within(SOON).await;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&events, &ids);
         for (id, receiver) in ids.iter().zip(&receivers) {
             judge.saw(id, receiver);
@@ -155,7 +155,7 @@ async fn d33_the_broker_waits_for_acknowledgements_no_longer_than_for_requests()
         are_found(world, &[&slow, &quick], SLOW + EVENTS, SOON).await;
         world.rests_on(&private.url(), SOON).await;
         dispatcher.stop().await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&hanging, &["ep_slow"]);
         judge.accepted(&others, &["ep_quick"]);
         judge.saw("ep_slow", &slow);

@@ -7,6 +7,7 @@ use hookline_tests::endpoint::Endpoint;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::Load;
+use hookline_tests::moment::Moment;
 use hookline_tests::services::services;
 use hookline_tests::wire::{Strike, Wire};
 use hookline_tests::{Receiver, SOON, World, eventually, scenario};
@@ -62,7 +63,7 @@ async fn struck(strike: Strike, of: Of) -> String {
             (wire.accepted() >= before + struck).then_some(())
         })
         .await;
-        let made_anew = Instant::now();
+        let made_anew = Moment::now();
         if strike == Strike::Silence {
             // Only then does it give away again what they held.
             eventually(SOON, "the broker gives them up", async || {
@@ -76,7 +77,7 @@ async fn struck(strike: Strike, of: Of) -> String {
         single.comes_to_rest(&published).await;
         dispatcher.stop().await;
         let judge = single.judge(&published);
-        // What was in hand goes on without them, and says nothing of them.
+        // What was in hand goes on without them, and says nothing of them: an event that was made since does.
         let first = judge.first_after(made_anew).expect("a delivery by the new links");
         trial.back_after(first - since);
         let allowed = Allowed::twice(duplicates).back_within(2 * HEARTBEAT);
@@ -243,7 +244,7 @@ async fn r01_link_that_a_fan_out_takes_long_for() {
         events.extend(world.publish_many(50, "booking.created").await);
         arrived(51).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         for (id, receiver) in &receivers {
             judge.accepted(&events, &[id.as_str()]);
             judge.saw(id, receiver);

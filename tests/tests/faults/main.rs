@@ -9,6 +9,9 @@
     reason = "a fault fails by panicking, and plays programs that may do anything"
 )]
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+
 mod judging; // that the judge finds what is missing, and what is too many
 mod settling; // a dispatcher that is killed at each point of the way
 mod killing; // or again and again, wherever it is
@@ -42,4 +45,19 @@ mod cluster; // three nodes, of which some die, freeze, part or are away
 /// Whether this is the small run of the suite.
 fn is_quick() -> bool {
     std::env::var("QUICK").is_ok_and(|quick| quick == "1")
+}
+
+/// Another one in each run, unless `HOOKLINE_TEST_SEED` asks for the faults of an earlier one. It is told past the test runner,
+/// which keeps what a test prints for those that fail.
+fn drawn_seed() -> u64 {
+    let seed = match std::env::var("HOOKLINE_TEST_SEED") {
+        Ok(text) => text.parse().expect("HOOKLINE_TEST_SEED is a number"),
+        Err(_) => RandomState::new().build_hasher().finish(),
+    };
+    writeln!(
+        std::io::stderr(),
+        "HOOKLINE_TEST_SEED={seed} plays the same faults again"
+    )
+    .expect("stderr");
+    seed
 }

@@ -4,7 +4,8 @@
 use hookline_tests::api::Api;
 use hookline_tests::console::{database_scenario, dispatcher_on, setup, setup_on, start};
 use hookline_tests::database::Database;
-use hookline_tests::fault::{Allowed, Trial, tell};
+use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::hostile::not_run;
 use hookline_tests::judge::Judge;
 use hookline_tests::load::numbered;
 use hookline_tests::private_postgres::PrivatePostgres;
@@ -106,7 +107,7 @@ async fn d28_database_that_takes_no_changes() {
         acme.has_all().await;
         recorded_once(database.url(), acme.events.len(), 3 * SOON).await;
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         acme.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;
     })
@@ -119,8 +120,10 @@ async fn d28_disk_of_the_database_is_full() {
     const MEGABYTES: u32 = 200;
     let mut trial = Trial::here();
     let Some(postgres) = PrivatePostgres::start_on_a_disk_of(MEGABYTES).await else {
-        tell("NOT RUN: only root can mount a small disk");
-        return;
+        return not_run(
+            "d28_disk_of_the_database_is_full",
+            "only root can mount a small disk",
+        );
     };
     scenario(async |world| {
         let url = postgres.url();
@@ -168,7 +171,7 @@ async fn d28_disk_of_the_database_is_full() {
             assert_eq!(found, usize::from(made.contains(&company)), "company-{company}");
         }
         world.is_settled_within(SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         acme.judged(&mut judge);
         trial.closes(&judge, Allowed::nothing()).await;
     })

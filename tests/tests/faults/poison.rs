@@ -50,7 +50,7 @@ async fn among_others(queue: Queue, copies: usize, fate: Fate, make: impl Fn() -
                 0
             };
         are_found(world, &[&receiver], delivered, SOON).await;
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&events, &["ep_crm"]);
         ends_as(world, &dispatcher, fate, &odd, &records, &mut judge).await;
         if delivered > NEIGHBOURS {

@@ -173,7 +173,7 @@ async fn d41_dispatchers_come_and_go_by_what_waits_and_nothing_is_lost_or_repeat
             .filter(|request| request.attempt() == 2)
             .count();
         assert_eq!(retries, EVENTS / 2);
-        let mut judge = Judge::default();
+        let mut judge = Judge::with_usual_schedule();
         judge.accepted(&for_both, &["ep_crm", "ep_books"]);
         judge.accepted(&for_one, &["ep_crm"]);
         judge.saw("ep_crm", &crm);

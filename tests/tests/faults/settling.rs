@@ -16,6 +16,9 @@ const EVENTS: usize = 1500;
 const KILLS: usize = 2;
 /// What a dispatcher that is killed has in hand of each queue.
 const PREFETCH: usize = 50;
+/// Requests that one may have made again where attempts are refused: what it had in hand of first attempts, each with the second one
+/// where its retry was stored already, and of second ones.
+const COPIES_WITH_RETRIES: usize = 3 * PREFETCH;
 /// The delays of the schedule that dispatchers here have where nothing else is said.
 const DELAYS: [Duration; 3] = [
     Duration::from_secs(1),
@@ -35,6 +38,8 @@ struct Killed {
     records: &'static str,
     /// Deliveries that each kill may double, for each endpoint: what is in hand of each queue that they come through.
     doubles: usize,
+    /// Requests that each kill may have made again, for each endpoint.
+    copies: usize,
 }
 
 impl Default for Killed {
@@ -48,6 +53,7 @@ impl Default for Killed {
             records: "on",
             // All that it had in hand may have ended, and not been acknowledged yet: records and acknowledgements go in batches.
             doubles: PREFETCH,
+            copies: PREFETCH,
         }
     }
 }
@@ -112,7 +118,8 @@ impl Killed {
             }
             judge.kept(&world.read(Queue::Failed).await);
             let doubles = KILLS * self.doubles * self.endpoints;
-            trial.closes(&judge, Allowed::twice(doubles)).await;
+            let copies = KILLS * self.copies * self.endpoints;
+            trial.closes(&judge, Allowed::twice(doubles).copies(copies)).await;
         })
         .await;
     }
@@ -129,6 +136,7 @@ impl Killed {
         Self {
             answers: |attempt, number| if attempt == 1 && number % 2 == 0 { 500 } else { 200 },
             doubles: 2 * PREFETCH,
+            copies: COPIES_WITH_RETRIES,
             ..self
         }
     }
@@ -138,6 +146,7 @@ impl Killed {
         Self {
             answers: |_, number| if number % 2 == 0 { 500 } else { 200 },
             doubles: 2 * PREFETCH,
+            copies: COPIES_WITH_RETRIES,
             schedule: "1s",
             delays: &DELAYS[..1],
             ..self
@@ -148,6 +157,7 @@ impl Killed {
         Self {
             endpoints,
             doubles: 2 * PREFETCH,
+            copies: 2 * PREFETCH,
             ..self
         }
     }

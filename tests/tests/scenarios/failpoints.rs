@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hookline_tests::dispatcher::program;
+use hookline_tests::hostile::not_run;
 use serde_json::Value;
 
 /// The last words of a program that is killed at one.
@@ -40,8 +41,12 @@ fn no_program_holds_a_failpoint_but_the_fault_suites_own() {
         );
     }
     // That it would be found shows where it is.
-    if let Some(path) = with_failpoints() {
-        assert!(holds_failpoints(&path), "{}", path.display());
+    match with_failpoints() {
+        Some(path) => assert!(holds_failpoints(&path), "{}", path.display()),
+        None => not_run(
+            "that a failpoint would be found",
+            "no dispatcher has been built with them (make test-faults)",
+        ),
     }
 }
 
@@ -86,4 +91,38 @@ fn no_member_of_the_workspace_asks_for_failpoints() {
     }
     assert_eq!(asked, Vec::<String>::new());
     assert!(passes_on >= 2, "the feature is called otherwise by now");
+}
+
+/// What cargo makes of all those lists: each package that it would build, and its features, which no profile changes.
+fn built(more: &[&str]) -> String {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let tree = ["tree", "--workspace", "--offline", "--locked", "--prefix", "none"];
+    let output = Command::new(cargo)
+        .args(tree)
+        .args(["--format", "{p} {f}"])
+        .args(more)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("a text")
+}
+
+#[test]
+fn no_package_is_built_with_failpoints_in_any_profile() {
+    let holds = |built: &str| {
+        let features = built
+            .lines()
+            .filter_map(|line| line.trim_end_matches(" (*)").rsplit(' ').next());
+        features
+            .flat_map(|features| features.split(','))
+            .any(|feature| feature == FEATURE)
+    };
+    assert!(!holds(&built(&[])));
+    // It would be seen there.
+    assert!(holds(&built(&["--features", "hookline-dispatcher/failpoints"])));
 }

@@ -6,7 +6,9 @@ use hookline_tests::cluster::Turn;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::scenario;
 
-use super::stage::{FOR_EACH_NODE, Moment, Stage};
+use hookline_tests::moment::Moment;
+
+use super::stage::{FOR_EACH_NODE, Stage};
 use super::{ALL, LONG};
 
 /// The node that leads.
@@ -19,6 +21,7 @@ const TWICE: usize = 2 * FOR_EACH_NODE;
 #[tokio::test]
 async fn d12_the_leader_is_frozen() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.led_by(FROZEN).await;
@@ -43,7 +46,7 @@ async fn d12_the_leader_is_frozen() {
         cluster.start_again(FROZEN).await;
         let published = load.stop().await;
         let allowed = Allowed::twice(TWICE).back_within(OTHERS_LEAD_WITHIN);
-        stage.closes(Trial::here(), published, back, allowed).await;
+        stage.closes(trial, published, back, allowed).await;
     })
     .await;
 }

@@ -10,11 +10,14 @@ use hookline_tests::load::publish_each;
 use hookline_tests::scenario;
 
 use super::ALL;
-use super::stage::{FOR_EACH_NODE, Moment, Stage};
+use hookline_tests::moment::Moment;
+
+use super::stage::{FOR_EACH_NODE, Stage};
 
 /// Kills a node while `clients` use those that they know, and brings it back.
 async fn killed(led_by: usize, dies: usize, clients: &[usize]) {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.dispatchers(clients).await;
@@ -27,7 +30,7 @@ async fn killed(led_by: usize, dies: usize, clients: &[usize]) {
         stage.more(&load, 300).await;
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
+            .closes(trial, published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
@@ -47,6 +50,7 @@ async fn d12_a_follower_is_killed() {
 #[tokio::test]
 async fn d12_the_node_that_all_clients_are_on_is_killed() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         cluster.doors(&[1, 2], false).await;
@@ -62,7 +66,7 @@ async fn d12_the_node_that_all_clients_are_on_is_killed() {
         stage.more(&load, 300).await;
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
+            .closes(trial, published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
@@ -71,6 +75,7 @@ async fn d12_the_node_that_all_clients_are_on_is_killed() {
 #[tokio::test]
 async fn d12_each_node_in_turn_is_killed() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.dispatchers(ALL).await;
@@ -86,7 +91,7 @@ async fn d12_each_node_in_turn_is_killed() {
         stage.more(&load, 200).await;
         let published = load.stop().await;
         let allowed = Allowed::twice(Cluster::NODES * FOR_EACH_NODE);
-        stage.closes(Trial::here(), published, back, allowed).await;
+        stage.closes(trial, published, back, allowed).await;
     })
     .await;
 }
@@ -100,6 +105,7 @@ async fn d12_a_publisher_takes_a_dead_node_for_the_leader() {
     /// The one that the publisher asks.
     const ALIVE: usize = 2;
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.led_by(DEAD).await;
@@ -128,7 +134,7 @@ async fn d12_a_publisher_takes_a_dead_node_for_the_leader() {
         let mut published = load.stop().await;
         published.accepted.extend(first.accepted);
         stage
-            .closes(Trial::here(), published, back, Allowed::twice(FOR_EACH_NODE))
+            .closes(trial, published, back, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;

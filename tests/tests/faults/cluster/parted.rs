@@ -9,7 +9,9 @@ use hookline_tests::load::{numbered, publish_each};
 use hookline_tests::scenario;
 use tokio::time::sleep;
 
-use super::stage::{FOR_EACH_NODE, Moment, Stage};
+use hookline_tests::moment::Moment;
+
+use super::stage::{FOR_EACH_NODE, Stage};
 
 /// The node that is cut off.
 const ALONE: usize = 3;
@@ -19,6 +21,8 @@ const EVENTS: usize = 100;
 /// Parts the nodes for so long, and brings them together.
 async fn parted(row: &str, way: OnPartition, during: Duration) {
     let cluster = Turn::take().await;
+    let of_side = |side: &str| Trial::named(&format!("{row}_the_client_is_on_the_{side}"));
+    let (on_minority, on_majority) = (of_side("minority"), of_side("majority"));
     scenario(async |few| {
         scenario(async |many| {
             let (minority, majority) = (Stage::new(few, &cluster).await, Stage::new(many, &cluster).await);
@@ -52,23 +56,22 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
             tokio::join!(minority.more(&of_minority, 300), majority.more(&of_majority, 300));
             let (mut of_minority, of_majority) = tokio::join!(of_minority.stop(), of_majority.stop());
             of_minority.in_doubt.extend(alone.in_doubt);
-            for (side, stage, published, back, twice) in [
+            for (trial, stage, published, back, twice) in [
                 (
-                    "minority",
+                    on_minority,
                     &minority,
                     of_minority,
                     back_of_minority,
                     FOR_EACH_NODE + EVENTS,
                 ),
                 (
-                    "majority",
+                    on_majority,
                     &majority,
                     of_majority,
                     silence_of_majority,
                     FOR_EACH_NODE,
                 ),
             ] {
-                let trial = Trial::named(&format!("{row}_the_client_is_on_the_{side}"));
                 stage.closes(trial, published, back, Allowed::twice(twice)).await;
             }
             cluster.on_partition(OnPartition::Ignore).await;

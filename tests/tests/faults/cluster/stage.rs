@@ -11,6 +11,7 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::{Load, Published};
+use hookline_tests::moment::{Moment, made_at_ms};
 use hookline_tests::{Receiver, World, eventually, status};
 use tokio::time::Instant;
 
@@ -25,43 +26,10 @@ const UNANSWERED: usize = 200;
 pub(super) const FOR_EACH_NODE: usize = 2 * IN_FLIGHT + UNANSWERED;
 pub(super) const ENDPOINT: &str = "ep_crm";
 
-/// A moment, by the clock that measures and by the one that event ids are made with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    at: Instant,
-    unix_ms: u64,
-}
-
-impl Moment {
-    pub(super) fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            unix_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).expect("after 1970"),
-        }
-    }
-
-    /// In milliseconds since 1970.
-    pub(super) fn unix_ms(self) -> u64 {
-        self.unix_ms
-    }
-
-    pub(super) fn elapsed(self) -> Duration {
-        self.at.elapsed()
-    }
-}
-
 /// A delivery that was answered 2xx.
 struct Delivered {
     event: String,
     at: Instant,
-}
-
-impl Delivered {
-    /// When its event was made: the id says it.
-    fn made_at_ms(&self) -> u64 {
-        let time = self.event.trim_start_matches("evt_").get(..12).expect("an id");
-        u64::from_str_radix(time, 16).expect("a time in hexadecimal digits")
-    }
 }
 
 /// Who receives, and what must not be lost on the way to it.
@@ -166,19 +134,20 @@ impl<'a> Stage<'a> {
 
     fn back_after(&self, moment: Moment) -> Option<Duration> {
         let delivered = self.delivered.lock().unwrap();
-        let newest = delivered.iter().rev().take_while(|one| one.at >= moment.at);
-        let made_since = newest.filter(|one| one.made_at_ms() > moment.unix_ms);
+        let newest = delivered.iter().rev().take_while(|one| one.at >= moment.at());
+        let made_since =
+            newest.filter(|one| made_at_ms(&one.event).is_some_and(|made| made > moment.unix_ms()));
         made_since
             .last()
-            .map(|first| first.at.saturating_duration_since(moment.at))
+            .map(|first| first.at.saturating_duration_since(moment.at()))
     }
 
     /// The longest time without a delivery from this moment until now.
     pub(super) fn longest_silence_since(&self, moment: Moment) -> Duration {
         let delivered = self.delivered.lock().unwrap();
-        let since = delivered.iter().map(|one| one.at).filter(|at| *at > moment.at);
+        let since = delivered.iter().map(|one| one.at).filter(|at| *at > moment.at());
         let ends = since.chain([Instant::now()]);
-        let mut before = moment.at;
+        let mut before = moment.at();
         let mut longest = Duration::ZERO;
         for end in ends {
             longest = longest.max(end.saturating_duration_since(before));
@@ -202,7 +171,7 @@ impl<'a> Stage<'a> {
 
     /// What has been published, and what became of it.
     pub(super) fn judge(&self, published: &[Published]) -> Judge {
-        self.judge_with(Judge::default(), published)
+        self.judge_with(Judge::with_usual_schedule(), published)
     }
 
     /// The same by a judge who knows more.

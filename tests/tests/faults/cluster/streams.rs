@@ -15,7 +15,9 @@ use hookline_tests::load::{Published, numbered, publish_each};
 use hookline_tests::records::Records;
 use hookline_tests::{eventually, scenario};
 
-use super::stage::{FOR_EACH_NODE, Moment, Stage};
+use hookline_tests::moment::Moment;
+
+use super::stage::{FOR_EACH_NODE, Stage};
 use super::{ALL, LONG};
 
 const SPILLED: &str = "hookline_records_spilled_total";
@@ -50,6 +52,7 @@ enum Fault {
 /// The stream has one replica, as on a cluster that grew, and its node goes.
 async fn deliveries_go_on_while_the_streams_only_node_is(fault: Fault) {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         cluster.declare_on(AWAY, world.namespace(), Queue::Attempts).await;
         let stage = Stage::new(world, &cluster).await;
@@ -112,9 +115,7 @@ async fn deliveries_go_on_while_the_streams_only_node_is(fault: Fault) {
             accepted: [before.accepted, meanwhile.accepted].concat(),
             ..Published::default()
         };
-        stage
-            .closes(Trial::here(), published, back, Allowed::nothing())
-            .await;
+        stage.closes(trial, published, back, Allowed::nothing()).await;
     })
     .await;
 }
@@ -143,6 +144,7 @@ async fn spill_is_moved_back(stage: &Stage<'_>, dispatchers: &[Arc<Dispatcher>])
 #[tokio::test]
 async fn d12_the_leader_of_the_stream_that_is_recorded_is_killed() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     database_scenario(async |world, database| {
         let stage = Stage::new(world, &cluster).await;
         stage.dispatchers(ALL).await;
@@ -173,7 +175,6 @@ async fn d12_the_leader_of_the_stream_that_is_recorded_is_killed() {
         }
         assert!(led.len() > 1, "the stream moved: {led:?}");
         let published = load.stop().await;
-        let trial = Trial::here();
         stage
             .closes(trial, published, back, Allowed::twice(2 * FOR_EACH_NODE))
             .await;

@@ -33,7 +33,7 @@ async fn check(world: &World, cluster: &Cluster) -> (Option<i32>, Vec<Value>) {
 }
 
 #[tokio::test]
-async fn d12_queues_begin_with_three_replicas_and_what_is_away_is_told() {
+async fn queues_begin_with_three_replicas_and_what_is_away_is_told() {
     let cluster = Turn::take().await;
     scenario(async |world| {
         apply_waits_for_the_third_node(world, &cluster).await;

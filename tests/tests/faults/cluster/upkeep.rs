@@ -5,12 +5,15 @@ use hookline_tests::fault::{Allowed, Trial};
 use hookline_tests::scenario;
 
 use super::ALL;
-use super::stage::{FOR_EACH_NODE, Moment, Stage};
+use hookline_tests::moment::Moment;
+
+use super::stage::{FOR_EACH_NODE, Stage};
 
 /// Their order, and what is asked before the next one goes, are those of docs/CLUSTER.md.
 #[tokio::test]
 async fn d12_all_nodes_are_restarted_one_by_one() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.dispatchers(ALL).await;
@@ -26,7 +29,7 @@ async fn d12_all_nodes_are_restarted_one_by_one() {
         let silence = stage.longest_silence_since(begun);
         let published = load.stop().await;
         let allowed = Allowed::twice(Cluster::NODES * FOR_EACH_NODE);
-        stage.closes(Trial::here(), published, silence, allowed).await;
+        stage.closes(trial, published, silence, allowed).await;
     })
     .await;
 }
@@ -34,6 +37,7 @@ async fn d12_all_nodes_are_restarted_one_by_one() {
 #[tokio::test]
 async fn d12_a_node_is_drained_and_revived() {
     let cluster = Turn::take().await;
+    let trial = Trial::here();
     scenario(async |world| {
         let stage = Stage::new(world, &cluster).await;
         stage.led_by(2).await;
@@ -46,7 +50,7 @@ async fn d12_a_node_is_drained_and_revived() {
         let silence = stage.longest_silence_since(begun);
         let published = load.stop().await;
         stage
-            .closes(Trial::here(), published, silence, Allowed::twice(FOR_EACH_NODE))
+            .closes(trial, published, silence, Allowed::twice(FOR_EACH_NODE))
             .await;
     })
     .await;
