@@ -2,11 +2,26 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
 use crate::scripts;
+
+/// How often a node is called that refuses the connection, before the slower way is taken.
+const CALLS: usize = 5;
+const CALL_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// What came of a call.
+enum Called {
+    Result(String),
+    /// The node did not let us in.
+    Refused,
+    /// There is no such tool here.
+    NotInstalled,
+}
 
 /// A node that `broker.sh` started, as its AMQP port tells which of its ports is for Erlang.
 pub(crate) struct Erlang<'a> {
@@ -26,26 +41,40 @@ impl<'a> Erlang<'a> {
     /// # Panics
     /// When it cannot.
     pub(crate) async fn evaluate(&self, expression: &str) -> String {
-        // Erlang's own tool takes milliseconds of the processor, rabbitmqctl two seconds, which tests beside this one miss.
+        // Erlang's own tool takes milliseconds of the processor, rabbitmqctl two seconds, which tests beside this one miss. Now and
+        // then the node refuses its connection, for one that was made a moment before; nothing is evaluated then.
+        for _ in 0..CALLS {
+            match self.call(expression).await {
+                Called::Result(result) => return result,
+                Called::Refused => sleep(CALL_AGAIN_AFTER).await,
+                Called::NotInstalled => break,
+            }
+        }
+        let arguments = [self.port, "eval", expression];
+        scripts::run(self.script, "ctl", self.folder, &arguments).await
+    }
+
+    async fn call(&self, expression: &str) -> Called {
         let Some(mut call) = self.erl_call() else {
-            let arguments = [self.port, "eval", expression];
-            return scripts::run(self.script, "ctl", self.folder, &arguments).await;
+            return Called::NotInstalled;
         };
         let mut stdin = call.stdin.take().expect("a pipe");
-        // A full stop ends an expression only where something stands behind it.
+        // A full stop ends an expression only where something stands behind it. One that is not connected may have ended.
         let line = format!("{expression}\n");
-        stdin.write_all(line.as_bytes()).await.expect("it reads");
+        drop(stdin.write_all(line.as_bytes()).await);
         drop(stdin);
         let output = call.wait_with_output().await.expect("erl_call ends");
         let said = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         let result = said
             .trim()
             .strip_prefix("{ok, ")
             .and_then(|rest| rest.strip_suffix('}'));
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        result
-            .unwrap_or_else(|| panic!("{expression}: {said} {stderr}"))
-            .to_owned()
+        match result {
+            Some(result) => Called::Result(result.to_owned()),
+            None if said.is_empty() && stderr.contains("failed to connect") => Called::Refused,
+            None => panic!("{expression}: {said} {stderr}"),
+        }
     }
 
     /// Erlang's tool for one expression, connected to this node, where it is installed.
