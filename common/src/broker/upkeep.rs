@@ -181,14 +181,14 @@ impl Keeper<'_> {
                     if self.upkeep.is_unbound.load(Ordering::Relaxed) {
                         faults.push(format!(
                             "{object} is missing, and this account may not bind it: {error}; allow it to write to {queue:?} and to \
-                             read {exchange:?}"
+                             read {exchange:?} (rabbitmqctl set_permissions)"
                         ));
                     } else if self.upkeep.is_keeper && !self.upkeep.is_told.swap(true, Ordering::Relaxed) {
                         warn!(
                             %error,
                             "this account may not bind: should it go missing that {object}, nobody here would see it or mend it, and \
                              events would come back to their publishers as unroutable; allow the account to write to {queue:?} and \
-                             to read {exchange:?}"
+                             to read {exchange:?} (rabbitmqctl set_permissions)"
                         );
                     }
                 }
