@@ -15,10 +15,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-/// How long a request counts that has not ended: one that keeps a processor busy has.
-const MOMENT: Duration = Duration::from_millis(2);
-/// The same of those that give way to fresh deliveries, which are to have most of the processors.
-const MOMENT_BESIDE: Duration = Duration::from_millis(5);
+/// How long a request counts that has not ended. With 2 ms a burst for slow receivers would begin sooner, and a backlog for quick ones
+/// drains at 0.94 of the rate: where the processors are busy, a request that only waits for them takes as long.
+const MOMENT: Duration = Duration::from_millis(5);
 /// So long after a fresh delivery began, the next one is still to be expected: four a second are a trickle. Longer than what falls
 /// due at once delays the fresh ones: a limiter that took that for their end would widen, and delay them more.
 const FRESH: Duration = Duration::from_millis(250);
@@ -71,9 +70,9 @@ impl StartLimiter {
 
     /// Waits for a permit, for a moment at most: what is inside then has shown that it waits for others.
     pub async fn acquire(self: &Arc<Self>) -> Permit {
-        let (max, moment) = self.max(Instant::now());
+        let max = self.max(Instant::now());
         if self.lock().permits >= max {
-            let is_stale = timeout(moment, self.half_free(max)).await.is_err();
+            let is_stale = timeout(MOMENT, self.half_free(max)).await.is_err();
             if is_stale {
                 let mut inside = self.lock();
                 inside.generation += 1;
@@ -89,13 +88,10 @@ impl StartLimiter {
         }
     }
 
-    /// How many at once, and for how long each counts.
-    fn max(&self, now: Instant) -> (usize, Duration) {
+    fn max(&self, now: Instant) -> usize {
         match &self.beside {
-            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => {
-                (*beside, MOMENT_BESIDE)
-            }
-            _ => (self.max, MOMENT),
+            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => *beside,
+            _ => self.max,
         }
     }
 
@@ -187,7 +183,7 @@ mod tests {
         // Alone: 64 in each moment.
         assert_eq!(begin(128).await, MOMENT);
         drop(fresh.acquire().await);
-        assert_eq!(begin(32).await, MOMENT_BESIDE * 3);
+        assert_eq!(begin(32).await, MOMENT * 3);
         tokio::time::advance(FRESH).await;
         assert_eq!(begin(64).await, Duration::ZERO);
     }

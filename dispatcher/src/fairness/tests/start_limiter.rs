@@ -11,8 +11,7 @@ use tokio::time::{Instant, advance};
 use crate::fairness::{Permit, StartLimiter};
 
 /// What stands in `start_limiter.rs`.
-const MOMENT: Duration = Duration::from_millis(2);
-const MOMENT_BESIDE: Duration = Duration::from_millis(5);
+const MOMENT: Duration = Duration::from_millis(5);
 const FRESH: Duration = Duration::from_millis(250);
 
 const SEEDS: u64 = 100;
@@ -55,13 +54,13 @@ impl Model {
 
     /// Takes a permit while nobody gives any back: its generation, and how long that takes.
     fn acquire(&mut self, is_beside_fresh: bool, mistake: Option<Mistake>) -> (u64, Duration) {
-        let (max, moment) = match self.beside {
-            Some(beside) if is_beside_fresh => (beside, MOMENT_BESIDE),
-            _ => (self.max, MOMENT),
+        let max = match self.beside {
+            Some(beside) if is_beside_fresh => beside,
+            _ => self.max,
         };
         let mut waited = Duration::ZERO;
         if self.permits >= max {
-            waited = moment;
+            waited = MOMENT;
             if mistake != Some(Mistake::HoldsForEver) {
                 (self.permits, self.generation) = (0, self.generation + 1);
             }
