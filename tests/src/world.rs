@@ -12,7 +12,7 @@ use hookline_common::topology::{Namespace, Queue, Topology};
 use hookline_producer::{Event, Producer, Settings};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::broker::{Broker, Stored};
 use crate::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
@@ -407,6 +407,10 @@ async fn sweep(broker: &Broker, now: i64) {
         if made_at.is_some_and(|made_at| now - made_at > STALE_S) {
             stale.insert(namespace.to_owned());
         }
+    }
+    if !stale.is_empty() {
+        // The broker may have been started for this run: then its queues are as young as it is.
+        sleep(STOOD_FOR).await;
     }
     for namespace in stale {
         delete_namespace(broker, &namespace).await;
