@@ -17,7 +17,7 @@ run() {
     : >"$log"
     if [[ $# -eq 0 && ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
         # What speaks to receivers alone is the same on any broker.
-        cargo_test -- addresses broker_model causes crashes dead_letters dlq_zero header_limits links odd_ publish real_clients \
+        cargo_test -- addresses causes crashes dead_letters dlq_zero header_limits links odd_ publish real_clients \
             records refusals rejected retries rights silent_log start_and_stop suspects topology || status=$?
     else
         cargo_test "$@" || status=$?

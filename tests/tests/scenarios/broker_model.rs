@@ -330,11 +330,6 @@ async fn on_the_broker(world: &World, steps: &[Step]) -> Vec<String> {
 }
 
 fn returned(delivery: &Delivery) -> u32 {
-    // RabbitMQ 4 leaves the header of the queue before in a message that it dead-letters; the count of this one begins with the
-    // first return.
-    if !delivery.redelivered {
-        return 0;
-    }
     let headers = delivery.properties.headers();
     let count = headers
         .as_ref()
