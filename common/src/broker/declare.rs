@@ -18,13 +18,16 @@ use crate::topology::{Argument, QueueSpec, Topology};
 /// Declares `topology` over a connection of its own.
 ///
 /// # Errors
-/// [`BrokerError::Mismatch`] names the first object that exists with other arguments.
+/// [`BrokerError::Mismatch`] names the first object that exists with other arguments; any other, the first that cannot be had or
+/// compared.
 pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(), BrokerError> {
     let connection = open(settings).await?;
     declare_on(&connection, topology).await?;
+    // Without what a program that has deliveries to make lets pass: a binding that takes long, a queue out of reach.
     for object in objects(topology) {
-        if let Object::Binding { .. } = object {
-            compare(&connection, &object).await?;
+        match object {
+            Object::Binding { .. } => compare(&connection, &object).await?,
+            Object::Exchange(_) | Object::Queue(_) => look_up(&connection, &object).await?,
         }
     }
     Ok(())
@@ -120,7 +123,11 @@ pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> 
                     is_new |= !matches!(object, Object::Queue(spec) if !spec.takes_events);
                     declare_object(connection, &object, "declaring").await?;
                 }
-                Standing::Exists => compare(connection, &object).await?,
+                Standing::Exists => match compare(connection, &object).await {
+                    // Whoever uses it learns of that. One queue out of reach is no reason to leave all others.
+                    Err(error) if error.is_out_of_reach() => tracing::debug!(%object, %error, "not compared"),
+                    compared => compared?,
+                },
             },
         }
     }
@@ -173,14 +180,19 @@ enum Standing {
 
 impl Standing {
     async fn of(connection: &Connection, object: &Object<'_>) -> Result<Self, BrokerError> {
-        // Each refusal closes its channel, so each question gets one of its own.
-        let channel = open_channel(connection).await?;
-        match in_time("looking up the topology", declare_call(&channel, object, true)).await {
+        match look_up(connection, object).await {
             Ok(()) => Ok(Self::Exists),
-            Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(Self::Missing),
+            Err(error) if error.is_missing() => Ok(Self::Missing),
+            Err(error) if error.is_out_of_reach() => Ok(Self::Exists),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Asks for it, and makes nothing. Each refusal closes its channel, so each question gets one of its own.
+async fn look_up(connection: &Connection, object: &Object<'_>) -> Result<(), BrokerError> {
+    let channel = open_channel(connection).await?;
+    in_time("looking up the topology", declare_call(&channel, object, true)).await
 }
 
 /// Declaring what exists changes nothing and fails where it differs.

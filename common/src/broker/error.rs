@@ -95,7 +95,12 @@ impl BrokerError {
     /// Whether the exchange or queue that was asked for is not there.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        self.reply_code() == Some(NOT_FOUND)
+        self.reply_code() == Some(NOT_FOUND) && !self.is_out_of_reach()
+    }
+
+    /// Whether the queue that was asked for is there, on a node that is not.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.refusal().is_some_and(Refusal::is_out_of_reach)
     }
 
     /// What a person can do about it, as the end of a sentence.

@@ -58,6 +58,12 @@ impl Refusal {
         OF_THE_MESSAGE.contains(&self.code)
     }
 
+    /// Whether a queue is there and cannot be reached, as its node is down, or came up without it. The broker has the same code
+    /// for that as for one that nobody declared.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.code == NOT_FOUND && self.text.contains("is down or inaccessible")
+    }
+
     /// Whether it closed no more than a channel.
     pub(super) fn is_of_the_channel(&self) -> bool {
         OF_THE_CHANNEL.contains(&self.code)
@@ -105,6 +111,10 @@ impl Refusal {
                 "a message was held for longer than the broker's consumer_timeout (30 minutes by default): raise that, or \
                  shorten what holds it"
             }
+            NOT_FOUND if self.is_out_of_reach() => {
+                "it is there, and the node that has it is down or could not bring it back when it started: see rabbitmqctl \
+                 cluster_status and that node's log, and start that node again"
+            }
             NOT_FOUND => "`hookline topology apply` creates what is missing",
             NOT_ALLOWED => {
                 "the vhost in HOOKLINE_AMQP_URL is not there or not for this account: rabbitmqctl list_vhosts and \
@@ -144,6 +154,17 @@ mod tests {
         );
         assert_eq!(limit("inequivalent arg 'x' for queue"), None);
         assert_eq!(limit("larger than expected"), None);
+    }
+
+    #[test]
+    fn a_queue_whose_node_is_down_is_not_one_that_nobody_declared() {
+        let down = "NOT_FOUND - home node 'hookline@localhost' of durable queue 'hookline.attempts' in vhost '/' is down or \
+                    inaccessible";
+        assert!(refusal(NOT_FOUND, down).is_out_of_reach());
+        assert!(refusal(NOT_FOUND, down).advice().contains("cluster_status"));
+        let missing = "NOT_FOUND - no queue 'hookline.attempts' in vhost '/'";
+        assert!(!refusal(NOT_FOUND, missing).is_out_of_reach());
+        assert!(refusal(NOT_FOUND, missing).advice().contains("topology apply"));
     }
 
     #[test]

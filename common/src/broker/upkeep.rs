@@ -208,7 +208,12 @@ impl Keeper<'_> {
         match self.call(object, true).await {
             Ok(()) if compares => self.compare(object).await,
             Ok(()) => Ok(()),
-            Err(error) if error.reply_code() == Some(NOT_FOUND) => {
+            // It comes back with its node, and who uses it tells of it.
+            Err(error) if error.is_out_of_reach() => {
+                debug!(%object, %error, "it cannot be looked after for now");
+                Ok(())
+            }
+            Err(error) if error.is_missing() => {
                 if let Object::Queue(spec) = object {
                     self.standing.retain(|known| known.name != spec.name);
                 }

@@ -1,13 +1,11 @@
 //! Reading a response: the head decides; the body is read for the log, and dropped where it is long, slow or broken.
 
-use std::time::Duration;
-
 use hookline_common::record::AttemptRecord;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a body is read, so that the connection can be used again after a short one.
 const BODY_BYTES: usize = 16 * 1024;
@@ -24,12 +22,12 @@ pub struct Answer {
     pub body_incomplete: bool,
 }
 
-/// Reads as much of the body as is worth it, within `body_time`.
-pub(super) async fn read(response: Response<Incoming>, body_time: Duration) -> Answer {
+/// Reads as much of the body as is worth it, until `read_until` at the latest.
+pub(super) async fn read(response: Response<Incoming>, read_until: Instant) -> Answer {
     let (head, mut incoming) = response.into_parts();
     let mut body = Vec::new();
     let is_whole = incoming.is_end_stream()
-        || timeout(body_time, fill(&mut body, &mut incoming))
+        || timeout_at(read_until, fill(&mut body, &mut incoming))
             .await
             .unwrap_or(false);
     Answer {

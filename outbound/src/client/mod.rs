@@ -53,10 +53,10 @@ use self::target::Target;
 pub(crate) use self::target::host_header;
 pub use self::tls::TlsSetupError;
 
-/// How long a response's body may take once its head is there.
+/// How long a response's body may take once its head is there, and what is left to send of a request that was answered early.
 const BODY_TIME: Duration = Duration::from_secs(5);
-/// Idle connections at most, however many files may be open: each keeps some 10 KB, behind TLS some 40 KB.
-const MAX_IDLE: usize = 4096;
+/// What idle connections may take of our memory, however many files may be open: 16,384 of them, or 4,096 behind TLS.
+const MAX_IDLE_BYTES: usize = 160 << 20;
 
 /// Fewer connections than this are worth a word: it is as many as a few busy endpoints have requests in flight.
 const FEW_CONNECTIONS: usize = 256;
@@ -147,11 +147,11 @@ impl Client {
             );
         }
         // A quarter is left for connections that are in use or being made; idle ones give way where that is not enough.
-        let max_idle = (max_connections - max_connections / 4).min(MAX_IDLE);
+        let max_idle = max_connections - max_connections / 4;
         Ok(Self {
             shared: Arc::new(Shared {
                 connector,
-                pool: Pool::new(max_connections, max_idle),
+                pool: Pool::new(max_connections, max_idle, MAX_IDLE_BYTES),
                 shortages: Shortages::default(),
                 timeout,
                 max_connections,
@@ -202,11 +202,10 @@ impl Shared {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(RequestError::plain(Cause::SwitchedProtocols).into());
         }
-        let body_time = BODY_TIME.min(deadline.saturating_duration_since(Instant::now()));
-        let answer = answer::read(response, body_time).await;
+        let read_until = deadline.min(Instant::now() + BODY_TIME);
+        let answer = answer::read(response, read_until).await;
         if let Some(connection) = in_use.into_connection() {
-            let is_read = !answer.body_incomplete;
-            self.pool.take_back(connection, is_read, self.timeout).await;
+            self.pool.take_back(connection, read_until).await;
         }
         Ok(answer)
     }

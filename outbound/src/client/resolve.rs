@@ -160,7 +160,8 @@ fn set_options(options: &mut ResolverOpts, timeout: Duration) {
     options.attempts = 5;
     options.num_concurrent_reqs = SERVERS_AT_ONCE;
     options.use_hosts_file = ResolveHosts::Never;
-    options.cache_size = 10_000;
+    // Two for each host, one for each family of addresses: as many hosts as idle connections are kept for.
+    options.cache_size = 40_000;
     options.negative_max_ttl = Some(NEGATIVE_TTL);
 }
 

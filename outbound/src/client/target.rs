@@ -52,6 +52,11 @@ impl Target {
         format!("{}:{}", self.authority.host(), self.port())
     }
 
+    /// About what an idle connection keeps of our memory: hyper's buffer for what is read, and rustls's for both directions.
+    pub(super) fn idle_bytes(&self) -> usize {
+        if self.is_https { 40 << 10 } else { 10 << 10 }
+    }
+
     fn default_port(&self) -> u16 {
         default_port(self.is_https)
     }

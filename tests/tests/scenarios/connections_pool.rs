@@ -270,14 +270,19 @@ async fn what_a_peer_closes_while_it_is_idle_is_no_fault_and_leaves_its_place() 
     }
 }
 
+/// More than the buffers of both sides take.
+const LARGE: usize = 16_000_000;
+
 #[tokio::test]
 async fn a_request_that_is_answered_before_it_is_read_is_still_sent_to_its_end() {
     let (read_on, gate) = watch::channel(false);
+    let (tell, answered) = watch::channel(false);
     let peer = Peer::start(move |mut talk| {
-        let mut gate = gate.clone();
+        let (mut gate, tell) = (gate.clone(), tell.clone());
         async move {
             talk.read().await;
             talk.say(OK).await;
+            tell.send_replace(true);
             drop(gate.wait_for(|is_open| *is_open).await);
             talk.request().await;
             talk.be_kind().await;
@@ -285,15 +290,38 @@ async fn a_request_that_is_answered_before_it_is_read_is_still_sent_to_its_end()
     })
     .await;
     let rig = Rig::new(LONG);
-    // More than the buffers of both sides take.
-    let answer = rig.send(&peer.url(), vec![b'a'; 16_000_000]).await.unwrap();
-    assert_eq!(answer.status.as_u16(), 200);
-    assert_eq!(peer.posts(), 0);
-    read_on.send_replace(true);
+    let url = peer.url();
+    let sending = rig.send(&url, vec![b'a'; LARGE]);
+    let reading = async {
+        let mut answered = answered;
+        answered.wait_for(|is_answered| *is_answered).await.unwrap();
+        assert_eq!(peer.posts(), 0);
+        read_on.send_replace(true);
+    };
+    let (answer, ()) = tokio::join!(sending, reading);
+    assert_eq!(answer.unwrap().status.as_u16(), 200);
     eventually(SOON, "all of it has come", async || {
         (peer.posts() == 1).then_some(())
     })
     .await;
+}
+
+/// Whoever answers and never reads would otherwise have us keep what it does not take, for as many requests as it likes to answer.
+#[tokio::test]
+async fn a_request_that_is_answered_and_never_read_is_over_only_with_its_connection() {
+    let peer = Peer::start(|mut talk| async move {
+        talk.read().await;
+        talk.say(OK).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let rig = bounded(1);
+    for _ in 0..2 {
+        let answer = rig.send(&peer.url(), vec![b'a'; LARGE]).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200);
+    }
+    // There is one place for a connection: the second request would have had none beside the first.
+    assert_eq!((peer.connections(), peer.posts()), (2, 0));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use hookline_common::broker::{AttemptsLog, BrokerUrl, LinkSettings, StreamStart}
 use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::broker::Broker;
-use hookline_tests::cli::command;
+use hookline_tests::cli::{command, why};
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::HandMade;
@@ -135,6 +135,36 @@ async fn tail(stage: &Stage<'_>) -> (tokio::process::Child, Arc<Mutex<Vec<Value>
         }
     });
     (child, lines)
+}
+
+/// As after a start of the broker that could not bring it back: it is known, and on no node.
+#[tokio::test]
+async fn a_stream_out_of_reach_keeps_no_dispatcher_from_delivering() {
+    staged(async |stage, receiver| {
+        let before = stage.dispatcher().await;
+        let mut events = stage.publish(20).await;
+        all_are_recorded(&stage.records().await, &events, SOON).await;
+        let gone = format!(
+            "mnesia:dirty_delete(rabbit_queue, rabbit_misc:r(<<\"/\">>, queue, <<\"{}\">>)).",
+            stage.stream
+        );
+        assert_eq!(stage.private.evaluate(&gone).await, "ok");
+        before.stop().await;
+
+        let dispatcher = stage.dispatcher().await;
+        events.extend(stage.publish(1500).await);
+        receiver.expect(events.len(), SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        assert!(dispatcher.is_ready().await);
+        assert_eq!(dispatcher.metric(LOST).await, Some(0.0));
+        assert!(dispatcher.metric(SPILLED).await > Some(0.0));
+        assert!(!dispatcher.log().contains("somebody deleted it"));
+        let mut apply = command(stage.world, &["topology", "apply"]);
+        apply.env("HOOKLINE_AMQP_URL", stage.private.url());
+        let told = why(&apply.output().await.unwrap(), 1);
+        assert!(told.contains(&stage.stream) && told.contains("start that node again"), "{told}");
+    })
+    .await;
 }
 
 #[tokio::test]

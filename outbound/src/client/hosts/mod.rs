@@ -31,7 +31,9 @@ pub(super) struct Hosts<C, W> {
     /// Those of them that were let go: their places are free in a moment.
     let_go: HashSet<u64>,
     next_number: u64,
+    idle_bytes: usize,
     max_idle: usize,
+    max_idle_bytes: usize,
 }
 
 struct Host<C, W> {
@@ -72,8 +74,8 @@ pub(super) struct Place {
 pub(super) enum GivenBack<C, W> {
     /// It goes to the request that has waited longest.
     Handed(W, C),
-    /// It is idle. The one that was idle for longest had to make room, where there were too many.
-    Kept { evicted: Option<C> },
+    /// It is idle. Those that were idle for longest had to make room, where there were too many.
+    Kept { evicted: Vec<C> },
     /// Its host is no longer known: it has been closed meanwhile.
     Closed(C),
 }
@@ -89,7 +91,8 @@ impl<C, W> Host<C, W> {
 }
 
 impl<C, W> Hosts<C, W> {
-    pub(super) fn new(max_idle: usize) -> Self {
+    /// So many may be idle, and take so much memory.
+    pub(super) fn new(max_idle: usize, max_idle_bytes: usize) -> Self {
         Self {
             places: Default::default(),
             hosts: Slab::new(),
@@ -97,7 +100,9 @@ impl<C, W> Hosts<C, W> {
             open: HashSet::new(),
             let_go: HashSet::new(),
             next_number: 0,
+            idle_bytes: 0,
             max_idle,
+            max_idle_bytes,
         }
     }
 
@@ -107,6 +112,7 @@ impl<C, W> Hosts<C, W> {
         let place = *self.places[usize::from(target.is_https)].get(&target.authority)?;
         let idle = self.hosts[place].idle.pop_back()?;
         self.idle.remove(&idle.number);
+        self.idle_bytes -= target.idle_bytes();
         Some(idle.connection)
     }
 
@@ -207,9 +213,13 @@ impl<C, W> Hosts<C, W> {
             since: now,
             connection,
         });
+        self.idle_bytes += host.target.idle_bytes();
         self.idle.insert(number, id);
-        let is_too_much = self.idle.len() > self.max_idle;
-        let evicted = if is_too_much { self.evict_oldest() } else { None };
+        let mut evicted = Vec::new();
+        while self.idle.len() > self.max_idle || self.idle_bytes > self.max_idle_bytes {
+            let Some(oldest) = self.evict_oldest() else { break };
+            evicted.push(oldest);
+        }
         GivenBack::Kept { evicted }
     }
 
@@ -224,8 +234,10 @@ impl<C, W> Hosts<C, W> {
             .iter()
             .position(|idle| idle.connection_id == connection_id);
         let idle = position.and_then(|position| host.idle.remove(position));
+        let bytes = host.target.idle_bytes();
         if let Some(idle) = &idle {
             self.idle.remove(&idle.number);
+            self.idle_bytes -= bytes;
         }
         self.forget_if_unused(id);
         idle.map(|idle| idle.connection)
@@ -234,7 +246,10 @@ impl<C, W> Hosts<C, W> {
     /// Takes out the connection that has been idle for longest, of whichever host. It is about to be closed.
     pub(super) fn evict_oldest(&mut self) -> Option<C> {
         let (_, id) = self.idle.pop_first()?;
-        let idle = self.host(id)?.idle.pop_front()?;
+        let host = self.host(id)?;
+        let idle = host.idle.pop_front()?;
+        let bytes = host.target.idle_bytes();
+        self.idle_bytes -= bytes;
         self.let_go(idle.connection_id);
         Some(idle.connection)
     }

@@ -23,14 +23,14 @@ fn with_idle(hosts: &mut Plain, target: &Target, now: Instant) -> (HostId, u64) 
     let id = hosts.connected(place);
     assert_eq!(
         hosts.give_back(place.host, id, id, now),
-        GivenBack::Kept { evicted: None }
+        GivenBack::Kept { evicted: vec![] }
     );
     (place.host, id)
 }
 
 #[test]
 fn the_connection_that_became_idle_last_is_taken_first() {
-    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let (first, second) = (hosts.wait(&a, 1), hosts.wait(&a, 2));
     let (one, two) = (hosts.connected(first), hosts.connected(second));
     hosts.give_back(first.host, one, one, now);
@@ -42,7 +42,7 @@ fn the_connection_that_became_idle_last_is_taken_first() {
 
 #[test]
 fn plain_and_tls_and_other_ports_are_hosts_of_their_own() {
-    let (mut hosts, now) = (Plain::new(10), Instant::now());
+    let (mut hosts, now) = (Plain::new(10, usize::MAX), Instant::now());
     with_idle(&mut hosts, &target("a:1"), now);
     let tls = Target {
         is_https: true,
@@ -55,7 +55,7 @@ fn plain_and_tls_and_other_ports_are_hosts_of_their_own() {
 
 #[test]
 fn whoever_has_waited_longest_gets_what_is_given_back() {
-    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let first = hosts.wait(&a, 1);
     let id = hosts.connected(first);
     let second = hosts.wait(&a, 2);
@@ -69,7 +69,7 @@ fn whoever_has_waited_longest_gets_what_is_given_back() {
 
 #[test]
 fn who_relied_on_a_connection_that_failed_asks_anew() {
-    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let first = hosts.wait(&a, 1);
     let id = hosts.connected(first);
     let second = hosts.wait(&a, 2);
@@ -82,7 +82,7 @@ fn who_relied_on_a_connection_that_failed_asks_anew() {
 
 #[test]
 fn a_connection_that_fails_takes_its_own_request_along_and_no_other() {
-    let (mut hosts, a) = (Plain::new(10), target("a"));
+    let (mut hosts, a) = (Plain::new(10, usize::MAX), target("a"));
     let (first, second) = (hosts.wait(&a, 1), hosts.wait(&a, 2));
     assert_eq!(hosts.not_connected(first), None);
     assert!(!hosts.stop_waiting(first));
@@ -91,7 +91,7 @@ fn a_connection_that_fails_takes_its_own_request_along_and_no_other() {
 
 #[test]
 fn too_many_idle_ones_push_out_the_oldest_of_any_host() {
-    let (mut hosts, now) = (Plain::new(2), Instant::now());
+    let (mut hosts, now) = (Plain::new(2, usize::MAX), Instant::now());
     let (_, oldest) = with_idle(&mut hosts, &target("a"), now);
     with_idle(&mut hosts, &target("b"), now);
     let place = hosts.wait(&target("c"), 0);
@@ -100,15 +100,44 @@ fn too_many_idle_ones_push_out_the_oldest_of_any_host() {
     assert_eq!(
         kept,
         GivenBack::Kept {
-            evicted: Some(oldest)
+            evicted: vec![oldest]
         }
     );
     assert_eq!(hosts.take_idle(&target("a")), None);
 }
 
 #[test]
+fn idle_ones_are_bounded_by_what_they_keep_of_memory_and_those_behind_tls_keep_more() {
+    let plain_bytes = target("a").idle_bytes();
+    let (mut hosts, now) = (Plain::new(100, 8 * plain_bytes), Instant::now());
+    let hosts_of_plain = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for authority in hosts_of_plain {
+        with_idle(&mut hosts, &target(authority), now);
+    }
+    assert_eq!(hosts.idle(), 8);
+    let tls = Target {
+        is_https: true,
+        ..target("a")
+    };
+    let pushed_out = tls.idle_bytes().div_ceil(plain_bytes);
+    let place = hosts.wait(&tls, 0);
+    let id = hosts.connected(place);
+    let GivenBack::Kept { evicted } = hosts.give_back(place.host, id, id, now) else {
+        panic!("nobody waits for it");
+    };
+    assert_eq!((evicted.len(), hosts.idle()), (pushed_out, 9 - pushed_out));
+    assert!(pushed_out > 1);
+    // What is taken or closed leaves its room to others.
+    assert_eq!(hosts.take_idle(&tls), Some(id));
+    for authority in &hosts_of_plain[..pushed_out] {
+        with_idle(&mut hosts, &target(authority), now);
+    }
+    assert_eq!(hosts.idle(), 8);
+}
+
+#[test]
 fn what_was_let_go_counts_until_it_is_closed_and_what_is_closed_does_not() {
-    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let (host, one) = with_idle(&mut hosts, &a, now);
     let place = hosts.wait(&a, 1);
     let two = hosts.connected(place);
@@ -128,7 +157,7 @@ fn what_was_let_go_counts_until_it_is_closed_and_what_is_closed_does_not() {
 
 #[test]
 fn hosts_are_forgotten_with_their_last_connection_and_old_ids_mean_nothing() {
-    let (mut hosts, a, now) = (Plain::new(10), target("a"), Instant::now());
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let (id, connection) = with_idle(&mut hosts, &a, now);
     assert_eq!(hosts.closed(id, connection), Some(connection));
     assert!(hosts.hosts.is_empty() && hosts.idle.is_empty() && hosts.oldest().is_none());
@@ -205,7 +234,7 @@ impl Model {
             }
             GivenBack::Kept { evicted } => {
                 self.idle.insert(connection);
-                if let Some(evicted) = evicted {
+                for evicted in evicted {
                     assert!(self.idle.remove(&evicted));
                     assert_eq!(hosts.closed(id, evicted), None);
                     self.closed += 1;
@@ -239,7 +268,7 @@ impl Model {
 #[test]
 fn a_host_never_has_more_connections_than_it_had_requests_in_flight() {
     for seed in 1..=40 {
-        let (mut hosts, mut disorder, mut model) = (Plain::new(6), Disorder(seed), Model::default());
+        let (mut hosts, mut disorder, mut model) = (Plain::new(6, usize::MAX), Disorder(seed), Model::default());
         let now = Instant::now();
         for step in 0..5_000_u64 {
             match disorder.below(10) {
@@ -286,7 +315,7 @@ fn a_host_never_has_more_connections_than_it_had_requests_in_flight() {
 
 #[test]
 fn what_is_oldest_is_known_over_all_hosts() {
-    let (mut hosts, now) = (Plain::new(10), Instant::now());
+    let (mut hosts, now) = (Plain::new(10, usize::MAX), Instant::now());
     assert_eq!(hosts.oldest(), None);
     with_idle(&mut hosts, &target("a"), now);
     with_idle(&mut hosts, &target("b"), now + Duration::from_secs(1));

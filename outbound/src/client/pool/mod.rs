@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Shortage;
 use super::connection::Connection;
@@ -17,8 +17,8 @@ use super::target::Target;
 
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long a response that is read waits for its connection to be ready again: hyper says so a few microseconds
-/// later, and handed back before its next request begins, no other has to be made.
+/// How long a response that is read waits for its connection at least: hyper says that it is ready a few microseconds later, and
+/// handed back before its next request begins, no other has to be made.
 const READY_TIME: Duration = Duration::from_millis(5);
 /// How long a request waits for the place of an idle connection that had to go: it only has to be closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -50,10 +50,10 @@ pub(super) enum Checkout {
 }
 
 impl Pool {
-    /// A pool of at most `max_open` connections, of which `max_idle` may be idle.
-    pub(super) fn new(max_open: usize, max_idle: usize) -> Arc<Self> {
+    /// A pool of at most `max_open` connections, of which `max_idle` may be idle and take `max_idle_bytes`.
+    pub(super) fn new(max_open: usize, max_idle: usize, max_idle_bytes: usize) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            hosts: Mutex::new(Hosts::new(max_idle)),
+            hosts: Mutex::new(Hosts::new(max_idle, max_idle_bytes)),
             room: Room::new(max_open),
             is_swept: AtomicBool::new(false),
             this: Weak::clone(this),
@@ -109,36 +109,21 @@ impl Pool {
         drop(evicted);
     }
 
-    /// Takes back a connection whose response was read, to its end or not. It stays with its request until it can be
-    /// used again, for a moment at most.
-    pub(super) async fn take_back(
-        self: &Arc<Self>,
-        mut connection: Connection,
-        is_read: bool,
-        max: Duration,
-    ) {
+    /// Takes back a connection whose response was read, to its end or not. It stays with its request until it can be used
+    /// again: as a rule for microseconds, and until `closed_at` where it still sends a request that was answered before it was
+    /// read. So a receiver that answers and reads nothing keeps its endpoint's slots, and has no more of our memory than they do.
+    pub(super) async fn take_back(&self, mut connection: Connection, closed_at: Instant) {
         if connection.sender.is_ready() {
             return self.put(connection);
         }
-        if connection.sender.is_closed() {
-            return;
-        }
-        if is_read {
-            match timeout(READY_TIME, connection.sender.ready()).await {
-                Ok(Ok(())) => return self.put(connection),
-                Ok(Err(_)) => return,
-                Err(_) => {}
+        match timeout_at(closed_at.max(Instant::now() + READY_TIME), connection.sender.ready()).await {
+            Ok(Ok(())) => self.put(connection),
+            Ok(Err(_)) => {}
+            Err(_) => {
+                self.hosts().let_go(connection.id);
+                connection.abort();
             }
         }
-        // It still sends a request that was answered before it was read, or reads the end of a long response.
-        let pool = Arc::clone(self);
-        tokio::spawn(async move {
-            match timeout(max, connection.sender.ready()).await {
-                Ok(Ok(())) => pool.put(connection),
-                Ok(Err(_)) => {}
-                Err(_) => connection.abort(),
-            }
-        });
     }
 
     /// A connection that is ready goes to the request that has waited longest, or becomes idle. One that is too old is closed:

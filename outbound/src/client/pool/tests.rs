@@ -32,7 +32,7 @@ async fn connection(pool: &Arc<Pool>, listener: &TcpListener) -> Connection {
 #[tokio::test]
 async fn what_one_who_waits_relies_on_is_counted_for_nobody_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let pool = Pool::new(4, 4);
+    let pool = Pool::new(4, 4, usize::MAX);
     let mut connections = Vec::new();
     for _ in 0..4 {
         connections.push(connection(&pool, &listener).await);
@@ -63,7 +63,7 @@ async fn what_one_who_waits_relies_on_is_counted_for_nobody_else() {
 #[tokio::test]
 async fn idle_connections_stay_where_there_would_not_be_room_without_them() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let pool = Pool::new(3, 3);
+    let pool = Pool::new(3, 3, usize::MAX);
     let in_use = [
         connection(&pool, &listener).await,
         connection(&pool, &listener).await,
@@ -79,7 +79,7 @@ async fn idle_connections_stay_where_there_would_not_be_room_without_them() {
 #[tokio::test]
 async fn those_who_give_up_while_they_wait_take_no_room_with_them() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let pool = Pool::new(8, 8);
+    let pool = Pool::new(8, 8, usize::MAX);
     let mut connections = Vec::new();
     for _ in 0..8 {
         connections.push(connection(&pool, &listener).await);
