@@ -1,10 +1,9 @@
 //! A broker of the test's own, which it may stop, kill and start again.
 
-use std::env;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::{env, fs, thread};
 
 use crate::erlang::Erlang;
 use crate::scripts::Started;
@@ -12,6 +11,8 @@ use crate::services::services;
 
 /// Those that run and that no test has: Erlang takes six seconds of a processor to start one, and a tenth of that to empty it.
 static SPARES: Mutex<Vec<Node>> = Mutex::new(Vec::new());
+/// Lines of a log that are printed.
+const ERRORS: usize = 100;
 /// Where a node keeps the settings that it began with.
 const SETTINGS: &str = "hookline_settings";
 
@@ -62,6 +63,17 @@ impl Node {
              [application:set_env(rabbit, Key, Value) || {{Key, Value}} <- persistent_term:get({SETTINGS})], rabbit:start()."
         );
         assert_eq!(self.erlang().evaluate(&empty).await, "ok");
+    }
+
+    /// The last of what its log has of them, for a test that fails is not always to blame for that.
+    fn errors(&self) -> String {
+        let mut errors = Vec::new();
+        for file in fs::read_dir(self.started.folder().join("log")).into_iter().flatten().flatten() {
+            let text = fs::read(file.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            errors.extend(text.lines().filter(|line| line.contains("[error]")).map(str::to_owned));
+        }
+        errors.split_off(errors.len().saturating_sub(ERRORS)).join("\n")
     }
 
     fn erlang(&self) -> Erlang<'_> {
@@ -149,7 +161,7 @@ impl PrivateBroker {
     /// When its files cannot be removed.
     pub async fn lose_data(&self) {
         self.kill().await;
-        std::fs::remove_dir_all(self.node().started.folder().join("mnesia")).expect("its data");
+        fs::remove_dir_all(self.node().started.folder().join("mnesia")).expect("its data");
     }
 
     /// Has it evaluate an Erlang expression, and returns what that came to.
@@ -211,7 +223,9 @@ impl Drop for PrivateBroker {
     fn drop(&mut self) {
         let node = self.node.take().expect("it is dropped once");
         let is_kept = env::var_os("HOOKLINE_TEST_SPARES").is_some();
-        if is_kept && *self.runs.get_mut() && !thread::panicking() {
+        if thread::panicking() {
+            println!("--- errors in the log of the broker at {}\n{}", node.port, node.errors());
+        } else if is_kept && *self.runs.get_mut() {
             SPARES.lock().unwrap().push(node);
         }
     }

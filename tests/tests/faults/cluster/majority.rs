@@ -34,6 +34,8 @@ async fn d12_two_of_three_are_killed_and_come_back() {
         let console = setup(world, database).set("HOOKLINE_AMQP_URL", cluster.urls());
         let console = start(console).await;
         let load = stage.load(ALL).await;
+        // The one that is left knows nothing of what it does not lead.
+        cluster.leads(2, world.namespace()).await;
         tokio::join!(cluster.kill(2), cluster.kill(3));
         // For as long as publishers wait for an answer.
         let alone = stage.producer(&[1]).await;

@@ -47,10 +47,14 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
             let silence_of_majority = majority.longest_silence_since(whole);
 
             cluster.join_again().await;
-            if matches!(way, OnPartition::Ignore) {
+            match way {
                 // It does not know what the others have agreed on meanwhile, until it starts anew.
-                cluster.kill(ALONE).await;
-                cluster.start_again(ALONE).await;
+                OnPartition::Ignore => {
+                    cluster.kill(ALONE).await;
+                    cluster.start_again(ALONE).await;
+                }
+                // It has stopped by itself, and starts as soon as it sees the others.
+                OnPartition::PauseMinority => cluster.is_whole().await,
             }
             let back_of_minority = minority.goes_on_after(Moment::now()).await;
             tokio::join!(minority.more(&of_minority, 300), majority.more(&of_majority, 300));
