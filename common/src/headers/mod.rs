@@ -1,5 +1,6 @@
 //! Application headers of a message, each with the AMQP type that it came with. Pure: `broker/wire.rs` carries them.
 
+mod of_broker; // which of them are the broker's
 mod stored; // all of them as bytes
 mod value; // what one of them holds
 
@@ -50,9 +51,9 @@ impl Headers {
         value.map(|value| value.as_integer().ok_or(WrongType)).transpose()
     }
 
-    /// Hashes every header but those that the broker adds on the way (`x-*`).
+    /// Hashes every header but the broker's own, which it adds on the way.
     pub fn hash_of_others(&self, hasher: &mut impl Hasher) {
-        for entry in self.0.iter().filter(|(name, _)| !name.starts_with("x-")) {
+        for entry in self.0.iter().filter(|(name, _)| !Self::is_of_broker(name)) {
             entry.hash(hasher);
         }
     }
@@ -130,14 +131,6 @@ impl Headers {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether a header must never be published again by us on a message's way: the broker's own `x-*` (a message that
-    /// carries them into a delay queue can be taken for a cycle and stay there), and `CC`/`BCC`, by which a publisher could
-    /// have us route copies into any queue.
-    #[must_use]
-    pub fn is_steering(name: &str) -> bool {
-        name.starts_with("x-") || name == "CC" || name == "BCC"
-    }
-
     /// These headers without those that `is_dropped` names, and without what must never be published again.
     #[must_use]
     pub fn without(&self, is_dropped: impl Fn(&str) -> bool) -> Self {
@@ -159,6 +152,8 @@ impl FromIterator<(String, HeaderValue)> for Headers {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::DefaultHasher;
+
     use super::*;
 
     #[test]
@@ -231,6 +226,7 @@ mod tests {
         for name in [
             "x-death",
             "x-delivery-count",
+            "x-request-id",
             "CC",
             "BCC",
             "ordering-key",
@@ -239,6 +235,24 @@ mod tests {
             headers.set_text(name, "v");
         }
         let kept = headers.without(|name| name == "attempt");
-        assert_eq!(kept.names().collect::<Vec<_>>(), ["ordering-key"]);
+        assert_eq!(kept.names().collect::<Vec<_>>(), ["ordering-key", "x-request-id"]);
+    }
+
+    #[test]
+    fn two_messages_are_told_apart_by_all_headers_but_the_brokers() {
+        let hash = |name: &str, value: &str| {
+            let mut headers = Headers::default();
+            headers.set_text("company", "acme");
+            headers.set_text(name, value);
+            let mut hasher = DefaultHasher::new();
+            headers.hash_of_others(&mut hasher);
+            hasher.finish()
+        };
+        for name in ["x-delivery-count", "x-acquired-count", "x-death", "x-opt-theirs"] {
+            assert_eq!(hash(name, "1"), hash(name, "2"), "{name}");
+        }
+        for name in ["x-request-id", "ordering-key", "CC"] {
+            assert_ne!(hash(name, "1"), hash(name, "2"), "{name}");
+        }
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn is_of_sender(name: &str) -> bool {
 }
 
 /// Whether the broker counts deliveries in it.
-pub(super) fn is_of_broker(name: &str) -> bool {
+pub(super) fn is_count_of_broker(name: &str) -> bool {
     matches!(name, "x-delivery-count" | "x-acquired-count")
 }
 

@@ -15,7 +15,7 @@ pub(super) fn kept(
     // Whoever publishes to an exchange cannot know what was set at a hop before.
     let is_first_hop = !message.sender.exchange.is_empty();
     let stays = |name: &str| {
-        is_meant(name) && !header::is_of_broker(name) && !(is_first_hop && header::is_of_sender(name))
+        is_meant(name) && !header::is_count_of_broker(name) && !(is_first_hop && header::is_of_sender(name))
     };
     let headers = message.headers.iter().filter(|(name, _)| stays(name));
     let mut headers: Headers = headers

@@ -44,11 +44,20 @@ fn quoted_name(name: Option<&str>) -> String {
     quoted(name.unwrap_or_default())
 }
 
-/// The headers of an event that count: what only deliveries have means nothing on it, and stays behind. `created-at` does not
-/// count, so that an event that came without it is no larger when it is published again.
+/// The headers of an event that count: all but what the broker itself has written on it.
 pub(super) fn counts_on_events(name: &str) -> bool {
-    let is_carried = header::is_of_events(name) && name != header::CREATED_AT;
-    is_carried || !header::is_ours(name) && !header::is_of_broker(name)
+    !Headers::is_written_by_broker(name)
+}
+
+/// The headers that count of an event that is set aside: those that it has when it is published again. What is written on it
+/// here, and what means nothing on an event, is bounded each by what it may hold.
+pub(super) fn counts_on_kept_events(name: &str) -> bool {
+    header::is_of_events(name) || !header::is_ours(name) && !Headers::is_written_by_broker(name)
+}
+
+/// The same of a delivery. `created-at` does not count: where its event came without it, it was written here.
+pub(super) fn counts_on_kept_deliveries(name: &str) -> bool {
+    name != header::CREATED_AT && counts_on_kept_events(name)
 }
 
 /// The headers of a delivery that count: those that are carried along. Our own are bounded each by what it may hold.

@@ -12,7 +12,7 @@ use crate::ids::{AttemptNo, CompanyId, EndpointId, EventId, EventType};
 use crate::outcome::Outcome;
 use crate::trace_context::TraceContext;
 
-/// Reads a message of the `events` queue. Headers that only deliveries have mean nothing there.
+/// Reads a message of the `events` queue. Headers that only deliveries have mean nothing there; they count like any other.
 ///
 /// # Errors
 /// [`Rejection`] names the part that breaks the format.
@@ -42,6 +42,7 @@ pub fn read_work(message: &Message) -> Result<Work, Rejection> {
         crashes: crashes(message),
         other: headers.without(header::is_ours),
     };
+    // One that says nothing is no missing one: what was meant for one endpoint must not go to all of them.
     if headers.get(header::ENDPOINT).is_none() {
         return Ok(Work::Route(Unrouted { event, pass_through }));
     }
@@ -173,13 +174,14 @@ fn read_company(headers: &Headers) -> Result<CompanyId, Rejection> {
 }
 
 /// `timestamp` must be there, for readers that know nothing else; `created-at` is the same, more exactly. Clients that have
-/// a type for times write it as AMQP's, which is no doubtful number like an integer.
+/// a type for times write it as AMQP's, which is no doubtful number like an integer, and those that have nothing to write
+/// may write that.
 fn read_created_at(message: &Message) -> Result<CreatedAt, Rejection> {
     let seconds = message.timestamp.and_then(CreatedAt::from_seconds);
     let seconds = seconds.ok_or_else(|| Rejection::Timestamp(found_time(message.timestamp)))?;
     let headers = &message.headers;
     match headers.get(header::CREATED_AT) {
-        None => Ok(seconds),
+        None | Some(HeaderValue::Void) => Ok(seconds),
         Some(HeaderValue::Timestamp(number)) => {
             CreatedAt::from_seconds(*number).ok_or_else(|| Rejection::CreatedAt(found_time(Some(*number))))
         }

@@ -6,7 +6,7 @@ use super::rejection::Rejection;
 use super::sender::Sender;
 use super::{JSON, Message, header, keep, limits};
 use crate::delivery::{DeadLetterCause, Delivery, PassThrough, Unrouted, Work};
-use crate::event::Event;
+use crate::event::{CreatedAt, Event};
 use crate::headers::Headers;
 
 /// An event as producers publish it.
@@ -22,7 +22,13 @@ pub fn write_work(work: &Work) -> Message {
         Work::Deliver(delivery) => write_delivery(delivery),
         Work::Route(Unrouted { event, pass_through }) => {
             let mut message = event_message(event, &pass_through.other);
-            write_pass_through(&mut message.headers, pass_through);
+            let headers = &mut message.headers;
+            // It may have come without `created-at` and with as many headers as an event may have, and must not have one more
+            // when a person publishes it again. Of a whole second `timestamp` says all.
+            if CreatedAt::from_seconds(event.created_at.as_seconds()) == Some(event.created_at) {
+                headers.retain(|name, _| name != header::CREATED_AT);
+            }
+            write_pass_through(headers, pass_through);
             message
         }
     }
@@ -60,7 +66,12 @@ pub fn write_failed(delivery: &Delivery, failure: &DeadLetterCause) -> Message {
 /// set where the broker would act on it under other names. What is beyond the limits is left out, and named in the detail.
 #[must_use]
 pub fn write_rejected(message: &Message, rejection: &Rejection, now: Timestamp) -> Message {
-    let (mut rejected, left_out) = keep::kept(message, |_| true, limits::counts_on_events);
+    let counts = if message.headers.get(header::ENDPOINT).is_none() {
+        limits::counts_on_kept_events
+    } else {
+        limits::counts_on_kept_deliveries
+    };
+    let (mut rejected, left_out) = keep::kept(message, |_| true, counts);
     let mut detail = rejection.to_string();
     if let Some(left_out) = left_out {
         detail.push_str("; ");
@@ -83,7 +94,7 @@ pub fn write_suspect(message: &Message, is_event: bool) -> Result<Message, Rejec
     let (suspect, _) = if is_event {
         limits::check(&message.headers, limits::counts_on_events)?;
         let is_meant = |name: &str| header::is_of_events(name) || !header::is_ours(name);
-        keep::kept(message, is_meant, limits::counts_on_events)
+        keep::kept(message, is_meant, limits::counts_on_kept_events)
     } else {
         limits::check(&message.headers, limits::counts_on_deliveries)?;
         keep::kept(message, |_| true, |name| !header::is_ours(name))

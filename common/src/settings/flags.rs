@@ -70,8 +70,13 @@ pub fn with_flags(command: Command, variables: &[Variable]) -> Command {
     });
     let secrets = variables.iter().filter(|variable| variable.is_secret);
     let lines = secrets.map(|variable| {
+        // The one that everybody may know, and never what is set.
+        let default = variable
+            .default
+            .map(|default| format!(" [default: {default}]"))
+            .unwrap_or_default();
         format!(
-            "  {0} (or {0}_FILE, the path of a file that holds it)\n      {1}\n",
+            "  {0} (or {0}_FILE, the path of a file that holds it)\n      {1}{default}\n",
             variable.name, variable.help
         )
     });
@@ -80,4 +85,30 @@ pub fn with_flags(command: Command, variables: &[Variable]) -> Command {
         return command;
     }
     command.after_help(format!("Settings that may hold a secret have no flag:\n{lines}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::variables;
+    use super::*;
+
+    #[test]
+    fn help_tells_the_default_of_each_variable_that_has_one() {
+        let help = with_flags(Command::new("it"), variables::ALL)
+            .render_help()
+            .to_string();
+        // On one line, wherever it was wrapped.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let with_default = variables::ALL
+            .iter()
+            .filter_map(|variable| Some((variable, variable.default?)));
+        for (variable, default) in with_default {
+            let told = if variable.is_secret {
+                format!("{} [default: {default}]", variable.help)
+            } else {
+                format!("[env: {}, default: {default}]", variable.name)
+            };
+            assert!(help.contains(&told), "{told} in\n{help}");
+        }
+    }
 }

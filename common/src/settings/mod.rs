@@ -1,6 +1,7 @@
 //! Settings: environment variables, each with a flag of the same name, read whole before anything starts.
 //!
-//! Every fault is collected, so that an operator mends all of them in one go. A variable that is set to nothing counts as not set.
+//! Every fault is collected, so that an operator mends all of them in one go. A variable that is set to nothing counts as not
+//! set; a file that is named for its secret, and holds nothing, is a fault.
 
 pub mod otel;
 pub mod parse;
@@ -130,7 +131,10 @@ impl<'a> Reader<'a> {
         missing: &str,
     ) -> Option<T> {
         if !self.is_set(variable) {
-            self.fault(variable, None, missing);
+            // Where it is set to what cannot be had, that has been told.
+            if !self.faults.iter().any(|fault| fault.variable == variable.name) {
+                self.fault(variable, None, missing);
+            }
             return None;
         }
         self.read(variable, parse)
@@ -193,8 +197,14 @@ impl<'a> Reader<'a> {
             }
             (direct, None) => direct,
             (None, Some(path)) => match text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES) {
+                // Whoever wrote it failed, and does not want the default: a guest's account, or nothing. What was read is a path.
+                Ok(text) if text.trim().is_empty() => {
+                    let told = format!("the file that {}_FILE names is empty: {path}", variable.name);
+                    self.fault(variable, None, told);
+                    None
+                }
                 // Editors and `echo` end a file with a line break; no secret of ours can hold one.
-                Ok(text) => set(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
                 // Without the path: the secret itself may have been put there.
                 Err(error) => {
                     let problem = error.problem();

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use std::collections::HashMap;
 
-use super::variables::{AMQP_URL, NAMESPACE, PREFETCH, REQUEST_TIMEOUT};
+use super::variables::{ADMIN_TOKEN, AMQP_URL, NAMESPACE, PREFETCH, REQUEST_TIMEOUT};
 use super::*;
 
 #[derive(Default)]
@@ -105,4 +105,26 @@ fn a_secret_may_stand_in_a_file_and_then_nowhere_else() {
             .contains("both set")
     );
     std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_file_that_holds_no_secret_is_a_fault_and_not_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("amqp-url");
+    for nothing in ["", "\n", " \t\r\n\n"] {
+        std::fs::write(&path, nothing).unwrap();
+        let file = path.to_str().unwrap();
+        let source = given(&[
+            ("HOOKLINE_AMQP_URL_FILE", file),
+            ("HOOKLINE_ADMIN_TOKEN_FILE", file),
+        ]);
+        let mut reader = Reader::new(&source);
+        drop(reader.read(&AMQP_URL, BrokerUrl::parse));
+        let parse = |text: &str| Ok::<_, String>(text.to_owned());
+        assert_eq!(reader.required(&ADMIN_TOKEN, parse, "must be set"), None);
+        let faults = reader.finish(|| Some(())).unwrap_err();
+        let told: Vec<String> = faults.0.iter().map(ToString::to_string).collect();
+        let empty = |name: &str| format!("{name}: the file that {name}_FILE names is empty: {file}");
+        assert_eq!(told, [empty("HOOKLINE_AMQP_URL"), empty("HOOKLINE_ADMIN_TOKEN")]);
+    }
 }

@@ -33,8 +33,10 @@
 //! - An event whose transaction was rolled back is never published: nobody sees its row.
 //! - At least once: a relay that dies between confirm and delete leaves rows that are published again with the same event id,
 //!   at most a batch of them. Receivers recognise them by `webhook-id`, as they recognise every repetition.
-//! - What can never be published (another program wrote a row that is no event, the broker takes no message of that size) is
-//!   [set aside](list_aside) with its reason, and what stands behind it goes on.
+//! - What can never be published (another program wrote a row that is no event, the broker takes no message of that size, or
+//!   none of that type from this account) is [set aside](list_aside) with its reason, and what stands behind it goes on.
+//! - Whatever else fails is tried until the broker has it, and its company's events wait behind it: a queue that is full, a
+//!   broker that is slow or away, an exchange that leads nowhere say nothing of the event. The log says why it waits.
 //!
 //! # In which order
 //!

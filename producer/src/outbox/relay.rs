@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::batch;
 use super::error::OutboxError;
-use super::outcome::{Outcome, Suspects};
+use super::outcome::Outcome;
 use super::rest::{Ear, rest};
 use super::settings::RelaySettings;
 use super::stats::RelayStats;
@@ -67,11 +67,10 @@ impl Relay {
     }
 
     async fn work(&self, stop: &Stop) {
-        let mut suspects = Suspects::default();
         let mut pause = RECONNECT_AFTER;
         while !stop.is_requested() {
             let published = self.stats.published();
-            let Err(error) = self.work_while_connected(stop, &mut suspects).await else {
+            let Err(error) = self.work_while_connected(stop).await else {
                 return;
             };
             self.stats.works(false);
@@ -86,7 +85,7 @@ impl Relay {
     }
 
     /// Returns when it is time to stop.
-    async fn work_while_connected(&self, stop: &Stop, suspects: &mut Suspects) -> Result<(), OutboxError> {
+    async fn work_while_connected(&self, stop: &Stop) -> Result<(), OutboxError> {
         let (mut table, listener) = Table::open(&self.pool).await?;
         let mut ear = Ear::new(listener);
         table.wake().await?;
@@ -96,7 +95,7 @@ impl Relay {
             if batch.is_empty() {
                 batch = rest(&mut table, &mut ear, &self.settings, stop).await?;
             } else {
-                self.relay(batch, &mut table, suspects, stop).await?;
+                self.relay(batch, &mut table, stop).await?;
                 batch = Batch::new();
             }
             if batch.is_empty() && !stop.is_requested() {
@@ -108,15 +107,8 @@ impl Relay {
     }
 
     /// Publishes a batch and settles it.
-    async fn relay(
-        &self,
-        batch: Batch,
-        table: &mut Table,
-        suspects: &mut Suspects,
-        stop: &Stop,
-    ) -> Result<(), OutboxError> {
-        let mut outcome = batch::publish(&*self.publisher, batch, self.settings.window, stop).await;
-        suspects.judge(&mut outcome);
+    async fn relay(&self, batch: Batch, table: &mut Table, stop: &Stop) -> Result<(), OutboxError> {
+        let outcome = batch::publish(&*self.publisher, batch, self.settings.window, stop).await;
         table.settle(&outcome).await?;
         self.tell(&outcome);
         if !outcome.failed.is_empty() {

@@ -1,6 +1,6 @@
 //! Any message at all, made at random.
 use super::*;
-use crate::headers::HeaderValue;
+use crate::headers::{Extent, HeaderValue};
 
 /// The longest frame that RabbitMQ takes unless told otherwise, less what stands in it beside properties and headers, and
 /// less all properties at their longest.
@@ -33,6 +33,8 @@ fn any_name() -> impl Strategy<Value = String> {
         "BCC",
         "x-death",
         "x-delivery-count",
+        "x-received-from",
+        "x-opt-theirs",
         "x-request-id",
     ];
     let known = proptest::sample::select(known.to_vec()).prop_map(str::to_owned);
@@ -135,6 +137,22 @@ proptest! {
             if let Ok(suspect) = write_suspect(&message, is_event) {
                 prop_assert!(suspect.headers.size() < ROOM_FOR_HEADERS);
             }
+        }
+    }
+
+    /// Whoever publishes an event again, from where it was parked or rejected, publishes one that is taken.
+    #[test]
+    fn an_event_that_was_taken_has_no_more_headers_when_it_is_published_again(headers in any_headers()) {
+        let mut message = event_message();
+        for (name, value) in headers {
+            if name != "company" {
+                message.headers.set(&name, value);
+            }
+        }
+        if let Ok(unrouted) = read_event(&message) {
+            let again = write_work(&Work::Route(unrouted));
+            prop_assert!(again.headers.names().count() <= Extent::MAX_ENTRIES);
+            prop_assert!(again.headers.names().count() <= message.headers.names().count());
         }
     }
 

@@ -1,8 +1,9 @@
 //! The message format. Here: what is read and written; in the files beside it: each spelling of each part, what becomes of
-//! what is rejected, and any message at all.
+//! others' headers and of what is rejected, and any message at all.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod any_message;
+mod others;
 mod rejected;
 mod spellings;
 
@@ -78,6 +79,7 @@ fn a_message_without_an_endpoint_is_an_event_that_was_parked() {
 fn headers_of_others_travel_along_and_the_brokers_own_do_not() {
     let mut message = delivery_message();
     message.headers.set_text("ordering-key", "b_1");
+    message.headers.set_text("x-request-id", "r-1");
     message.headers.set_text("x-death", "once");
     message.headers.set_text("CC", "hookline.failed");
     let next = write_delivery(&read_delivery(&message).for_next_attempt());
@@ -90,7 +92,8 @@ fn headers_of_others_travel_along_and_the_brokers_own_do_not() {
             "created-at",
             "endpoint",
             "ordering-key",
-            "origin"
+            "origin",
+            "x-request-id"
         ]
     );
     assert_eq!(next.headers.integer("attempt"), Ok(Some(3)));

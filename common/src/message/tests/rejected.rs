@@ -123,7 +123,7 @@ fn what_a_sender_set_is_still_there_after_the_quarantine() {
     };
     assert_eq!(
         again.pass_through.other.names().collect::<Vec<_>>(),
-        ["ordering-key"]
+        ["ordering-key", "x-request-id"]
     );
 }
 

@@ -6,7 +6,7 @@ use crate::headers::{Extent, HeaderValue};
 #[test]
 fn each_broken_part_has_its_own_reason() {
     type Change = fn(&mut Message);
-    let table: [(&str, Change); 21] = [
+    let table: [(&str, Change); 22] = [
         ("bad_content_type", |m| m.content_type = Some("text/plain".into())),
         ("bad_content_encoding", |m| {
             m.content_encoding = Some("gzip".into())
@@ -23,6 +23,7 @@ fn each_broken_part_has_its_own_reason() {
         ("bad_company", |m| m.headers = Headers::default()),
         ("bad_company", |m| m.headers.set_text("company", "..")),
         ("bad_endpoint", |m| m.headers.set_text("endpoint", "a/b")),
+        ("bad_endpoint", |m| m.headers.set("endpoint", HeaderValue::Void)),
         ("bad_attempt", |m| m.headers.set_integer("attempt", 0)),
         ("bad_attempt", |m| m.headers.set_integer("attempt", 1_000_000_000)),
         ("bad_attempt", |m| m.headers.set_text("attempt", "2")),
@@ -152,7 +153,7 @@ fn a_tenant_that_is_a_number_is_text_from_then_on() {
 }
 
 #[test]
-fn created_at_may_have_an_offset_or_the_type_of_times() {
+fn created_at_may_have_an_offset_or_the_type_of_times_or_be_void() {
     for (value, utc) in [
         (
             HeaderValue::Text(b"2024-01-15T16:30:00.250+02:00".to_vec()),
@@ -163,6 +164,8 @@ fn created_at_may_have_an_offset_or_the_type_of_times() {
             "2024-01-15T14:30:00Z",
         ),
         (HeaderValue::Timestamp(1_705_329_000), "2024-01-15T14:30:00Z"),
+        // As if it were not there: the time is that of the property.
+        (HeaderValue::Void, "2023-11-14T22:13:20Z"),
     ] {
         let read = judged(|m| m.headers.set("created-at", value.clone()));
         assert_eq!(
@@ -181,7 +184,7 @@ fn created_at_may_have_an_offset_or_the_type_of_times() {
             HeaderValue::Timestamp(1_705_329_000_123),
             "is 1705329000123, which looks like milliseconds;",
         ),
-        (HeaderValue::Void, "is void;"),
+        (HeaderValue::Boolean(false), "is false;"),
     ] {
         let (reason, detail) = refused(|m| m.headers.set("created-at", value));
         assert_eq!(reason, "bad_created_at");
@@ -253,6 +256,12 @@ fn headers_are_taken_up_to_their_limits_and_not_beyond() {
     let many = |count: usize| -> Change {
         Box::new(move |m| (1..count).for_each(|number| m.headers.set_integer(&format!("h{number}"), 1)))
     };
+    let with = |count: usize, name: &'static str| -> Change {
+        Box::new(move |m| {
+            many(count)(m);
+            m.headers.set_text(name, "2024-01-15T14:30:00Z");
+        })
+    };
     let table: Vec<(Option<&str>, &str, Change)> = vec![
         (None, "", set("a", nested(8))),
         (
@@ -288,8 +297,23 @@ fn headers_are_taken_up_to_their_limits_and_not_beyond() {
             "there are 65 headers; at most 64 are allowed",
             many(65),
         ),
-        // Neither is carried along, and what the broker counts must not make the difference.
-        (None, "", set("endpoint", filling(20_000))),
+        // Ours count like others', those that mean nothing on an event too.
+        (
+            Some("headers_too_large"),
+            "headers are",
+            set("endpoint", filling(20_000)),
+        ),
+        (None, "", with(63, "created-at")),
+        (Some("headers_too_large"), "there are 65", with(64, "created-at")),
+        (Some("headers_too_large"), "there are 65", with(64, "attempt")),
+        (
+            Some("headers_too_large"),
+            "there are 65",
+            with(64, "x-opt-theirs"),
+        ),
+        // What the broker has written must not make the difference.
+        (None, "", with(64, "x-death")),
+        (None, "", set("x-death", filling(20_000))),
         (
             None,
             "",

@@ -238,7 +238,8 @@ fn wrong_values_are_refused_with_what_is_allowed() {
 #[test]
 fn what_is_set_and_not_honoured_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let empty: &str = Box::leak(file.path().to_str().unwrap().into());
+    std::fs::write(file.path(), "key=s3cret\n").unwrap();
+    let headers: &str = Box::leak(file.path().to_str().unwrap().into());
     let settings = read([
         ENDPOINT,
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "x"),
@@ -246,7 +247,7 @@ fn what_is_set_and_not_honoured_is_named() {
         ("OTEL_LOG_LEVEL", ""),
         ("OTEL_LOGS_EXPORTER", "otlp"),
         ("OTEL_PROPAGATORS", "tracecontext,baggage"),
-        ("OTEL_EXPORTER_OTLP_HEADERS_FILE", empty),
+        ("OTEL_EXPORTER_OTLP_HEADERS_FILE", headers),
     ]);
     assert_eq!(settings.leftover.len(), 3, "{:?}", settings.leftover);
     assert_eq!(

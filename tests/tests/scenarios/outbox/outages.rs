@@ -1,11 +1,13 @@
 //! A broker or a database that is away: nothing is lost, and all goes on when it is back.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_producer::outbox::{self, RelaySettings};
-use hookline_producer::{Producer, Settings};
+use hookline_producer::{Event, MemoryProducer, Producer, Publish, PublishError, PublishFuture, Settings};
 use hookline_tests::private_postgres::PrivatePostgres;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
@@ -151,5 +153,80 @@ async fn a_relay_whose_connections_are_ended_connects_again() {
     }
     bookings.is_empty().await;
     relay.stop().await;
+    bookings.remove().await;
+}
+
+/// A broker that lets others through and one company not, for as long as it is told: its queue is nearly full, or its cluster has
+/// barely a majority.
+#[derive(Clone)]
+struct Limping {
+    stores: MemoryProducer,
+    company: &'static str,
+    failures: usize,
+    failed: Arc<AtomicUsize>,
+}
+
+impl Publish for Limping {
+    fn publish<'a>(&'a self, event: &'a Event) -> PublishFuture<'a> {
+        Box::pin(async move {
+            if event.company.as_str() != self.company || self.failed.load(Ordering::SeqCst) >= self.failures {
+                return self.stores.publish(event).await;
+            }
+            let (id, waited, cause) = (event.id.clone(), Duration::ZERO, None);
+            Err(match self.failed.fetch_add(1, Ordering::SeqCst) % 4 {
+                0 => PublishError::NotStored {
+                    event: id,
+                    waited,
+                    cause,
+                },
+                1 => PublishError::Unconfirmed {
+                    event: id,
+                    waited,
+                    cause,
+                },
+                2 => PublishError::Busy { event: id, waited },
+                _ => PublishError::Unroutable {
+                    event: id,
+                    maybe_stored: false,
+                    exchange: "hookline.events".to_owned(),
+                },
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_fails_while_others_are_stored_keeps_its_place_however_often() {
+    const FAILURES: usize = 8;
+    let bookings = Bookings::new().await;
+    let (held_up, others) = (events("acme", 3), events("other", 20));
+    bookings.commit_all(&held_up).await;
+    bookings.commit_all(&others).await;
+    let broker = Limping {
+        stores: MemoryProducer::new(),
+        company: "acme",
+        failures: FAILURES,
+        failed: Arc::default(),
+    };
+    // With one event of each company in a batch, something is stored in each in which one fails.
+    let settings = RelaySettings::default().with_per_company(1);
+    let relay = Running::start(&bookings.pool, broker.clone(), settings);
+    bookings.is_empty().await;
+    assert_eq!(relay.stats.failed(), FAILURES as u64);
+    assert_eq!(relay.stats.set_aside(), 0);
+    relay.stop().await;
+    assert!(outbox::list_aside(&bookings.pool).await.unwrap().is_empty());
+    let published = broker.stores.published();
+    let of = |company: &str| -> Vec<String> {
+        let its = published.iter().filter(|event| event.company.as_str() == company);
+        its.map(|event| event.id.to_string()).collect()
+    };
+    assert_eq!(of("acme"), ids(&held_up));
+    assert_eq!(of("other"), ids(&others));
+    let meanwhile = published
+        .iter()
+        .take_while(|event| event.company.as_str() == "other")
+        .count();
+    assert!(meanwhile >= FAILURES, "{meanwhile} others were stored meanwhile");
     bookings.remove().await;
 }
