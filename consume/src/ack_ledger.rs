@@ -151,12 +151,21 @@ impl AckLedger {
     /// How much is in hand.
     #[must_use]
     pub fn load(&self) -> Load {
-        let (messages, bytes, oldest) = self.lock().ledger.in_hand();
+        let ((messages, bytes), oldest) = {
+            let state = self.lock();
+            (state.ledger.in_hand(), state.ledger.oldest())
+        };
         Load {
             messages,
             bytes,
             oldest: oldest.map_or(Duration::ZERO, |since| since.elapsed()),
         }
+    }
+
+    /// How many bytes are in hand.
+    pub(crate) fn bytes(&self) -> usize {
+        let (_, bytes) = self.lock().ledger.in_hand();
+        bytes
     }
 
     /// Messages that the broker takes for unacknowledged, or of which it cannot know better yet.
@@ -257,9 +266,9 @@ impl AckLedger {
             let Some(acker) = state.acker.clone() else {
                 return false;
             };
-            let (before, ..) = state.ledger.in_hand();
+            let (before, _) = state.ledger.in_hand();
             let owed = state.ledger.take_owed(now, max);
-            let (after, ..) = state.ledger.in_hand();
+            let (after, _) = state.ledger.in_hand();
             (acker, owed, before - after)
         };
         let Owed {
@@ -292,7 +301,7 @@ impl AckLedger {
         has_more
     }
 
-    /// A panic elsewhere leaves books that are still sound: every change under the lock is whole.
+    /// A panic elsewhere leaves counts that are still sound: every change under the lock is whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

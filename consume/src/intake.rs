@@ -179,7 +179,7 @@ impl Intake {
             }
             if read % LOOK_AT_SIZES == 0
                 && !subscription.is_careful()
-                && sizing.is_unfit(subscription.prefetch(), self.ledger.load().bytes)
+                && sizing.is_unfit(subscription.prefetch(), self.ledger.bytes())
             {
                 self.resize(&mut subscription, &mut sizing, &sender, shutdown)
                     .await?;
@@ -209,7 +209,7 @@ impl Intake {
         sender: &mpsc::UnboundedSender<Taken>,
         shutdown: &Shutdown,
     ) -> Result<(), BrokerError> {
-        let (before, bytes_before) = (subscription.prefetch(), self.ledger.load().bytes);
+        let (before, bytes_before) = (subscription.prefetch(), self.ledger.bytes());
         tokio::select! {
             () = subscription.pause() => {}
             () = shutdown.requested() => return Ok(()),
@@ -219,7 +219,7 @@ impl Intake {
             self.hand_over(incoming, sender);
         }
         let room = async {
-            while !sizing.has_room(self.ledger.load().bytes) && !subscription.is_lost() {
+            while !sizing.has_room(self.ledger.bytes()) && !subscription.is_lost() {
                 sleep(LOOK_EVERY).await;
             }
         };
@@ -230,7 +230,7 @@ impl Intake {
         if subscription.is_lost() || shutdown.is_requested() {
             return Ok(());
         }
-        let (from, to) = (before, sizing.window_beside(self.ledger.load().bytes));
+        let (from, to) = (before, sizing.window_beside(self.ledger.bytes()));
         debug!(
             queue = self.queue.label,
             from, to, bytes_before, "the window follows the size of messages"

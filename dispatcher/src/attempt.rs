@@ -1,10 +1,8 @@
 //! Steps 5 to 7: one attempt. Signed, sent, and what it came to.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use hookline_common::delivery::Delivery;
-use hookline_common::guard::Refusal;
 use hookline_common::outcome::Outcome;
 use hookline_common::telemetry::trace_of;
 use hookline_common::trace_context::TraceContext;
@@ -12,10 +10,11 @@ use hookline_outbound::client::{RequestError, SendError, Shortage};
 use hookline_outbound::request::{self, Destination};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{Instrument as _, info};
+use tracing::Instrument as _;
 
 use crate::classify::{self, Verdict};
 use crate::endpoints::PreparedEndpoint;
+use crate::failure_log;
 use crate::outside::{Sends, time_of_day};
 use crate::spans::{self, Traced};
 
@@ -103,28 +102,11 @@ async fn try_once(
         Ok(answer) => classify::answered(answer, time_of_day()),
         Err(error) => classify::unanswered(error),
     };
-    log_failure(&verdict, delivery, trace, refusal.as_ref());
+    failure_log::note(&verdict, delivery, trace, refusal.as_ref());
     Ok(Report {
         verdict,
         started_at,
         duration,
         trace: None,
     })
-}
-
-/// The one line in the operator's log about a failed attempt.
-fn log_failure(verdict: &Verdict, delivery: &Delivery, trace: &TraceContext, refusal: Option<&Refusal>) {
-    if verdict.outcome == Outcome::Delivered {
-        return;
-    }
-    let (event, company) = (&delivery.event.id, &delivery.event.company);
-    let (endpoint, attempt) = (&delivery.endpoint, delivery.attempt.get());
-    let (outcome, status) = (verdict.outcome, verdict.status);
-    let error: Option<Cow<'_, str>> = match refusal {
-        Some(refusal) => Some(refusal.to_string().into()),
-        None => verdict.error.as_deref().map(Cow::Borrowed),
-    };
-    let (error, reason) = (error.as_deref(), refusal.map(Refusal::reason));
-    let trace_id = trace.trace_id();
-    info!(%event, %company, %endpoint, attempt, %outcome, status, reason, error, trace_id, "attempt failed");
 }

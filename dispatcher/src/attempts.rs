@@ -16,7 +16,7 @@ use tracing::{Span, error};
 
 use crate::attempt::{Report, attempt};
 use crate::endpoints::{EndpointKey, Endpoints, Lookup, PreparedEndpoint};
-use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Permit};
+use crate::fairness::{Admission, Fairness, Feedback, JobInfo, Leave, Permit};
 use crate::meters::Meters;
 use crate::outside::{Sends, time_of_day};
 use crate::queues::Working;
@@ -130,13 +130,28 @@ impl Attempts {
 
     /// Starts a delivery, lets it wait or sets it aside. Where its queue must not be read any further, this takes until it
     /// may.
-    pub async fn admit(self: &Arc<Self>, mut job: Box<Job>, mut permit: Option<Permit>) {
-        let mut is_fresh = true;
-        loop {
+    pub async fn admit(self: &Arc<Self>, mut job: Box<Job>, mut leave: Leave) {
+        let (fairness, queue) = (&self.fairness, job.queue.index());
+        // Whatever it waits for here, its endpoint may be changed meanwhile.
+        let mut is_fresh = !matches!(leave, Leave::Needed(_));
+        let _turn = match fairness.try_turn(queue) {
+            Some(turn) => turn,
+            None => {
+                // Nothing is begun meanwhile, so others may.
+                (leave, is_fresh) = (leave.give_back(), false);
+                match fairness.turn(queue).await {
+                    Some(turn) => turn,
+                    // A stop: it has not begun, and is back on its queue.
+                    None => return,
+                }
+            }
+        };
+        let mut permit = leave.permit().await;
+        while !fairness.is_closed() {
             let (endpoint, info) = (Arc::clone(&job.endpoint), job.info());
             // Before the question, so that no change is missed that comes right behind the answer.
-            let changed = self.fairness.changed();
-            match self.fairness.admit(&endpoint.key, info, job, Instant::now()) {
+            let changed = fairness.changed();
+            match fairness.admit(&endpoint.key, info, job, Instant::now()) {
                 Admission::Start(mut started) => {
                     (started.permit, started.is_fresh) = (permit, is_fresh);
                     return self.start(started);
@@ -169,8 +184,9 @@ impl Attempts {
         }
     }
 
-    /// Lets go of what waits for its turn: not begun, it goes back to its queue.
+    /// Lets go of what waits for its turn, and of what waits to ask for one: not begun, it goes back to its queue.
     pub fn give_back_waiting(&self) {
+        self.fairness.close();
         drop(self.fairness.take_waiting());
     }
 

@@ -1,12 +1,12 @@
 //! Everything that is begun with the connection to the broker: the parts of the pipeline put together, and step 2 for each
 //! working queue. What ends it stands in `drain.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use hookline_common::broker::{BrokerError, BrokerStats, Consumer, Publisher};
 use hookline_common::shutdown::Shutdown;
-use hookline_common::topology::Topology;
+use hookline_common::topology::{Namespace, Topology};
 use hookline_consume::{AckLedger, Intake};
 use hookline_outbound::client::Client;
 use tokio::task::JoinSet;
@@ -16,12 +16,13 @@ use tracing::info;
 
 use crate::attempts::{Attempts, Terms};
 use crate::endpoints::Endpoints;
-use crate::fairness::{Bounds, Concurrency, Fairness, StartLimiter};
+use crate::fairness::{Bounds, Concurrency, Fairness, MAX_QUEUES, StartLimiter};
 use crate::in_flight::InFlight;
 use crate::meters::{Meters, observe_endpoints};
 use crate::pipeline::{Pipeline, Reception};
 use crate::quarantine::Quarantine;
 use crate::queues::Working;
+use crate::replicas::Replicas;
 use crate::settings::Settings;
 use crate::settle::{BatchLog, Recorder, Settler};
 use crate::suspects::SETTLING_TIME;
@@ -40,6 +41,8 @@ const AT_ONCE: usize = 48;
 /// hardly.
 const DUE_AT_ONCE: usize = 4;
 
+const _: () = assert!(Working::ALL.len() <= MAX_QUEUES);
+
 /// A dispatcher with its connections.
 pub struct Dispatch {
     pub(crate) settings: Settings,
@@ -47,6 +50,7 @@ pub struct Dispatch {
     pub(crate) records: Option<BatchLog>,
     pub(crate) consumers: Vec<Consumer>,
     pub(crate) in_flight: InFlight,
+    observer: Observer,
     stats: Arc<BrokerStats>,
 }
 
@@ -90,13 +94,15 @@ impl Dispatch {
         );
         let weak = Arc::downgrade(&attempts);
         observe_endpoints(move || Some(weak.upgrade()?.fairness().overview(Instant::now())));
+        let observer = Observer {
+            publisher: publisher.clone(),
+            namespace: broker.namespace.clone(),
+            attempts: Arc::downgrade(&attempts),
+            replicas: Arc::default(),
+        };
         let keeping_time = [
             tokio::spawn(Arc::clone(&attempts).keep_time()),
-            tokio::spawn(observe(
-                publisher.clone(),
-                settings.clone(),
-                Arc::clone(&attempts),
-            )),
+            tokio::spawn(observer.clone().observe()),
         ];
         let pipeline = Pipeline::new(
             endpoints,
@@ -125,6 +131,7 @@ impl Dispatch {
                 recording,
                 keeping_time,
             },
+            observer,
             stats,
         }
     }
@@ -161,7 +168,7 @@ impl Dispatch {
         let ready = async {
             drop(self.publisher.connected(None).await);
             // This replica will be one more.
-            observe_once(&self.publisher, &self.settings, &self.in_flight.attempts, 1).await;
+            self.observer.observe_once(1).await;
         };
         tokio::select! {
             () = ready => {}
@@ -248,26 +255,41 @@ fn bounds(settings: &Settings, client: &Client) -> Bounds {
     }
 }
 
-/// Tells the fairness what stands on the broker, for ever.
-async fn observe(publisher: Publisher, settings: Settings, attempts: Arc<Attempts>) {
-    loop {
-        sleep(OBSERVE_EVERY).await;
-        observe_once(&publisher, &settings, &attempts, 0).await;
-    }
+/// Tells the fairness what stands on the broker. Clones know the same.
+#[derive(Clone)]
+struct Observer {
+    publisher: Publisher,
+    namespace: Namespace,
+    attempts: Weak<Attempts>,
+    replicas: Arc<Mutex<Replicas>>,
 }
 
-async fn observe_once(publisher: &Publisher, settings: &Settings, attempts: &Attempts, coming: u32) {
-    let queues = PUSHED.map(Working::queue);
-    let depths = publisher.depths(&settings.broker.namespace, &queues).await;
-    // Each replica consumes each queue once. The broker also counts a consumer that was taken up again with another window,
-    // for as long as something of the old one is unacknowledged; in the queue with the fewest nobody is counted twice.
-    let consumers = depths.iter().flatten().map(|depth| depth.consumers).min();
-    let replicas = consumers.unwrap_or(0) + coming;
-    for (queue, depth) in PUSHED.iter().zip(depths) {
-        if let Some(depth) = depth {
-            let (ready, now) = (u64::from(depth.ready), Instant::now());
-            let fairness = attempts.fairness();
-            fairness.observe(queue.index(), ready, replicas, now);
+impl Observer {
+    /// Goes on for ever.
+    async fn observe(self) {
+        loop {
+            sleep(OBSERVE_EVERY).await;
+            self.observe_once(0).await;
+        }
+    }
+
+    async fn observe_once(&self, coming: u32) {
+        let queues = PUSHED.map(Working::queue);
+        let depths = self.publisher.depths(&self.namespace, &queues).await;
+        let Some(attempts) = self.attempts.upgrade() else {
+            return;
+        };
+        let consumers = depths.iter().flatten().map(|depth| depth.consumers);
+        let replicas = {
+            // A panic elsewhere leaves a count that is still sound.
+            let mut replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+            replicas.observe(consumers, coming)
+        };
+        for (queue, depth) in PUSHED.iter().zip(depths) {
+            if let Some(depth) = depth {
+                let (ready, now) = (u64::from(depth.ready), Instant::now());
+                attempts.fairness().observe(queue.index(), ready, replicas, now);
+            }
         }
     }
 }

@@ -17,8 +17,10 @@ pub mod spans; // what is traced of a delivery and of its attempts
 pub mod attempts; // step 4, carried out: turns, one after the other
 pub mod attempt; // steps 5 to 7: one attempt
 pub mod classify; // step 7: what the answer means
+mod failure_log; // and what the operator reads of it
 pub mod settle; // step 8: confirm, record, let it be acknowledged
 pub mod dispatch; // everything that is begun with the connection
+mod replicas; // how many share an owner's rate
 mod in_flight; // what it has begun
 mod drain; // and ended with the process
 pub mod stop; // how long the end may take

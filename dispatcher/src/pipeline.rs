@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 use crate::attempt::Report;
 use crate::attempts::{Attempts, Job};
 use crate::endpoints::{Endpoints, Lookup};
-use crate::fairness::{Permit, StartLimiter};
+use crate::fairness::{Leave, Permit, StartLimiter};
 use crate::meters::Meters;
 use crate::outside::{Keeps, time_of_day};
 use crate::queues::Working;
@@ -61,7 +61,7 @@ pub struct Pipeline {
 struct Passage {
     queue: Working,
     in_hand: InHand,
-    permit: Option<Permit>,
+    leave: Leave,
 }
 
 impl Pipeline {
@@ -101,7 +101,7 @@ impl Pipeline {
         let passage = Passage {
             queue,
             in_hand,
-            permit: Some(permit),
+            leave: Leave::Given(permit),
         };
         let crashes = suspects::known_crashes(queue, &message);
         self.proceed(passage, message, crashes).await;
@@ -113,7 +113,7 @@ impl Pipeline {
         let passage = Passage {
             queue: Working::Quarantine,
             in_hand,
-            permit: None,
+            leave: Leave::Free,
         };
         self.proceed(passage, message, Some(crashes)).await;
     }
@@ -217,7 +217,7 @@ impl Pipeline {
         if let Some(looked) = self.endpoints.look_again(company) {
             // Nothing is begun meanwhile, so others may.
             let passage = Passage {
-                permit: None,
+                leave: passage.leave.give_back(),
                 ..passage
             };
             let this = Arc::clone(self);
@@ -252,11 +252,11 @@ impl Pipeline {
                 let Passage {
                     queue,
                     in_hand,
-                    permit,
+                    leave,
                 } = passage;
                 let span = spans::process(&mut delivery.event, || self.settler.queue_name(queue.queue()));
                 let job = Job::new(queue, in_hand, delivery, endpoint, span);
-                self.attempts.admit(job, permit).await;
+                self.attempts.admit(job, leave).await;
             }
             Step::FanOut(unrouted, endpoints) => self.fan_out(passage, unrouted, endpoints),
             Step::Nobody(unrouted) => {

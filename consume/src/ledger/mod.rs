@@ -36,7 +36,7 @@ pub(crate) struct Owed {
     pub(crate) has_more: bool,
 }
 
-/// The books of one working queue.
+/// What is held of one working queue.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     current: Option<Current>,
@@ -223,13 +223,16 @@ impl Ledger {
             .and_then(|current| current.window.next_overdue())
     }
 
-    /// Messages and bytes in hand, and since when the oldest that is not settled is.
-    pub(crate) fn in_hand(&self) -> (usize, usize, Option<Instant>) {
-        self.current
-            .as_ref()
-            .map_or((0, 0, None), |Current { window, .. }| {
-                (window.messages(), window.bytes(), window.oldest())
-            })
+    /// Messages and bytes in hand.
+    pub(crate) fn in_hand(&self) -> (usize, usize) {
+        self.current.as_ref().map_or((0, 0), |Current { window, .. }| {
+            (window.messages(), window.bytes())
+        })
+    }
+
+    /// Since when the oldest that is not settled is in hand.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.current.as_ref().and_then(|current| current.window.oldest())
     }
 
     fn stands(&self, entry: Entry) -> bool {

@@ -317,7 +317,7 @@ impl Model {
     }
 
     fn check(&self) -> Result<(), String> {
-        let (messages, bytes, _) = self.ledger.in_hand();
+        let (messages, bytes) = self.ledger.in_hand();
         if bytes != messages * BYTES {
             return Err(format!("{messages} messages in hand have {bytes} bytes"));
         }
@@ -367,8 +367,8 @@ impl Model {
                 ));
             }
         }
-        match self.ledger.in_hand() {
-            (0, 0, None) => Ok(()),
+        match (self.ledger.in_hand(), self.ledger.oldest()) {
+            ((0, 0), None) => Ok(()),
             rest => Err(format!("in hand in the end: {rest:?}")),
         }
     }

@@ -7,10 +7,10 @@ use hookline_common::schedule::Delay;
 use hookline_common::topology::PARK_DELAYS;
 use tokio::time::Instant;
 
-use super::books::Books;
 #[cfg(test)]
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
+use super::holdings::Holdings;
 use super::limit::{Health, Limit, as_f32};
 use super::memory::Remembered;
 use super::pace::Pacing;
@@ -98,27 +98,27 @@ impl<J> EndpointQueue<J> {
         queue
     }
 
-    /// Its part of the books.
-    pub(super) fn books(&self) -> Books {
-        let mut books = Books {
+    /// Its part of the holdings.
+    pub(super) fn holdings(&self) -> Holdings {
+        let mut holdings = Holdings {
             waiting: self.waiting_of,
             in_flight: self.in_flight,
-            ..Books::default()
+            ..Holdings::default()
         };
         if self.is_limited() {
-            for (limited, (flying, waiting)) in books
+            for (limited, (flying, waiting)) in holdings
                 .limited
                 .iter_mut()
                 .zip(self.flying.iter().zip(&self.waiting_of))
             {
                 *limited = flying + waiting;
             }
-            books.limited_in_flight = self.in_flight;
+            holdings.limited_in_flight = self.in_flight;
         }
         if self.is_silent() || self.is_unknown() {
-            books.silent_parked = self.returns.count();
+            holdings.silent_parked = self.returns.count();
         }
-        books
+        holdings
     }
 
     /// Sees what the endpoint is by now.

@@ -26,21 +26,26 @@ mod pace; // its holds, pace and rate
 mod returns; // when what was parked comes back
 mod turns; // whose turn it is for a connection
 mod window; // how much of a working queue may wait
-mod books; // what all endpoints hold
+mod holdings; // what all endpoints hold
 mod memory; // what is kept of idle ones
+mod asking; // one job of each working queue asks at a time
 mod start_limiter; // how many attempts begin at once
 #[cfg(test)]
 mod faults; // mistakes that tests put back
 
 use std::hash::Hash;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use self::asking::Asking;
+pub use self::asking::Turn;
 pub use self::feedback::Feedback;
-pub use self::start_limiter::{Permit, StartLimiter};
+pub use self::start_limiter::{Leave, Permit, StartLimiter};
 use self::state::State;
 pub use self::terms::{Admission, Bounds, Concurrency, Due, JobInfo, MAX_QUEUES, Overview};
 
@@ -51,6 +56,10 @@ pub struct Fairness<K, J> {
     room: Notify,
     /// Something falls due sooner than was said.
     sooner: Notify,
+    asking: Asking,
+    /// Questions that were asked.
+    #[cfg(test)]
+    asked: AtomicUsize,
 }
 
 impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
@@ -61,12 +70,38 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
             state: Mutex::new(State::new(bounds, Instant::now())),
             room: Notify::new(),
             sooner: Notify::new(),
+            asking: Asking::new(),
+            #[cfg(test)]
+            asked: AtomicUsize::new(0),
         }
     }
 
+    /// The turn to ask for a job of a working queue, unless another has it. Whoever has it keeps it until its job was answered
+    /// otherwise than by [`Admission::Hold`].
+    pub fn try_turn(&self, queue: usize) -> Option<Turn<'_>> {
+        self.asking.try_turn(queue)
+    }
+
+    /// Waits for the turn to ask, behind all who wait already. None once nobody asks any more.
+    pub async fn turn(&self, queue: usize) -> Option<Turn<'_>> {
+        self.asking.turn(queue).await
+    }
+
+    /// Nobody asks any more: whoever waits for a turn is told so at once, and whoever holds a job lets go of it.
+    pub fn close(&self) {
+        self.asking.close();
+    }
+
+    /// Whether nobody asks any more.
+    pub fn is_closed(&self) -> bool {
+        self.asking.is_closed()
+    }
+
     /// Asks whether a job for endpoint `key` may begin. After [`Admission::Hold`] the next job of the same working queue
-    /// has to be the same one.
+    /// has to be the same one, which is what turns are for.
     pub fn admit(&self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
+        #[cfg(test)]
+        self.asked.fetch_add(1, Ordering::Relaxed);
         // What is held has changed nothing for others that are: two working queues would have each other ask for ever.
         let is_news = |admission: &Admission<J>| !matches!(admission, Admission::Hold(_));
         self.change_if(|state| state.admit(key, info, job, now), is_news)
@@ -116,6 +151,12 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
     /// How endpoints fare at this moment.
     pub fn overview(&self, now: Instant) -> Overview {
         self.lock().overview(now)
+    }
+
+    /// How many questions were asked.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Takes out everything that waits.

@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{self, Notify};
 use tokio::time::{Instant, timeout};
 
 /// How long a request counts that has not ended. With 2 ms a burst for slow receivers would begin sooner, and a backlog for quick ones
@@ -28,6 +28,8 @@ pub struct StartLimiter {
     /// So many while one of these limiters begins attempts.
     beside: Option<(usize, Vec<Arc<StartLimiter>>)>,
     inside: Mutex<Inside>,
+    /// Whose turn it is to ask for a permit.
+    asking: sync::Mutex<()>,
     /// Half of the permits are free.
     freed: Notify,
 }
@@ -44,6 +46,36 @@ struct Inside {
 pub struct Permit {
     limiter: Arc<StartLimiter>,
     generation: u64,
+}
+
+/// Whether an attempt may begin as far as the processors go.
+pub enum Leave {
+    /// It may.
+    Given(Permit),
+    /// It has to ask for a permit before it does.
+    Needed(Arc<StartLimiter>),
+    /// It is one of few, and needs none.
+    Free,
+}
+
+impl Leave {
+    /// Gives the permit to others while this one waits for something else: it has to ask anew.
+    #[must_use]
+    pub fn give_back(self) -> Self {
+        match self {
+            Self::Given(permit) => Self::Needed(Arc::clone(&permit.limiter)),
+            other => other,
+        }
+    }
+
+    /// Waits for a permit, where one is needed.
+    pub async fn permit(self) -> Option<Permit> {
+        match self {
+            Self::Given(permit) => Some(permit),
+            Self::Needed(limiter) => Some(limiter.acquire().await),
+            Self::Free => None,
+        }
+    }
 }
 
 impl StartLimiter {
@@ -64,12 +96,15 @@ impl StartLimiter {
             max,
             beside,
             inside: Mutex::default(),
+            asking: sync::Mutex::default(),
             freed: Notify::new(),
         })
     }
 
     /// Waits for a permit, for a moment at most: what is inside then has shown that it waits for others.
     pub async fn acquire(self: &Arc<Self>) -> Permit {
+        // One after the other: many that found it full in the same moment would all begin when that is over.
+        let _turn = self.asking.lock().await;
         let max = self.max(Instant::now());
         if self.lock().permits >= max {
             let is_stale = timeout(MOMENT, self.half_free(max)).await.is_err();
@@ -166,6 +201,33 @@ mod tests {
         assert_eq!(limiter.lock().permits, 2);
         permits.clear();
         assert_eq!(limiter.lock().permits, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_that_ask_in_the_same_moment_no_more_begin_than_there_are_permits() {
+        let limiter = StartLimiter::new(2);
+        let since = Instant::now();
+        let begin = || async {
+            let permit = limiter.acquire().await;
+            (permit, since.elapsed())
+        };
+        let begun = futures_util::future::join_all((0..6).map(|_| begin())).await;
+        let moments: Vec<_> = begun
+            .iter()
+            .map(|(_, at)| at.as_millis() / MOMENT.as_millis())
+            .collect();
+        assert_eq!(moments, [0, 0, 1, 1, 2, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_gives_its_permit_back_has_to_ask_anew() {
+        let limiter = StartLimiter::new(2);
+        let leave = Leave::Given(limiter.acquire().await).give_back();
+        assert_eq!(limiter.lock().permits, 0);
+        let permit = leave.permit().await;
+        assert_eq!(limiter.lock().permits, 1);
+        drop(permit);
+        assert!(Leave::Free.give_back().permit().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::books::Books;
 use super::endpoint_queue::{Class, EndpointQueue, MAX_WAIT};
 #[cfg(test)]
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
+use super::holdings::Holdings;
 use super::memory::{Memory, Remembered};
 use super::terms::{Admission, Bounds, Due, JobInfo, MAX_QUEUES, Overview};
 use super::window::Window;
@@ -29,7 +29,7 @@ type Hashed = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 pub(super) struct State<K, J> {
     pub(super) bounds: Bounds,
     pub(super) queues: HashMap<K, EndpointQueue<J>, Hashed>,
-    pub(super) books: Books,
+    pub(super) holdings: Holdings,
     pub(super) windows: Vec<Window>,
     memory: Memory,
     /// Endpoints that could begin something if there was a connection: proven ones, and those that share half.
@@ -56,7 +56,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         bounds.windows.truncate(MAX_QUEUES);
         Self {
             queues: HashMap::default(),
-            books: Books::default(),
+            holdings: Holdings::default(),
             windows: bounds.windows.iter().map(|size| Window::new(*size)).collect(),
             memory: Memory::default(),
             lines: [VecDeque::new(), VecDeque::new()],
@@ -127,7 +127,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         };
         let count = |counts: &[usize; MAX_QUEUES]| counts.get(from).copied().unwrap_or_default();
         let max = self.bounds.concurrency.max;
-        let has_share = !queue.is_limited() || count(&self.books.limited) < window.limited();
+        let has_share = !queue.is_limited() || count(&self.holdings.limited) < window.limited();
         #[cfg(test)]
         let has_share = has_share || faults::is_back(Fault::NoShare);
         let has_turn = queue.waiting.is_empty() && queue.can_start(max, now);
@@ -142,13 +142,14 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             let may_soon = window
                 .newcomer
                 .is_none_or(|since| now.saturating_duration_since(since) < GET_TO_KNOW);
-            let will_show = is_new && may_soon && window.limited() > 2 * self.held_by_quiet(from, now);
+            let held_by_quiet = || window.held_by_quiet(now, || self.held_by_quiet(from, now));
+            let will_show = is_new && may_soon && window.limited() > 2 * held_by_quiet();
             return if will_show { Verdict::Hold } else { Verdict::Park };
         }
         if !queue.is_turn_near(max, now) {
             return Verdict::Park;
         }
-        let waiting = count(&self.books.waiting);
+        let waiting = count(&self.holdings.waiting);
         if window.has_room(waiting, queue.waiting_of(from)) {
             return Verdict::Wait;
         }
@@ -168,7 +169,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         }
         self.update(key, |queue| queue.wait(info.queue, info.parked, job));
         if let Some(window) = self.windows.get_mut(info.queue) {
-            window.waits(self.books.waiting.get(info.queue).copied().unwrap_or_default());
+            window.waits(self.holdings.waiting.get(info.queue).copied().unwrap_or_default());
         }
         if is_first {
             self.line_up(key, now);
@@ -176,7 +177,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     }
 
     fn park(&mut self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
-        let silent_parked = self.books.silent_parked;
+        let silent_parked = self.holdings.silent_parked;
         let max = self.bounds.concurrency.max;
         let delay = self.update(key, |queue| queue.park(info.parked, silent_parked, max, now));
         if let Some(window) = self.windows.get_mut(info.queue) {
@@ -245,7 +246,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         let max = self.bounds.concurrency.max;
         let Self {
             queues,
-            books,
+            holdings,
             memory,
             windows,
             ..
@@ -254,11 +255,11 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             if queue.is_idle() {
                 return is_kept(key, queue, memory, now);
             }
-            let before = queue.books();
+            let before = queue.holdings();
             queue.refresh(now);
             #[cfg(test)]
             let before = if faults::is_back(Fault::NotRecounted) {
-                queue.books()
+                queue.holdings()
             } else {
                 before
             };
@@ -268,7 +269,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                 while queue.take_first().is_some() {}
             }
             if queue.is_silent() || queue.pacing.hold(now) > MAX_WAIT {
-                let others = books.silent_parked.saturating_sub(before.silent_parked);
+                let others = holdings.silent_parked.saturating_sub(before.silent_parked);
                 while let Some(waiting) = queue.take_first() {
                     let silent_parked = others + queue.returns.count();
                     let delay = queue.park(waiting.parked, silent_parked, max, now);
@@ -278,7 +279,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                     due.park.push((waiting.job, delay));
                 }
             }
-            books.replace(&before, &queue.books());
+            holdings.replace(&before, &queue.holdings());
             is_kept(key, queue, memory, now)
         });
     }
@@ -287,7 +288,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     pub(super) fn overview(&self, now: Instant) -> Overview {
         let max = self.bounds.concurrency.max;
         let mut overview = Overview {
-            waiting: self.books.waiting.iter().sum(),
+            waiting: self.holdings.waiting.iter().sum(),
             ..Overview::default()
         };
         for queue in self.queues.values() {
@@ -313,12 +314,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     pub(super) fn take_waiting(&mut self) -> Vec<J> {
         let mut jobs = Vec::new();
         for queue in self.queues.values_mut() {
-            let before = queue.books();
+            let before = queue.holdings();
             while let Some(waiting) = queue.take_first() {
                 jobs.push(waiting.job);
             }
             queue.line = None;
-            self.books.replace(&before, &queue.books());
+            self.holdings.replace(&before, &queue.holdings());
         }
         self.lines.iter_mut().for_each(VecDeque::clear);
         jobs
@@ -331,7 +332,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
     /// Whether a job that is held may get another answer.
     pub(super) fn is_worth_asking(&self) -> bool {
-        let windows = self.windows.iter().zip(self.books.waiting);
+        let windows = self.windows.iter().zip(self.holdings.waiting);
         windows
             .into_iter()
             .any(|(window, waiting)| window.is_worth_asking(waiting))
@@ -373,9 +374,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         change: impl FnOnce(&mut EndpointQueue<J>) -> R,
     ) -> Option<R> {
         let queue = self.queues.get_mut(key)?;
-        let before = queue.books();
+        let before = queue.holdings();
         let result = change(queue);
-        self.books.replace(&before, &queue.books());
+        self.holdings.replace(&before, &queue.holdings());
         Some(result)
     }
 }

@@ -3,7 +3,7 @@
 use hookline_common::schedule::Delay;
 
 /// Working queues at most.
-pub const MAX_QUEUES: usize = 8;
+pub const MAX_QUEUES: usize = 4;
 
 /// Slots of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

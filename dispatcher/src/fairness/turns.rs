@@ -110,7 +110,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         if faults::is_back(Fault::NoConnections) {
             return true;
         }
-        self.books.in_flight < connections
-            && (!is_limited || self.books.limited_in_flight < (connections / 2).max(1))
+        self.holdings.in_flight < connections
+            && (!is_limited || self.holdings.limited_in_flight < (connections / 2).max(1))
     }
 }

@@ -13,6 +13,7 @@
 //! Where nothing is known, a fifth of the mountain is parked to look for others behind it: few enough that hardly any
 //! delivery costs more for it, and only what has its turn so late that it is back in time.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,6 +28,9 @@ const GROWING: Duration = Duration::from_secs(5);
 const SPRINT_RATE: u64 = 5_000;
 /// Before the next sprint after one that found nobody, at first and at most.
 const SPRINT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
+/// So long a count of what quiet endpoints hold is used again: it goes through all of them, and in the next moment hardly one more
+/// is quiet.
+const COUNTED_FOR: Duration = Duration::from_millis(10);
 /// One in so many may be parked to look who is behind.
 const EXPLORE: u64 = 5;
 
@@ -38,6 +42,8 @@ pub(super) struct Window {
     is_crowded: bool,
     /// Since when a job of an endpoint that nothing is known of is held.
     pub(super) newcomer: Option<Instant>,
+    /// What quiet endpoints held of it, and when they were counted.
+    quiet: Cell<Option<(Instant, usize)>>,
     witnesses: [Option<(u64, Instant)>; WITNESSES],
     /// Jobs that ended and that were parked since the window was first crowded.
     served: u64,
@@ -59,6 +65,7 @@ impl Window {
             is_holding: false,
             is_crowded: false,
             newcomer: None,
+            quiet: Cell::new(None),
             witnesses: [None; WITNESSES],
             served: 0,
             parked: 0,
@@ -98,6 +105,18 @@ impl Window {
     /// little more room: it is not its fault that others have many.
     pub(super) fn has_room(&self, waiting: usize, own: usize) -> bool {
         waiting < self.max_waiting().max(1) || own < self.size / 32 && waiting < self.size / 2 + self.size / 4
+    }
+
+    /// What quiet endpoints hold of it, by a `count` that was made a moment ago at most.
+    pub(super) fn held_by_quiet(&self, now: Instant, count: impl FnOnce() -> usize) -> usize {
+        let is_recent = |(at, _): &(Instant, usize)| now.saturating_duration_since(*at) < COUNTED_FOR;
+        let (at, held) = self
+            .quiet
+            .get()
+            .filter(is_recent)
+            .unwrap_or_else(|| (now, count()));
+        self.quiet.set(Some((at, held)));
+        held
     }
 
     /// A job came from the broker.
@@ -214,5 +233,24 @@ impl Window {
             self.sprint = Some(now + Duration::from_secs(1) + Duration::from_secs(ready / SPRINT_RATE));
             self.sprint_found = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_endpoints_are_counted_once_in_a_moment_however_often_it_is_asked() {
+        let (window, start) = (Window::new(100), Instant::now());
+        let mut counts = 0;
+        let mut ask = |at: Duration| {
+            window.held_by_quiet(start + at, || {
+                counts += 1;
+                counts
+            })
+        };
+        let held: Vec<_> = (0..20).map(|ms| ask(Duration::from_millis(ms))).collect();
+        assert_eq!(held, [[1; 10], [2; 10]].concat());
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::books::Books;
 use super::super::faults::{self, Fault};
+use super::super::holdings::Holdings;
 use super::super::limit::Health;
 use super::super::*;
 
@@ -272,12 +272,15 @@ impl Model {
             self.finish(id, job, Feedback::NothingAsked, Duration::ZERO)?;
         }
         let state = self.fairness.lock();
-        let kept = Books {
-            silent_parked: state.books.silent_parked,
-            ..Books::default()
+        let kept = Holdings {
+            silent_parked: state.holdings.silent_parked,
+            ..Holdings::default()
         };
-        if state.books != kept {
-            return Err(format!("nothing is in hand, and the books say {:?}", state.books));
+        if state.holdings != kept {
+            return Err(format!(
+                "nothing is in hand, and the holdings say {:?}",
+                state.holdings
+            ));
         }
         Ok(())
     }
@@ -336,14 +339,14 @@ impl Model {
 
     fn check(&self) -> Result<(), String> {
         let state = self.fairness.lock();
-        let mut sum = Books::default();
+        let mut sum = Holdings::default();
         let mut waiting = 0;
         let mut flying = [0; ENDPOINTS];
         for id in &self.flying {
             flying[self.jobs[id].endpoint] += 1;
         }
         for (key, queue) in &state.queues {
-            sum.replace(&Books::default(), &queue.books());
+            sum.replace(&Holdings::default(), &queue.holdings());
             waiting += queue.waiting.len();
             let slots = queue.limit.slots(CONCURRENCY.max);
             if slots > CONCURRENCY.max {
@@ -351,17 +354,23 @@ impl Model {
             }
             let in_flight = flying[*key];
             if in_flight != queue.in_flight || in_flight > CONCURRENCY.max {
-                return Err(format!("{in_flight} in flight, {} in the books", queue.in_flight));
+                return Err(format!(
+                    "{in_flight} in flight, {} in the holdings",
+                    queue.in_flight
+                ));
             }
             // Never idle with work waiting: what could begin begins at once.
-            let is_free = state.books.in_flight < CONNECTIONS
-                && (!queue.is_limited() || state.books.limited_in_flight < CONNECTIONS / 2);
+            let is_free = state.holdings.in_flight < CONNECTIONS
+                && (!queue.is_limited() || state.holdings.limited_in_flight < CONNECTIONS / 2);
             if is_free && !queue.waiting.is_empty() && queue.can_start(CONCURRENCY.max, self.now) {
                 return Err(format!("endpoint {key} is idle with work waiting"));
             }
         }
-        if sum != state.books {
-            return Err(format!("the books say {:?}, and it is {sum:?}", state.books));
+        if sum != state.holdings {
+            return Err(format!(
+                "the holdings say {:?}, and it is {sum:?}",
+                state.holdings
+            ));
         }
         // Where every job is takes longer to see, and what is wrong there stays wrong.
         if !self.random.is_multiple_of(32) {

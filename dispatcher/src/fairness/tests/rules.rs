@@ -247,5 +247,5 @@ fn a_drain_takes_out_what_waits_and_idle_endpoints_take_no_memory() {
     drop(rig.tick_after(HUNG));
     let state = rig.fairness.lock();
     assert!(state.queues.is_empty());
-    assert_eq!(state.books, books::Books::default());
+    assert_eq!(state.holdings, holdings::Holdings::default());
 }

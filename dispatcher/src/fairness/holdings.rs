@@ -5,7 +5,7 @@ use super::terms::MAX_QUEUES;
 
 /// One endpoint's part, or the sum of all.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Books {
+pub(super) struct Holdings {
     /// Jobs that wait, by working queue.
     pub(super) waiting: [usize; MAX_QUEUES],
     /// Jobs in flight or waiting of endpoints that share half of a window, by working queue.
@@ -18,7 +18,7 @@ pub(super) struct Books {
     pub(super) silent_parked: usize,
 }
 
-impl Books {
+impl Holdings {
     pub(super) fn replace(&mut self, before: &Self, after: &Self) {
         let swap =
             |sum: &mut usize, before: usize, after: usize| *sum = (*sum + after).saturating_sub(before);
