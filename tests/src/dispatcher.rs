@@ -18,7 +18,8 @@ use crate::ports::free_port;
 use crate::services::services;
 use crate::world::World;
 
-/// What one dispatcher may have in flight for one endpoint, by default.
+/// What scenarios reckon that one dispatcher has in flight for one endpoint. By default it may have more once it has seen that the
+/// endpoint bears them; a scenario that would see so many says how many there may be.
 pub const IN_FLIGHT: usize = 32;
 
 /// The delays between attempts, where a scenario says nothing else.

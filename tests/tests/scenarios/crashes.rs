@@ -14,7 +14,10 @@ async fn a_killed_dispatcher_repeats_at_most_what_it_had_in_flight() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(200))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let first = world.dispatcher().start().await;
+        let first = world
+            .dispatcher()
+            .set("HOOKLINE_ENDPOINT_CONCURRENCY", IN_FLIGHT.to_string());
+        let first = first.start().await;
         let events = world.publish_many(200, "booking.created").await;
         eventually(SOON, "it is in the middle of it", async || {
             (receiver.accepted().len() >= 60).then_some(())
