@@ -66,7 +66,8 @@ impl CliError {
         }
     }
 
-    /// Prints the error and returns the exit status. A reader that has gone is no failure, and nothing is printed then.
+    /// Prints the error and returns the exit status. Where a command that only prints has ended because its reader has gone, that is
+    /// no failure, and nothing is printed.
     pub(crate) fn report(&self) -> ExitCode {
         if matches!(self, Self::Output(error) if out::is_closed_pipe(error)) {
             return ExitCode::SUCCESS;

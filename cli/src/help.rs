@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use clap::Command;
 
-use crate::out::{self, Out};
+use crate::out::Out;
 use crate::settings;
 
 /// Stands for a blank within an example until the help is printed: there clap breaks no line.
@@ -43,14 +43,9 @@ pub(crate) fn plain(help: &clap::Error) -> String {
     help.render().to_string().replace(UNBROKEN, " ")
 }
 
-/// Prints help or version: to stdout where it was asked for, to stderr where something was missing.
+/// Prints help or version, as it was asked for.
 pub(crate) fn print(help: &clap::Error) {
-    let is_coloured = settings::wants_colour()
-        && if help.use_stderr() {
-            std::io::stderr().is_terminal()
-        } else {
-            std::io::stdout().is_terminal()
-        };
+    let is_coloured = settings::wants_colour() && std::io::stdout().is_terminal();
     let text = help.render();
     let text = if is_coloured {
         text.ansi().to_string()
@@ -59,13 +54,9 @@ pub(crate) fn print(help: &clap::Error) {
     };
     let text = text.replace(UNBROKEN, " ");
     let text = text.trim_end_matches('\n');
-    if help.use_stderr() {
-        out::note(text);
-    } else {
-        // A reader that has gone has seen enough.
-        let mut out = Out::new();
-        drop(out.line(text).and_then(|()| out.flush()));
-    }
+    // A reader that has gone has seen enough.
+    let mut out = Out::new();
+    drop(out.line(text).and_then(|()| out.flush()));
 }
 
 #[cfg(test)]

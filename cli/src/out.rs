@@ -65,16 +65,22 @@ impl Colour {
 pub(crate) struct Out {
     stdout: BufWriter<Stdout>,
     is_live: bool,
+    /// Whether a command ends when nobody reads of it any more, as one does that only lists.
+    ends_unread: bool,
+    is_unread: bool,
     pub(crate) terminal: Terminal,
 }
 
 impl Out {
-    /// For results that come in one go: written when the buffer is full, or at once on a terminal.
+    /// For results that come in one go: written when the buffer is full, or at once on a terminal. Where nobody reads them any more
+    /// they are dropped: the command does what it was told, and its exit status says how that went.
     pub(crate) fn new() -> Self {
         let terminal = Terminal::at_stdout();
         Self {
             stdout: BufWriter::new(io::stdout()),
             is_live: terminal.width.is_some(),
+            ends_unread: false,
+            is_unread: false,
             terminal,
         }
     }
@@ -87,23 +93,41 @@ impl Out {
         }
     }
 
-    /// Prints lines; the text comes without its last line break.
-    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.stdout, "{text}")?;
-        if self.is_live { self.flush() } else { Ok(()) }
+    /// The same for a command that does nothing but print: it ends with whoever reads, and that is no failure.
+    pub(crate) fn until_unread(self) -> Self {
+        Self {
+            ends_unread: true,
+            ..self
+        }
     }
 
-    /// As [`Out::line`], of work that goes on although nobody reads of it any more.
-    pub(crate) fn line_if_read(&mut self, text: &str) -> io::Result<()> {
-        match self.line(text) {
-            Err(error) if is_closed_pipe(&error) => Ok(()),
-            written => written,
+    /// Prints lines; the text comes without its last line break.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        if self.is_unread {
+            return Ok(());
         }
+        let written = writeln!(self.stdout, "{text}");
+        let written = written.and_then(|()| if self.is_live { self.stdout.flush() } else { Ok(()) });
+        self.if_read(written)
     }
 
     /// Writes out what is buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
+        if self.is_unread {
+            return Ok(());
+        }
+        let written = self.stdout.flush();
+        self.if_read(written)
+    }
+
+    fn if_read(&mut self, written: io::Result<()>) -> io::Result<()> {
+        match written {
+            Err(error) if is_closed_pipe(&error) && !self.ends_unread => {
+                self.is_unread = true;
+                Ok(())
+            }
+            written => written,
+        }
     }
 }
 

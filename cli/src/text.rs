@@ -39,6 +39,25 @@ pub(crate) fn compact(json: &str) -> String {
         .collect()
 }
 
+/// JSON on one line for programs, whose output may end on a terminal all the same: what that would obey is written as JSON's own
+/// escapes, which are the same value. Nothing else of it is changed.
+pub(crate) fn json_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in compact(json).chars() {
+        let mut buffer = [0; 4];
+        let text: &str = c.encode_utf8(&mut buffer);
+        if escape(text) == text {
+            line.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
+}
+
 /// How much of a JSON text is shown to people.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -231,5 +250,16 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_moves_no_cursor() {
+        let plain = "{\"b\":1.0,\"a\":\"Zo\u{eb} \\n\"}";
+        assert_eq!(json_line(plain), plain);
+        let hostile = "{\"a\":\"\u{9b}2J\u{202e}\u{e0001}\"}";
+        let line = json_line(hostile);
+        assert!(line.is_ascii(), "{line}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&line), value(hostile));
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::certificate_places::CertificatePlaces;
 use crate::database_shares::{CONNECTIONS_OF_RETRIES, DatabaseShares};
+use crate::feed_places::FeedPlaces;
 use crate::followed_attempts::FollowedAttempts;
 use crate::guess_limits::Guesses;
 use crate::known_tokens::KnownTokens;
@@ -36,6 +37,7 @@ struct Parts {
     queue_depths: QueueDepths,
     known_tokens: KnownTokens,
     certificate_places: CertificatePlaces,
+    feed_places: FeedPlaces,
     database_shares: DatabaseShares,
     telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
@@ -72,6 +74,7 @@ impl App {
             ),
             known_tokens: KnownTokens::new(),
             certificate_places: CertificatePlaces::default(),
+            feed_places: FeedPlaces::default(),
             database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
@@ -121,6 +124,11 @@ impl App {
     /// Room for certificates that are being played.
     pub(crate) fn certificate_places(&self) -> &CertificatePlaces {
         &self.0.certificate_places
+    }
+
+    /// Room for answers of the feed that are on their way.
+    pub(crate) fn feed_places(&self) -> &FeedPlaces {
+        &self.0.feed_places
     }
 
     /// Who may have how much of the database at once.

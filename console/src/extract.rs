@@ -1,6 +1,7 @@
 //! What is asked: bodies, queries and ids of paths, each checked, each fault a problem.
 
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -24,10 +25,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let media_type = media_type(&request);
-        let is_json = media_type == "application/json"
-            || (media_type.starts_with("application/") && media_type.ends_with("+json"));
-        if !is_json {
+        if !is_json(&media_type(&request)) {
             return Err(Problem::media_type("application/json"));
         }
         parsed(&read(request, MAX_BODY_BYTES).await?).map(Self)
@@ -53,7 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let is_json = media_type(&request) == "application/json";
+        let is_json = is_json(&media_type(&request));
         let body = read(request, MAX_BODY_BYTES).await?;
         if body.is_empty() {
             Ok(Self(None))
@@ -80,6 +78,12 @@ impl<S: Send + Sync> FromRequest<S> for Toml {
         text.map(Self)
             .map_err(|_| Problem::invalid("the body is not UTF-8 text"))
     }
+}
+
+/// Whether a body of this media type is JSON.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
 /// The media type of a body, without its parameters.
@@ -192,8 +196,8 @@ pub(crate) struct PageOf {
 impl<S: Send + Sync> FromRequestParts<S> for PageOf {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let PageQuery { cursor, limit } = query(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let PageQuery { cursor, limit } = query(&parts.uri)?;
         Ok(Self {
             cursor: place("cursor", cursor, Cursor::parse)?,
             limit: page_limit(limit)?,
@@ -242,13 +246,70 @@ impl<S: Sync> FromRequestParts<S> for Trace {
     }
 }
 
-/// A query as `T` has it.
-pub(crate) async fn query<T: DeserializeOwned, S: Send + Sync>(
-    parts: &mut Parts,
-    state: &S,
-) -> Result<T, Problem> {
-    let query = Query::<T>::from_request_parts(parts, state).await;
+/// A query as `T` has it. What has an empty value was left out by whoever fills in a form or a template: it counts as not given.
+pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let given = uri.query().unwrap_or_default().split('&');
+    let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
+    let kept: Vec<&str> = given.filter(has_value).collect();
+    let kept = format!("/?{}", kept.join("&")).parse();
+    query_as_given(&kept.map_err(|_| Problem::invalid("the query: it cannot be read"))?)
+}
+
+/// A query as `T` has it, empty values included.
+pub(crate) fn query_as_given<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let query = Query::<T>::try_from_uri(uri);
     let Query(query) =
         query.map_err(|error| Problem::invalid(format!("the query: {}", error.body_text())))?;
     Ok(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn page(query_text: &str) -> Result<(Option<String>, Option<String>), String> {
+        let uri: Uri = format!("/?{query_text}").parse().unwrap();
+        let page = query::<PageQuery>(&uri).map_err(|problem| problem.detail().to_owned());
+        page.map(|page| (page.cursor, page.limit))
+    }
+
+    #[test]
+    fn an_empty_value_is_one_that_is_not_given() {
+        let ten = || Some("10".to_owned());
+        assert_eq!(page(""), Ok((None, None)));
+        assert_eq!(page("cursor=&limit="), Ok((None, None)));
+        assert_eq!(page("cursor=&limit=10"), Ok((None, ten())));
+        assert_eq!(page("limit=&limit=10&cursor"), Ok((None, ten())));
+        for bad in ["limits=1", "limit=1&limit=2"] {
+            assert!(page(bad).unwrap_err().starts_with("the query: "), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_missing_is_json_by_the_same_rule_as_one_that_may_not() {
+        for (media_type, is_taken) in [
+            ("application/json; charset=utf-8", true),
+            ("application/merge-patch+json", true),
+            ("text/json", false),
+            ("application/x-www-form-urlencoded", false),
+        ] {
+            let request = || {
+                let request = Request::builder().header(CONTENT_TYPE, media_type);
+                request.body(Body::from("{}")).unwrap()
+            };
+            let needed = Json::<Value>::from_request(request(), &()).await;
+            let optional = OptionalJson::<Value>::from_request(request(), &()).await;
+            assert_eq!(
+                (needed.is_ok(), optional.is_ok()),
+                (is_taken, is_taken),
+                "{media_type}"
+            );
+        }
+        let none = Request::builder().body(Body::empty()).unwrap();
+        let none = OptionalJson::<Value>::from_request(none, &()).await;
+        assert!(none.is_ok_and(|OptionalJson(body)| body.is_none()));
+    }
 }

@@ -2,6 +2,7 @@
 //! does. Batches that dispatchers spill because the stream does not take them are seen when they are moved there.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,15 @@ impl State {
     fn has_room_for(&self, company: &CompanyId) -> bool {
         let of_company = self.waiting.values().filter(|(whose, _)| whose == company);
         self.waiting.len() < MAX_WAITING && of_company.count() < MAX_OF_COMPANY
+    }
+
+    /// Whoever waits for this event of this company. The ids of events are their publishers', so that another company's event may
+    /// have the same.
+    fn take(&mut self, event: String, company: &str) -> Option<oneshot::Sender<Vec<u8>>> {
+        match self.waiting.entry(event) {
+            Entry::Occupied(waiting) if waiting.get().0.as_str() == company => Some(waiting.remove().1),
+            Entry::Occupied(_) | Entry::Vacant(_) => None,
+        }
     }
 }
 
@@ -127,6 +137,7 @@ impl Shared {
         #[derive(Deserialize)]
         struct Line {
             event: String,
+            company: String,
         }
         // Batches are read while others register, not under the lock.
         if !self.has_waiting() {
@@ -136,11 +147,11 @@ impl Shared {
             return;
         };
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let Ok(Line { event }) = serde_json::from_slice(line) else {
+            let Ok(Line { event, company }) = serde_json::from_slice(line) else {
                 continue;
             };
-            let waiting = self.state().waiting.remove(&event);
-            if let Some((_, sender)) = waiting {
+            let waiting = self.state().take(event, &company);
+            if let Some(sender) = waiting {
                 // Whoever has gone meanwhile needs it no more.
                 drop(sender.send(line.to_vec()));
             }
@@ -245,10 +256,14 @@ mod tests {
         let (sender, record) = oneshot::channel();
         let waiting = (company("acme"), sender);
         attempts.0.state().waiting.insert("evt_1".to_owned(), waiting);
-        let line = r#"{"id":"i","event":"evt_1","more":{"a":1.0}}"#;
-        attempts
-            .0
-            .hand_out(&batch(&["no JSON", r#"{"event":"evt_2"}"#, line]));
+        let line = r#"{"id":"i","event":"evt_1","company":"acme","more":{"a":1.0}}"#;
+        let others = [
+            r#"{"event":"evt_2","company":"acme"}"#,
+            r#"{"event":"evt_1","company":"globex"}"#,
+        ];
+        attempts.0.hand_out(&batch(&["no JSON", others[0], others[1]]));
+        assert!(attempts.0.has_waiting(), "another company's event is not the one");
+        attempts.0.hand_out(&batch(&["no JSON", others[1], line]));
         assert_eq!(record.await.unwrap(), line.as_bytes());
         assert!(!attempts.0.has_waiting());
         attempts.0.hand_out(&Message::default());

@@ -11,7 +11,9 @@ use moka::sync::Cache;
 /// How long an answer of the database counts. What was asked for before and comes late may add some hundred milliseconds;
 /// together they stay below the five seconds after which a revoked token must be refused everywhere.
 const COUNTS_FOR: Duration = Duration::from_secs(4);
-/// Tokens at most, of either kind: two megabytes. Those that were used least make room.
+/// For how long one that was good is looked up without being counted with those that others at its address make up.
+const LET_IN_FOR: Duration = Duration::from_secs(15 * 60);
+/// Tokens at most, of each kind: two megabytes. Those that were used least make room.
 const MAX_TOKENS: u64 = 10_000;
 
 /// Whose a token is, by its company and its own id.
@@ -22,6 +24,8 @@ pub(crate) struct KnownTokens {
     good: Cache<PresentedToken, (Whose, Asked)>,
     /// What is nobody's never becomes somebody's: a new token is made of random bytes.
     nobodys: Cache<PresentedToken, ()>,
+    /// Those that were good a while ago. Each is looked up all the same: it may be revoked by now.
+    were_good: Cache<PresentedToken, ()>,
     /// How often one was revoked here.
     revocations: AtomicU64,
 }
@@ -33,8 +37,9 @@ pub(crate) struct Asked(u64);
 impl KnownTokens {
     pub(crate) fn new() -> Self {
         Self {
-            good: bounded(),
-            nobodys: bounded(),
+            good: bounded(COUNTS_FOR),
+            nobodys: bounded(COUNTS_FOR),
+            were_good: bounded(LET_IN_FOR),
             revocations: AtomicU64::new(0),
         }
     }
@@ -56,9 +61,20 @@ impl KnownTokens {
     /// The database, which was asked then, has just said whose it is.
     pub(crate) fn insert(&self, token: PresentedToken, whose: Option<Whose>, asked: Asked) {
         match whose {
-            Some(whose) => self.good.insert(token, (whose, asked)),
-            None => self.nobodys.insert(token, ()),
+            Some(whose) => {
+                self.good.insert(token, (whose, asked));
+                self.were_good.insert(token, ());
+            }
+            None => {
+                self.nobodys.insert(token, ());
+                self.were_good.invalidate(&token);
+            }
         }
+    }
+
+    /// Whether it was good when it was last looked up, within the last quarter of an hour.
+    pub(crate) fn was_good(&self, token: &PresentedToken) -> bool {
+        self.were_good.contains_key(token)
     }
 
     /// One was revoked, which happens too seldom to find out which.
@@ -68,9 +84,9 @@ impl KnownTokens {
     }
 }
 
-fn bounded<T: Clone + Send + Sync + 'static>() -> Cache<PresentedToken, T> {
+fn bounded<T: Clone + Send + Sync + 'static>(kept_for: Duration) -> Cache<PresentedToken, T> {
     let cache = Cache::builder().max_capacity(MAX_TOKENS);
-    cache.time_to_live(COUNTS_FOR).build()
+    cache.time_to_live(kept_for).build()
 }
 
 #[cfg(test)]
@@ -102,6 +118,20 @@ mod tests {
         known.forget_all();
         known.insert(token, Some(acme()), asked);
         assert_eq!(known.get(&token), None);
+    }
+
+    #[test]
+    fn one_that_was_good_is_known_to_have_been_until_it_is_nobodys() {
+        let (known, token) = (KnownTokens::new(), PresentedToken::parse(TEXT).unwrap());
+        assert!(!known.was_good(&token));
+        known.insert(token, Some(acme()), known.asked());
+        known.forget_all();
+        assert!(
+            known.get(&token).is_none() && known.was_good(&token),
+            "it is looked up, uncounted"
+        );
+        known.insert(token, None, known.asked());
+        assert!(!known.was_good(&token));
     }
 
     #[test]

@@ -10,11 +10,13 @@ mod queues; // which queues the broker has
 mod queue_depths; // how deep they are
 mod known_tokens; // who asked a moment ago
 mod database_shares; // who may have how much of the database at once
+mod feed_places; // how many answers of the feed are on their way at once
 mod certificate_places; // how many certificates are played at once
 mod certifying; // how endpoints do when a booking's life is played against them
 mod app; // what every handler needs
 mod server; // connections in, within bounds
 mod giving_way; // and which of them goes where there is no room
+mod unread_answers; // or where nobody reads what it is answered
 mod peer; // who is at the other end of one
 mod limits; // how much, how deep, how often
 mod problem; // what went wrong, as RFC 9457 has it

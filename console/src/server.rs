@@ -1,5 +1,5 @@
-//! Connections in, within bounds: how many, how long a head may take, and how long a whole request. Whoever drips bytes
-//! holds one of many places, and gives it up when there are none left.
+//! Connections in, within bounds: how many, how long a head may take, how long a whole request, and how long its answer waits for
+//! a reader. Whoever drips bytes holds one of many places, and gives it up when there are none left.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -18,7 +18,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
@@ -29,6 +28,7 @@ use crate::giving_way::{Standing, first_to_go};
 use crate::limits::network;
 use crate::peer::Peer;
 use crate::problem::Problem;
+use crate::unread_answers::{InHand, Stream, ToBeRead};
 
 /// How long the head of a request may take, and how long a connection may be without one.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -165,16 +165,18 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
     )
 }
 
-async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn one<S: Stream>(
     stream: S,
     address: SocketAddr,
     router: Router,
     doings: Arc<Doings>,
     shutdown: Shutdown,
 ) {
+    let in_hand = InHand::default();
+    let stream = ToBeRead::new(stream, in_hand.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
-        let doings = Arc::clone(&doings);
+        let (doings, in_hand) = (Arc::clone(&doings), in_hand.clone());
         async move {
             doings.begins();
             request.extensions_mut().insert(Peer(address.ip()));
@@ -184,7 +186,8 @@ async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 Ok(Ok(response)) => response,
                 Err(_) => Problem::request_timeout().into_response(),
             };
-            Ok::<_, Infallible>(with_safe_headers(response))
+            let response = with_safe_headers(response);
+            Ok::<_, Infallible>(response.map(|body| in_hand.body(body)))
         }
     });
     let connection = http1::Builder::new()
@@ -224,35 +227,116 @@ fn with_safe_headers(mut response: Response) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::post;
+    use axum::routing::{get, post};
     use bytes::Bytes;
+    use futures_util::stream;
     use hookline_common::shutdown::Trigger;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
 
     use super::*;
 
-    /// A connection to a server whose only route reads the body whole. The clock stands still but where all wait for it.
-    fn connected() -> (DuplexStream, Trigger) {
+    /// What the largest answer of these tests has.
+    const LARGE: usize = 1 << 20;
+
+    impl Stream for DuplexStream {
+        fn forget_unsent(&self) {}
+    }
+
+    /// A connection to a server that reads bodies whole, and has something large to answer. The clock stands still but where all
+    /// wait for it.
+    fn connected() -> (DuplexStream, Trigger, JoinHandle<()>) {
         async fn length(body: Bytes) -> String {
             body.len().to_string()
         }
+        async fn large() -> Vec<u8> {
+            vec![b'x'; LARGE]
+        }
+        /// The same, piece by piece.
+        async fn pieces() -> Body {
+            let piece = Bytes::from(vec![b'x'; LARGE / 64]);
+            Body::from_stream(stream::iter(
+                (0..64).map(move |_| Ok::<_, Infallible>(piece.clone())),
+            ))
+        }
         let (ours, theirs) = duplex(256 << 10);
-        let router = Router::new().route("/", post(length));
+        let router = Router::new()
+            .route("/", post(length))
+            .route("/large", get(large))
+            .route("/pieces", get(pieces));
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let (trigger, shutdown) = Shutdown::new();
-        drop(tokio::spawn(one(
-            theirs,
-            address,
-            router,
-            Arc::default(),
-            shutdown,
-        )));
-        (ours, trigger)
+        let task = tokio::spawn(one(theirs, address, router, Arc::default(), shutdown));
+        (ours, trigger, task)
+    }
+
+    async fn asks(stream: &mut DuplexStream, path: &str) {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_of_its_answer_is_hung_up_on() {
+        for path in ["/large", "/pieces"] {
+            let (mut stream, _trigger, task) = connected();
+            let begun = Instant::now();
+            asks(&mut stream, path).await;
+            task.await.unwrap();
+            assert_eq!(begun.elapsed().as_secs(), 10, "{path}");
+            let mut read = Vec::new();
+            drop(stream.read_to_end(&mut read).await);
+            assert!(read.len() < LARGE, "{path}: {}", read.len());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_drop_by_drop_has_a_minute() {
+        for path in ["/large", "/pieces"] {
+            let (mut stream, _trigger, mut task) = connected();
+            let begun = Instant::now();
+            asks(&mut stream, path).await;
+            let mut drops = vec![0; 1024];
+            let reading = async {
+                loop {
+                    sleep(Duration::from_secs(7)).await;
+                    stream.read_exact(&mut drops).await.unwrap();
+                }
+            };
+            tokio::select! {
+                ended = &mut task => ended.unwrap(),
+                () = reading => {}
+            }
+            assert_eq!(begun.elapsed().as_secs(), 60, "{path}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_in_time_gets_one_answer_after_the_other_for_as_long_as_it_likes() {
+        for path in ["/large", "/pieces"] {
+            let (mut stream, _trigger, task) = connected();
+            let begun = Instant::now();
+            for _ in 0..10 {
+                asks(&mut stream, path).await;
+                // Each waits for its reader for a while.
+                sleep(Duration::from_secs(8)).await;
+                let mut read = 0;
+                let mut buffer = vec![0; 64 << 10];
+                while read < LARGE {
+                    sleep(Duration::from_millis(100)).await;
+                    read += stream.read(&mut buffer).await.unwrap();
+                }
+                // What is left of it: the head's length, and the ends of its pieces.
+                while let Ok(more) = timeout(Duration::from_millis(100), stream.read(&mut buffer)).await {
+                    assert!(more.unwrap() > 0, "{path} is hung up on");
+                }
+            }
+            assert!(begun.elapsed() > Duration::from_secs(80) && !task.is_finished());
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_does_not_end_is_answered_and_leaves_its_place() {
-        let (mut stream, _trigger) = connected();
+        let (mut stream, _trigger, _task) = connected();
         let begun = Instant::now();
         let half = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{";
         stream.write_all(half).await.unwrap();
@@ -267,7 +351,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_that_does_not_end_is_hung_up_on() {
         for start in [&b"POST / HTTP/1.1\r\nhost:"[..], b""] {
-            let (mut stream, _trigger) = connected();
+            let (mut stream, _trigger, _task) = connected();
             let begun = Instant::now();
             stream.write_all(start).await.unwrap();
             let mut rest = Vec::new();
@@ -279,7 +363,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_a_size() {
-        let (mut stream, _trigger) = connected();
+        let (mut stream, _trigger, _task) = connected();
         let head = format!("POST / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(4 * MAX_HEAD_BYTES));
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = vec![0; 4096];

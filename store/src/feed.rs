@@ -66,8 +66,9 @@ pub enum Feed {
     Unknown,
 }
 
-/// Payloads of one page, in bytes: the page ends with the event that passes it.
-const PAGE_BYTES: i64 = 8 << 20;
+/// Payloads of one page, in bytes: the page ends with the event that passes it. A page is in memory until its reader has it,
+/// and readers may be many and slow.
+const PAGE_BYTES: i64 = 1 << 20;
 
 const EVENTS: &str = "\
 SELECT position, id, type, created_at, recorded_at, data FROM (

@@ -10,7 +10,7 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 
 /// The steps: number, name, SQL. One that was released is never changed; a new one is added at the end.
-const STEPS: [(i64, &str, &str); 11] = [
+const STEPS: [(i64, &str, &str); 12] = [
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (2, "log", include_str!("../migrations/0002_log.sql")),
     (
@@ -29,6 +29,11 @@ const STEPS: [(i64, &str, &str); 11] = [
         11,
         "certificates",
         include_str!("../migrations/0011_certificates.sql"),
+    ),
+    (
+        12,
+        "links by tokens",
+        include_str!("../migrations/0012_links_by_tokens.sql"),
     ),
 ];
 

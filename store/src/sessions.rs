@@ -1,6 +1,6 @@
 //! Who is signed in to the dashboard, and the links that sign somebody in once. Only hashes are kept, so nobody who reads
 //! the database can be anybody. Into those of an operator's sessions goes the operator's credential, so that they are nobody's
-//! once it is another one.
+//! once it is another one; with a link or a session that a company's own token has led to goes that token's id, likewise.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,6 +20,21 @@ use crate::connect::{Store, within};
 use crate::error::StoreError;
 use crate::moment::Moment;
 use crate::random;
+
+/// What holds of a row whose company's token, where one of those has led to it, is good now.
+macro_rules! whose_token_is_good {
+    ($table:literal) => {
+        concat!(
+            "(",
+            $table,
+            ".token IS NULL OR EXISTS (SELECT 1 FROM tokens WHERE tokens.company = ",
+            $table,
+            ".company AND tokens.id = ",
+            $table,
+            ".token AND tokens.revoked_at IS NULL AND (tokens.expires_at IS NULL OR tokens.expires_at > now())))"
+        )
+    };
+}
 
 const RANDOM_BYTES: usize = 32;
 const RANDOM_CHARS: usize = 43;
@@ -143,14 +158,15 @@ impl Store {
     ) -> Result<(Session, SessionKey), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let opened = open(&mut transaction, None, entrance).await?;
+            let opened = open(&mut transaction, None, None, entrance).await?;
             transaction.commit().await?;
             Ok(opened)
         })
         .await
     }
 
-    /// Who is signed in with this key now. Where it is the operator, they signed in with this credential.
+    /// Who is signed in with this key now. Where it is the operator, they signed in with this credential; where a company's token
+    /// has made the link, it is good still.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -159,10 +175,11 @@ impl Store {
         key: &SessionKey,
         operator: &OperatorCredential,
     ) -> Result<Option<Session>, StoreError> {
-        let query = sqlx::query(
+        let query = sqlx::query(concat!(
             "SELECT * FROM sessions \
-             WHERE (hash = $1 AND company IS NOT NULL OR hash = $2 AND company IS NULL) AND expires_at > now()",
-        )
+             WHERE (hash = $1 AND company IS NOT NULL OR hash = $2 AND company IS NULL) AND expires_at > now() AND ",
+            whose_token_is_good!("sessions")
+        ))
         .bind(key.hash())
         .bind(key.hash_with(operator));
         let row = within(async { Ok(query.fetch_optional(&self.pool).await?) }).await?;
@@ -199,6 +216,10 @@ impl Store {
         actor: &Actor,
     ) -> Result<(SessionKey, Timestamp), StoreError> {
         let key = SessionKey::new()?;
+        let token = match actor {
+            Actor::Token(id) => Some(id.as_str()),
+            Actor::Admin | Actor::Hookline | Actor::Portal(_) => None,
+        };
         let expires_at = within(async {
             let mut transaction = self.begin().await?;
             // Nobody else looks at those that were never used.
@@ -206,12 +227,13 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
             let row = sqlx::query(
-                "INSERT INTO sign_in_links (hash, company, expires_at) \
-                 VALUES ($1, $2, now() + $3::bigint * interval '1 second') RETURNING expires_at",
+                "INSERT INTO sign_in_links (hash, company, expires_at, token) \
+                 VALUES ($1, $2, now() + $3::bigint * interval '1 second', $4) RETURNING expires_at",
             )
             .bind(key.hash())
             .bind(company.map(CompanyId::as_str))
             .bind(seconds(lifetime))
+            .bind(token)
             .fetch_one(&mut *transaction)
             .await?;
             let expires_at = row.try_get::<Moment, _>("expires_at")?.0;
@@ -238,14 +260,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn is_good_link(&self, key: &SessionKey) -> Result<bool, StoreError> {
-        let query = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM sign_in_links WHERE hash = $1 AND expires_at > now())",
-        )
+        let query = sqlx::query_scalar(concat!(
+            "SELECT EXISTS (SELECT 1 FROM sign_in_links WHERE hash = $1 AND expires_at > now() AND ",
+            whose_token_is_good!("sign_in_links"),
+            ")"
+        ))
         .bind(key.hash());
         within(async { Ok(query.fetch_one(&self.pool).await?) }).await
     }
 
-    /// Signs in by a link, once, however many try at the same moment; `None` where it was used, has expired or never was.
+    /// Signs in by a link, once, however many try at the same moment; `None` where it was used, has expired or never was, or the
+    /// token that made it is no longer good.
     /// How long the session is good for depends on whether the link is the operator's or a company's.
     ///
     /// # Errors
@@ -257,9 +282,11 @@ impl Store {
     ) -> Result<Option<(Session, SessionKey)>, StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
-            let row = sqlx::query(
-                "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > now() RETURNING company",
-            )
+            let row = sqlx::query(concat!(
+                "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > now() AND ",
+                whose_token_is_good!("sign_in_links"),
+                " RETURNING company, token"
+            ))
             .bind(key.hash())
             .fetch_optional(&mut *transaction)
             .await?;
@@ -267,7 +294,8 @@ impl Store {
                 return Ok(None);
             };
             let company = company(&row)?;
-            let (session, key) = open(&mut transaction, company.as_ref(), entrance).await?;
+            let token: Option<String> = row.try_get("token")?;
+            let (session, key) = open(&mut transaction, company.as_ref(), token.as_deref(), entrance).await?;
             if let Some(company) = &company {
                 let deed = Deed {
                     company,
@@ -289,6 +317,7 @@ impl Store {
 async fn open(
     transaction: &mut PgConnection,
     company: Option<&CompanyId>,
+    token: Option<&str>,
     entrance: &Entrance<'_>,
 ) -> Result<(Session, SessionKey), StoreError> {
     let key = SessionKey::new()?;
@@ -303,13 +332,14 @@ async fn open(
         .execute(&mut *transaction)
         .await?;
     let row = sqlx::query(
-        "INSERT INTO sessions (hash, id, company, expires_at) \
-         VALUES ($1, $2, $3, now() + $4::bigint * interval '1 second') RETURNING *",
+        "INSERT INTO sessions (hash, id, company, expires_at, token) \
+         VALUES ($1, $2, $3, now() + $4::bigint * interval '1 second', $5) RETURNING *",
     )
     .bind(hash)
     .bind(random::new_id("ses"))
     .bind(company.map(CompanyId::as_str))
     .bind(seconds(lifetime))
+    .bind(token)
     .fetch_one(transaction)
     .await?;
     Ok((session(&row)?, key))

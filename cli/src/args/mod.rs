@@ -209,18 +209,22 @@ pub(crate) fn parse<T: Into<OsString> + Clone>(
 /// Prints help or version where they were asked for, else why the command line is not understood, on one
 /// line.
 pub(crate) fn answer(error: &clap::Error) -> ExitCode {
-    let is_help = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
-    if is_help {
-        print(error);
-    } else {
-        out::error(&on_one_line(&error.render().to_string()));
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(error),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            out::error(&without_command(&error.render().to_string()));
+        }
+        _ => out::error(&on_one_line(&error.render().to_string())),
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What is told where a command is missing; `rendered` is the help of what was called.
+fn without_command(rendered: &str) -> String {
+    let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let words = usage.unwrap_or("hookline").split_whitespace();
+    let called: Vec<&str> = words.take_while(|word| !word.starts_with(['[', '<'])).collect();
+    format!("no command is given; `{} --help` lists them", called.join(" "))
 }
 
 /// Clap's paragraphs: what is wrong, tips, the usage, and where help is.

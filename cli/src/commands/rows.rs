@@ -6,7 +6,7 @@ use crate::api::Pages;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::table::{Column, Table};
-use crate::text::compact;
+use crate::text::json_line;
 
 /// How a list is printed.
 pub(crate) struct Rows {
@@ -28,7 +28,7 @@ impl Rows {
         mut pages: Pages<'_>,
         cells: impl Fn(&View) -> Vec<String>,
     ) -> Result<bool, CliError> {
-        let mut out = Out::new();
+        let mut out = Out::new().until_unread();
         let mut table = Table::new(self.columns, out.terminal);
         let (mut count, mut has_more) = (0_u32, false);
         'pages: while let Some(rows) = pages.next().await? {
@@ -39,7 +39,7 @@ impl Rows {
                 }
                 count += 1;
                 if self.as_json {
-                    out.line(&compact(row.get()))?;
+                    out.line(&json_line(row.get()))?;
                 } else {
                     table.row(cells(&pages.read(&row)?), &mut out)?;
                 }

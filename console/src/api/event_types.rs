@@ -118,7 +118,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let name = path_param(parts, state, "type").await?;
-        let RenderQuery { format } = query(parts, state).await?;
+        let RenderQuery { format } = query(&parts.uri)?;
         let format = format.map(|text| text.parse::<Format>());
         let format = format.transpose();
         let format = format.map_err(|error| Problem::invalid(format!("format: {error}")))?;

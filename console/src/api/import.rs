@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::input::{taken_id, url};
 use crate::app::App;
 use crate::auth::Tenant;
-use crate::extract::{Json, Toml, query};
+use crate::extract::{Json, Toml, query_as_given};
 use crate::problem::{Problem, ProblemBody};
 
 /// Whether to look first.
@@ -25,8 +25,9 @@ pub(crate) struct ImportQuery {
 impl<S: Send + Sync> FromRequestParts<S> for ImportQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        query(parts, state).await
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // An empty `dry_run` is refused: who meant to look first must not have everything changed.
+        query_as_given(&parts.uri)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Links into a company's own dashboard: made by the platform for one of the company's people, good once and for minutes.
+//! Links into a company's own dashboard: made by the platform, or with the company's own token, for one of the company's people, good
+//! once and for minutes.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
@@ -53,7 +54,8 @@ impl FromRequestParts<App> for Address {
 
 /// Make a link into a company's own dashboard.
 ///
-/// It works once and for five minutes. Whoever opens it sees that company alone, for two hours. Its host is that of
+/// It works once and for five minutes. Whoever opens it sees that company alone, for two hours. A company's own token may make
+/// one, too: the link, and the visit that it leads to, ends when that token does. Its host is that of
 /// `HOOKLINE_PUBLIC_URL`, or of this request where that is not set.
 #[utoipa::path(post, path = "/v1/companies/{company}/portal-links", tag = "tokens", operation_id = "createPortalLink",
     params(("company" = String, Path, description = "The company")), request_body(content = Option<CreatePortalLink>),

@@ -76,7 +76,7 @@ pub(crate) fn table() -> Vec<Row> {
         row(Admin, routes!(tokens::list)),
         audited(Admin, routes!(tokens::create)),
         audited(Admin, routes!(tokens::revoke)),
-        audited(Admin, routes!(portal_links::create)),
+        audited(Company, routes!(portal_links::create)),
         row(SignedIn, routes!(event_types::list)),
         row(SignedIn, routes!(event_types::show)),
         row(Public, routes!(document::document)),

@@ -115,8 +115,8 @@ pub(crate) struct Wait(Duration);
 impl<S: Send + Sync> FromRequestParts<S> for Wait {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let WaitQuery { wait } = query(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let WaitQuery { wait } = query(&parts.uri)?;
         let wait = wait.map(|text| {
             let wait = duration::parse(&text).filter(|wait| *wait <= MAX_WAIT);
             wait.ok_or_else(|| Problem::invalid("wait: must be a duration from 0s to 30s, like 10s"))

@@ -44,8 +44,11 @@ pub(crate) async fn principal(
     let found = match known.get(&presented) {
         Some(found) => found,
         None => {
-            // Nobody reaches the database more often than that, whoever it is.
-            if let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
+            // Nobody has made-up ones looked up more often than that. One that was good a while ago does not wait for what others
+            // at its address make up.
+            if !known.was_good(&presented)
+                && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer))
+            {
                 return Err(Problem::too_many(wait));
             }
             let asked = known.asked();

@@ -33,7 +33,7 @@ fn page(visitor: &Visitor, tenant: &Tenant, made: Option<Markup>) -> Response {
             h2 { "From the booking product" }
             p { "The product makes such a link over the API when somebody clicks on “Webhooks”, and opens it in a new tab:" }
             (copyable(&over_the_api, "the request"))
-            p.hint { "With the operator's token. The answer has " code { "url" } " and " code { "expires_at" } "." }
+            p.hint { "With the operator's token, or with one of this company's own: the visit then ends with that token. The answer has " code { "url" } " and " code { "expires_at" } "." }
         }
     };
     Page {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use hookline_console::api::Access;
 use hookline_tests::console::{console_scenario, database_scenario, setup, start};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -52,6 +54,24 @@ async fn bodies_have_a_size_a_depth_and_a_form() {
             Some("application/x-www-form-urlencoded"),
         ] {
             assert_eq!(post(media, "{}").await.problem(415), "unsupported_media_type");
+        }
+        // What would mean all of a company's is not meant by who says nothing.
+        for (path, is_needed) in [
+            ("failed/retry", true),
+            ("failed/discard", true),
+            ("portal-links", false),
+        ] {
+            let path = format!("/v1/companies/acme/{path}");
+            let told = admin.send(Method::POST, &path, None).await;
+            if is_needed {
+                assert!(told.body.contains("`{}` for all"), "{told:?}");
+                assert_eq!(told.problem(400), "invalid_request", "{path}");
+            } else {
+                told.expect(201);
+            }
+            let suffixed = Some("application/merge-patch+json");
+            let taken = admin.send_bytes(Method::POST, &path, suffixed, "{}").await;
+            assert!((200..300).contains(&taken.status), "{path}: {taken:?}");
         }
         let with_parameter = post(Some("application/JSON; charset=utf-8"), &padded(100)).await;
         assert_eq!(with_parameter.status, 201);
@@ -114,13 +134,50 @@ async fn a_token_that_asks_too_often_waits_and_others_do_not() {
         for _ in 0..5 {
             console.admin().get(OF_ACME).await.expect(200);
         }
-        // Strangers share their address, until they are told to wait as well.
+        // Strangers share their address, until they are told to wait as well; and so many may ask before that.
         let stranger = console.stranger();
-        let mut told = 0;
-        for _ in 0..40 {
-            told += usize::from(stranger.get(OF_ACME).await.status == 429);
+        let ask = async || stranger.get(OF_ACME).await.status;
+        let mut asked = 0;
+        loop {
+            let answers = join_all((0..100).map(|_| ask())).await;
+            let told = answers.iter().filter(|status| **status == 429).count();
+            assert!(
+                answers.iter().all(|status| matches!(status, 401 | 429)),
+                "{answers:?}"
+            );
+            asked += answers.len() - told;
+            if told > 0 {
+                break;
+            }
+            assert!(asked < 100_000, "nobody is told to wait");
         }
-        assert!(told > 0);
+        assert!(asked >= 1_000, "{asked}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_tries_every_route_without_a_token_is_told_so_each_time() {
+    console_scenario(async |console, _| {
+        let routes = hookline_console::api::routes();
+        let closed = routes.iter().filter(|route| route.access != Access::Public);
+        let closed: Vec<_> = closed.collect();
+        assert!(closed.len() > 20, "{closed:?}");
+        for stranger in [
+            console.stranger(),
+            console.stranger().with_token(Some("nonsense")),
+        ] {
+            for route in &closed {
+                let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+                let path = route
+                    .path
+                    .replace("{company}", "acme")
+                    .replace('{', "")
+                    .replace('}', "");
+                let refused = stranger.send(method, &path, None).await;
+                assert_eq!(refused.problem(401), "unauthorized", "{route:?}");
+            }
+        }
     })
     .await;
 }

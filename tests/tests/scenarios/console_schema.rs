@@ -24,7 +24,7 @@ async fn consoles_that_start_at_once_migrate_once() {
                 .await;
         }
         let steps = database.texts("SELECT version::text FROM _sqlx_migrations").await;
-        let all: Vec<String> = (1..=11).map(|step| step.to_string()).collect();
+        let all: Vec<String> = (1..=12).map(|step| step.to_string()).collect();
         assert_eq!(steps, all);
         let again = run(database, MASTER_KEY, &["migrate"]).await;
         assert!(again.status.success(), "{again:?}");

@@ -10,20 +10,24 @@
 //! E5 shown once: `a_secret_is_shown_when_it_is_made_and_when_it_is_asked_for_and_nowhere_else`.
 //! E6 compared in constant time: `scripts/check-borders.sh` and its self-test, in `make lint`.
 //! E7 tokens: `ten_thousand_made_up_tokens_are_all_refused_alike`, `console_isolation` (revoked and expired ones),
-//!    `console_secrets` (the dump).
+//!    `console_secrets` (the dump), `made_up_tokens_keep_nobody_out_who_was_in_at_the_same_address`.
 //! E8, E9 companies and roles, route by route: `console_isolation`; at random: `console_fuzz`.
 //! E13 redaction: `console_redaction`; of dispatchers: `secrets`.
-//! E14 limits: `console_limits`, `console/src/server.rs` (how long a head and a request may take, how long a head may be).
+//! E14 limits: `console_limits`, `console_unread` (answers that nobody reads), `console/src/server.rs` (how long a head and a request
+//!    may take, how long a head may be, how long an answer waits for its reader).
 //! E16 least privilege: `rights` (the broker), `console_database` (the database, and TLS to it), `tls` (to the broker).
 //! E17 what comes out of a queue is not believed: the scenarios of the registry.
 //! E18 dependencies: `deny.toml`, in `make lint`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use hookline_tests::console::{ADMIN_TOKEN, MASTER_KEY, console_scenario, database_scenario, setup};
+use hookline_tests::eventually::eventually;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, HOST};
@@ -31,7 +35,9 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpSocket;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
 
 use crate::SOON;
 
@@ -238,6 +244,63 @@ async fn ten_thousand_made_up_tokens_are_all_refused_alike() {
             .get(OF_ACME)
             .await
             .expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn made_up_tokens_keep_nobody_out_who_was_in_at_the_same_address() {
+    /// Of each connection: more than are looked up of it in the four seconds for which that is known.
+    const MADE_UP: u32 = 2_000;
+    /// As many as keep the database as busy as it can be made by them.
+    const CONNECTIONS: u32 = 8;
+    console_scenario(async |console, _| {
+        let seen = console.company("acme").await;
+        seen.get(OF_ACME).await.expect(200);
+        let revoked = console
+            .admin()
+            .post("/v1/companies/acme/tokens", &json!({}))
+            .await;
+        let revoked = revoked.expect(201).json();
+        let was_good = console.stranger().with_token(revoked["token"].as_str());
+        was_good.get(OF_ACME).await.expect(200);
+        // Until it has to be looked up again.
+        sleep(Duration::from_secs(5)).await;
+        let port = console.process().port();
+        let flood = async |connection: u32| {
+            let asks: String = (0..MADE_UP)
+                .map(|number| {
+                    let token = made_up(connection * MADE_UP + number, true);
+                    format!("GET {OF_ACME} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n")
+                })
+                .collect();
+            let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut answers, mut requests) = stream.into_split();
+            // How it ends does not matter.
+            let asking = async { while requests.write_all(asks.as_bytes()).await.is_ok() {} };
+            let mut buffer = vec![0; 64 << 10];
+            let reading = async { while answers.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+            tokio::join!(asking, reading);
+        };
+        let flooding = join_all((0..CONNECTIONS).map(flood));
+        let looking = async {
+            eventually(SOON, "no more are looked up", async || {
+                // One that was looked up, and is good, would be known.
+                let unseen = console.company("acme").await;
+                (unseen.get(OF_ACME).await.status == 429).then_some(())
+            })
+            .await;
+            seen.get(OF_ACME).await.expect(200);
+            // It is looked up all the same: what was revoked is refused, and from then on like any other.
+            let revoke = format!("/v1/companies/acme/tokens/{}", revoked["id"].as_str().unwrap());
+            console.admin().delete(&revoke).await.expect(204);
+            assert!(matches!(was_good.get(OF_ACME).await.status, 401 | 429));
+            seen.get(OF_ACME).await.expect(200);
+        };
+        tokio::select! {
+            () = looking => {}
+            _ = flooding => panic!("the flood ends"),
+        }
     })
     .await;
 }

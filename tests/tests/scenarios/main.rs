@@ -38,6 +38,7 @@ mod memory; // and that fifty of them at once cost no more
 mod memory_mix; // nor twenty kinds of them, side by side with healthy ones
 mod sizes; // nor events of any size
 mod header_limits; // whatever their headers hold
+mod headers_of_others; // of which those that are not ours go along
 mod real_clients; // whichever library published them
 
 mod retries; // what happens when it does not take it
@@ -67,6 +68,7 @@ mod console_secrets; // what is kept sealed
 mod console_schema; // what it is kept in
 mod console_import; // a file of them
 mod console_limits; // and what is not taken
+mod console_unread; // nor kept for who does not read
 mod console_sharing; // nor by one from all others
 mod console_fairness; // nor does one keep all others waiting
 mod console_tokens; // who is known for how long
@@ -92,6 +94,7 @@ mod console_openapi; // how programs know all that
 mod console_fuzz; // and whether it is true
 mod recorder; // what is recorded of all attempts, for good
 mod cli_console; // the same from a shell
+mod cli_unread; // whose output nobody reads
 
 mod endpoints_check; // a file judged before it is used
 mod spelling; // names and secrets that are nearly right

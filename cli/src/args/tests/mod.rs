@@ -23,6 +23,20 @@ fn what_is_not_understood_is_told_on_one_line() {
 }
 
 #[test]
+fn who_calls_no_command_is_told_on_one_line_where_they_are_listed() {
+    for called in ["hookline", "hookline dlq", "hookline endpoints"] {
+        let error = parse(called.split(' ')).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            "{called}"
+        );
+        let line = without_command(&error.render().to_string());
+        assert_eq!(line, format!("no command is given; `{called} --help` lists them"));
+    }
+}
+
+#[test]
 fn commands_take_the_namespace_before_and_after_their_name() {
     for line in [
         "hookline --namespace n dlq list",

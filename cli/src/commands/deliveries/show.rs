@@ -8,7 +8,7 @@ use crate::commands::at_console::AtConsole;
 use crate::commands::fields;
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::{Bounds, compact, indent};
+use crate::text::{Bounds, indent, json_line};
 
 /// What is shown of data: all of an ordinary event's, and no flood of a hostile one's.
 const DATA_BOUNDS: Bounds = Bounds {
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &ShowArgs) -> Result<(), CliError> {
     let answer = api.answer(api.ask(Method::GET, &args.at.company, &path)).await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
     } else {
         for line in in_full(answer.read()?) {
             out.line(&line)?;

@@ -55,7 +55,8 @@ pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), C
     let mut scan = QueueScan::open(broker, kind).await?;
     let depth = scan.depth();
     let listed = list(&args, &mut scan).await;
-    let listed = scan.close(listed).await?;
+    let (listed, unseen) = scan.close(listed).await?;
+    unseen.tell();
     if !args.filter.json {
         let of = if listed < depth {
             format!(" of {depth}")
@@ -72,7 +73,7 @@ pub(crate) async fn run(args: ListArgs, broker: &BrokerSettings) -> Result<(), C
 }
 
 async fn list(args: &ListArgs, scan: &mut QueueScan) -> Result<u64, CliError> {
-    let mut out = Out::new();
+    let mut out = Out::new().until_unread();
     if args.summary {
         let mut summary = Summary::default();
         while let Some((letter, _)) = scan.next().await? {

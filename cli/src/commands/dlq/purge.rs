@@ -48,7 +48,7 @@ pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), 
     } else {
         purge_if_confirmed(&args, &queue, &mut scan, &mut ids).await
     };
-    let purged = scan.close(purged).await?;
+    let (purged, unseen) = scan.close(purged).await?;
     let mut out = Out::new();
     out.line(&if args.filter.json {
         format!("{{\"purged\":{purged}}}")
@@ -57,8 +57,11 @@ pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), 
     })?;
     out.flush()?;
     match ids.missing().as_slice() {
-        [] => Ok(()),
-        missing => Err(CliError::Failed(format!(
+        [] => {
+            unseen.tell();
+            Ok(())
+        }
+        missing => Err(unseen.beside(format!(
             "{} not found in {queue}; nothing of it was removed",
             missing.join(", ")
         ))),

@@ -65,12 +65,16 @@ pub(crate) async fn run(args: RetryArgs, broker: &BrokerSettings) -> Result<(), 
     // The queue first: a namespace that is misspelt must not be created by the publisher.
     let mut scan = QueueScan::open(broker, args.filter.queue).await?;
     let retried = retry(&args, broker, &mut scan).await;
-    let (tally, missing) = scan.close(retried).await?;
+    let ((tally, missing), unseen) = scan.close(retried).await?;
     let kind = args.filter.queue;
+    if let Some(fault) = tally.fault(&missing, kind, broker) {
+        return Err(unseen.beside(fault));
+    }
+    unseen.tell();
     if !args.filter.json {
         out::note(&format!("retried {}", kind.count(tally.retried)));
     }
-    tally.into_result(&missing, kind, broker)
+    Ok(())
 }
 
 async fn retry(
@@ -111,7 +115,8 @@ struct Tally {
 }
 
 impl Tally {
-    fn into_result(self, missing: &[String], kind: Kind, broker: &BrokerSettings) -> Result<(), CliError> {
+    /// What was not retried and why, if there is anything.
+    fn fault(&self, missing: &[String], kind: Kind, broker: &BrokerSettings) -> Option<String> {
         let queue = broker.namespace.queue(kind.queue());
         let mut faults = Vec::new();
         if self.unreadable > 0 {
@@ -134,10 +139,12 @@ impl Tally {
             ));
         }
         if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(CliError::Failed(faults.join("; ")))
+            return None;
         }
+        if self.retried > 0 {
+            faults.push(format!("retried {} besides", kind.count(self.retried)));
+        }
+        Some(faults.join("; "))
     }
 }
 
@@ -202,7 +209,7 @@ impl Retrying {
                 scan.take_out(receipt).await?;
                 scan.flush_acks().await?;
                 self.tally.retried += 1;
-                self.out.line_if_read(&line)?;
+                self.out.line(&line)?;
             }
             Err(fault) => drop(self.fault.get_or_insert_with(|| stopped(&fault))),
         }

@@ -15,11 +15,45 @@ pub(crate) struct QueueScan {
     browser: Browser,
     broker: BrokerSettings,
     kind: Kind,
+    unseen: Unseen,
     shutdown: Shutdown,
 }
 
+/// What others hold of a queue, and is not seen therefore: told beside what was found, or with why something was not.
+#[derive(Debug, Default)]
+pub(crate) struct Unseen(Option<String>);
+
+impl Unseen {
+    fn of(queue: &str, consumers: u32, kind: Kind) -> Self {
+        let who = match consumers {
+            0 => return Self(None),
+            1 => "1 other reads".to_owned(),
+            others => format!("{others} others read"),
+        };
+        Self(Some(format!(
+            "{who} {queue:?} too; what is held there is not seen here ({})",
+            kind.other_reader()
+        )))
+    }
+
+    /// Tells it beside a result.
+    pub(crate) fn tell(self) {
+        if let Some(what) = self.0 {
+            out::note(&format!("notice: {what}"));
+        }
+    }
+
+    /// Why a command failed, with it.
+    pub(crate) fn beside(self, fault: String) -> CliError {
+        CliError::Failed(match self.0 {
+            Some(what) => format!("{fault}; {what}"),
+            None => fault,
+        })
+    }
+}
+
 impl QueueScan {
-    /// Connects, and says on stderr what will not be seen.
+    /// Connects.
     pub(crate) async fn open(broker: &BrokerSettings, kind: Kind) -> Result<Self, CliError> {
         let shutdown = on_signals()?;
         let queue = broker.namespace.queue(kind.queue());
@@ -32,19 +66,8 @@ impl QueueScan {
                  `hookline topology apply`"
                 ))
             })?;
-        let others = browser.depth().consumers;
-        if others > 0 {
-            let who = if others == 1 {
-                "1 other reads".to_owned()
-            } else {
-                format!("{others} others read")
-            };
-            out::note(&format!(
-                "hookline: {who} {queue:?} too; what is held there is not seen here ({})",
-                kind.other_reader()
-            ));
-        }
         Ok(Self {
+            unseen: Unseen::of(&queue, browser.depth().consumers, kind),
             browser,
             broker: broker.clone(),
             kind,
@@ -72,8 +95,9 @@ impl QueueScan {
         Ok(held.map(|held| (DeadLetter::read(self.kind, &held.message), held)))
     }
 
-    /// Asks a question, while the queue is held.
-    pub(crate) async fn ask(&self, question: &str) -> Result<bool, CliError> {
+    /// Asks a question, while the queue is held. Whoever answers it is told before what was not seen.
+    pub(crate) async fn ask(&mut self, question: &str) -> Result<bool, CliError> {
+        std::mem::take(&mut self.unseen).tell();
         tokio::select! {
             answer = out::ask(question) => Ok(answer.unwrap_or(false)),
             () = self.shutdown.requested() => Err(interrupted()),
@@ -96,12 +120,13 @@ impl QueueScan {
             .map_err(|error| CliError::broker(&error, &self.broker.url))
     }
 
-    /// Gives back what is held. What went wrong before counts more than what goes wrong now.
-    pub(crate) async fn close<T>(self, done: Result<T, CliError>) -> Result<T, CliError> {
+    /// Gives back what is held, and returns with what was done what was not seen meanwhile. What went wrong before counts more than
+    /// what goes wrong now.
+    pub(crate) async fn close<T>(self, done: Result<T, CliError>) -> Result<(T, Unseen), CliError> {
         let closed = self.browser.close().await;
         let done = done?;
         closed.map_err(|error: QueueError| CliError::queue(&error, &self.broker.url))?;
-        Ok(done)
+        Ok((done, self.unseen))
     }
 }
 

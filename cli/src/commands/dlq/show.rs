@@ -47,14 +47,13 @@ pub(crate) async fn run(args: ShowArgs, broker: &BrokerSettings) -> Result<(), C
     let kind = args.filter.queue;
     let mut scan = QueueScan::open(broker, kind).await?;
     let shown = show(&args, &mut scan, broker).await;
-    if scan.close(shown).await? {
+    let (is_shown, unseen) = scan.close(shown).await?;
+    if is_shown {
+        unseen.tell();
         return Ok(());
     }
     let (id, queue) = (&args.id, broker.namespace.queue(kind.queue()));
-    Err(CliError::Failed(format!(
-        "{id} is not in {queue}; {}",
-        kind.elsewhere()
-    )))
+    Err(unseen.beside(format!("{id} is not in {queue}; {}", kind.elsewhere())))
 }
 
 async fn show(args: &ShowArgs, scan: &mut QueueScan, broker: &BrokerSettings) -> Result<bool, CliError> {

@@ -10,7 +10,7 @@ use super::dead_letter::DeadLetter;
 use crate::commands::times::age;
 use crate::out::Out;
 use crate::table::{Column, Table};
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 const COLUMNS: [Column; 7] = [
     Column::number("COUNT"),
@@ -121,7 +121,7 @@ fn to_json(key: &Key, group: &Group) -> String {
         oldest_at: time(group.oldest),
         newest_at: time(group.newest),
     };
-    serde_json::to_string(&row).unwrap_or_default()
+    json_line(&serde_json::to_string(&row).unwrap_or_default())
 }
 
 fn to_cells(key: &Key, group: &Group) -> Vec<String> {

@@ -15,7 +15,7 @@ use crate::commands::fields;
 use crate::commands::sign::input;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use crate::text::compact;
+use crate::text::json_line;
 
 /// Far more than a header may hold; what is longer is another file.
 const MAX_HEADER_FILE_BYTES: u64 = 64 << 10;
@@ -114,7 +114,7 @@ pub(super) async fn run(args: &AddArgs) -> Result<(), CliError> {
     let answer = api.answer(ask).await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
         return Ok(out.flush()?);
     }
     let endpoint: EndpointView = answer.read()?;

@@ -8,7 +8,7 @@ use crate::api::{Api, Method};
 use crate::commands::at_console::AtConsole;
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::compact;
+use crate::text::json_line;
 
 const AFTER_PAUSE_HELP: &str = "\
 Example:
@@ -77,7 +77,7 @@ async fn change(which: &Which, disabled: bool, told: &str) -> Result<(), CliErro
     let answer = api.answer(ask.json(&json!({ "disabled": disabled }))).await?;
     let mut out = Out::new();
     if which.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
     } else {
         out.line(told)?;
     }

@@ -10,7 +10,7 @@ use crate::commands::at_console::AtConsole;
 use crate::commands::fields;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use crate::text::compact;
+use crate::text::json_line;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -64,7 +64,7 @@ pub(super) async fn run(args: &RotateArgs) -> Result<(), CliError> {
     let answer = api.answer(ask).await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
         return Ok(out.flush()?);
     }
     if args.complete {

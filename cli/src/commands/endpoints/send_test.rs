@@ -14,8 +14,8 @@ use crate::api::Method;
 use crate::commands::at_console::AtConsole;
 use crate::commands::fields;
 use crate::error::CliError;
-use crate::out::{self, Out};
-use crate::text::{compact, escape};
+use crate::out::Out;
+use crate::text::{escape, json_line};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -85,7 +85,7 @@ pub(super) async fn run(args: &TestArgs) -> Result<(), CliError> {
     let answer = api.answer(ask.json(&json!({ "type": args.event_type }))).await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
     }
     if answer.status != 200 {
         let Accepted { event } = answer.read()?;
@@ -134,10 +134,12 @@ fn verdict(attempt: &Attempt, id: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let told = explain(attempt.outcome, attempt.status, attempt.error.as_deref());
-    out::note(&format!("notice: {}", told.next_step));
-    let what = told.sentence.trim_end_matches('.');
+    let (what, next_step) = (
+        told.sentence.trim_end_matches('.'),
+        told.next_step.trim_end_matches('.'),
+    );
     Err(CliError::Failed(format!(
-        "the test event was not delivered to {id} ({}): {what}; mend that, and send another",
+        "the test event was not delivered to {id} ({}): {what}. {next_step}; then send another",
         attempt.outcome
     )))
 }

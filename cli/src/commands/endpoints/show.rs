@@ -9,7 +9,7 @@ use crate::commands::at_console::AtConsole;
 use crate::commands::fields;
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::compact;
+use crate::text::json_line;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -54,9 +54,9 @@ pub(super) async fn run(args: &ShowArgs) -> Result<(), CliError> {
             if let Some(members) = whole.as_object_mut() {
                 members.insert("secret".to_owned(), secret.into());
             }
-            out.line(&whole.to_string())?;
+            out.line(&json_line(&whole.to_string()))?;
         }
-        None if args.json => out.line(&compact(&answer.body))?,
+        None if args.json => out.line(&json_line(&answer.body))?,
         secret => {
             for line in in_full(answer.read()?, secret) {
                 out.line(&line)?;

@@ -7,7 +7,7 @@ use crate::commands::at_console::AtConsole;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::table::{Column, Table};
-use crate::text::{compact, escape};
+use crate::text::{escape, json_line};
 
 /// Events of a page: as many as the API gives at most.
 const EVENTS_A_PAGE: &str = "200";
@@ -45,7 +45,7 @@ pub(crate) struct ListArgs {
 
 pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
     let api = args.at.api()?;
-    let mut out = Out::new();
+    let mut out = Out::new().until_unread();
     let mut table = Table::new(&COLUMNS, out.terminal);
     let mut after = args.after.clone();
     let mut is_first = true;
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &ListArgs) -> Result<(), CliError> {
         let is_end = page.data.is_empty();
         // The first page is printed even where it is empty: it has the cursor.
         if args.json && (is_first || !is_end) {
-            out.line(&compact(&answer.body))?;
+            out.line(&json_line(&answer.body))?;
         }
         is_first = false;
         if !args.json {

@@ -8,7 +8,7 @@ use crate::api::Method;
 use crate::commands::at_console::AtConsole;
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::compact;
+use crate::text::json_line;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &ReplayArgs) -> Result<(), CliError> {
         .await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
     } else {
         out.line(args.event.as_str())?;
     }

@@ -13,6 +13,7 @@ use crate::api::{Api, Method, Pages};
 use crate::commands::at_console::AtConsole;
 use crate::error::CliError;
 use crate::out::{self, Out};
+use crate::text::json_line;
 
 /// How often the console is asked how far it has come.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -83,7 +84,7 @@ async fn all(args: &RetryArgs, api: &Api) -> Result<(), CliError> {
     let mut out = Out::new();
     let Some(retry) = retried.retry else {
         out.line(&if args.json {
-            answer.body
+            json_line(&answer.body)
         } else {
             let (count, but) = (letters(retried.count), but(retried.skipped));
             if args.dry_run {
@@ -108,7 +109,7 @@ async fn all(args: &RetryArgs, api: &Api) -> Result<(), CliError> {
         sleep(ASK_EVERY).await;
     };
     out.line(&if args.json {
-        body
+        json_line(&body)
     } else {
         format!("retried {}{}", letters(progress.done), but(retried.skipped))
     })?;

@@ -9,7 +9,7 @@ use crate::commands::at_console::AtConsole;
 use crate::commands::fields;
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::{compact, escape};
+use crate::text::{escape, json_line};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &ShowArgs) -> Result<(), CliError> {
     let answer = api.answer(api.ask(Method::GET, &args.at.company, &path)).await?;
     let mut out = Out::new();
     if args.json {
-        out.line(&compact(&answer.body))?;
+        out.line(&json_line(&answer.body))?;
         return Ok(out.flush()?);
     }
     let letter: DeadLetterView = answer.read()?;

@@ -185,7 +185,7 @@ impl Receiver {
     /// Prints one request in one piece, with a blank line behind it.
     fn print(&self, text: &str) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = out.line_if_read(&format!("{text}\n")) {
+        if let Err(error) = out.line(&format!("{text}\n")) {
             out::error(&error.to_string());
         }
     }

@@ -106,11 +106,11 @@ impl Tally {
     pub(super) fn close(self, file: &str) -> Result<(), CliError> {
         self.progress.clear();
         let mut out = Out::new();
-        out.line(&self.closing_line())?;
-        out.flush()?;
+        let written = out.line(&self.closing_line()).and_then(|()| out.flush());
+        // What became of the events counts more than whether that could be written.
         match self.fault(file) {
             Some(fault) => Err(CliError::Failed(fault)),
-            None => Ok(()),
+            None => Ok(written?),
         }
     }
 

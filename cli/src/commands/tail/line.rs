@@ -4,7 +4,7 @@ use hookline_common::outcome::Outcome;
 use hookline_common::record::AttemptRecord;
 
 use crate::out::{Colour, Terminal};
-use crate::text::{compact, escape, fit};
+use crate::text::{escape, fit};
 
 /// Characters of an error that are printed; `--json` has all of it.
 const MAX_ERROR: usize = 120;
@@ -58,24 +58,6 @@ fn after(record: &AttemptRecord) -> Option<String> {
         None if record.is_final => Some("the last".to_owned()),
         None => None,
     }
-}
-
-/// The record as it was written. What a terminal would obey is written as JSON's own escapes: the same value.
-pub(super) fn json(record: &str) -> String {
-    let mut line = String::with_capacity(record.len());
-    for c in compact(record).chars() {
-        let mut buffer = [0; 4];
-        let text: &str = c.encode_utf8(&mut buffer);
-        if escape(text) == text {
-            line.push(c);
-        } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                line.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    line
 }
 
 #[cfg(test)]
@@ -138,16 +120,5 @@ mod tests {
         assert!(text(&record(&[]), terminal).contains("\x1b[32mdelivered"));
         let failed = record(&[("outcome", "timeout".into())]);
         assert!(text(&failed, terminal).contains("\x1b[31mtimeout"));
-    }
-
-    #[test]
-    fn json_keeps_its_value_and_moves_no_cursor() {
-        let plain = "{\"b\":1.0,\"a\":\"Zo\u{eb} \\n\"}";
-        assert_eq!(json(plain), plain);
-        let hostile = "{\"a\":\"\u{9b}2J\u{202e}\u{e0001}\"}";
-        let line = json(hostile);
-        assert!(line.is_ascii(), "{line}");
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(&line), value(hostile));
     }
 }

@@ -9,7 +9,7 @@ use super::line;
 use super::seen::Seen;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 /// What is printed, and what was.
 pub(super) struct Printer<'a> {
@@ -30,7 +30,7 @@ impl<'a> Printer<'a> {
             is_json,
             seen: Seen::default(),
             last: None,
-            out: Out::live(),
+            out: Out::live().until_unread(),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Printer<'a> {
                 let is_recent = self.not_before.is_none_or(|since| record.started_at >= since);
                 if is_recent && self.filter.matches(&record) && self.seen.is_new(&record.id) {
                     self.out.line(&if self.is_json {
-                        line::json(&text)
+                        json_line(&text)
                     } else {
                         line::text(&record, self.out.terminal)
                     })?;

@@ -60,11 +60,11 @@ pub(super) async fn run(args: &CheckArgs, flags: &Flags) -> Result<(), CliError>
         }
     }
     out.flush()?;
-    if place.management.is_none() {
-        out::note(NOT_LOOKED_AT);
-    }
     match found.len() + troubles.len() {
         0 => {
+            if place.management.is_none() {
+                out::note(NOT_LOOKED_AT);
+            }
             out::note(&all_well(&place.topology, &place.broker));
             Ok(())
         }

@@ -64,8 +64,8 @@ pub(crate) struct Asked {
 impl<S: Send + Sync> FromRequestParts<S> for DeliveryQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        query(parts, state).await
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        query(&parts.uri)
     }
 }
 
@@ -121,11 +121,9 @@ impl DeliveryQuery {
 mod tests {
     use super::*;
 
-    fn checked(query: &str) -> Result<Asked, String> {
-        let uri: axum::http::Uri = format!("/?{query}").parse().unwrap();
-        let query = axum::extract::Query::<DeliveryQuery>::try_from_uri(&uri);
-        let query = query.map_err(|error| error.body_text())?.0;
-        let asked = query.checked(&Catalogue::built_in());
+    fn checked(text: &str) -> Result<Asked, String> {
+        let uri: axum::http::Uri = format!("/?{text}").parse().unwrap();
+        let asked = query::<DeliveryQuery>(&uri).and_then(|query| query.checked(&Catalogue::built_in()));
         asked.map_err(|problem| format!("{problem:?}"))
     }
 
@@ -144,7 +142,6 @@ mod tests {
     fn what_cannot_be_is_told_by_its_name() {
         for (query, name) in [
             ("endpoint=%20", "endpoint"),
-            ("endpoint=", "endpoint"),
             ("type=Booking", "type"),
             ("status=lost", "status"),
             ("outcome=lost", "outcome"),
@@ -153,7 +150,6 @@ mod tests {
             ("until=2030-01-01", "until"),
             ("since=2030-01-02T00:00:00Z&until=2030-01-01T00:00:00Z", "until"),
             ("cursor=c1f", "cursor"),
-            ("cursor=", "cursor"),
             ("limit=0", "limit"),
             ("limit=201", "limit"),
             ("page=2", "page"),
@@ -162,6 +158,9 @@ mod tests {
             let told = checked(query).unwrap_err();
             assert!(told.contains(name), "{query}: {told}");
         }
+        let empty = checked("endpoint=&type=&status=&outcome=&event=&since=&until=&cursor=&limit=").unwrap();
+        let all = format!("{:?}", DeliveryFilter::default());
+        assert_eq!((format!("{:?}", empty.filter), empty.limit), (all, 50));
         let asked = checked("since=2030-01-01T00:00:00%2B01:00&limit=7").unwrap();
         assert_eq!(
             (asked.filter.since.unwrap().to_string().as_str(), asked.limit),

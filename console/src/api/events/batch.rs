@@ -16,15 +16,13 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::lines::{Lines, MAX_LINES_BYTES};
+use super::lines::{Lines, MAX_EVENTS, MAX_LINES_BYTES};
 use super::one::{self, AcceptedEvent};
 use crate::app::App;
 use crate::auth::Tenant;
 use crate::problem::Problem;
 use crate::publishing::{NotStored, PUBLISH_WITHIN};
 
-/// Events in one request at most.
-const MAX_EVENTS: usize = 1_000;
 /// Events that wait for the broker's answer at once, enough to keep it busy; fewer where there is no room.
 const AT_ONCE: usize = 64;
 /// How long the request may take before what is left of it is answered without being tried: well below what a request may

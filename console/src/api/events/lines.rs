@@ -2,14 +2,19 @@
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use hookline_common::event::Data;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::MAX_BODY_BYTES;
 use crate::problem::Problem;
 
-/// A whole body at most: room for a thousand events of 16 KB.
-pub(super) const MAX_LINES_BYTES: usize = 16 << 20;
+/// Events in one request at most.
+pub(super) const MAX_EVENTS: usize = 1_000;
+/// What an event's line has besides its data, at most, written without spaces: its type, its id, its time, and the line break.
+const BESIDE_DATA: usize = 512;
+/// A whole body at most: room for as many of the largest events. Of these a line at a time is in memory.
+pub(super) const MAX_LINES_BYTES: usize = MAX_EVENTS * (Data::MAX_BYTES + BESIDE_DATA);
 
 /// The lines of a body that are not blank.
 pub(super) struct Lines {
@@ -174,10 +179,24 @@ mod tests {
     #[tokio::test]
     async fn a_body_ends_where_it_is_too_long_and_what_came_before_counts() {
         let piece: &'static [u8] = [vec![b'x'; 65_535], vec![b'\n']].concat().leak();
-        let mut chunks = vec![piece; MAX_LINES_BYTES / piece.len()];
-        assert_eq!(all(lines(chunks.clone())).await.len(), 256);
-        chunks.push(b"x");
-        let all = all(lines(chunks)).await;
-        assert_eq!((all.len(), all.last()), (257, Some(&Err(413))));
+        let whole = MAX_LINES_BYTES / piece.len();
+        let mut lines = lines(vec![piece; whole + 1]);
+        for number in 0..whole {
+            assert!(lines.next().await.is_some_and(|line| line.is_ok()), "{number}");
+        }
+        let refused = lines.next().await.unwrap().unwrap_err();
+        assert_eq!(refused.status().as_u16(), 413);
+        assert!(lines.next().await.is_none());
+    }
+
+    #[test]
+    fn a_body_has_room_for_as_many_of_the_largest_events_as_it_may_have() {
+        let data = "x".repeat(Data::MAX_BYTES);
+        let (id, event_type) = ("x".repeat(64), "x".repeat(128));
+        let at = "2030-01-15T14:30:00.250+00:00";
+        let line = format!(
+            "{{\"type\":\"{event_type}\",\"data\":{data},\"id\":\"{id}\",\"createdAt\":\"{at}\"}}\r\n"
+        );
+        assert!(MAX_EVENTS * line.len() <= MAX_LINES_BYTES, "{}", line.len());
     }
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use self::one::AcceptedEvent;
 use crate::app::App;
 use crate::auth::Tenant;
-use crate::extract::{Json, Trace, media_type, read};
+use crate::extract::{Json, Trace, is_json, media_type, read};
 use crate::limits::MAX_BODY_BYTES;
 use crate::problem::{Problem, ProblemBody};
 use crate::publishing::PUBLISH_WITHIN;
@@ -56,7 +56,7 @@ struct DescribedEvent {
 /// Publish an event, or many.
 ///
 /// The answer comes when the broker has confirmed it. The same id again is accepted as well, and may be delivered twice with
-/// the same `webhook-id`. As `application/x-ndjson` up to 1,000 events, one a line, in at most 16 MiB: each is accepted or
+/// the same `webhook-id`. As `application/x-ndjson` up to 1,000 events, one a line, however large each is: each is accepted or
 /// refused by itself, and the answer has a line for each, in order, `{"id":…}` or a problem. Blank lines are skipped. Each event
 /// counts as a request does: where a token's rate is used up, the rest of the body is read as fast as the rate allows.
 #[utoipa::path(post, path = "/v1/companies/{company}/events", tag = "events", operation_id = "publishEvent",
@@ -81,9 +81,7 @@ pub(crate) async fn publish(
         let results = batch::publish(app, tenant, trace, request).await?;
         return Ok((StatusCode::ACCEPTED, [(CONTENT_TYPE, LINES)], results).into_response());
     }
-    let is_json = media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"));
-    if !is_json {
+    if !is_json(&media_type) {
         return Err(Problem::media_type("application/json` or `application/x-ndjson"));
     }
     let body = read(request, MAX_BODY_BYTES).await?;

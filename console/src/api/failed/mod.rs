@@ -18,7 +18,7 @@ pub(crate) use self::view::{Counted, DeadLetterInFull, DeadLetterView, Retried, 
 use super::view::List;
 use crate::app::App;
 use crate::auth::{Audited, Tenant};
-use crate::extract::{DeliveryOf, Json, path_param};
+use crate::extract::{DeliveryOf, Json, OptionalJson, path_param};
 use crate::problem::{Problem, ProblemBody};
 use crate::publishing::PUBLISH_WITHIN;
 use crate::retrying;
@@ -165,8 +165,9 @@ fn damaged(error: &Unsendable) -> Problem {
 pub(crate) async fn retry(
     State(app): State<App>,
     tenant: Tenant,
-    Json(body): Json<RetryFailed>,
+    OptionalJson(body): OptionalJson<RetryFailed>,
 ) -> Result<(StatusCode, Json<Retried>), Problem> {
+    let body = body.ok_or_else(unfiltered)?;
     let dry_run = body.dry_run;
     let filter = body.checked(&app.settings().catalogue)?;
     if dry_run {
@@ -200,6 +201,13 @@ pub(crate) async fn retry(
         retry: job.id,
     };
     Ok((StatusCode::ACCEPTED, Json(retried)))
+}
+
+/// All of them are meant only where somebody says so.
+fn unfiltered() -> Problem {
+    Problem::invalid(
+        "the body: say which dead letters are meant by a filter, as JSON, or `{}` for all of this company",
+    )
 }
 
 /// The retry of the path.
@@ -261,8 +269,9 @@ pub(crate) async fn discard_one(
 pub(crate) async fn discard(
     State(app): State<App>,
     tenant: Tenant,
-    Json(body): Json<FailedFilter>,
+    OptionalJson(body): OptionalJson<FailedFilter>,
 ) -> Result<Json<Counted>, Problem> {
+    let body = body.ok_or_else(unfiltered)?;
     let filter = body.checked(&app.settings().catalogue, false)?;
     let count = app
         .store()

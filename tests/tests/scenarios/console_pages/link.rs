@@ -1,6 +1,6 @@
 //! How one gets in by a link, once and not for long.
 
-use hookline_tests::api::Reply;
+use hookline_tests::api::{Api, Reply};
 use hookline_tests::browser::Browser;
 use hookline_tests::console::{Console, MASTER_KEY, console_scenario, run};
 use serde_json::json;
@@ -10,8 +10,13 @@ use crate::SOON;
 
 /// The path of a new link into a company's dashboard.
 async fn link(console: &Console, company: &str) -> String {
+    link_by(console.admin(), company).await
+}
+
+/// The same, made with this token.
+async fn link_by(api: &Api, company: &str) -> String {
     let path = format!("/v1/companies/{company}/portal-links");
-    let made = console.admin().post(&path, &json!({})).await.expect(201).json();
+    let made = api.post(&path, &json!({})).await.expect(201).json();
     assert!(made["expires_at"].is_string(), "{made}");
     let (_, path) = made["url"].as_str().unwrap().split_once("/enter/").unwrap();
     format!("/enter/{path}")
@@ -107,6 +112,50 @@ async fn a_link_lets_one_in_once_and_not_for_long() {
             .says("the operator signed in with a link", SOON)
             .await;
         assert!(!console.process().log().contains(key));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_company_lets_its_own_people_in_for_as_long_as_its_token_is_good() {
+    console_scenario(async |console, database| {
+        let made = console
+            .admin()
+            .post("/v1/companies/acme/tokens", &json!({}))
+            .await;
+        let made = made.expect(201).json();
+        let acme = console.stranger().with_token(made["token"].as_str());
+        let refused = acme.post("/v1/companies/globex/portal-links", &json!({})).await;
+        assert_eq!(refused.problem(404), "not_found");
+
+        let mut visitor = browser(console);
+        let entered = visitor.bare_post(&link_by(&acme, "acme").await, &[]).await;
+        visitor.keep_cookie(&entered.expect(303));
+        visitor.get(ENDPOINTS).await.expect(200);
+        assert_eq!(visitor.get("/companies/globex/endpoints").await.status, 404);
+        let by_operator = member(console, "acme").await;
+        let unused = link_by(&acme, "acme").await;
+        assert_eq!(browser(console).get(&unused).await.status, 200);
+
+        let revoke = format!("/v1/companies/acme/tokens/{}", made["id"].as_str().unwrap());
+        console.admin().delete(&revoke).await.expect(204);
+        assert_eq!(visitor.get(ENDPOINTS).await.status, 303);
+        assert_eq!(browser(console).get(&unused).await.status, 410);
+        assert_eq!(browser(console).bare_post(&unused, &[]).await.status, 410);
+        // Whom the operator let in stays.
+        by_operator.get(ENDPOINTS).await.expect(200);
+
+        // One that has ended is no better than one that was revoked.
+        let short = console.company("acme").await;
+        let mut visitor = browser(console);
+        let entered = visitor.bare_post(&link_by(&short, "acme").await, &[]).await;
+        visitor.keep_cookie(&entered.expect(303));
+        visitor.get(ENDPOINTS).await.expect(200);
+        database
+            .execute("UPDATE tokens SET expires_at = now() - interval '1 second'")
+            .await
+            .unwrap();
+        assert_eq!(visitor.get(ENDPOINTS).await.status, 303);
     })
     .await;
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::kind::Kind;
 use super::sender;
+use crate::text::json_line;
 
 /// What could be read of a message. Ids and types are plain texts here, because invalid ones are shown too.
 #[derive(Debug, Default)]
@@ -250,7 +251,7 @@ pub(crate) struct Row<'a> {
 impl DeadLetter {
     /// The message as one line of JSON, with its body if there is one given.
     pub(crate) fn to_json(&self, body: Option<&[u8]>) -> String {
-        serde_json::to_string(&self.row(body)).unwrap_or_default()
+        json_line(&serde_json::to_string(&self.row(body)).unwrap_or_default())
     }
 
     /// The same with its body and the attempts that are known of it.
@@ -259,7 +260,7 @@ impl DeadLetter {
             attempts,
             ..self.row(Some(body))
         };
-        serde_json::to_string(&row).unwrap_or_default()
+        json_line(&serde_json::to_string(&row).unwrap_or_default())
     }
 
     fn row(&self, body: Option<&[u8]>) -> Row<'_> {

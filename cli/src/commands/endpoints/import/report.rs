@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::out::Out;
 use crate::table::{Column, Table};
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 const COLUMNS: [Column; 5] = [
     Column::number("ROW"),
@@ -33,7 +33,7 @@ pub(super) fn print(rows: &[Row], as_json: bool) -> io::Result<()> {
     let mut table = Table::new(&COLUMNS, out.terminal);
     for row in rows {
         if as_json {
-            out.line(&serde_json::to_string(row).unwrap_or_default())?;
+            out.line(&json_line(&serde_json::to_string(row).unwrap_or_default()))?;
         } else {
             table.row(cells(row), &mut out)?;
         }
