@@ -68,10 +68,18 @@ impl Node {
     /// The last of what its log has of them, for a test that fails is not always to blame for that.
     fn errors(&self) -> String {
         let mut errors = Vec::new();
-        for file in fs::read_dir(self.started.folder().join("log")).into_iter().flatten().flatten() {
+        for file in fs::read_dir(self.started.folder().join("log"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let text = fs::read(file.path()).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
-            errors.extend(text.lines().filter(|line| line.contains("[error]")).map(str::to_owned));
+            errors.extend(
+                text.lines()
+                    .filter(|line| line.contains("[error]"))
+                    .map(str::to_owned),
+            );
         }
         errors.split_off(errors.len().saturating_sub(ERRORS)).join("\n")
     }
@@ -224,7 +232,11 @@ impl Drop for PrivateBroker {
         let node = self.node.take().expect("it is dropped once");
         let is_kept = env::var_os("HOOKLINE_TEST_SPARES").is_some();
         if thread::panicking() {
-            println!("--- errors in the log of the broker at {}\n{}", node.port, node.errors());
+            eprintln!(
+                "--- errors in the log of the broker at {}\n{}",
+                node.port,
+                node.errors()
+            );
         } else if is_kept && *self.runs.get_mut() {
             SPARES.lock().unwrap().push(node);
         }

@@ -162,7 +162,10 @@ async fn a_stream_out_of_reach_keeps_no_dispatcher_from_delivering() {
         let mut apply = command(stage.world, &["topology", "apply"]);
         apply.env("HOOKLINE_AMQP_URL", stage.private.url());
         let told = why(&apply.output().await.unwrap(), 1);
-        assert!(told.contains(&stage.stream) && told.contains("start that node again"), "{told}");
+        assert!(
+            told.contains(&stage.stream) && told.contains("start that node again"),
+            "{told}"
+        );
     })
     .await;
 }

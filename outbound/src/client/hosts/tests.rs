@@ -268,7 +268,8 @@ impl Model {
 #[test]
 fn a_host_never_has_more_connections_than_it_had_requests_in_flight() {
     for seed in 1..=40 {
-        let (mut hosts, mut disorder, mut model) = (Plain::new(6, usize::MAX), Disorder(seed), Model::default());
+        let (mut hosts, mut disorder, mut model) =
+            (Plain::new(6, usize::MAX), Disorder(seed), Model::default());
         let now = Instant::now();
         for step in 0..5_000_u64 {
             match disorder.below(10) {

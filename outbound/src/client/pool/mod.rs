@@ -116,7 +116,12 @@ impl Pool {
         if connection.sender.is_ready() {
             return self.put(connection);
         }
-        match timeout_at(closed_at.max(Instant::now() + READY_TIME), connection.sender.ready()).await {
+        match timeout_at(
+            closed_at.max(Instant::now() + READY_TIME),
+            connection.sender.ready(),
+        )
+        .await
+        {
             Ok(Ok(())) => self.put(connection),
             Ok(Err(_)) => {}
             Err(_) => {
