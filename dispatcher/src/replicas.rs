@@ -8,7 +8,7 @@ const BELIEVED_AFTER: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Replicas {
     count: u32,
-    /// A lower count, and how often in a row it was seen.
+    /// The most of those that were seen lately and are fewer, and how many in a row they were.
     lower: Option<(u32, u32)>,
 }
 
@@ -29,12 +29,12 @@ impl Replicas {
         }
         self.lower = match self.lower {
             _ if seen >= self.count => None,
-            Some((lower, times)) if lower == seen => Some((seen, times + 1)),
-            _ => Some((seen, 1)),
+            Some((lower, times)) => Some((lower.max(seen), times + 1)),
+            None => Some((seen, 1)),
         };
-        let is_believed = self.lower.is_some_and(|(_, times)| times >= BELIEVED_AFTER);
-        if seen > self.count || is_believed {
-            (self.count, self.lower) = (seen, None);
+        match self.lower {
+            Some((lower, BELIEVED_AFTER)) => (self.count, self.lower) = (lower, None),
+            _ => self.count = self.count.max(seen),
         }
         self.count
     }
@@ -86,10 +86,10 @@ mod tests {
             // With the new window, beside what is left of the old.
             assert_eq!(replicas.observe([2, 3, 2], 0), 2);
         }
-        // Fewer in a row, and not the same: who knows.
-        let seen: Vec<_> = [3, 1, 2, 1, 2, 2, 2]
+        // Fewer in a row: the most of them, as the others are taken up anew.
+        let seen: Vec<_> = [3, 1, 2, 1, 1, 1, 1]
             .map(|consumers| replicas.observe([consumers; 3], 0))
             .into();
-        assert_eq!(seen, [3, 3, 3, 3, 3, 3, 2]);
+        assert_eq!(seen, [3, 3, 3, 2, 2, 2, 1]);
     }
 }

@@ -44,6 +44,10 @@ pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<D
         match look_at(&connection, &object).await {
             Ok(()) => {}
             Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
+            Err(error) if error.is_out_of_reach() => found.push(Discrepancy {
+                object: object.to_string(),
+                kind: DiscrepancyKind::OutOfReach(error.to_string()),
+            }),
             Err(error) => return Err(error),
         }
         if let Object::Queue(spec) = object {
@@ -116,22 +120,33 @@ pub(super) async fn declare_on(connection: &Connection, topology: &Topology) -> 
     let mut is_new = false;
     for object in objects(topology) {
         match object {
-            Object::Binding { .. } if is_new => declare_object(connection, &object, "binding").await?,
-            Object::Binding { .. } => bind_in_passing(connection, &object).await?,
+            Object::Binding { .. } if is_new => {
+                unless_out_of_reach(&object, declare_object(connection, &object, "binding").await)?;
+            }
+            Object::Binding { .. } => {
+                unless_out_of_reach(&object, bind_in_passing(connection, &object).await)?
+            }
             Object::Exchange(_) | Object::Queue(_) => match Standing::of(connection, &object).await? {
                 Standing::Missing => {
                     is_new |= !matches!(object, Object::Queue(spec) if !spec.takes_events);
                     declare_object(connection, &object, "declaring").await?;
                 }
-                Standing::Exists => match compare(connection, &object).await {
-                    // Whoever uses it learns of that. One queue out of reach is no reason to leave all others.
-                    Err(error) if error.is_out_of_reach() => tracing::debug!(%object, %error, "not compared"),
-                    compared => compared?,
-                },
+                Standing::Exists => unless_out_of_reach(&object, compare(connection, &object).await)?,
             },
         }
     }
     Ok(())
+}
+
+/// One queue out of reach is no reason to leave all others. Whoever uses it learns of that.
+fn unless_out_of_reach(object: &Object<'_>, done: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    match done {
+        Err(error) if error.is_out_of_reach() => {
+            tracing::debug!(%object, %error, "left as it is");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 async fn bind_in_passing(connection: &Connection, binding: &Object<'_>) -> Result<(), BrokerError> {

@@ -9,7 +9,7 @@ use lapin::{Channel, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{CALL_TIMEOUT, LinkSettings, close, in_time, open, open_channel, short};
-use super::error::{BrokerError, NOT_FOUND};
+use super::error::BrokerError;
 
 /// An answer after less than this is no answer for a leader that was too busy to give one, which takes 250 ms.
 const FAST: Duration = Duration::from_millis(200);
@@ -233,7 +233,7 @@ pub(super) async fn ask_depth(channel: &Channel, queue: &str) -> Result<Option<Q
             ready: queue.message_count(),
             consumers: queue.consumer_count(),
         })),
-        Err(error) if error.reply_code() == Some(NOT_FOUND) => Ok(None),
+        Err(error) if error.is_missing() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -32,6 +32,8 @@ pub enum DiscrepancyKind {
         /// How many.
         messages: u32,
     },
+    /// It is there, and its node is not, in the broker's own words.
+    OutOfReach(String),
     /// It is there and differs in a way that only the broker's own words tell.
     Other(String),
 }
@@ -42,6 +44,12 @@ impl fmt::Display for Discrepancy {
         match &self.kind {
             DiscrepancyKind::Missing => {
                 return write!(f, "{object} is missing; `hookline topology apply` creates it");
+            }
+            DiscrepancyKind::OutOfReach(text) => {
+                return write!(
+                    f,
+                    "{object} is there and cannot be reached: {text}; start its node again, which `rabbitmqctl cluster_status` shows"
+                );
             }
             DiscrepancyKind::Unfinished { temporary, messages } => {
                 return write!(

@@ -112,7 +112,7 @@ pub(crate) async fn read(
 ) -> Result<Response, Problem> {
     let place = app
         .feed_places()
-        .take(&tenant.company)
+        .take(&tenant.company, tenant.is_admin())
         .ok_or_else(too_many_unread)?;
     match app.store().feed(&tenant.company, from.after, from.limit).await? {
         Feed::Events { events, next } => {

@@ -9,8 +9,8 @@ use hookline_common::broker::{AttemptsLog, BrokerUrl, LinkSettings, StreamStart}
 use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::broker::Broker;
-use hookline_tests::cli::{command, why};
-use hookline_tests::dispatcher::Dispatcher;
+use hookline_tests::cli::command;
+use hookline_tests::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::HandMade;
 use hookline_tests::private_broker::PrivateBroker;
@@ -49,12 +49,14 @@ impl<'a> Stage<'a> {
         }
     }
 
-    async fn dispatcher(&self) -> Arc<Dispatcher> {
-        let setup = self
-            .world
+    fn setup(&self) -> Setup<'a> {
+        self.world
             .dispatcher()
-            .set("HOOKLINE_AMQP_URL", self.private.url());
-        setup.start().await
+            .set("HOOKLINE_AMQP_URL", self.private.url())
+    }
+
+    async fn dispatcher(&self) -> Arc<Dispatcher> {
+        self.setup().start().await
     }
 
     async fn publish(&self, count: usize) -> BTreeSet<String> {
@@ -77,6 +79,13 @@ impl<'a> Stage<'a> {
             (broker.ready(&self.spill).await == Some(0)).then_some(())
         })
         .await;
+    }
+
+    /// Has the broker know a queue, and no node that has it: as after a start that could not bring it back.
+    async fn is_out_of_reach(&self, queue: &str) {
+        let gone =
+            format!("mnesia:dirty_delete(rabbit_queue, rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)).");
+        assert_eq!(self.private.evaluate(&gone).await, "ok");
     }
 
     fn log(&self) -> AttemptsLog {
@@ -137,18 +146,13 @@ async fn tail(stage: &Stage<'_>) -> (tokio::process::Child, Arc<Mutex<Vec<Value>
     (child, lines)
 }
 
-/// As after a start of the broker that could not bring it back: it is known, and on no node.
 #[tokio::test]
 async fn a_stream_out_of_reach_keeps_no_dispatcher_from_delivering() {
     staged(async |stage, receiver| {
         let before = stage.dispatcher().await;
         let mut events = stage.publish(20).await;
         all_are_recorded(&stage.records().await, &events, SOON).await;
-        let gone = format!(
-            "mnesia:dirty_delete(rabbit_queue, rabbit_misc:r(<<\"/\">>, queue, <<\"{}\">>)).",
-            stage.stream
-        );
-        assert_eq!(stage.private.evaluate(&gone).await, "ok");
+        stage.is_out_of_reach(&stage.stream).await;
         before.stop().await;
 
         let dispatcher = stage.dispatcher().await;
@@ -159,13 +163,37 @@ async fn a_stream_out_of_reach_keeps_no_dispatcher_from_delivering() {
         assert_eq!(dispatcher.metric(LOST).await, Some(0.0));
         assert!(dispatcher.metric(SPILLED).await > Some(0.0));
         assert!(!dispatcher.log().contains("somebody deleted it"));
-        let mut apply = command(stage.world, &["topology", "apply"]);
-        apply.env("HOOKLINE_AMQP_URL", stage.private.url());
-        let told = why(&apply.output().await.unwrap(), 1);
-        assert!(
-            told.contains(&stage.stream) && told.contains("start that node again"),
-            "{told}"
-        );
+        for (does, says) in [("apply", "start that node again"), ("check", "cannot be reached")] {
+            let mut topology = command(stage.world, &["topology", does]);
+            topology.env("HOOKLINE_AMQP_URL", stage.private.url());
+            topology.env("HOOKLINE_RETRY_SCHEDULE", RETRY_SCHEDULE);
+            let output = topology.output().await.unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(told.contains(&stage.stream) && told.contains(says), "{told}");
+        }
+    })
+    .await;
+}
+
+/// It has a binding, too.
+#[tokio::test]
+async fn a_queue_of_events_out_of_reach_keeps_nobody_from_publishing_elsewhere() {
+    staged(async |stage, receiver| {
+        let before = stage.dispatcher().await;
+        stage.publish(1).await;
+        receiver.expect(1, SOON).await;
+        before.stop().await;
+        stage.is_out_of_reach(&stage.world.queue(Queue::Events)).await;
+
+        let dispatcher = stage.setup().launch();
+        for says in [
+            "connected to the broker link=\"hookline-dispatcher publish\"",
+            "consuming queue=\"due\"",
+        ] {
+            eventually(SOON, says, async || dispatcher.log().contains(says).then_some(())).await;
+        }
+        assert!(!dispatcher.is_ready().await, "nothing of that queue is delivered");
     })
     .await;
 }

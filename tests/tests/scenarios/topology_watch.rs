@@ -45,7 +45,12 @@ async fn a_deleted_binding_is_made_again() {
         let _dispatcher = world.dispatcher().start().await;
         unbind(world).await;
         is_bound_within(world, NOTICED_WITHIN).await;
-        world.publish("booking.created", "{}").await;
+        // A binding is told of a moment before messages are led by it.
+        let (producer, event) = (
+            world.producer().await,
+            Event::new("acme", "booking.created", "{}").unwrap(),
+        );
+        eventually(SOON, "it is stored", async || producer.publish(&event).await.ok()).await;
         receiver.expect(1, SOON).await;
     })
     .await;

@@ -209,6 +209,7 @@ pub(super) fn discrepancy_line(discrepancy: &Discrepancy, json: bool) -> String 
             wanted.as_deref(),
         ),
         DiscrepancyKind::Unfinished { .. } => ("unfinished", None, None, None),
+        DiscrepancyKind::OutOfReach(_) => ("out_of_reach", None, None, None),
         DiscrepancyKind::Other(_) => ("other", None, None, None),
     };
     let row = DiscrepancyRow {
