@@ -82,6 +82,7 @@ type Script = Box<dyn FnMut(&Received) -> Answer + Send>;
 
 struct Shared {
     connections: AtomicUsize,
+    open: AtomicUsize,
     log: Mutex<Vec<Received>>,
     /// The ids of all that was answered 2xx.
     delivered: Mutex<HashSet<String>>,
@@ -110,6 +111,7 @@ impl Receiver {
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             log: Mutex::default(),
             delivered: Mutex::default(),
             script: Mutex::new(Box::new(script)),
@@ -177,6 +179,14 @@ impl Receiver {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// Waits until it knows that each connection is closed: until then a request may be answered that nobody waits for.
+    pub async fn is_left_within(&self, within: Duration) {
+        eventually(within, "nobody is connected", async || {
+            (self.shared.open.load(Ordering::Relaxed) == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until `count` requests have come and ended, and returns all that have come.
     pub async fn expect(&self, count: usize, within: Duration) -> Vec<Received> {
         let what = format!("{count} requests at port {}", self.port);
@@ -214,7 +224,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         };
         shared.connections.fetch_add(1, Ordering::Relaxed);
         while connections.try_join_next().is_some() {}
-        connections.spawn(serve(stream, Arc::clone(&shared)));
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            serve(stream, Arc::clone(&shared)).await;
+            shared.open.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 

@@ -143,6 +143,7 @@ async fn r04_delay_goes_on_while_the_broker_is_down() {
             .with_delays(&[u64::from(SECONDS)]);
         let dispatcher = single.dispatcher().start().await;
         let published = all_wait(&single, &dispatcher).await;
+        private.has_stored_its_directory().await;
         private.kill().await;
         private.start_again().await;
         let back = Instant::now();

@@ -34,6 +34,8 @@ async fn d02_killed_during_posts_that_have_no_answer_yet() {
             })
             .await;
             dispatcher.kill().await;
+            // What it had sent is counted by then.
+            receiver.is_left_within(SOON).await;
             open = receiver.count();
             let of_this_one = open - before;
             assert!(
