@@ -11,7 +11,7 @@ use super::nodes::Cluster;
 
 /// How many tests play at once, each on a cluster of its own. With two of them the nodes of one use the machine while those of the
 /// other wait for an election or a deadline.
-const AT_ONCE: usize = 2;
+const AT_ONCE: u32 = 2;
 
 /// Lives as long as a test has its turn or waits for one: the last one ends the nodes.
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
@@ -33,7 +33,7 @@ struct Idle {
 impl Shared {
     fn new() -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns: Arc::new(Semaphore::new(AT_ONCE as usize)),
             alone: OnceCell::new(),
             idle: Mutex::default(),
         }
@@ -55,6 +55,18 @@ impl Turn {
     /// # Panics
     /// When they do not come up, or a test before this one has not left three.
     pub async fn take() -> Self {
+        Self::take_of(1).await
+    }
+
+    /// The same, with no other test that plays meanwhile: for what is measured and takes most of the machine.
+    ///
+    /// # Panics
+    /// As [`Turn::take`].
+    pub async fn take_alone() -> Self {
+        Self::take_of(AT_ONCE).await
+    }
+
+    async fn take_of(turns: u32) -> Self {
         let shared = {
             let mut shared = SHARED.lock().unwrap();
             shared.upgrade().unwrap_or_else(|| {
@@ -63,7 +75,7 @@ impl Turn {
                 new
             })
         };
-        let turn = Arc::clone(&shared.turns).acquire_owned().await;
+        let turn = Arc::clone(&shared.turns).acquire_many_owned(turns).await;
         shared.alone.get_or_init(alone).await;
         let idle = shared.idle.lock().unwrap().pop();
         let cluster = match idle {

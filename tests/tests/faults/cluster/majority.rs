@@ -26,7 +26,7 @@ const BETWEEN_POSTS: Duration = Duration::from_millis(250);
 
 #[tokio::test]
 async fn d12_two_of_three_are_killed_and_come_back() {
-    let cluster = Turn::take().await;
+    let cluster = Turn::take_alone().await;
     let trial = Trial::here();
     database_scenario(async |world, database| {
         let stage = Stage::new(world, &cluster).await;

@@ -20,7 +20,11 @@ const EVENTS: usize = 100;
 
 /// Parts the nodes for so long, and brings them together.
 async fn parted(row: &str, way: OnPartition, during: Duration) {
-    let cluster = Turn::take().await;
+    let cluster = match way {
+        OnPartition::Ignore => Turn::take().await,
+        // The node starts anew, beside a load on both sides.
+        OnPartition::PauseMinority => Turn::take_alone().await,
+    };
     let of_side = |side: &str| Trial::named(&format!("{row}_the_client_is_on_the_{side}"));
     let (on_minority, on_majority) = (of_side("minority"), of_side("majority"));
     scenario(async |few| {
