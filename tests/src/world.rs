@@ -365,10 +365,10 @@ impl World {
     }
 }
 
-/// How long a queue has stood at least before it is deleted. RabbitMQ 3.10 starts a dead-letter worker with each; one that is
+/// How long a queue has stood at least before it is deleted, or bounded. RabbitMQ 3.10 starts a dead-letter worker with each; one that is
 /// deleted in that moment makes its supervisor give up, and with it every queue of the broker. Nothing tells that a worker
 /// has started, which takes it milliseconds.
-const STOOD_FOR: Duration = Duration::from_secs(2);
+pub const STOOD_FOR: Duration = Duration::from_secs(2);
 
 /// Deletes what earlier scenarios have left, and leaves this one's to a later one. What nobody comes to is swept up by the
 /// next run.
