@@ -27,6 +27,18 @@ pub async fn make_days(database: &Database, days: u32) {
     database.execute(&sql).await.unwrap();
 }
 
+/// Events of `acme` without a delivery, each with so many letters of data: `{prefix}1` and so on.
+///
+/// # Panics
+/// When the database refuses.
+pub async fn insert_large_events(database: &Database, prefix: &str, count: usize, letters: usize) {
+    let sql = format!(
+        "INSERT INTO events (recorded_at, company, id, type, data) SELECT now(), 'acme', '{prefix}' || i, 'a.b', \
+         convert_to('{{\"a\":\"' || repeat('x', {letters}) || '\"}}', 'UTF8') FROM generate_series(1, {count}) i"
+    );
+    database.execute(&sql).await.unwrap();
+}
+
 /// So many seconds before the first row of this run, however long the others take to be written.
 fn at(ago_s: u32) -> Timestamp {
     static NOW: OnceLock<Timestamp> = OnceLock::new();

@@ -151,8 +151,8 @@ impl PrivateBroker {
         self.runs.store(true, Ordering::Relaxed);
     }
 
-    /// Has it store which queues it has the logs of. It does so by itself within a second or two of their declaration, and one that is
-    /// killed before that has queues afterwards that never answer, or that it knows and cannot find.
+    /// Has it store which queues it has the logs of. It does so by itself half a second after they were declared, or a little
+    /// later, and one that is killed before that has queues afterwards that never answer, or that it knows and cannot find.
     pub async fn has_stored_its_directory(&self) {
         let stored = self
             .evaluate("[ok = dets:sync(Table) || Table <- dets:all()], ok.")

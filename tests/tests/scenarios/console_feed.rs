@@ -3,7 +3,7 @@
 
 use hookline_tests::api::Api;
 use hookline_tests::console::console_scenario;
-use hookline_tests::log_rows::{insert_event, make_days};
+use hookline_tests::log_rows::{insert_event, insert_large_events, make_days};
 use serde_json::{Value, json};
 
 const FEED: &str = "/v1/companies/acme/events";
@@ -140,13 +140,7 @@ async fn a_page_of_large_events_is_shorter_and_the_rest_follows() {
     console_scenario(async |console, database| {
         make_days(database, 1).await;
         let acme = console.company("acme").await;
-        database
-            .execute(
-                "INSERT INTO events (recorded_at, company, id, type, data) SELECT now(), 'acme', 'evt_' || i, 'a.b', \
-                 convert_to('{\"a\":\"' || repeat('x', 100000) || '\"}', 'UTF8') FROM generate_series(1, 150) i",
-            )
-            .await
-            .unwrap();
+        insert_large_events(database, "evt_", 150, 100_000).await;
         let (mut after, mut seen) = (String::new(), 0);
         loop {
             let (events, next) = page(&acme, &format!("limit=200&after={after}")).await;
@@ -155,20 +149,20 @@ async fn a_page_of_large_events_is_shorter_and_the_rest_follows() {
                 break;
             }
             // Some 1 MiB, and the last page what is left.
-            assert!(events.len() == 11 || seen + events.len() == 150, "{} behind {seen}", events.len());
-            let expected: Vec<String> = (1..=events.len()).map(|number| format!("evt_{}", seen + number)).collect();
+            assert!(
+                events.len() == 11 || seen + events.len() == 150,
+                "{} behind {seen}",
+                events.len()
+            );
+            let expected: Vec<String> = (1..=events.len())
+                .map(|number| format!("evt_{}", seen + number))
+                .collect();
             assert_eq!(ids(&events), expected);
             seen += events.len();
         }
         assert_eq!(seen, 150);
         // One that is larger than a page may be comes all the same.
-        database
-            .execute(
-                "INSERT INTO events (recorded_at, company, id, type, data) SELECT now(), 'acme', 'evt_large_' || i, 'a.b', \
-                 convert_to('{\"a\":\"' || repeat('x', 2000000) || '\"}', 'UTF8') FROM generate_series(1, 2) i",
-            )
-            .await
-            .unwrap();
+        insert_large_events(database, "evt_large_", 2, 2_000_000).await;
         for id in ["evt_large_1", "evt_large_2"] {
             let (events, next) = page(&acme, &format!("limit=200&after={after}")).await;
             assert_eq!(ids(&events), [id]);

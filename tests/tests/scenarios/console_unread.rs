@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use hookline_tests::SOON;
 use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::eventually::eventually;
-use hookline_tests::log_rows::make_days;
+use hookline_tests::log_rows::{insert_large_events, make_days};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -52,14 +52,11 @@ async fn those_who_never_read_take_little_leave_others_served_and_are_hung_up_on
         let console = start(setup(world, database).set("HOOKLINE_API_RATE", "100000/s")).await;
         let (process, port) = (console.process(), console.process().port());
         make_days(database, 1).await;
-        database
-            .execute(
-                "INSERT INTO events (recorded_at, company, id, type, data) SELECT now(), 'acme', 'evt_' || i, 'a.b', \
-                 convert_to('{\"a\":\"' || repeat('x', 100000) || '\"}', 'UTF8') FROM generate_series(1, 150) i",
-            )
-            .await
-            .unwrap();
-        let made = console.admin().post("/v1/companies/acme/tokens", &json!({})).await;
+        insert_large_events(database, "evt_", 150, 100_000).await;
+        let made = console
+            .admin()
+            .post("/v1/companies/acme/tokens", &json!({}))
+            .await;
         let made = made.expect(201).json();
         let token = made["token"].as_str().unwrap();
         let acme = console.stranger().with_token(Some(token));
