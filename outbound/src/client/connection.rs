@@ -1,13 +1,16 @@
 //! One connection: hyper's half that sends, and the task that drives the other.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::drip::{Drip, Tap};
@@ -28,7 +31,7 @@ pub(super) struct Connection {
     pub(super) interim: Arc<Interim>,
     /// When it is too old to be used again.
     old_at: Instant,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl Connection {
@@ -69,7 +72,7 @@ impl Connection {
             id,
             interim,
             old_at: Instant::now() + lifetime(max_age, id),
-            task: task.abort_handle(),
+            task,
         })
     }
 
@@ -97,6 +100,24 @@ pub(super) struct InUse(Option<Connection>);
 impl InUse {
     pub(super) fn new(connection: Connection) -> Self {
         Self(Some(connection))
+    }
+
+    /// Waits for the answer to what was just handed to the connection. hyper may leave it unanswered where the connection ends in
+    /// the moment in which it is handed over: then the request is in a channel that nobody reads any more, and comes back once
+    /// nobody writes to it either.
+    pub(super) async fn answered<F: Future>(&mut self, sending: F) -> F::Output {
+        let sending = pin!(sending);
+        let Some(connection) = &mut self.0 else {
+            return sending.await;
+        };
+        let first = select(sending, &mut connection.task).await;
+        match first {
+            Either::Left((answer, _)) => answer,
+            Either::Right((_, sending)) => {
+                self.0 = None;
+                sending.await
+            }
+        }
     }
 
     /// The request is over.

@@ -222,8 +222,8 @@ impl Shared {
             let interim = Arc::clone(&connection.interim);
             interim.count_for(&mut request);
             let sending = connection.sender.try_send_request(request);
-            let in_use = InUse::new(connection);
-            match sending.await {
+            let mut in_use = InUse::new(connection);
+            match in_use.answered(sending).await {
                 // It may have stood in the same bytes as too much before it.
                 Ok(response) => match interim.check() {
                     Ok(()) => return Ok((response, in_use)),

@@ -1,8 +1,12 @@
 //! Room beside many who wait for it, with real connections.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use hyper::http::uri::Authority;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::connection::InUse;
 use super::super::socket::Stream;
 use super::*;
 
@@ -108,4 +112,24 @@ async fn those_who_give_up_while_they_wait_take_no_room_with_them() {
         all = pool.reserve(8).await.ok();
         tokio::task::yield_now().await;
     }
+}
+
+/// What hyper was seen to do: such a request comes back when nobody can hand another to the connection, and not before.
+#[tokio::test]
+async fn a_request_that_a_connection_leaves_unanswered_at_its_end_comes_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let pool = Pool::new(1, 1, usize::MAX);
+    let connection = connection(&pool, &listener).await;
+    let held = Arc::downgrade(&connection.interim);
+    drop(listener);
+    let sending = poll_fn(|_| {
+        if held.strong_count() == 0 {
+            Poll::Ready("unsent")
+        } else {
+            Poll::Pending
+        }
+    });
+    let mut in_use = InUse::new(connection);
+    assert_eq!(in_use.answered(sending).await, "unsent");
+    assert!(in_use.into_connection().is_none());
 }
