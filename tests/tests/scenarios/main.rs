@@ -51,6 +51,7 @@ mod odd_in_time; // nor for how long it is in the way
 
 mod records; // what the log keeps
 mod spill; // what it keeps while its stream takes nothing
+mod out_of_reach; // or while no node has it
 mod silent_log; // and how soon deliveries go on without it
 mod stream_bound; // how large it becomes
 mod tail; // how it is followed live

@@ -10,7 +10,7 @@ use hookline_common::topology::Queue;
 use hookline_producer::{Event, Producer, Settings};
 use hookline_tests::broker::Broker;
 use hookline_tests::cli::command;
-use hookline_tests::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
+use hookline_tests::dispatcher::{Dispatcher, Setup};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::HandMade;
 use hookline_tests::private_broker::PrivateBroker;
@@ -23,16 +23,16 @@ use tokio::time::Instant;
 
 use crate::SOON;
 
-const SPILLED: &str = "hookline_records_spilled_total";
-const LOST: &str = "hookline_records_lost_total";
+pub(crate) const SPILLED: &str = "hookline_records_spilled_total";
+pub(crate) const LOST: &str = "hookline_records_lost_total";
 const SILENT: &str = "hookline_attempts_stream_silent";
 
 /// A broker of the scenario's own, and who publishes there.
-struct Stage<'a> {
-    world: &'a World,
-    private: &'a PrivateBroker,
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) private: &'a PrivateBroker,
     producer: Producer,
-    stream: String,
+    pub(crate) stream: String,
     spill: String,
 }
 
@@ -49,17 +49,17 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn setup(&self) -> Setup<'a> {
+    pub(crate) fn setup(&self) -> Setup<'a> {
         self.world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", self.private.url())
     }
 
-    async fn dispatcher(&self) -> Arc<Dispatcher> {
+    pub(crate) async fn dispatcher(&self) -> Arc<Dispatcher> {
         self.setup().start().await
     }
 
-    async fn publish(&self, count: usize) -> BTreeSet<String> {
+    pub(crate) async fn publish(&self, count: usize) -> BTreeSet<String> {
         let mut ids = BTreeSet::new();
         for number in 0..count {
             let event = Event::new("acme", "booking.created", format!("{{\"n\":{number}}}")).unwrap();
@@ -69,7 +69,7 @@ impl<'a> Stage<'a> {
         ids
     }
 
-    async fn records(&self) -> Records {
+    pub(crate) async fn records(&self) -> Records {
         Records::at(&self.private.url(), self.world).await
     }
 
@@ -79,13 +79,6 @@ impl<'a> Stage<'a> {
             (broker.ready(&self.spill).await == Some(0)).then_some(())
         })
         .await;
-    }
-
-    /// Has the broker know a queue, and no node that has it: as after a start that could not bring it back.
-    async fn is_out_of_reach(&self, queue: &str) {
-        let gone =
-            format!("mnesia:dirty_delete(rabbit_queue, rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)).");
-        assert_eq!(self.private.evaluate(&gone).await, "ok");
     }
 
     fn log(&self) -> AttemptsLog {
@@ -98,7 +91,7 @@ impl<'a> Stage<'a> {
 }
 
 /// Plays a scenario on a broker of its own, with one endpoint that takes everything.
-async fn staged(body: impl AsyncFnOnce(&Stage<'_>, &Receiver)) {
+pub(crate) async fn staged(body: impl AsyncFnOnce(&Stage<'_>, &Receiver)) {
     let private = PrivateBroker::start().await;
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
@@ -109,7 +102,7 @@ async fn staged(body: impl AsyncFnOnce(&Stage<'_>, &Receiver)) {
 }
 
 /// Waits until each of these events has a record.
-async fn all_are_recorded(records: &Records, events: &BTreeSet<String>, within: Duration) {
+pub(crate) async fn all_are_recorded(records: &Records, events: &BTreeSet<String>, within: Duration) {
     let what = format!("records of {} events", events.len());
     eventually(within, &what, async || {
         let recorded = events_of(&records.distinct());
@@ -144,58 +137,6 @@ async fn tail(stage: &Stage<'_>) -> (tokio::process::Child, Arc<Mutex<Vec<Value>
         }
     });
     (child, lines)
-}
-
-#[tokio::test]
-async fn a_stream_out_of_reach_keeps_no_dispatcher_from_delivering() {
-    staged(async |stage, receiver| {
-        let before = stage.dispatcher().await;
-        let mut events = stage.publish(20).await;
-        all_are_recorded(&stage.records().await, &events, SOON).await;
-        stage.is_out_of_reach(&stage.stream).await;
-        before.stop().await;
-
-        let dispatcher = stage.dispatcher().await;
-        events.extend(stage.publish(1500).await);
-        receiver.expect(events.len(), SOON).await;
-        dispatcher.has_let_go_within(SOON).await;
-        assert!(dispatcher.is_ready().await);
-        assert_eq!(dispatcher.metric(LOST).await, Some(0.0));
-        assert!(dispatcher.metric(SPILLED).await > Some(0.0));
-        assert!(!dispatcher.log().contains("somebody deleted it"));
-        for (does, says) in [("apply", "start that node again"), ("check", "cannot be reached")] {
-            let mut topology = command(stage.world, &["topology", does]);
-            topology.env("HOOKLINE_AMQP_URL", stage.private.url());
-            topology.env("HOOKLINE_RETRY_SCHEDULE", RETRY_SCHEDULE);
-            let output = topology.output().await.unwrap();
-            assert_eq!(output.status.code(), Some(1));
-            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-            assert!(told.contains(&stage.stream) && told.contains(says), "{told}");
-        }
-    })
-    .await;
-}
-
-/// It has a binding, too.
-#[tokio::test]
-async fn a_queue_of_events_out_of_reach_keeps_nobody_from_publishing_elsewhere() {
-    staged(async |stage, receiver| {
-        let before = stage.dispatcher().await;
-        stage.publish(1).await;
-        receiver.expect(1, SOON).await;
-        before.stop().await;
-        stage.is_out_of_reach(&stage.world.queue(Queue::Events)).await;
-
-        let dispatcher = stage.setup().launch();
-        for says in [
-            "connected to the broker link=\"hookline-dispatcher publish\"",
-            "consuming queue=\"due\"",
-        ] {
-            eventually(SOON, says, async || dispatcher.log().contains(says).then_some(())).await;
-        }
-        assert!(!dispatcher.is_ready().await, "nothing of that queue is delivered");
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 )]
 
 mod model;
+mod receiver;
 mod rules;
 mod simulation;
 mod start_limiter;

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::world::{DELIVERIES, DUE, EVENTS, Receiver, World};
+use super::receiver::Receiver;
+use super::world::{DELIVERIES, DUE, EVENTS, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
