@@ -19,6 +19,7 @@ pub mod broker; // AMQP as a stranger speaks it: any message in, every queue loo
 pub mod endpoint; // entries of the endpoints file
 pub mod message; // messages made by hand
 pub mod raw_amqp; // and frames
+pub mod scripted_broker; // a broker that answers what a test wants
 pub mod world; // a namespace for one scenario, and the look at what it leaves behind
 
 pub mod cli; // the operator's command
@@ -53,6 +54,7 @@ pub mod pace; // a clock that a busy machine slows down
 pub mod moment; // a moment by the clock of event ids as well
 pub mod judge; // lost, unexpected, duplicated
 pub mod fault; // a row of the fault suite: a run with a fault, its verdict, and how long it took to recover
+mod in_the_open; // no secret is
 pub mod records; // the attempts stream
 pub mod recorded; // and what the console made of it
 pub mod signature; // both signatures, computed anew

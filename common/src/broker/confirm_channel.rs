@@ -3,12 +3,15 @@
 //! What the broker refuses closes the channel, and everything that was under way on it ends with the same words. They are
 //! about one message: about which is certain only where there was no other.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::time::Instant;
 
 use super::address::Address;
@@ -21,6 +24,9 @@ use crate::message::Message;
 /// A channel in confirm mode.
 pub(super) struct ConfirmChannel {
     channel: Channel,
+    /// Held while the client library numbers a message and queues its frames. It does both at once for one thread; of two, one
+    /// could number first and the other queue first, and each would get the other's answer.
+    order: Mutex<()>,
     traffic: Mutex<Traffic>,
     opened_at: Instant,
     /// When a queue last took something from it, in milliseconds from its opening, and one more; 0 where none did.
@@ -32,6 +38,14 @@ pub(super) struct Sent {
     pub(super) answer: Result<Confirmation, BrokerError>,
     /// Whether no other message was under way on the channel from the beginning to the end.
     pub(super) was_alone: bool,
+    /// Another message that no queue took. Its publisher was told that it is stored.
+    pub(super) returned: Option<Returned>,
+}
+
+/// A message that came back from the broker, as no queue took it.
+pub(super) struct Returned {
+    pub(super) to: Address,
+    pub(super) message: Message,
 }
 
 impl ConfirmChannel {
@@ -43,6 +57,7 @@ impl ConfirmChannel {
         selected.map_err(BrokerError::call("switching to confirms"))?;
         Ok(Self {
             channel,
+            order: Mutex::default(),
             traffic: Mutex::default(),
             opened_at: Instant::now(),
             stored_at: AtomicU64::new(0),
@@ -72,19 +87,31 @@ impl ConfirmChannel {
             mandatory: true,
             ..BasicPublishOptions::default()
         };
-        let sent = self.channel.basic_publish(
+        let properties = wire::to_properties(message);
+        let mut publishing = pin!(self.channel.basic_publish(
             short(&to.exchange),
             short(&to.routing_key),
             options,
             &message.body,
-            wire::to_properties(message),
-        );
+            properties.clone(),
+        ));
+        let queued = poll_fn(|context| {
+            let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+            publishing.as_mut().poll(context)
+        });
         let confirmed = async {
-            let confirm = sent.await?;
+            let confirm = queued.await?;
             failpoint::reached("sent", to.destination());
             confirm.await
         };
         let answer = confirmed.await.map_err(BrokerError::call("publishing"));
+        let (answer, returned) = match answer {
+            Ok(confirmation) => {
+                let (confirmation, returned) = own(confirmation, to, message, &properties);
+                (Ok(confirmation), returned)
+            }
+            Err(error) => (Err(error), None),
+        };
         if matches!(answer, Ok(Confirmation::Ack(None))) {
             let age = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
             self.stored_at.store(age + 1, Ordering::Relaxed);
@@ -93,12 +120,51 @@ impl ConfirmChannel {
         Sent {
             answer,
             was_alone: under_way.ended(),
+            returned,
         }
     }
 
     fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
         // Nothing in there can be left half done.
         change(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What the broker said of this very message, and what came back of another. The client library hands what the broker returns to
+/// whichever message is answered next, which under load need not be the one that was returned.
+fn own(
+    confirmation: Confirmation,
+    to: &Address,
+    message: &Message,
+    properties: &BasicProperties,
+) -> (Confirmation, Option<Returned>) {
+    let is_own = |returned: &BasicReturnMessage| {
+        let delivery = &returned.delivery;
+        delivery.data == message.body
+            && delivery.exchange.as_str() == to.exchange
+            && delivery.routing_key.as_str() == to.routing_key
+            && delivery.properties == *properties
+    };
+    match confirmation {
+        Confirmation::Ack(Some(returned)) if !is_own(&returned) => {
+            (Confirmation::Ack(None), Some(Returned::from(returned)))
+        }
+        // What no queue takes is acknowledged, so this is never the refused one.
+        Confirmation::Nack(Some(returned)) => (Confirmation::Nack(None), Some(Returned::from(returned))),
+        confirmation => (confirmation, None),
+    }
+}
+
+impl From<BasicReturnMessage> for Returned {
+    fn from(returned: BasicReturnMessage) -> Self {
+        let delivery = returned.delivery;
+        Self {
+            to: Address {
+                exchange: delivery.exchange.as_str().to_owned(),
+                routing_key: delivery.routing_key.as_str().to_owned(),
+            },
+            message: wire::from_broker(&delivery.properties, delivery.data),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 use super::publish_fault::PublishFault;
 use super::refusal::Refusal;
 use super::stats::BrokerStats;
-use super::unanswered::{DestinationId, End, Stall, Unanswered};
+use super::unanswered::{DOUBTED_FOR, DestinationId, End, Stall, Unanswered};
 
 /// Unanswered bytes at most. Two thirds of a second's worth on a link of 100 Mbit/s, so that no link idles for want of
 /// bytes; and little enough that the library's copies of them, and the broker's, are no burden.
@@ -83,20 +83,18 @@ impl InFlight {
     async fn until_it_answers(&self, destination: &str) {
         loop {
             let resumed = self.resumed.notified();
-            let doubted_until = {
+            let look_again_at = {
                 let now = Instant::now();
                 let mut unanswered = self.unanswered();
                 let id = unanswered.id(destination, now);
                 if !unanswered.must_wait(id, now) {
                     return;
                 }
-                unanswered.doubted_until(id, now)
+                // Its doubts may have begun, and be over, with nobody being told: it is looked at again in any case.
+                unanswered.doubted_until(id, now).unwrap_or(now + DOUBTED_FOR)
             };
-            match doubted_until {
-                None => resumed.await,
-                // It may have answered before that, too.
-                Some(until) => drop(timeout_at(until, resumed).await),
-            }
+            // It may have answered before that.
+            drop(timeout_at(look_again_at, resumed).await);
         }
     }
 

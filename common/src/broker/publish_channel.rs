@@ -1,13 +1,13 @@
 //! The channels of one connection that publishes. What the broker refuses closes a channel, never the connection.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{self, Arc, PoisonError, RwLock};
 
 use lapin::{Channel, Connection};
 use tokio::sync::Mutex;
 
 use super::address::Address;
-use super::confirm_channel::{ConfirmChannel, Sent};
+use super::confirm_channel::{ConfirmChannel, Returned, Sent};
 use super::error::BrokerError;
 use crate::message::Message;
 
@@ -20,8 +20,10 @@ pub(super) struct PublishChannels {
     by_destination: RwLock<HashMap<String, Arc<ConfirmChannel>>>,
     /// Held by whoever opens one of them.
     opening: Mutex<()>,
-    /// For messages that may be what closed a destination's channel: one at a time, so that it is known which one did.
-    suspects: Mutex<Option<ConfirmChannel>>,
+    /// For messages that may be what closed a destination's channel: one at a time of each, so that it is known which one did.
+    suspects: sync::Mutex<HashMap<String, Arc<Mutex<Option<ConfirmChannel>>>>>,
+    /// What came back from the broker while its publisher was told that it is stored.
+    returned: sync::Mutex<Vec<Returned>>,
     /// For questions about queues.
     pub(super) asking: Mutex<Option<Channel>>,
 }
@@ -84,7 +86,11 @@ impl PublishChannels {
         to: &Address,
         message: &Message,
     ) -> Result<Sent, BrokerError> {
-        let mut suspects = self.suspects.lock().await;
+        let slot = {
+            let mut slots = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(to.destination().to_owned()).or_default())
+        };
+        let mut suspects = slot.lock().await;
         // Taken out, so that a channel whose answer nobody waits for any more is not used again.
         let channel = match suspects.take() {
             Some(channel) if channel.is_open() => channel,
@@ -95,5 +101,16 @@ impl PublishChannels {
             *suspects = Some(channel);
         }
         Ok(sent)
+    }
+
+    /// Keeps what came back until somebody publishes it again.
+    pub(super) fn came_back(&self, returned: Returned) {
+        let mut all = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(returned);
+    }
+
+    /// What came back, once.
+    pub(super) fn take_returned(&self) -> Vec<Returned> {
+        std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -65,6 +65,12 @@ pub(super) async fn try_once(
         sent = sending => sent,
         lost = established.lost("publishing") => Err(lost),
     };
+    let sent = sent.map(|mut sent| {
+        if let Some(returned) = sent.returned.take() {
+            channels.came_back(returned);
+        }
+        sent
+    });
     let (error, was_alone) = match sent {
         Ok(Sent {
             answer: Ok(confirmation),
@@ -78,6 +84,7 @@ pub(super) async fn try_once(
         Ok(Sent {
             answer: Err(error),
             was_alone,
+            ..
         }) => (error, was_alone),
         Err(error) => (error, false),
     };
@@ -168,14 +175,13 @@ async fn recover(
     // Who finds the channel closed by somebody else's message gets no code of the broker's.
     let is_channel_only = error.refusal().is_none_or(|refusal| refusal.is_of_the_channel());
     let is_standing = !established.is_gone() && established.connection.status().connected();
-    let is_recovered = is_channel_only
-        && is_standing
-        && !channel.is_open()
-        && established
-            .ready
-            .reopen(&established.connection, destination, channel)
-            .await
-            .is_ok();
+    let reopened = async {
+        tokio::select! {
+            reopened = established.ready.reopen(&established.connection, destination, channel) => reopened,
+            lost = established.lost("opening a channel") => Err(lost),
+        }
+    };
+    let is_recovered = is_channel_only && is_standing && !channel.is_open() && reopened.await.is_ok();
     if !is_recovered {
         established.give_up(format!("publishing to {destination:?}: {error}"));
     }

@@ -11,6 +11,7 @@
 
 // The blank lines keep the order in which an event moves.
 mod publish; // into the broker
+mod confirms; // whose answers are each message's own
 mod addresses; // which of its nodes
 mod refusals; // what it does not take
 mod rights; // and what an account needs for it
