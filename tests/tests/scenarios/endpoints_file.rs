@@ -132,6 +132,41 @@ async fn a_file_that_is_empty_or_half_written_for_two_seconds_loses_no_event() {
 }
 
 #[tokio::test]
+async fn what_one_of_a_companys_endpoints_missed_by_a_mistake_comes_once_it_is_back() {
+    scenario(async |world| {
+        let (kept, lost) = (
+            Receiver::answering(status(200)).await,
+            Receiver::answering(status(200)).await,
+        );
+        let both = [
+            endpoint("ep_kept", &kept).events(&["booking.created"]),
+            endpoint("ep_lost", &lost),
+        ];
+        let whole = file(&both);
+        world.endpoints_text(&whole);
+        let dispatcher = world.dispatcher().start().await;
+        overwrite(world, &whole[..whole.rfind("[[endpoint]]").unwrap()]);
+        dispatcher.says("ep_lost of acme", SOON).await;
+        // What both want, and what nobody else wants.
+        let shared = world.publish_many(20, "booking.created").await;
+        let others = world.publish_many(20, "booking.cancelled").await;
+        kept.expect(20, SOON).await;
+        tokio::time::sleep(FOUR_LOOKS).await;
+        assert_eq!(lost.count(), 0);
+        overwrite(world, &whole);
+        let requests = lost.expect(40, SOON).await;
+        assert!(requests.iter().all(|request| request.attempt() == 1));
+        let mut judge = Judge::default();
+        judge.accepted(&shared, &["ep_kept", "ep_lost"]);
+        judge.accepted(&others, &["ep_lost"]);
+        judge.saw("ep_kept", &kept);
+        judge.saw("ep_lost", &lost);
+        assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_reload_names_all_that_it_removed_a_few_in_each_line() {
     scenario(async |world| {
         let many: Vec<Endpoint> = (0..48)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookline_common::topology::Queue;
+use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_producer::Event;
 use hookline_tests::endpoint::{Endpoint, endpoint};
 use hookline_tests::eventually::always;
@@ -256,6 +256,11 @@ async fn a_changed_file_takes_effect_and_a_broken_one_changes_nothing_and_says_w
         })
         .await;
         assert!(dispatcher.is_ready().await);
+        // What the old one would have got waits for it, in case that it vanished by mistake.
+        for delay in PARK_DELAYS {
+            world.leaves(Queue::Park(delay));
+        }
+        world.leaves(Queue::Due);
     })
     .await;
 }

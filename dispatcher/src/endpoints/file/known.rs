@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use hookline_common::ids::{CompanyId, EndpointId};
 use tokio::time::Instant;
 
-use super::super::{CompanyEndpoints, Endpoints, Lookup, PreparedEndpoint};
+use super::super::{CompanyEndpoints, Endpoints, Lookup, PreparedEndpoint, SealedEndpoint};
 
 /// The endpoints of one reading.
 #[derive(Default)]
@@ -75,13 +75,20 @@ pub struct FileEndpoints {
 #[derive(Default)]
 struct State {
     listing: Listing,
-    /// When the last endpoint of a company disappeared, for companies where that was a grace ago at most.
-    vanished: HashMap<CompanyId, Instant>,
+    /// What disappeared a grace ago at most, by company.
+    vanished: HashMap<CompanyId, Vanished>,
+}
+
+/// What a company had until of late.
+struct Vanished {
+    endpoints: Vec<(Arc<PreparedEndpoint>, Instant)>,
+    /// The company with all of these as endpoints that cannot be sent to yet; nothing where it has no others.
+    beside_others: Option<Arc<CompanyEndpoints>>,
 }
 
 impl FileEndpoints {
-    /// No endpoints yet. A company that loses all that it has is [`Lookup::NotYet`] for `grace`: who broke the file may
-    /// mend it, and until then its events wait.
+    /// No endpoints yet. What disappears is waited for during `grace`: who broke the file may mend it. A company that loses all
+    /// that it has is [`Lookup::NotYet`], so that its events wait; of one that loses some, the others get theirs at once.
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             grace,
@@ -98,12 +105,15 @@ impl FileEndpoints {
     /// time.
     pub(super) fn replace(&self, listing: Listing, now: Instant) -> Vec<Removed> {
         let before = self.state.load_full();
-        let gone = before
+        let gone: Vec<_> = before
             .listing
             .iter()
-            .filter(|registered| !listing.has(registered));
+            .filter(|registered| !listing.has(registered))
+            .map(|registered| (Arc::clone(registered), now))
+            .collect();
         let mut removed: Vec<Removed> = gone
-            .map(|registered| Removed {
+            .iter()
+            .map(|(registered, _)| Removed {
                 company: registered.endpoint.company.clone(),
                 endpoint: registered.endpoint.id.clone(),
             })
@@ -111,17 +121,25 @@ impl FileEndpoints {
         removed.sort_unstable();
         let earlier = before
             .vanished
-            .iter()
-            .filter(|(_, since)| self.is_recent(**since, now))
-            .map(|(company, since)| (company, *since));
-        let vanished = before
-            .listing
-            .by_company
-            .keys()
-            .map(|company| (company, now))
-            .chain(earlier)
-            .filter(|(company, _)| !listing.by_company.contains_key(*company))
-            .map(|(company, since)| (company.clone(), since))
+            .values()
+            .flat_map(|vanished| vanished.endpoints.iter().cloned())
+            .filter(|(registered, since)| self.is_recent(*since, now) && !listing.has(registered));
+        let mut vanished: HashMap<CompanyId, Vec<_>> = HashMap::new();
+        for (registered, since) in earlier.chain(gone) {
+            let company = registered.endpoint.company.clone();
+            vanished.entry(company).or_default().push((registered, since));
+        }
+        let vanished = vanished
+            .into_iter()
+            .map(|(company, endpoints)| {
+                let others = listing.by_company.get(&company);
+                let beside_others = others.map(|others| with_vanished(others, &endpoints));
+                let vanished = Vanished {
+                    endpoints,
+                    beside_others,
+                };
+                (company, vanished)
+            })
             .collect();
         self.state.store(Arc::new(State { listing, vanished }));
         removed
@@ -133,14 +151,37 @@ impl FileEndpoints {
 
     fn lookup_at(&self, company: &CompanyId, now: impl FnOnce() -> Instant) -> Lookup {
         let state = self.state.load();
-        if let Some(endpoints) = state.listing.by_company.get(company) {
-            return Lookup::Known(Arc::clone(endpoints));
-        }
-        match state.vanished.get(company) {
-            Some(since) if self.is_recent(*since, now()) => Lookup::NotYet,
-            _ => Lookup::Known(Arc::clone(&self.nobody)),
+        let others = state.listing.by_company.get(company);
+        let Some(vanished) = state.vanished.get(company) else {
+            return Lookup::Known(Arc::clone(others.unwrap_or(&self.nobody)));
+        };
+        let now = now();
+        let mut recent = vanished.endpoints.clone();
+        recent.retain(|(_, since)| self.is_recent(*since, now));
+        match (others, &vanished.beside_others) {
+            (None, _) if recent.is_empty() => Lookup::Known(Arc::clone(&self.nobody)),
+            (None, _) => Lookup::NotYet,
+            (Some(others), _) if recent.is_empty() => Lookup::Known(Arc::clone(others)),
+            (Some(_), Some(all)) if recent.len() == vanished.endpoints.len() => {
+                Lookup::Known(Arc::clone(all))
+            }
+            (Some(others), _) => Lookup::Known(with_vanished(others, &recent)),
         }
     }
+}
+
+/// A company's endpoints, and those that it lost of late as some that cannot be sent to yet: what is for them waits.
+fn with_vanished(
+    others: &CompanyEndpoints,
+    vanished: &[(Arc<PreparedEndpoint>, Instant)],
+) -> Arc<CompanyEndpoints> {
+    let sealed = vanished.iter().map(|(registered, _)| SealedEndpoint {
+        id: registered.endpoint.id.clone(),
+        format: registered.endpoint.format,
+        events: registered.endpoint.events.clone(),
+    });
+    let others = CompanyEndpoints::new(others.iter().cloned().collect());
+    Arc::new(others.with_unopened(sealed.collect()))
 }
 
 impl Endpoints for FileEndpoints {
@@ -157,6 +198,7 @@ mod tests {
     use hookline_common::guard::Policy;
     use hookline_common::settings::Environment;
 
+    use super::super::super::Matching;
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(120);
@@ -176,6 +218,18 @@ mod tests {
                 .into_iter()
                 .map(|endpoint| PreparedEndpoint::new(endpoint, &policy)),
         )
+    }
+
+    /// Who gets an event of the company, or nothing where that is not known yet.
+    fn wanting(endpoints: &FileEndpoints, company: &str, now: Instant) -> Option<Vec<String>> {
+        let Lookup::Known(company) = endpoints.lookup_at(&CompanyId::parse(company).unwrap(), || now) else {
+            return None;
+        };
+        Some(match company.matching(&"booking.created".parse().unwrap()) {
+            Matching::None => Vec::new(),
+            Matching::One(only) => vec![only.endpoint.id.to_string()],
+            Matching::Many(ids) => ids.iter().map(ToString::to_string).collect(),
+        })
     }
 
     /// The ids that a company has, or nothing where that is not known yet.
@@ -229,6 +283,7 @@ mod tests {
         // One of several: the rest is known, and so is who never was there.
         endpoints.replace(listing(&[("acme", "ep_2"), ("b", "ep_1")]), at(1));
         assert_eq!(known(&endpoints, "acme", at(1)), ids(&["ep_2"]));
+        assert_eq!(known(&endpoints, "nobody", at(1)), ids(&[]));
         endpoints.replace(listing(&[("b", "ep_1")]), at(2));
         assert_eq!(known(&endpoints, "acme", at(2)), None);
         assert_eq!(known(&endpoints, "nobody", at(2)), ids(&[]));
@@ -237,6 +292,46 @@ mod tests {
         assert_eq!(known(&endpoints, "acme", at(121)), None);
         assert_eq!(known(&endpoints, "acme", at(122)), ids(&[]));
         assert_eq!(known(&endpoints, "b", at(122)), ids(&["ep_2"]));
+    }
+
+    #[test]
+    fn what_one_of_several_wanted_waits_for_it_and_the_others_get_theirs() {
+        let endpoints = FileEndpoints::new(GRACE);
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let is_waited_for = |id: &str, now: Instant| {
+            let company = CompanyId::parse("acme").unwrap();
+            match endpoints.lookup_at(&company, || now) {
+                Lookup::Known(company) => company.is_unopened(&EndpointId::parse(id).unwrap()),
+                Lookup::NotYet => true,
+            }
+        };
+        endpoints.replace(
+            listing(&[("acme", "ep_1"), ("acme", "ep_2"), ("acme", "ep_3")]),
+            at(0),
+        );
+        endpoints.replace(listing(&[("acme", "ep_1"), ("acme", "ep_3")]), at(10));
+        assert_eq!(
+            wanting(&endpoints, "acme", at(10)),
+            ids(&["ep_1", "ep_3", "ep_2"])
+        );
+        endpoints.replace(listing(&[("acme", "ep_1")]), at(70));
+        assert_eq!(
+            wanting(&endpoints, "acme", at(129)),
+            ids(&["ep_1", "ep_2", "ep_3"])
+        );
+        // Each has a grace of its own.
+        assert_eq!(wanting(&endpoints, "acme", at(130)), ids(&["ep_1", "ep_3"]));
+        assert!(is_waited_for("ep_3", at(130)) && !is_waited_for("ep_2", at(130)));
+        assert_eq!(wanting(&endpoints, "acme", at(190)), ids(&["ep_1"]));
+        assert!(!is_waited_for("ep_3", at(190)));
+        // One that is back is as it was.
+        endpoints.replace(listing(&[("acme", "ep_1"), ("acme", "ep_3")]), at(100));
+        assert_eq!(
+            wanting(&endpoints, "acme", at(100)),
+            ids(&["ep_1", "ep_3", "ep_2"])
+        );
+        assert!(!is_waited_for("ep_3", at(100)));
     }
 
     #[test]
