@@ -123,7 +123,7 @@ pub enum PublishError {
         text: String,
     },
     /// An object stands on the broker with other arguments than ours: nothing more is published until a
-    /// person has mended it and the producer is made anew.
+    /// person has mended it. The producer finds that out within ten seconds or so, and goes on.
     #[error("event {event} was not confirmed: {cause}")]
     Broken {
         /// The event.

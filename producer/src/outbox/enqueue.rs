@@ -21,7 +21,8 @@ const ENQUEUE_ALL: &str = "\
     ORDER BY e.number";
 
 /// Puts an event into the outbox, as a part of the transaction that `connection` is in: it is published if and only if that
-/// commits. A `&mut Transaction<'_, Postgres>` can be given as it is.
+/// commits. A `&mut Transaction<'_, Postgres>` can be given as it is. A connection that is in no transaction is taken as well, and
+/// then this commits by itself: the event is published even where the change that it tells of fails.
 ///
 /// Do it last, after the change that the event tells of: then events about the same thing come in the order of the changes.
 /// An event without a trace gets that of the caller's OpenTelemetry span, if there is one.

@@ -4,6 +4,8 @@
 const UNDEFINED_TABLE: &str = "42P01";
 /// Its code for what the role may not do.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// And for a change where none is taken.
+const READ_ONLY: &str = "25006";
 
 /// Why the outbox could not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,17 @@ pub enum OutboxError {
          and DELETE on it, and SELECT, INSERT and DELETE on hookline_outbox_aside"
     )]
     NoRight(#[source] sqlx::Error),
+    /// The database takes no changes.
+    #[error(
+        "the database takes no changes: {0}; a relay needs the primary, and default_transaction_read_only off for its role and database"
+    )]
+    ReadOnly(#[source] sqlx::Error),
+    /// What was published is still there.
+    #[error(
+        "{0} events were published, and of their rows in hookline_outbox none could be deleted, so they will be published again; \
+         look for a trigger or a row-level security policy on that table which keeps rows from being deleted"
+    )]
+    NothingDeleted(usize),
     /// A newer version of this library has been here.
     #[error(
         "the outbox's tables are at step {found}, and this version knows {known} at most; use the version that migrated them"
@@ -45,6 +58,7 @@ impl From<sqlx::Error> for OutboxError {
         match code.as_deref() {
             Some(UNDEFINED_TABLE) => Self::NoTable(error),
             Some(INSUFFICIENT_PRIVILEGE) => Self::NoRight(error),
+            Some(READ_ONLY) => Self::ReadOnly(error),
             _ => Self::Database(error),
         }
     }

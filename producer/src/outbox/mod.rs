@@ -75,7 +75,7 @@ mod table; // the table, as a relay sees it
 mod verdict; // whether an event can ever be published
 
 pub use aside::{Aside, discard_aside, list_aside, put_back, put_back_all};
-pub use backlog::{Backlog, backlog};
+pub use backlog::{Backlog, backlog, backlog_up_to};
 pub use enqueue::{enqueue, enqueue_all};
 pub use error::OutboxError;
 pub use relay::Relay;

@@ -31,15 +31,31 @@ const SESSION: &str = "\
     SET enable_mergejoin = off; SET enable_nestloop = on; SET enable_indexscan = on; SET enable_indexonlyscan = on; \
     SET enable_tidscan = on; SET jit = off";
 
+/// A relay whose machine is gone without a word has its companies locked until the database finds that out: within half a minute,
+/// where systems take two hours by themselves. Locks of one that is only slow stay, as its system answers for it.
+const NOTICED_SOON: &str = "\
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000; \
+    SET client_connection_check_interval = '5s'";
+
+/// What is done to rows later, done to none: a right that is missing, or a database that takes no changes, is known before anything
+/// is published. What cannot be deleted afterwards would be published again and again.
+const MAY_SETTLE: [&str; 2] = [
+    "DELETE FROM hookline_outbox WHERE false",
+    "INSERT INTO hookline_outbox_aside \
+        (position, company, event_id, type, created_at, data, traceparent, tracestate, enqueued_at, reason) \
+    SELECT position, company, event_id, type, created_at, data, traceparent, tracestate, enqueued_at, '' \
+    FROM hookline_outbox WHERE false",
+];
+
 /// The locks are named after the table, so that outboxes in several schemas of a database keep out of each other's way.
 const KEYS: &str = "\
     SELECT t AS id, hashtextextended('asleep', t) AS asleep, hashtextextended('awake', t) AS awake \
     FROM (SELECT 'hookline_outbox'::regclass::oid::bigint AS t) AS t";
 
-/// Companies after `$1` that have events, each by one step in the index, and only those that this relay could lock.
+/// Companies from `$1` on that have events, each by one step in the index, and only those that this relay could lock.
 const LOCK: &str = "\
     WITH RECURSIVE heads(company) AS ( \
-        (SELECT company FROM hookline_outbox WHERE company > $1 ORDER BY company LIMIT 1) \
+        (SELECT company FROM hookline_outbox WHERE company >= $1 ORDER BY company LIMIT 1) \
         UNION ALL \
         SELECT (SELECT o.company FROM hookline_outbox o WHERE o.company > heads.company ORDER BY o.company LIMIT 1) \
         FROM heads WHERE heads.company IS NOT NULL \
@@ -96,8 +112,8 @@ pub(super) struct Table {
     id: i64,
     asleep: i64,
     awake: i64,
-    /// The company that the last batch ended with: the next one begins behind it, so that each has its turn.
-    after: String,
+    /// Where the next batch begins: behind the company that the last one ended with, so that each has its turn.
+    from: String,
     /// The companies that are locked for the batch.
     locked: Vec<String>,
     /// Whether others can see that this relay is awake.
@@ -118,19 +134,25 @@ impl Table {
             let own = own
                 .max_lifetime(None)
                 .idle_timeout(None)
-                .acquire_timeout(ANSWERED_WITHIN);
+                .acquire_timeout(ANSWERED_WITHIN)
+                .after_connect(|connection, _| {
+                    Box::pin(async { sqlx::raw_sql(NOTICED_SOON).execute(connection).await.map(drop) })
+                });
             let own = own.connect_lazy_with((*options).clone());
             let mut connection = own.acquire().await?.detach();
             let mut listener = PgListener::connect_with(&own).await?;
             listener.eager_reconnect(false);
             listener.listen(CHANNEL).await?;
             sqlx::raw_sql(SESSION).execute(&mut connection).await?;
+            for nothing in MAY_SETTLE {
+                sqlx::query(nothing).execute(&mut connection).await?;
+            }
             let keys = sqlx::query(KEYS).fetch_one(&mut connection).await?;
             let table = Self {
                 id: keys.try_get("id")?,
                 asleep: keys.try_get("asleep")?,
                 awake: keys.try_get("awake")?,
-                after: String::new(),
+                from: String::new(),
                 locked: Vec::new(),
                 is_awake: false,
                 connection,
@@ -142,17 +164,21 @@ impl Table {
 
     /// The next batch, whose companies are locked until [`Table::settle`]; empty where nothing is to be done, or others do it.
     pub(super) async fn take(&mut self, settings: &RelaySettings) -> Result<Batch, OutboxError> {
-        let most = COMPANIES.min(i64::from(settings.batch));
-        self.lock(most).await?;
-        if self.locked.is_empty() && !self.after.is_empty() {
-            self.after.clear();
-            self.lock(most).await?;
+        let max = COMPANIES.min(i64::from(settings.batch));
+        self.lock(max).await?;
+        if self.locked.is_empty() && !self.from.is_empty() {
+            self.from.clear();
+            self.lock(max).await?;
         }
         let Some(last) = self.locked.last().cloned() else {
             return Ok(Batch::new());
         };
-        let locked = i64::try_from(self.locked.len()).unwrap_or(most);
-        self.after = if locked < most { String::new() } else { last };
+        let locked = i64::try_from(self.locked.len()).unwrap_or(max);
+        self.from = if locked < max {
+            String::new()
+        } else {
+            next_after(last)
+        };
         let each = (i64::from(settings.batch) / locked).clamp(1, i64::from(settings.per_company));
         let query = sqlx::query(READ)
             .bind(&self.locked)
@@ -176,7 +202,10 @@ impl Table {
         if !outcome.done.is_empty() {
             let (companies, positions) = columns(outcome.done.iter());
             let query = sqlx::query(DELETE).bind(companies).bind(positions);
-            within(async { Ok(query.execute(&mut self.connection).await?) }).await?;
+            let deleted = within(async { Ok(query.execute(&mut self.connection).await?) }).await?;
+            if deleted.rows_affected() == 0 {
+                return Err(OutboxError::NothingDeleted(outcome.done.len()));
+            }
         }
         if !outcome.aside.is_empty() {
             let (companies, positions) = columns(outcome.aside.iter().map(|(place, _)| place));
@@ -243,11 +272,8 @@ impl Table {
         })
     }
 
-    async fn lock(&mut self, most: i64) -> Result<(), OutboxError> {
-        let query = sqlx::query_scalar(LOCK)
-            .bind(&self.after)
-            .bind(self.id)
-            .bind(most);
+    async fn lock(&mut self, max: i64) -> Result<(), OutboxError> {
+        let query = sqlx::query_scalar(LOCK).bind(&self.from).bind(self.id).bind(max);
         self.locked = within(async { Ok(query.fetch_all(&mut self.connection).await?) }).await?;
         Ok(())
     }
@@ -271,6 +297,12 @@ pub(super) async fn within<T>(
 ) -> Result<T, OutboxError> {
     let late = Err(OutboxError::NoAnswer(ANSWERED_WITHIN.as_secs()));
     timeout(ANSWERED_WITHIN, statement).await.unwrap_or(late)
+}
+
+/// The first text behind `company`: there is none between the two, as U+0000 stands in no text of PostgreSQL.
+fn next_after(mut company: String) -> String {
+    company.push('\u{1}');
+    company
 }
 
 /// Rows that are sorted by company, a list for each.

@@ -15,6 +15,9 @@ use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::settings::{self, Flags};
 
+/// How far what waits is counted before the relay begins: enough to tell a few from many, and read in a moment.
+const COUNTED: u32 = 100_000;
+
 const AFTER_HELP: &str = "\
 Examples:
   hookline relay --print-sql > migrations/0042_hookline_outbox.sql
@@ -69,11 +72,11 @@ pub(crate) struct RelayArgs {
 }
 
 fn poll(text: &str) -> Result<std::time::Duration, String> {
-    let (least, most) = (
+    let (shortest, longest) = (
         std::time::Duration::from_millis(10),
         std::time::Duration::from_secs(3600),
     );
-    parse::duration_within(text, least, most)
+    parse::duration_within(text, shortest, longest)
 }
 
 pub(crate) async fn run(args: RelayArgs, flags: &Flags) -> Result<(), CliError> {
@@ -101,13 +104,22 @@ pub(crate) async fn run(args: RelayArgs, flags: &Flags) -> Result<(), CliError> 
         };
         return put_back(&numbers, put.map_err(|error| failed(&error))?);
     }
-    // Told at once, and not in a log that goes on: a table that is not there, a right that is missing.
-    let backlog = outbox::backlog(&pool).await.map_err(|error| failed(&error))?;
+    // Told at once, and not in a log that goes on: a table that is not there.
+    let backlog = outbox::backlog_up_to(&pool, COUNTED)
+        .await
+        .map_err(|error| failed(&error))?;
+    let counted = |count: u64| match count {
+        count if count < u64::from(COUNTED) => count.to_string(),
+        count => format!("{count} or more"),
+    };
     let shutdown = on_signals()?;
     settings::start_service_logs();
     out::note(&format!(
         "relaying to {} in {}; {} events wait, {} are set aside; Ctrl-C ends it",
-        broker.url, broker.namespace, backlog.waiting, backlog.aside
+        broker.url,
+        broker.namespace,
+        counted(backlog.waiting),
+        counted(backlog.aside)
     ));
     let producer = Producer::start(Settings::from(broker).with_connection_name("hookline relay"));
     let relay_settings = RelaySettings::default()

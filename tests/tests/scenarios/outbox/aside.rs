@@ -112,6 +112,23 @@ async fn rows_that_are_no_events_let_the_others_pass_and_can_be_mended() {
     .await;
 }
 
+#[tokio::test]
+async fn a_row_without_a_company_is_set_aside_like_others() {
+    let bookings = Bookings::new().await;
+    insert(&bookings, "", "evt_1", "booking.created", "{}").await;
+    let good = events("acme", 2);
+    bookings.commit_all(&good).await;
+    let producer = MemoryProducer::default();
+    let relaying = Running::start(&bookings.pool, producer.clone(), RelaySettings::default());
+    bookings.is_empty().await;
+    relaying.stop().await;
+    assert_eq!(ids(&producer.published()), ids(&good));
+    let aside = outbox::list_aside(&bookings.pool).await.unwrap();
+    assert_eq!(aside.len(), 1);
+    assert!(aside[0].reason.starts_with("company: "), "{}", aside[0].reason);
+    bookings.remove().await;
+}
+
 /// A table that anybody's program writes to may hold texts of any length; a relay has in memory what an event may be.
 #[tokio::test]
 async fn what_is_far_too_long_is_set_aside_unread() {

@@ -7,6 +7,7 @@ mod committed; // what is published, and what is not
 mod order; // in which order
 mod outages; // a broker or a database that is away
 mod frozen; // a database that hangs
+mod refusing; // or takes no changes
 mod plans; // how much of the table is read
 mod waking; // when somebody has committed
 
