@@ -25,6 +25,9 @@ const STABLE_AFTER: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// How soon it is looked again whether somebody has mended what trying again does not.
+const MENDED_AFTER: Duration = Duration::from_secs(10);
+
 /// How it stands with a link.
 pub(super) enum State<T> {
     /// There is no connection.
@@ -36,7 +39,7 @@ pub(super) enum State<T> {
     },
     /// There is one.
     Up(Arc<Established<T>>),
-    /// There is none, and trying again is of no use.
+    /// There is none, and there will be none until a person has mended something.
     Final(Arc<BrokerError>),
 }
 
@@ -70,8 +73,13 @@ pub(super) async fn supervise<P: Prepare>(
         let (established, node) = match made {
             Ok(made) => made,
             Err(error) if error.is_final() => {
+                // Who has nothing else to do ends with that. A booking service does not.
                 state.send_replace(State::Final(Arc::new(error)));
-                return;
+                tokio::select! {
+                    () = sleep(MENDED_AFTER) => continue,
+                    () = state.closed() => return,
+                    () = stop.notified() => return,
+                }
             }
             Err(error) => {
                 failures += 1;

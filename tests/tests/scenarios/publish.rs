@@ -47,6 +47,27 @@ async fn what_is_confirmed_lies_in_the_events_queue_as_it_was_published() {
 }
 
 #[tokio::test]
+async fn a_producer_that_met_a_queue_with_other_arguments_goes_on_once_that_is_mended() {
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let queue = world.queue(Queue::Events);
+        world.broker().declare(&queue, &[]).await;
+        let settings = Settings::new(&services().amqp_url).unwrap();
+        let producer = Producer::start(settings.with_namespace(world.namespace().clone()));
+        let event = Event::new("acme", "booking.created", "{}").unwrap();
+        let error = producer.publish(&event).await.unwrap_err();
+        assert!(matches!(error, PublishError::Broken { .. }), "{error:?}");
+        world.broker().delete(&[queue], &[]).await;
+        eventually(SOON, "it is published", async || {
+            producer.publish(&event).await.is_ok().then_some(())
+        })
+        .await;
+        world.expect_in(Queue::Events, 1, SOON).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_event_that_no_queue_takes_is_an_error_that_says_so_and_can_be_published_again() {
     scenario(async |world| {
         world.leaves(Queue::Events);
