@@ -35,12 +35,6 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked at whether all queues are consumed, as the process starts.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Attempts for each processor that begin at once: enough that none stands idle while requests are on their way.
-const AT_ONCE: usize = 48;
-/// The same of what falls due while fresh ones begin: with 8, a storm of retries showed in the latency of fresh events; with 4
-/// hardly.
-const DUE_AT_ONCE: usize = 4;
-
 const _: () = assert!(Working::ALL.len() <= MAX_QUEUES);
 
 /// A dispatcher with its connections.
@@ -175,7 +169,7 @@ impl Dispatch {
             () = shutdown.requested() => return Instant::now(),
         }
         let mut intakes = JoinSet::new();
-        for (queue, limiter) in PUSHED.into_iter().zip(limiters()) {
+        for (queue, limiter) in limiters() {
             // A connection each: a message or a queue that breaks one must not stop the others.
             let consumer = self.consumer(queue);
             let reception = Reception {
@@ -294,14 +288,23 @@ impl Observer {
     }
 }
 
-/// How many attempts begin at once, for each of [`PUSHED`]. What falls due gives way to what is fresh.
-fn limiters() -> [Arc<StartLimiter>; 3] {
+/// Each of [`PUSHED`] with what limits how many of its attempts begin at once. What falls due gives way to what is fresh.
+fn limiters() -> Vec<(Working, Arc<StartLimiter>)> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let (events, deliveries) = (
-        StartLimiter::new(processors * AT_ONCE),
-        StartLimiter::new(processors * AT_ONCE),
-    );
-    let fresh = vec![Arc::clone(&events), Arc::clone(&deliveries)];
-    let due = StartLimiter::giving_way(processors * AT_ONCE, processors * DUE_AT_ONCE, fresh);
-    [events, deliveries, due]
+    let mut fresh = Vec::new();
+    let mut limiters = Vec::new();
+    for queue in PUSHED {
+        if queue.at_once_beside_fresh().is_none() {
+            let limiter = StartLimiter::new(processors * queue.at_once());
+            fresh.push(Arc::clone(&limiter));
+            limiters.push((queue, limiter));
+        }
+    }
+    for queue in PUSHED {
+        if let Some(beside) = queue.at_once_beside_fresh() {
+            let (max, beside) = (processors * queue.at_once(), processors * beside);
+            limiters.push((queue, StartLimiter::giving_way(max, beside, fresh.clone())));
+        }
+    }
+    limiters
 }

@@ -13,7 +13,7 @@ use super::feedback::Feedback;
 use super::holdings::Holdings;
 use super::limit::{Health, Limit, as_f32};
 use super::memory::Remembered;
-use super::pace::Pacing;
+use super::pace::{MIN_PER_SECOND, Pacing};
 use super::returns::Returns;
 use super::terms::{Concurrency, MAX_QUEUES};
 
@@ -198,7 +198,9 @@ impl<J> EndpointQueue<J> {
             (slots, pace) => slots.or(pace),
         };
         match rate {
-            Some(rate) => Some(hold + Duration::from_secs_f32((as_f32(jobs) / rate.max(0.001)).min(1e6))),
+            Some(rate) => {
+                Some(hold + Duration::from_secs_f32((as_f32(jobs) / rate.max(MIN_PER_SECOND)).min(1e6)))
+            }
             None => Some(hold).filter(|hold| !hold.is_zero()),
         }
     }

@@ -36,6 +36,9 @@ const LEAST: f32 = 0.5;
 const LEAST_UNSURE: f32 = 0.9;
 /// Attempts a second at least, however little was borne.
 const MIN_PACE: f32 = 2.0;
+/// Attempts a second at least that may begin, whoever limits them: far below one an hour, which is the least that an owner may
+/// allow, as one of a thousand replicas has of it.
+pub(super) const MIN_PER_SECOND: f32 = 1e-7;
 /// Growth in the first second after a hold, by how much more it is each second, and at most.
 const GROWTH: (f32, f32, f32) = (0.01, 1.15, 0.5);
 /// What was borne is measured over this time: as long as the periods over which receivers usually count.
@@ -144,7 +147,8 @@ impl Pacing {
     pub(super) fn begin(&mut self, now: Instant) {
         if let Some(per_second) = self.per_second() {
             let soonest = now.checked_sub(CATCH_UP).unwrap_or(now);
-            self.next = self.next.max(soonest) + Duration::from_secs_f32(1.0 / per_second.max(0.001));
+            self.next =
+                self.next.max(soonest) + Duration::from_secs_f32(1.0 / per_second.max(MIN_PER_SECOND));
         }
     }
 
@@ -241,5 +245,27 @@ impl Pacing {
             pace.per_second *= 1.0 + growth * passed.min(1.0);
         }
         self.grown = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_owner_allows_is_kept_however_little_a_replica_has_of_it() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        for (per_hour, replicas) in [(1.0, 1.0), (1.0, 3.0), (2.0, 3.0), (30.0, 10.0), (1.0, 1000.0)] {
+            let now = Instant::now();
+            let mut pacing = Pacing::new(None, now);
+            pacing.allow(Some(per_hour / 3600.0 / replicas));
+            pacing.begin(now);
+            let (waits, expected) = (pacing.ready_at() - now, HOUR.mul_f32(replicas / per_hour));
+            let part = waits.as_secs_f32() / expected.as_secs_f32();
+            assert!(
+                (0.99..=1.01).contains(&part),
+                "{per_hour}/h among {replicas}: {waits:?}"
+            );
+        }
     }
 }

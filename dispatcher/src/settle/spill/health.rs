@@ -57,18 +57,18 @@ impl StreamHealth {
     }
 }
 
-/// A stream that was silent and answers again.
+/// The recovery of a stream that was silent: since when it has stored all that it was sent, if it stores anything.
 #[derive(Debug, Default)]
-pub(super) struct Proof(Option<Instant>);
+pub(super) struct Recovery(Option<Instant>);
 
-impl Proof {
-    /// A batch was stored: whether that makes it long enough.
+impl Recovery {
+    /// A batch was stored: whether the stream has stored everything for long enough.
     pub(super) fn stored(&mut self, now: Instant) -> bool {
         let since = *self.0.get_or_insert(now);
         now.duration_since(since) >= PROVEN_AFTER
     }
 
-    /// A batch was not.
+    /// A batch was not stored, and the time begins anew.
     pub(super) fn failed(&mut self) {
         self.0 = None;
     }
@@ -121,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_is_no_proof() {
+    fn one_answer_is_no_recovery() {
         let start = Instant::now();
-        let mut proof = Proof::default();
-        assert!(!proof.stored(start));
-        assert!(!proof.stored(after(start, 2999)));
-        proof.failed();
-        assert!(!proof.stored(after(start, 3000)));
-        assert!(proof.stored(after(start, 6000)));
+        let mut recovery = Recovery::default();
+        assert!(!recovery.stored(start));
+        assert!(!recovery.stored(after(start, 2999)));
+        recovery.failed();
+        assert!(!recovery.stored(after(start, 3000)));
+        assert!(recovery.stored(after(start, 6000)));
     }
 
     #[test]

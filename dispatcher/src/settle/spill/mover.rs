@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::health::Proof;
+use super::health::Recovery;
 use super::stream::Stream;
 
 /// Between two tries of a silent stream: it is noticed soon enough when it is well, and each try withholds one batch from
@@ -110,10 +110,10 @@ impl Mover {
     async fn move_back(&self, consumer: &Consumer) -> Result<Relayed, BrokerError> {
         let spill = self.namespace.queue(Queue::AttemptsSpill);
         let subscription = consumer.subscribe_without_push(&spill).await?;
-        let proof = Arc::<Mutex<Proof>>::default();
+        let recovery = Arc::<Mutex<Recovery>>::default();
         let goes_on = || !self.stop.is_cancelled();
         let relayed = relay(&subscription, AT_ONCE, goes_on, |batch| {
-            let (stream, proof) = (Arc::clone(&self.stream), Arc::clone(&proof));
+            let (stream, recovery) = (Arc::clone(&self.stream), Arc::clone(&recovery));
             async move {
                 if Batch::text(&batch).unwrap_or_default().is_empty() {
                     warn!("a message that is no batch of records was in the spill, and is removed from it");
@@ -126,10 +126,10 @@ impl Mover {
                     ..batch
                 };
                 let is_stored = stream.try_to_write(&batch).await;
-                let mut proof = proof.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut recovery = recovery.lock().unwrap_or_else(PoisonError::into_inner);
                 if !is_stored {
-                    proof.failed();
-                } else if proof.stored(Instant::now()) {
+                    recovery.failed();
+                } else if recovery.stored(Instant::now()) {
                     stream.is_well();
                 }
                 is_stored
