@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The borders between the parts of the program, as far as a search can see them. Each has one place that may do a thing;
 # here is checked that no other does. Code of tests is not held to them: it plays the world outside. And that modules are
-# laid out in one style.
+# laid out in one style, and types have names that say what they are.
 #
 # usage: check-borders.sh              checks this checkout
 #        check-borders.sh --self-test  crosses each border in a copy of the sources, and fails unless it is refused
@@ -100,6 +100,10 @@ check() {
     only_in '$' "impl (PartialEq|Eq|PartialOrd|Ord|Hash)\\b.* for ($SECRETS)\\b" \
         "a type that holds a secret has no ==: whoever compares it does so on purpose, with ct_eq"
 
+    # Whoever meets one of these names has to look up what it is of.
+    only_in '$' "\\b(struct|enum|trait|type) ($VAGUE)\\b" \
+        "a type's name says what it is of: a proof or a sign of what, which kind of letter, which of whom"
+
     no_import '^common/src/' '^common/src/(broker|settings)(/|\.rs)' '^common/src/broker(/|\.rs)' \
         "the domain and its rules know no broker: they are data and decisions, and tested without one"
     no_import '^common/src/' '^common/src/(settings|telemetry|healthcheck|management)(/|\.rs)' '^common/src/settings(/|\.rs)' \
@@ -177,6 +181,8 @@ self_test() {
     crossed store/src/planted.rs 'if text == *token.expose() {' 'which can be timed'
     crossed common/src/planted.rs 'impl PartialEq for Secret {' 'with ct_eq'
     crossed store/src/planted.rs $'#[derive(Clone, PartialEq)]\npub struct TokenText(SecretString);' 'derive a comparison'
+    crossed store/src/planted.rs 'pub(super) enum Sign {' 'says what it is of'
+    crossed cli/src/planted.rs "struct Letter<'a> {" 'says what it is of'
     crossed common/src/planted.rs 'use crate::broker::Publisher;' 'know no broker'
     crossed common/src/guard/planted.rs 'use crate::settings::Reader;' 'no rule reads settings'
     crossed common/src/guard.rs '//! The guard.' 'a folder with mod.rs'
@@ -189,6 +195,9 @@ self_test() {
 
 # Types that hold what nobody may guess. A presented token is a hash already.
 SECRETS='Secret|SigningKeys|Keyring|AdminToken|TokenText|SecretString|SecretSlice'
+
+# Names of types that leave open what they are of.
+VAGUE='Baggage|Proof|Sign|Pass|Books|Letter|Which|Wanted'
 
 # Where messages that a program consumes are acknowledged.
 ACKS='^consume/src/'

@@ -12,27 +12,27 @@ use crate::error::CertifyError;
 use crate::judge;
 use crate::report::{Check, Exchange};
 use crate::request::Sending;
-use crate::stage::{Gate, Stage};
+use crate::stage::{ReceiverAccess, Stage};
 
 /// How many come at once.
 const CROWD: usize = 10;
 
 impl<F: FnMut(&Check)> Stage<'_, F> {
     /// A booking from its beginning to its end; and how far the receiver lets us in.
-    pub(crate) async fn life(&mut self) -> Result<Gate, CertifyError> {
+    pub(crate) async fn life(&mut self) -> Result<ReceiverAccess, CertifyError> {
         let booking = self.story.booking();
         let first = Sending::of("made", booking.created()?);
         let (exchange, refusal) = self.writer.send(&self.once, &first).await?;
         if let Some(refusal) = refusal {
             return Err(CertifyError::AddressRefused(refusal));
         }
-        let gate = match exchange.status {
-            Some(_) if exchange.is_taken() => Gate::Open,
-            Some(400 | 401 | 403) => Gate::Refuses,
-            _ => Gate::Closed,
+        let access = match exchange.status {
+            Some(_) if exchange.is_taken() => ReceiverAccess::Open,
+            Some(400 | 401 | 403) => ReceiverAccess::Refuses,
+            _ => ReceiverAccess::Closed,
         };
         let mut exchanges = vec![exchange];
-        if gate == Gate::Open {
+        if access == ReceiverAccess::Open {
             exchanges.push(self.send(Sending::of("moved", booking.rescheduled()?)).await?);
             exchanges.push(self.send(Sending::of("cancelled", booking.cancelled()?)).await?);
         }
@@ -41,7 +41,7 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
             "A type that you do not handle is answered 2xx as well.",
         );
         self.ended(&LIFE, judged, exchanges);
-        Ok(gate)
+        Ok(access)
     }
 
     /// One event three times.

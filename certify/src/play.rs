@@ -19,7 +19,7 @@ use crate::error::CertifyError;
 use crate::partner::Partner;
 use crate::report::{Check, Report, Verdict};
 use crate::request::{Unwritable, Writer};
-use crate::stage::{Gate, Stage};
+use crate::stage::{ReceiverAccess, Stage};
 use crate::story::Story;
 
 /// More connections than ten at once need; fewer would be worth a warning to the client.
@@ -135,18 +135,22 @@ impl Act {
     }
 
     /// Whether it says anything of a receiver that lets us in so far.
-    fn is_played(self, gate: Gate) -> bool {
-        match gate {
-            Gate::Open => true,
-            Gate::Refuses => matches!(self, Self::RawBody),
-            Gate::Closed | Gate::Late => false,
+    fn is_played(self, access: ReceiverAccess) -> bool {
+        match access {
+            ReceiverAccess::Open => true,
+            ReceiverAccess::Refuses => matches!(self, Self::RawBody),
+            ReceiverAccess::Closed | ReceiverAccess::Late => false,
         }
     }
 
-    async fn play<F: FnMut(&Check)>(self, stage: &mut Stage<'_, F>, gate: Gate) -> Result<(), CertifyError> {
+    async fn play<F: FnMut(&Check)>(
+        self,
+        stage: &mut Stage<'_, F>,
+        access: ReceiverAccess,
+    ) -> Result<(), CertifyError> {
         match self {
             Self::BadSignature => stage.bad_signature().await,
-            Self::RawBody => stage.raw_body(gate).await,
+            Self::RawBody => stage.raw_body(access).await,
             Self::OldTimestamp => stage.old_timestamp().await,
             Self::Duplicate => stage.duplicate().await,
             Self::OutOfOrder => stage.out_of_order().await,
@@ -162,18 +166,18 @@ impl Act {
 async fn all<F: FnMut(&Check)>(stage: &mut Stage<'_, F>) -> Result<(), CertifyError> {
     let within = stage.partner.within.unwrap_or(FOR_EVER);
     let until = Instant::now() + within;
-    let mut gate = match timeout_at(until, stage.life()).await {
+    let mut access = match timeout_at(until, stage.life()).await {
         Ok(played) => played?,
         Err(_) => stage.late(&LIFE, within),
     };
     for act in Act::ALL {
-        if !act.is_played(gate) {
-            stage.skip(act.question(), gate);
+        if !act.is_played(access) {
+            stage.skip(act.question(), access);
             continue;
         }
-        match timeout_at(until, act.play(stage, gate)).await {
+        match timeout_at(until, act.play(stage, access)).await {
             Ok(played) => played?,
-            Err(_) => gate = stage.late(act.question(), within),
+            Err(_) => access = stage.late(act.question(), within),
         }
     }
     stage.answer_time();

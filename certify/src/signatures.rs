@@ -11,7 +11,7 @@ use crate::judge;
 use crate::report::{Check, Verdict};
 use crate::request::{Sending, Signed};
 use crate::spelling;
-use crate::stage::{Gate, Stage};
+use crate::stage::{ReceiverAccess, Stage};
 
 /// How old a request is that has to be refused: far beyond the five minutes that the scheme allows.
 const OLD: Duration = Duration::from_secs(3600);
@@ -59,7 +59,7 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
     }
 
     /// The same JSON in other bytes.
-    pub(crate) async fn raw_body(&mut self, gate: Gate) -> Result<(), CertifyError> {
+    pub(crate) async fn raw_body(&mut self, access: ReceiverAccess) -> Result<(), CertifyError> {
         let event = self.story.booking().created_in_odd_spelling()?;
         let spelled = self.send(Sending::of("in another spelling", event)).await?;
         let mut rewritten = Vec::new();
@@ -75,7 +75,7 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
                 rewritten.push(self.send(Sending::of(sent, event).signed(signed)).await?);
             }
         }
-        let judged = judge::raw_body(&spelled, &rewritten, gate == Gate::Refuses);
+        let judged = judge::raw_body(&spelled, &rewritten, access == ReceiverAccess::Refuses);
         rewritten.insert(0, spelled);
         self.ended(&RAW_BODY, judged, rewritten);
         Ok(())

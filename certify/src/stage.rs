@@ -15,7 +15,7 @@ use crate::story::Story;
 
 /// How far the receiver lets us in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
+pub(crate) enum ReceiverAccess {
     /// It takes what is signed rightly.
     Open,
     /// It answers, and refuses that: what it verifies can still be found out.
@@ -61,19 +61,19 @@ impl<F: FnMut(&Check)> Stage<'_, F> {
     }
 
     /// It cannot be played.
-    pub(crate) fn skip(&mut self, question: &Question, gate: Gate) {
-        let why = match gate {
-            Gate::Refuses => "not played: it refuses what is signed with this secret",
-            Gate::Closed | Gate::Open => "not played: it takes no event",
-            Gate::Late => "not played: the time was over",
+    pub(crate) fn skip(&mut self, question: &Question, access: ReceiverAccess) {
+        let why = match access {
+            ReceiverAccess::Refuses => "not played: it refuses what is signed with this secret",
+            ReceiverAccess::Closed | ReceiverAccess::Open => "not played: it takes no event",
+            ReceiverAccess::Late => "not played: the time was over",
         };
         self.ended(question, judge::skipped(why), Vec::new());
     }
 
     /// It was being played when the time was over that all of it may take.
-    pub(crate) fn late(&mut self, question: &Question, within: Duration) -> Gate {
+    pub(crate) fn late(&mut self, question: &Question, within: Duration) -> ReceiverAccess {
         self.ended(question, judge::late(within), Vec::new());
-        Gate::Late
+        ReceiverAccess::Late
     }
 
     /// How a check ended before, if it was played.

@@ -45,9 +45,9 @@ fn largest_peer(all: &[Standing]) -> Option<IpAddr> {
     for one in all {
         *counts.entry(one.peer).or_default() += 1;
     }
-    let most = counts.values().copied().max().filter(|most| *most > 1)?;
-    let of_most = |(peer, count): (IpAddr, usize)| (count == most).then_some(peer);
-    counts.into_iter().filter_map(of_most).min()
+    let largest = counts.values().copied().max().filter(|count| *count > 1)?;
+    let has_largest = |(peer, count): (IpAddr, usize)| (count == largest).then_some(peer);
+    counts.into_iter().filter_map(has_largest).min()
 }
 
 #[cfg(test)]

@@ -32,10 +32,10 @@ const OF_OTHERS: &[&str] = &[
 ];
 /// How many letters may be wrong, missing, too many or swapped in a name that is still taken for another: these at most,
 /// and fewer in a short name.
-const MOST_MISTAKES: usize = 3;
+const MAX_MISTAKES: usize = 3;
 const LETTERS_PER_MISTAKE: usize = 6;
 /// Fewer with OpenTelemetry's names, which differ from each other by little more.
-const MOST_MISTAKES_OF_OPENTELEMETRY: usize = 2;
+const MAX_MISTAKES_OF_OPENTELEMETRY: usize = 2;
 /// What is about logs, which are not sent, is one letter away from what is about spans.
 const OF_LOGS: &str = "OTEL_BLRP_";
 
@@ -82,7 +82,7 @@ pub fn nearest_of_opentelemetry(name: &str) -> Option<&'static str> {
     nearest(
         name,
         known.map(|variable| variable.name),
-        MOST_MISTAKES_OF_OPENTELEMETRY,
+        MAX_MISTAKES_OF_OPENTELEMETRY,
     )
 }
 
@@ -102,7 +102,7 @@ fn judge(name: String, known: &[&'static str]) -> Option<UnknownVariable> {
     if !name.to_ascii_uppercase().starts_with("HOOK") {
         return None;
     }
-    let nearest = nearest(&name, known.iter().copied(), MOST_MISTAKES);
+    let nearest = nearest(&name, known.iter().copied(), MAX_MISTAKES);
     // Another program's variable, unless the prefix itself is what is misspelt.
     let is_ours = has_prefix || nearest.is_some();
     is_ours.then_some(UnknownVariable { name, nearest })
@@ -139,14 +139,18 @@ fn is_of_a_container(name: &str, source: &dyn SettingSource) -> bool {
 }
 
 /// The nearest of the names, if it is near enough.
-fn nearest(name: &str, known: impl Iterator<Item = &'static str>, most: usize) -> Option<&'static str> {
+fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+    max_mistakes: usize,
+) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     known
         // So many letters too few or too many are as many mistakes. An environment may hold hundreds of names, and of any length.
-        .filter(|known| known.len().abs_diff(name.len()) <= most)
+        .filter(|known| known.len().abs_diff(name.len()) <= max_mistakes)
         .map(|known| (mistakes(&name, known), known))
         .min()
-        .filter(|(mistakes, known)| *mistakes <= most.min(known.len() / LETTERS_PER_MISTAKE))
+        .filter(|(mistakes, known)| *mistakes <= max_mistakes.min(known.len() / LETTERS_PER_MISTAKE))
         .map(|(_, known)| known)
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
-use super::letters::{LetterInHand, read};
+use super::letters::{DeadLetterInHand, read};
 use crate::app::App;
 use crate::meters;
 
@@ -32,7 +32,7 @@ pub(super) async fn file(app: App, mut receiver: mpsc::Receiver<Taken>, shutdown
         for read in batch.into_iter().filter_map(read) {
             match read {
                 Ok(letter) => letters.push(letter),
-                Err(no_letter) => drop(rejecting.spawn(no_letter.reject(app.clone()))),
+                Err(no_dead_letter) => drop(rejecting.spawn(no_dead_letter.reject(app.clone()))),
             }
         }
         let mut parts = vec![letters];
@@ -71,7 +71,7 @@ async fn gather(receiver: &mut mpsc::Receiver<Taken>) -> Option<Vec<Taken>> {
     Some(batch)
 }
 
-fn settle(letters: Vec<LetterInHand>) {
+fn settle(letters: Vec<DeadLetterInHand>) {
     meters::filed(letters.len());
     for letter in letters {
         letter.in_hand.settle();
@@ -79,11 +79,11 @@ fn settle(letters: Vec<LetterInHand>) {
 }
 
 /// Stores them, for as long as that takes; an error is one of what they hold.
-async fn store(app: &App, letters: &[LetterInHand]) -> Result<(), String> {
+async fn store(app: &App, letters: &[DeadLetterInHand]) -> Result<(), String> {
     if letters.is_empty() {
         return Ok(());
     }
-    let letters: Vec<&NewDeadLetter> = letters.iter().map(|letter| &letter.letter).collect();
+    let letters: Vec<&NewDeadLetter> = letters.iter().map(|letter| &letter.dead_letter).collect();
     let mut wait = FIRST_WAIT;
     loop {
         match app.background_store().file_dead_letters(&letters).await {
@@ -109,11 +109,11 @@ fn tell(error: &StoreError, wait: Duration) {
 }
 
 fn split(
-    mut part: Vec<LetterInHand>,
+    mut part: Vec<DeadLetterInHand>,
     why: &str,
     rejecting: &mut JoinSet<()>,
     app: &App,
-) -> Vec<Vec<LetterInHand>> {
+) -> Vec<Vec<DeadLetterInHand>> {
     if part.len() > 1 {
         let other = part.split_off(part.len() / 2);
         return vec![other, part];

@@ -9,30 +9,30 @@ use crate::app::App;
 use crate::meters;
 
 /// A dead letter in hand, with the message that it came as.
-pub(super) struct LetterInHand {
+pub(super) struct DeadLetterInHand {
     pub(super) in_hand: InHand,
-    pub(super) letter: NewDeadLetter,
+    pub(super) dead_letter: NewDeadLetter,
     message: Message,
 }
 
 /// A message in hand that is no dead letter, and why.
-pub(super) struct NoLetter {
+pub(super) struct NoDeadLetter {
     in_hand: InHand,
     message: Message,
     rejection: Rejection,
 }
 
 /// Reads a message; nothing where it is not ours any more.
-pub(super) fn read(taken: Taken) -> Option<Result<LetterInHand, NoLetter>> {
+pub(super) fn read(taken: Taken) -> Option<Result<DeadLetterInHand, NoDeadLetter>> {
     let Taken { in_hand, message, .. } = taken;
     let in_hand = in_hand.begin()?;
     Some(match read_dead_letter(&message) {
-        Ok((delivery, cause)) => Ok(LetterInHand {
+        Ok((delivery, cause)) => Ok(DeadLetterInHand {
             in_hand,
-            letter: NewDeadLetter { delivery, cause },
+            dead_letter: NewDeadLetter { delivery, cause },
             message,
         }),
-        Err(rejection) => Err(NoLetter {
+        Err(rejection) => Err(NoDeadLetter {
             in_hand,
             message,
             rejection,
@@ -40,10 +40,10 @@ pub(super) fn read(taken: Taken) -> Option<Result<LetterInHand, NoLetter>> {
     })
 }
 
-impl LetterInHand {
+impl DeadLetterInHand {
     /// The database does not take it.
-    pub(super) fn not_filed(self, why: String) -> NoLetter {
-        NoLetter {
+    pub(super) fn not_filed(self, why: String) -> NoDeadLetter {
+        NoDeadLetter {
             in_hand: self.in_hand,
             message: self.message,
             rejection: Rejection::NotFiled(why),
@@ -51,7 +51,7 @@ impl LetterInHand {
     }
 }
 
-impl NoLetter {
+impl NoDeadLetter {
     /// Sends it to where people look at it, however long that takes. Only then is it settled.
     pub(super) async fn reject(self, app: App) {
         let Self {

@@ -51,7 +51,7 @@ impl Reading {
         // One chunk is written, one waits here, and one is gathered.
         let (sender, chunks) = mpsc::channel(1);
         let (items, read) = mpsc::channel(READ_AHEAD);
-        let source = Source {
+        let reader = AttemptsReader {
             link: link.clone(),
             log: log.clone(),
             stream: stream.to_owned(),
@@ -59,7 +59,7 @@ impl Reading {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(progress::look(log.clone()));
-        tasks.spawn(source.read(items));
+        tasks.spawn(reader.read(items));
         tasks.spawn(gather(read, sender));
         Self {
             chunks,
@@ -78,14 +78,15 @@ impl Reading {
 
 type Item = Result<StreamItem, RecorderError>;
 
-struct Source {
+/// The task that reads the stream of attempts, from a place on.
+struct AttemptsReader {
     link: LinkSettings,
     log: AttemptsLog,
     stream: String,
     place: StreamPlace,
 }
 
-impl Source {
+impl AttemptsReader {
     /// Hands over what it reads, and at last why it reads no more. On a task of its own, as a message must not be given up
     /// between its coming and its being handed over.
     async fn read(self, items: mpsc::Sender<Item>) {

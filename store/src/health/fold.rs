@@ -27,49 +27,49 @@ pub struct EndpointHealth {
     pub gone_at: Option<Timestamp>,
 }
 
-/// What an attempt says of its endpoint.
+/// What an attempt tells of its endpoint's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum Evidence {
     Success,
     Failure { is_gone: bool },
 }
 
-/// What the attempt says, if anything.
+/// What the attempt tells of its endpoint's health, if anything.
 ///
 /// A test event that fails says nothing: somebody tries the endpoint out, with whatever it does not take yet. One that
 /// succeeds does. Nor does it say anything of the receiver that the guard let no request out (`blocked`): the operator's own
 /// rules do that, and a mistake in them must not disable everybody's endpoints. Where the endpoint is gone (`discarded`),
 /// nothing was tried.
-pub(super) fn sign(record: &AttemptRecord) -> Option<Sign> {
+pub(super) fn evidence(record: &AttemptRecord) -> Option<Evidence> {
     match record.outcome {
-        Outcome::Delivered => Some(Sign::Success),
+        Outcome::Delivered => Some(Evidence::Success),
         Outcome::Blocked | Outcome::Discarded => None,
         _ if record.origin == "test" => None,
-        Outcome::HttpStatus => Some(Sign::Failure {
+        Outcome::HttpStatus => Some(Evidence::Failure {
             is_gone: record.status == Some(GONE),
         }),
         Outcome::Timeout
         | Outcome::DnsError
         | Outcome::ConnectError
         | Outcome::TlsError
-        | Outcome::ProtocolError => Some(Sign::Failure { is_gone: false }),
+        | Outcome::ProtocolError => Some(Evidence::Failure { is_gone: false }),
     }
 }
 
 impl EndpointHealth {
     /// The health after some more attempts, in any order: when each began, and what it says.
     #[must_use]
-    pub(super) fn after(&self, attempts: &[(Timestamp, Sign)]) -> Self {
-        let times = |wanted: fn(Sign) -> bool| {
+    pub(super) fn after(&self, attempts: &[(Timestamp, Evidence)]) -> Self {
+        let times = |wanted: fn(Evidence) -> bool| {
             attempts
                 .iter()
-                .filter(move |(_, sign)| wanted(*sign))
+                .filter(move |(_, evidence)| wanted(*evidence))
                 .map(|(at, _)| *at)
         };
-        let succeeded = times(|sign| sign == Sign::Success).max();
+        let succeeded = times(|evidence| evidence == Evidence::Success).max();
         let last_success_at = self.last_success_at.max(succeeded);
         let counts = |at: &Timestamp| Some(*at) > last_success_at;
-        let is_failure = |sign| matches!(sign, Sign::Failure { .. });
+        let is_failure = |evidence| matches!(evidence, Evidence::Failure { .. });
         let failed = || times(is_failure).filter(counts);
 
         let (known, known_since) = self.failures_after(last_success_at);
@@ -79,7 +79,7 @@ impl EndpointHealth {
             failing_since: [known_since, failed().min()].into_iter().flatten().min(),
             last_success_at,
             last_failure_at: self.last_failure_at.max(times(is_failure).max()),
-            gone_at: times(|sign| sign == Sign::Failure { is_gone: true })
+            gone_at: times(|evidence| evidence == Evidence::Failure { is_gone: true })
                 .chain(self.gone_at)
                 .filter(counts)
                 .max(),
@@ -106,14 +106,17 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
-    const OK: Sign = Sign::Success;
-    const BAD: Sign = Sign::Failure { is_gone: false };
-    const GONE: Sign = Sign::Failure { is_gone: true };
+    const OK: Evidence = Evidence::Success;
+    const BAD: Evidence = Evidence::Failure { is_gone: false };
+    const GONE: Evidence = Evidence::Failure { is_gone: true };
 
     /// Attempts that began at these seconds, in the batches in which their records came.
-    fn health(batches: &[&[(i64, Sign)]]) -> EndpointHealth {
+    fn health(batches: &[&[(i64, Evidence)]]) -> EndpointHealth {
         batches.iter().fold(EndpointHealth::default(), |health, batch| {
-            let attempts: Vec<_> = batch.iter().map(|(second, sign)| (at(*second), *sign)).collect();
+            let attempts: Vec<_> = batch
+                .iter()
+                .map(|(second, evidence)| (at(*second), *evidence))
+                .collect();
             health.after(&attempts)
         })
     }
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_what_a_receiver_did_says_something_of_it() {
-        let told = |outcome, status, origin| sign(&record(outcome, status, origin));
+        let told = |outcome, status, origin| evidence(&record(outcome, status, origin));
         for outcome in Outcome::ALL {
             let expected = match outcome.as_str() {
                 "delivered" => Some(OK),
@@ -210,7 +213,7 @@ mod tests {
             }
             assert_eq!(
                 told(outcome.as_str(), None, "test"),
-                expected.filter(|sign| *sign == OK)
+                expected.filter(|evidence| *evidence == OK)
             );
         }
         assert_eq!(told("http_status", Some(410), "event"), Some(GONE));

@@ -6,7 +6,7 @@ use hookline_common::record::AttemptRecord;
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
 
-use super::fold::{EndpointHealth, Sign, sign};
+use super::fold::{EndpointHealth, Evidence, evidence};
 use super::row::health;
 use crate::error::StoreError;
 use crate::moment::Moment;
@@ -20,11 +20,14 @@ type Key<'a> = (&'a str, &'a str);
 /// Two who do so at the same time wait for each other at most: both make missing rows in the order of their keys, and then
 /// lock all of theirs in that order.
 pub(crate) async fn note(transaction: &mut PgConnection, new: &[&AttemptRecord]) -> Result<(), StoreError> {
-    let mut attempts: BTreeMap<Key<'_>, Vec<(Timestamp, Sign)>> = BTreeMap::new();
+    let mut attempts: BTreeMap<Key<'_>, Vec<(Timestamp, Evidence)>> = BTreeMap::new();
     for record in new {
-        if let Some(sign) = sign(record) {
+        if let Some(evidence) = evidence(record) {
             let key = (record.company.as_str(), record.endpoint.as_str());
-            attempts.entry(key).or_default().push((record.started_at, sign));
+            attempts
+                .entry(key)
+                .or_default()
+                .push((record.started_at, evidence));
         }
     }
     if attempts.is_empty() {

@@ -29,7 +29,7 @@ New events are sent to it within two seconds. What was kept with the dead letter
 #[command(after_help = AFTER_PAUSE_HELP)]
 pub(crate) struct PauseArgs {
     #[command(flatten)]
-    which: Which,
+    endpoint: EndpointArgs,
 }
 
 /// Send to a paused endpoint again.
@@ -37,11 +37,12 @@ pub(crate) struct PauseArgs {
 #[command(after_help = AFTER_RESUME_HELP)]
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
-    which: Which,
+    endpoint: EndpointArgs,
 }
 
+/// What both commands are told: whose endpoint it is, and how the answer is printed.
 #[derive(Debug, Args)]
-struct Which {
+struct EndpointArgs {
     /// The endpoint.
     #[arg(value_name = "ID")]
     id: EndpointId,
@@ -53,30 +54,30 @@ struct Which {
 }
 
 pub(super) async fn pause(args: &PauseArgs) -> Result<(), CliError> {
-    let Which { id, at, .. } = &args.which;
+    let EndpointArgs { id, at, .. } = &args.endpoint;
     let told = format!(
         "{id} of {} is paused: what it would get is kept with the dead letters",
         at.company
     );
-    change(&args.which, true, &told).await
+    change(&args.endpoint, true, &told).await
 }
 
 pub(super) async fn resume(args: &ResumeArgs) -> Result<(), CliError> {
-    let Which { id, at, .. } = &args.which;
+    let EndpointArgs { id, at, .. } = &args.endpoint;
     let told = format!("{id} of {} is active", at.company);
-    change(&args.which, false, &told).await
+    change(&args.endpoint, false, &told).await
 }
 
-async fn change(which: &Which, disabled: bool, told: &str) -> Result<(), CliError> {
-    let api: Api = which.at.api()?;
+async fn change(endpoint: &EndpointArgs, disabled: bool, told: &str) -> Result<(), CliError> {
+    let api: Api = endpoint.at.api()?;
     let ask = api.ask(
         Method::PATCH,
-        &which.at.company,
-        &["endpoints", which.id.as_str()],
+        &endpoint.at.company,
+        &["endpoints", endpoint.id.as_str()],
     );
     let answer = api.answer(ask.json(&json!({ "disabled": disabled }))).await?;
     let mut out = Out::new();
-    if which.json {
+    if endpoint.json {
         out.line(&json_line(&answer.body))?;
     } else {
         out.line(told)?;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::connect::connect;
 use super::ndjson::{Line, Lines};
-use super::source::Source;
+use super::source::LineSource;
 use super::tally::{Done, PROGRESS_EVERY, Tally, unreadable};
 use crate::commands::signals::on_signals;
 use crate::error::CliError;
@@ -22,7 +22,7 @@ const READ_AHEAD: usize = 256;
 
 /// Publishes every event of `file` (`-` for stdin).
 pub(super) async fn run(file: &str, broker: BrokerSettings) -> Result<(), CliError> {
-    let source = Source::open(file).map_err(|error| CliError::Failed(unreadable(file, &error)))?;
+    let source = LineSource::open(file).map_err(|error| CliError::Failed(unreadable(file, &error)))?;
     let producer = connect(broker).await?;
     let shutdown = on_signals()?;
     let stop = Arc::new(AtomicBool::new(false));

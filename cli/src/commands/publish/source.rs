@@ -6,13 +6,13 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 /// Something to read lines from, and how long it is, where that is known.
-pub(super) struct Source {
+pub(super) struct LineSource {
     pub(super) lines: Box<dyn BufRead + Send>,
     /// Bytes that are left to read; `None` of what has no end that is known, as a pipe.
     pub(super) length: Option<u64>,
 }
 
-impl Source {
+impl LineSource {
     /// Opens `file`, or stdin for `-`.
     pub(super) fn open(file: &str) -> io::Result<Self> {
         if file == "-" {
@@ -58,11 +58,11 @@ mod tests {
 
     #[test]
     fn a_folder_is_refused_and_a_file_has_its_length() {
-        let error = Source::open("/").err().unwrap();
+        let error = LineSource::open("/").err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let length = std::fs::metadata(manifest).unwrap().len();
-        assert_eq!(Source::open(manifest).unwrap().length, Some(length));
-        assert_eq!(Source::open("/dev/null").unwrap().length, None);
+        assert_eq!(LineSource::open(manifest).unwrap().length, Some(length));
+        assert_eq!(LineSource::open("/dev/null").unwrap().length, None);
     }
 }

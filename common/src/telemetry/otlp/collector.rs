@@ -132,8 +132,8 @@ pub(super) fn read(reader: &mut Reader<'_>, signal: &Signal) -> Option<Collector
 /// # Errors
 /// Says what is allowed.
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    let most = u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX);
-    parse::number_within(text, 1, most)
+    let longest = u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX);
+    parse::number_within(text, 1, longest)
         .map(Duration::from_millis)
         .map_err(|allowed| format!("{allowed}, in milliseconds"))
 }

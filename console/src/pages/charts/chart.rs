@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::bars::bars;
 use super::lines::lines;
 use super::scale::{Scale, Unit};
-use super::series::{Series, most, most_together};
+use super::series::{Series, highest, highest_together};
 use super::steps::Steps;
 
 /// How values are drawn.
@@ -35,11 +35,11 @@ pub(in crate::pages) struct Chart<'a> {
 
 impl Chart<'_> {
     pub(in crate::pages) fn draw(&self) -> Markup {
-        let most = match self.kind {
-            Kind::Bars => most_together(self.series),
-            Kind::Lines => most(self.series),
+        let highest = match self.kind {
+            Kind::Bars => highest_together(self.series),
+            Kind::Lines => highest(self.series),
         };
-        let scale = Scale::up_to(most, self.unit);
+        let scale = Scale::up_to(highest, self.unit);
         let title = format!("{}-title", self.id);
         html! {
             figure.chart data-chart aria-labelledby=(title) {

@@ -42,13 +42,13 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// One on which `most` finds room.
-    pub(super) fn up_to(most: f64, unit: Unit) -> Self {
+    /// One on which `highest` finds room.
+    pub(super) fn up_to(highest: f64, unit: Unit) -> Self {
         let end = match unit {
             Unit::Part => 1.0,
             // Two steps of a whole number each.
-            Unit::Count => 2.0 * round_up((most / 2.0).max(1.0)),
-            Unit::Milliseconds => 2.0 * round_up((most / 2.0).max(5.0)),
+            Unit::Count => 2.0 * round_up((highest / 2.0).max(1.0)),
+            Unit::Milliseconds => 2.0 * round_up((highest / 2.0).max(5.0)),
         };
         Self { end, unit }
     }
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_round_number_above_all_values() {
-        let end = |most, unit| Scale::up_to(most, unit).end;
-        for (most, wanted) in [
+        let end = |highest, unit| Scale::up_to(highest, unit).end;
+        for (highest, wanted) in [
             (0.0, 2.0),
             (1.0, 2.0),
             (2.0, 2.0),
@@ -93,7 +93,7 @@ mod tests {
             (41.0, 100.0),
             (1_204.0, 2_000.0),
         ] {
-            assert_eq!(end(most, Unit::Count), wanted, "{most}");
+            assert_eq!(end(highest, Unit::Count), wanted, "{highest}");
         }
         assert_eq!(end(0.3, Unit::Part), 1.0);
         assert_eq!(end(0.0, Unit::Milliseconds), 10.0);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_have_their_unit() {
-        let ticks = |most, unit| Scale::up_to(most, unit).ticks();
+        let ticks = |highest, unit| Scale::up_to(highest, unit).ticks();
         assert_eq!(ticks(1_900.0, Unit::Count), ["2,000", "1,000", "0"]);
         assert_eq!(ticks(1.0, Unit::Part), ["100 %", "50 %", "0 %"]);
         assert_eq!(ticks(900.0, Unit::Milliseconds), ["1 s", "500 ms", "0"]);

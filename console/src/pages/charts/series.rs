@@ -12,13 +12,13 @@ pub(in crate::pages) struct Series {
 }
 
 /// The highest of all values.
-pub(super) fn most(all: &[Series]) -> f64 {
+pub(super) fn highest(all: &[Series]) -> f64 {
     let values = all.iter().flat_map(|series| series.values.iter().flatten());
     values.copied().fold(0.0, f64::max)
 }
 
 /// The highest of what stands one on the other.
-pub(super) fn most_together(all: &[Series]) -> f64 {
+pub(super) fn highest_together(all: &[Series]) -> f64 {
     let steps = all.iter().map(|series| series.values.len()).max().unwrap_or(0);
     (0..steps)
         .map(|step| all.iter().filter_map(|series| *series.values.get(step)?).sum())
@@ -48,8 +48,8 @@ mod tests {
             series(&[Some(1.0), None, Some(4.0)]),
             series(&[Some(2.0), Some(5.0), Some(3.0)]),
         ];
-        assert_eq!((most(&all), most_together(&all)), (5.0, 7.0));
-        assert_eq!((most(&[]), most_together(&[])), (0.0, 0.0));
+        assert_eq!((highest(&all), highest_together(&all)), (5.0, 7.0));
+        assert_eq!((highest(&[]), highest_together(&[])), (0.0, 0.0));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::super::words::{count, grouped};
 use super::bars::bars;
 use super::scale::{Scale, Unit};
-use super::series::{Series, most_together};
+use super::series::{Series, highest_together};
 use super::steps::Steps;
 
 /// Hours of a day, the last one of which has only begun.
@@ -44,7 +44,7 @@ pub(in crate::pages) fn spark(hours: &[CountsAt], now: Timestamp, nothing: &str)
         grouped(total.delivered),
         count(total.failed_attempts(), "attempt")
     );
-    let scale = Scale::up_to(most_together(&series), Unit::Count);
+    let scale = Scale::up_to(highest_together(&series), Unit::Count);
     html! {
         svg.spark viewBox={ "0 0 " (HOURS) " 100" } preserveAspectRatio="none" role="img" aria-label=(told) {
             title { (told) }
