@@ -48,6 +48,7 @@ test-newcomer: ## `make demo` and `make test` in a bare Debian that holds only w
 	@scripts/test-newcomer.sh
 
 test-demo: ## run the demo, and hold it to what it claims: counts, width, Ctrl-C
+	@scripts/preflight.sh build curl rabbitmq postgresql
 	@scripts/test-demo.sh
 
 test-browser: ## the dashboard in a real browser, with pictures of every page in target/screenshots/
@@ -59,9 +60,11 @@ bench: ## the benchmark beside the smallest programs that could do the work (SCE
 	@scripts/bench.sh
 
 test-readme: ## run every command of the README in a fresh clone, and compare what it prints
+	@scripts/preflight.sh build curl git rabbitmq postgresql
 	@scripts/test-readme.sh
 
 dist: ## a tarball and a .deb with the programs, their manual, completions and units, in target/dist/
+	@scripts/preflight.sh build
 	@scripts/dist.sh
 
 test-dist: ## install that .deb in a bare Debian, and deliver an event as its unit would (as root; QUICK=1: of the debug build)

@@ -3,6 +3,7 @@
 #
 #   build                  Rust, a C compiler and its library's headers, and room on the disk
 #   curl                   to speak HTTP with, as a person would
+#   git                    to clone with
 #   rabbitmq, postgresql   as packages of this machine, or Docker
 #
 # What is missing is named in one message, with the lines that install it, and the exit status is 1. As root on a Debian-like
@@ -97,6 +98,12 @@ look_for_curl() {
     if [[ " ${build_packages[*]} " != *' curl '* ]]; then build_packages+=(curl); fi
 }
 
+look_for_git() {
+    command -v git >/dev/null && return
+    missing+=(git)
+    build_packages+=(git)
+}
+
 # --- room -------------------------------------------------------------------------------------------
 
 look_for_room() {
@@ -165,6 +172,7 @@ look_for() {
             look_for_room
             ;;
         curl) look_for_curl ;;
+        git) look_for_git ;;
         rabbitmq) look_for_service RabbitMQ rabbitmq rabbitmq-server ;;
         postgresql) look_for_service PostgreSQL postgresql postgresql ;;
         *) die "nothing is known of a need for '$1'" ;;
@@ -175,7 +183,7 @@ main() {
     local need
     for_packages=
     if [[ ${1:-} == --packages ]]; then for_packages=yes && shift; fi
-    (($#)) || die "usage: preflight.sh [--packages] build|curl|rabbitmq|postgresql…"
+    (($#)) || die "usage: preflight.sh [--packages] build|curl|git|rabbitmq|postgresql…"
     for need in "$@"; do look_for "$need"; done
     if [[ -n $for_packages ]]; then
         printf '%s\n' "${build_packages[@]}" "${service_packages[@]}" | sed '/^$/d'

@@ -52,6 +52,7 @@ whole_machine() {
     program cc 'cat >/dev/null'
     program make true
     program curl true
+    program git true
     program sudo true
     program docker true
     program apt-get "echo \"\$* autostart \$(test -e /usr/sbin/policy-rc.d && echo off || echo on)\" >>$WORK/apt"
@@ -124,6 +125,14 @@ rm "$BIN/curl"
 ok 'curl is named where a target speaks HTTP with it' eval 'refuses && says "  - curl" && says "install-packages.sh curl"'
 rm "$BIN/cargo"
 ok 'and once where Rust wants it as well' eval 'refuses && says "install-packages.sh curl" && never "curl curl"'
+
+NEEDS=(build git)
+whole_machine
+ok 'git that is there is not missing' eval 'look && [[ ! -s $LOG ]]'
+rm "$BIN/git"
+ok 'git is named where a target clones' eval 'refuses && says "  - git" && says "install-packages.sh git"'
+NEEDS=(build)
+ok 'and nowhere else' look
 
 NEEDS=(build rabbitmq postgresql)
 whole_machine
