@@ -133,11 +133,29 @@ impl Broker {
         count
     }
 
-    /// Publishes and waits for the confirm.
+    /// Publishes until it is confirmed. A queue that was declared a moment ago may refuse the first message of a channel, which is
+    /// not stored then.
     ///
     /// # Panics
     /// When the message is not confirmed, or no queue takes it.
     pub async fn publish(&self, exchange: &str, key: &str, properties: BasicProperties, body: &[u8]) {
+        eventually(SOON, &format!("{exchange:?} {key:?} takes it"), async || {
+            let confirmation = self.try_publish(exchange, key, properties.clone(), body).await;
+            let is_stored = matches!(confirmation, Confirmation::Ack(None));
+            let is_refused = matches!(confirmation, Confirmation::Nack(None));
+            assert!(is_stored || is_refused, "{exchange:?} {key:?}: {confirmation:?}");
+            is_stored.then_some(())
+        })
+        .await;
+    }
+
+    async fn try_publish(
+        &self,
+        exchange: &str,
+        key: &str,
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> Confirmation {
         let channel = self.channel().await;
         let options = BasicPublishOptions {
             mandatory: true,
@@ -149,11 +167,8 @@ impl Broker {
             sent.await?.await
         };
         let confirmation = confirmation.await.expect("published");
-        assert!(
-            matches!(confirmation, Confirmation::Ack(None)),
-            "{exchange:?} {key:?}: {confirmation:?}"
-        );
         drop(channel.close(200, "done".into()).await);
+        confirmation
     }
 
     /// All ready messages of `queue`, oldest first; they go back to it, in their order.
@@ -208,6 +223,20 @@ impl Broker {
         let got = got.await.expect("an answer")?;
         drop(channel.close(200, "done".into()).await);
         Some(Stored::new(got.delivery.properties, got.delivery.data))
+    }
+
+    /// So many ready messages of `queue` at most, or none where it is not there; they go back to it, in any order. Somebody else may
+    /// take from it meanwhile.
+    pub async fn some(&self, queue: &str, most: usize) -> Vec<Stored> {
+        let channel = self.channel().await;
+        let mut messages = Vec::new();
+        while messages.len() < most {
+            let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: false });
+            let Ok(Some(got)) = got.await else { break };
+            messages.push(Stored::new(got.delivery.properties, got.delivery.data));
+        }
+        drop(channel.close(200, "done".into()).await);
+        messages
     }
 
     /// Takes `count` messages of `queue` and gives all back, as a consumer does that dies with them in hand: the broker counts

@@ -10,10 +10,12 @@ use hookline_common::topology::Queue;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::eventually::eventually;
+use crate::eventually::{SOON, eventually};
+use crate::in_the_open;
 use crate::judge::Judge;
 use crate::moment::Moment;
 use crate::receiver::Receiver;
+use crate::records::Records;
 use crate::services::services;
 use crate::world::World;
 
@@ -34,6 +36,24 @@ pub async fn are_found(world: &World, receivers: &[&Receiver], count: usize, wit
         (failed as usize >= missing).then_some(())
     })
     .await;
+}
+
+/// Makes sure that each request which a judge has seen is recorded, and nothing else; no record holds a secret. For a run in which
+/// nothing may come again, and whose log is on the shared broker.
+///
+/// # Panics
+/// When there is another number of records of a delivery than of its requests.
+pub async fn are_recorded(world: &World, judge: &mut Judge) {
+    let (records, requests) = (Records::of(world).await, judge.requests());
+    records.expect(requests, 2 * SOON).await;
+    let distinct = eventually(SOON, &format!("{requests} attempts are recorded"), async || {
+        let distinct = records.distinct();
+        (distinct.len() >= requests).then_some(distinct)
+    })
+    .await;
+    in_the_open::is_in_no_record(&distinct);
+    judge.recorded(&distinct);
+    assert_eq!(judge.misrecorded(), [], "as many records as requests");
 }
 
 /// Says of a test what is shown where it fails. Why it did not run is for [`crate::hostile::not_run`] to say, which is always shown.
@@ -153,7 +173,12 @@ impl Trial {
     /// The fault is over at this moment: from here on it counts how long it takes until an event is delivered that was
     /// made later. Where none is, until anything is.
     pub fn healed(&mut self) {
-        self.healed = Some(Moment::now());
+        self.healed_at(Moment::now());
+    }
+
+    /// The same, where it is known only later that the fault was over at that moment.
+    pub fn healed_at(&mut self, moment: Moment) {
+        self.healed = Some(moment);
     }
 
     /// It took so long until it went on, where the first delivery would not tell: it may be of what was in hand already.

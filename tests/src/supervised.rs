@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::broker::Stored;
 use crate::dispatcher::{Dispatcher, Setup};
 use crate::eventually::{SOON, eventually};
+use crate::moment::Moment;
 use crate::world::World;
 
 /// Returns after which a message is suspected.
@@ -26,6 +28,7 @@ pub struct Supervised<'a, S: Fn() -> Setup<'a>> {
     setup: S,
     running: Vec<Arc<Dispatcher>>,
     crashes: usize,
+    last_crash: watch::Sender<Option<Moment>>,
 }
 
 impl<'a, S: Fn() -> Setup<'a>> Supervised<'a, S> {
@@ -37,6 +40,7 @@ impl<'a, S: Fn() -> Setup<'a>> Supervised<'a, S> {
             setup,
             running,
             crashes: 0,
+            last_crash: watch::Sender::new(None),
         }
     }
 
@@ -44,6 +48,12 @@ impl<'a, S: Fn() -> Setup<'a>> Supervised<'a, S> {
     #[must_use]
     pub fn crashes(&self) -> usize {
         self.crashes
+    }
+
+    /// When one was last found to have ended, which changes each time. Closed once nobody looks on any more.
+    #[must_use]
+    pub fn last_crash(&self) -> watch::Receiver<Option<Moment>> {
+        self.last_crash.subscribe()
     }
 
     /// Starts again whatever ends, for as long as it is waited for.
@@ -59,6 +69,7 @@ impl<'a, S: Fn() -> Setup<'a>> Supervised<'a, S> {
         for place in &mut self.running {
             if place.has_ended().await {
                 self.crashes += 1;
+                self.last_crash.send_replace(Some(Moment::now()));
                 *place = (self.setup)().launch();
             }
         }

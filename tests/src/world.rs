@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::broker::{Broker, Stored};
 use crate::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
-use crate::endpoint::{Endpoint, SECRET, file};
+use crate::endpoint::{Endpoint, file};
 use crate::eventually::{SOON, eventually};
+use crate::in_the_open;
 use crate::services::services;
 
 /// What the names of all our namespaces start with.
@@ -334,24 +335,15 @@ impl World {
     /// Twice, because what a dispatcher holds is only seen when it has let go of it.
     async fn come_to_rest(&self) {
         self.is_empty_within(SOON).await;
-        for dispatcher in self.dispatchers() {
+        let dispatchers = self.dispatchers();
+        in_the_open::is_in_no_metric(&dispatchers).await;
+        for dispatcher in &dispatchers {
             dispatcher.stop().await;
         }
         let left = self.leftovers().await;
         assert!(left.is_empty(), "programs held messages to the end: {left:?}");
-        self.no_secret_was_told();
-    }
-
-    /// No program has written the secret of an endpoint, whatever happened to it.
-    fn no_secret_was_told(&self) {
-        for dispatcher in self.dispatchers() {
-            let log = dispatcher.log();
-            assert!(
-                !log.contains(SECRET.trim_start_matches("whsec_")),
-                "{} has written a secret: {log}",
-                dispatcher.name()
-            );
-        }
+        in_the_open::is_in_no_log(&dispatchers);
+        in_the_open::is_in_no_message(self).await;
     }
 
     async fn tell(&self) {

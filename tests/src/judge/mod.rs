@@ -212,6 +212,12 @@ impl Judge {
         }
     }
 
+    /// How many requests have come.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.seen.values().map(Vec::len).sum()
+    }
+
     /// How many deliveries have been answered 2xx.
     #[must_use]
     pub fn delivered(&self) -> usize {

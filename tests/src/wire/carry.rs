@@ -81,6 +81,7 @@ async fn there(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, connection: &C
             if matches!(read, Ok(1..)) {
                 continue;
             }
+            connection.given_up_by.fetch_add(1, Ordering::Relaxed);
             return std::future::pending().await;
         }
         let Ok(read @ 1..) = read else { return };
@@ -126,6 +127,7 @@ async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, connection: &Co
             if matches!(read, Ok(1..)) {
                 continue;
             }
+            connection.given_up_by.fetch_add(1, Ordering::Relaxed);
             link.given_up.fetch_add(1, Ordering::Relaxed);
             return std::future::pending().await;
         }

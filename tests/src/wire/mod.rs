@@ -136,6 +136,20 @@ impl Wire {
         self.link.given_up.load(Ordering::Relaxed)
     }
 
+    /// How many connections are silent that one of their sides has not given up: until the client does there is no new one in its
+    /// place, and until the broker does it sends messages there.
+    ///
+    /// # Panics
+    /// When another thread panicked here.
+    #[must_use]
+    pub fn silent(&self) -> usize {
+        let standing = self.link.standing.lock().unwrap();
+        standing
+            .iter()
+            .filter(|connection| connection.is_silent())
+            .count()
+    }
+
     /// How many connections were made so far.
     #[must_use]
     pub fn accepted(&self) -> usize {

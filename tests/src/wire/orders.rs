@@ -80,6 +80,8 @@ pub(super) struct Connection {
     pub(super) strike: watch::Sender<Option<Strike>>,
     /// The next answer is where it is cut.
     pub(super) is_cut_at_answer: AtomicBool,
+    /// How many of its two sides have given it up while nothing came through.
+    pub(super) given_up_by: AtomicUsize,
 }
 
 impl Connection {
@@ -88,7 +90,13 @@ impl Connection {
             head: Mutex::default(),
             strike: watch::Sender::new(None),
             is_cut_at_answer: AtomicBool::new(false),
+            given_up_by: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether nothing comes through, and a side still reckons with it.
+    pub(super) fn is_silent(&self) -> bool {
+        *self.strike.borrow() == Some(Strike::Silence) && self.given_up_by.load(Ordering::Relaxed) < 2
     }
 
     /// Whether its first bytes hold this text.

@@ -12,7 +12,7 @@ use hookline_tests::judge::Judge;
 use hookline_tests::pace::paced;
 use hookline_tests::supervised::{SUSPECT_RETURNS, Supervised};
 use hookline_tests::{Gate, Receiver, SOON, World, scenario, status};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Long enough for suspects to be looked at one by one.
 const ENDS_WITHIN: Duration = Duration::from_secs(180);
@@ -20,6 +20,15 @@ const ENDS_WITHIN: Duration = Duration::from_secs(180);
 const MAX_CRASHES: usize = 10;
 /// Events beside it.
 const NEIGHBOURS: usize = 200;
+/// How long an event of another company may wait for after a crash, beside the start of a program.
+const FRESH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Publishes an event of a company that has nothing to do with it.
+async fn publish_fresh(world: &World) -> Event {
+    let event = Event::new("fresh", "booking.created", "{}").unwrap();
+    world.producer().await.publish(&event).await.unwrap();
+    event
+}
 
 /// Ends programs by one message of a company, and judges what became of it and of all others.
 async fn a_message_ends<'a>(
@@ -28,21 +37,44 @@ async fn a_message_ends<'a>(
     replicas: usize,
     setup: impl Fn(&'a World, &Event) -> Setup<'a>,
 ) {
-    let trial = Trial::here();
+    let mut trial = Trial::here();
     world.leaves(Queue::Rejected);
     let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
-    world.endpoints([endpoint("ep_crm", &receiver)]);
-    let mut neighbours = world.publish_many(NEIGHBOURS / 2, "booking.created").await;
+    let fresh = Receiver::answering(status(200)).await;
+    world.endpoints([
+        endpoint("ep_crm", &receiver),
+        endpoint("ep_fresh", &fresh).text("company", "fresh"),
+    ]);
     let cause = Event::new(of, "booking.created", "{}").unwrap();
+    let setup = || setup(world, &cause).set("HOOKLINE_REQUEST_TIMEOUT", "3s");
+    // From the start of a program to a delivery that waits for it, on this machine.
+    let mut fresh_events = vec![publish_fresh(world).await];
+    let begun = Instant::now();
+    let first = setup().launch();
+    let usual = fresh.expect_one(SOON).await.arrived - begun;
+    first.stop().await;
+    let mut neighbours = world.publish_many(NEIGHBOURS / 2, "booking.created").await;
     world.producer().await.publish(&cause).await.unwrap();
     neighbours.extend(world.publish_many(NEIGHBOURS / 2, "booking.created").await);
-    let mut supervised = Supervised::start(
-        || setup(world, &cause).set("HOOKLINE_REQUEST_TIMEOUT", "3s"),
-        replicas,
-    );
-    let rejected = supervised
-        .crash_loop_ends(world, || receiver.delivered() >= NEIGHBOURS)
-        .await;
+    let mut supervised = Supervised::start(setup, replicas);
+    let mut last_crash = supervised.last_crash();
+    let is_done = || receiver.delivered() >= NEIGHBOURS;
+    let crash_loop = async move {
+        let rejected = supervised.crash_loop_ends(world, is_done).await;
+        // Whoever waits for the next crash is told that there is none.
+        drop(supervised);
+        rejected
+    };
+    // Any crash may be the last.
+    let after_each = async {
+        while last_crash.changed().await.is_ok() {
+            fresh_events.push(publish_fresh(world).await);
+        }
+    };
+    let (rejected, ()) = tokio::join!(crash_loop, after_each);
+    trial.healed_at(last_crash.borrow().expect("a crash"));
+    are_found(world, &[&fresh], fresh_events.len(), SOON).await;
+    world.is_settled_within(SOON).await;
     for rejected in &rejected {
         assert_eq!(rejected.id(), cause.id.as_str());
     }
@@ -51,11 +83,17 @@ async fn a_message_ends<'a>(
     judge.accepted([&cause], &["ep_crm"]);
     judge.saw("ep_crm", &receiver);
     judge.kept_whole(&rejected, &["ep_crm"]);
+    judge.accepted(&fresh_events, &["ep_fresh"]);
+    judge.saw("ep_fresh", &fresh);
     // Three crashes give back whatever is in hand; after them it is one message at a time, and the cause comes ten times at most.
-    // In hand is what is in flight, and what was answered and not acknowledged yet.
-    let copies = MAX_CRASHES + SUSPECT_RETURNS * replicas * 2 * IN_FLIGHT;
-    let doubles = 1 + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
-    trial.closes(&judge, Allowed::twice(doubles).copies(copies)).await;
+    // In hand is what is in flight, and what was answered and not acknowledged yet. A fresh event may be in hand at the crash after
+    // the one that it was published for.
+    let copies = 2 * MAX_CRASHES + SUSPECT_RETURNS * replicas * 2 * IN_FLIGHT;
+    let doubles = 1 + MAX_CRASHES + NEIGHBOURS.min(SUSPECT_RETURNS * replicas * IN_FLIGHT);
+    let allowed = Allowed::twice(doubles)
+        .copies(copies)
+        .back_within(FRESH_WITHIN + 5 * usual);
+    trial.closes(&judge, allowed).await;
 }
 
 /// One that dies of a company's messages as it looks up their endpoints.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookline_common::schedule::Delay;
 use hookline_common::topology::Queue;
 use hookline_tests::dispatcher::{Dispatcher, IN_FLIGHT};
-use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::fault::{Allowed, Trial, are_recorded};
 use hookline_tests::load::{Load, Published, numbered, publish_each};
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::receiver::Received;
@@ -52,7 +52,9 @@ async fn d22_target_of_a_delay_queue_deleted_and_made_again() {
         trial.healed();
         single.comes_to_rest(&published).await;
         assert_eq!(single.receiver.count(), 2 * WAITING);
-        trial.closes(&single.judge(&published), Allowed::nothing()).await;
+        let mut judge = single.judge(&published);
+        are_recorded(world, &mut judge).await;
+        trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;
 }
@@ -125,7 +127,9 @@ async fn d23_delays_are_kept_and_hold_up_no_other() {
                 "{last:?} after {delay} s, {longest:?} for a fresh event"
             );
         }
-        trial.closes(&single.judge(&published), Allowed::nothing()).await;
+        let mut judge = single.judge(&published);
+        are_recorded(world, &mut judge).await;
+        trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;
 }
@@ -147,18 +151,26 @@ async fn r04_delay_goes_on_while_the_broker_is_down() {
         private.kill().await;
         private.start_again().await;
         let back = Instant::now();
-        trial.healed();
         single.comes_to_rest(&published).await;
         let requests = single.receiver.requests();
-        let second = requests.iter().filter(|request| request.attempt() == 2);
-        let last = second.map(|request| request.arrived).max().unwrap();
+        let of = |attempt: u32| {
+            requests
+                .iter()
+                .filter(move |request| request.attempt() == attempt)
+        };
+        let last = of(2).map(|request| request.arrived).max().unwrap();
         assert!(
             last < back + delay,
             "{:?} after the broker was back",
             last.duration_since(back)
         );
-        let allowed = Allowed::twice(IN_FLIGHT).back_within(delay);
-        trial.closes(&single.judge(&published), allowed).await;
+        // The fault is over when the broker is back and the first of them is due, which may be later.
+        let due = of(1).filter_map(|request| request.ended).min().unwrap() + delay;
+        let first = of(2).map(|request| request.arrived).min().unwrap();
+        trial.back_after(first.saturating_duration_since(back.max(due)));
+        trial
+            .closes(&single.judge(&published), Allowed::twice(IN_FLIGHT))
+            .await;
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_tests::dispatcher::IN_FLIGHT;
 use hookline_tests::endpoint::Endpoint;
-use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::fault::{Allowed, Trial, are_recorded};
 use hookline_tests::judge::Judge;
 use hookline_tests::load::Load;
 use hookline_tests::moment::Moment;
@@ -204,7 +204,9 @@ async fn d16_links_take_long_for_every_answer() {
             "no link was given up for being slow: {log}"
         );
         dispatcher.stop().await;
-        trial.closes(&single.judge(&published), Allowed::nothing()).await;
+        let mut judge = single.judge(&published);
+        are_recorded(world, &mut judge).await;
+        trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;
 }
@@ -252,6 +254,7 @@ async fn r01_link_that_a_fan_out_takes_long_for() {
             judge.accepted(&events, &[id.as_str()]);
             judge.saw(id, receiver);
         }
+        are_recorded(world, &mut judge).await;
         trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;

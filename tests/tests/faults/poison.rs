@@ -4,7 +4,7 @@
 use hookline_common::topology::Queue;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
-use hookline_tests::fault::{Allowed, Trial, are_found};
+use hookline_tests::fault::{Allowed, Trial, are_found, are_recorded};
 use hookline_tests::judge::Judge;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::records::Records;
@@ -52,6 +52,7 @@ async fn among_others(queue: Queue, copies: usize, fate: Fate, make: impl Fn() -
         are_found(world, &[&receiver], delivered, SOON).await;
         let mut judge = Judge::with_usual_schedule();
         judge.accepted(&events, &["ep_crm"]);
+        let is_discarded = matches!(fate, Fate::Discarded);
         ends_as(world, &dispatcher, fate, &odd, &records, &mut judge).await;
         if delivered > NEIGHBOURS {
             judge.accepted_ids(odd.iter().map(HandMade::id), "ep_crm");
@@ -63,6 +64,10 @@ async fn among_others(queue: Queue, copies: usize, fate: Fate, make: impl Fn() -
             returned.is_none_or(|count| count == 0.0),
             "each is looked at once"
         );
+        // What is discarded has a record of its end without a request.
+        if !is_discarded {
+            are_recorded(world, &mut judge).await;
+        }
         trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hookline_common::topology::Queue;
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
-use hookline_tests::fault::{Allowed, Trial};
+use hookline_tests::fault::{Allowed, Trial, are_recorded};
 use hookline_tests::judge::Judge;
 use hookline_tests::services::{name, services};
 use hookline_tests::{Receiver, SOON, World, eventually, http, scenario, status};
@@ -179,6 +179,7 @@ async fn d41_dispatchers_come_and_go_by_what_waits_and_nothing_is_lost_or_repeat
         judge.saw("ep_crm", &crm);
         judge.saw("ep_books", &books);
         assert_eq!(judge.delivered(), 3 * EVENTS);
+        are_recorded(world, &mut judge).await;
         trial.closes(&judge, Allowed::nothing()).await;
     })
     .await;

@@ -43,31 +43,12 @@ impl Asks {
     }
 }
 
-#[tokio::test]
-async fn c29_c30_c31_retry_after_moves_the_next_attempt_to_the_first_queue_that_is_no_sooner() {
-    let nested = format!("Thu, 01 Jan 2099 {}{}", "(".repeat(5_000), ")".repeat(5_000));
-    let text = |text: &str| Asks::Text(text.to_owned());
-    let cases = [
-        (429, Asks::Nothing, 1),
-        (429, text("0"), 1),
-        (429, text("2"), 2),
-        (429, text("3"), 4),
-        (429, text("120"), 4),
-        (429, Asks::Text("9".repeat(64)), 4),
-        (429, Asks::DateInFourSeconds, 4),
-        (429, text("Thu, 01 Jan 2015 00:00:00 GMT"), 1),
-        (429, text("abc"), 1),
-        (429, text("-1"), 1),
-        (429, text("1e9"), 1),
-        (429, Asks::Text("9".repeat(40_000)), 1),
-        (429, Asks::Text(nested), 1),
-        (503, Asks::Nothing, 1),
-        (503, text("2"), 2),
-        (502, text("2"), 2),
-        (504, text("3"), 4),
-        (505, text("2"), 1),
-        (500, text("2"), 1),
-    ];
+fn text(text: &str) -> Asks {
+    Asks::Text(text.to_owned())
+}
+
+/// Answers first attempts with a status and what it asks, and holds the second ones against the seconds that each must wait.
+async fn asks_and_waits(cases: &[(u16, Asks, u64)]) {
     scenario(async |world| {
         let (mut receivers, mut endpoints) = (Vec::new(), Vec::new());
         for (number, (code, asks, _)) in cases.iter().cloned().enumerate() {
@@ -92,7 +73,7 @@ async fn c29_c30_c31_retry_after_moves_the_next_attempt_to_the_first_queue_that_
             waits.push(wait_of(&receiver.expect(2, SOON).await));
         }
         let records = Records::of(world).await.expect(2 * cases.len(), SOON).await;
-        for (number, (wait, (code, asks, expected))) in waits.into_iter().zip(&cases).enumerate() {
+        for (number, (wait, (code, asks, expected))) in waits.into_iter().zip(cases).enumerate() {
             let expected = Duration::from_secs(*expected);
             let id = format!("ep_{number}");
             let mut of_endpoint = records.iter().filter(|record| record["endpoint"] == id.as_str());
@@ -104,6 +85,44 @@ async fn c29_c30_c31_retry_after_moves_the_next_attempt_to_the_first_queue_that_
         }
         world.is_settled_within(SOON).await;
     })
+    .await;
+}
+
+#[tokio::test]
+async fn c29_retry_after_moves_the_next_attempt_to_the_first_queue_that_is_no_sooner() {
+    asks_and_waits(&[
+        (429, Asks::Nothing, 1),
+        (429, text("0"), 1),
+        (429, text("2"), 2),
+        (429, text("3"), 4),
+        (429, text("120"), 4),
+        (429, Asks::Text("9".repeat(64)), 4),
+        (429, Asks::DateInFourSeconds, 4),
+        (429, text("Thu, 01 Jan 2015 00:00:00 GMT"), 1),
+        (429, text("abc"), 1),
+        (429, text("-1"), 1),
+        (429, text("1e9"), 1),
+        (429, Asks::Text("9".repeat(40_000)), 1),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn c30_a_date_with_thousands_of_nested_comments_is_no_date_and_ends_no_program() {
+    let nested = format!("Thu, 01 Jan 2099 {}{}", "(".repeat(5_000), ")".repeat(5_000));
+    asks_and_waits(&[(429, Asks::Text(nested.clone()), 1), (503, Asks::Text(nested), 1)]).await;
+}
+
+#[tokio::test]
+async fn c31_retry_after_of_a_gateway_or_an_overload_is_kept_and_of_other_errors_is_not() {
+    asks_and_waits(&[
+        (503, Asks::Nothing, 1),
+        (503, text("2"), 2),
+        (502, text("2"), 2),
+        (504, text("3"), 4),
+        (505, text("2"), 1),
+        (500, text("2"), 1),
+    ])
     .await;
 }
 
@@ -120,13 +139,12 @@ async fn c29_a_retry_after_that_never_ends_is_a_protocol_error() {
     assert_eq!(tried.not_before, None);
 }
 
-#[tokio::test]
-async fn c28_c33_what_looks_final_or_urgent_follows_the_schedule_like_any_failure() {
+/// Answers every attempt with these statuses, and sees each delivery go through the whole schedule.
+async fn follow_the_schedule(codes: &[u16]) {
     scenario(async |world| {
         world.leaves(Queue::Failed);
-        let codes = [410, 408, 425, 401, 404];
         let (mut receivers, mut endpoints) = (Vec::new(), Vec::new());
-        for code in codes {
+        for &code in codes {
             let receiver = Receiver::answering(status(code)).await;
             endpoints.push(endpoint(&format!("ep_{code}"), &receiver));
             receivers.push(receiver);
@@ -154,4 +172,14 @@ async fn c28_c33_what_looks_final_or_urgent_follows_the_schedule_like_any_failur
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn c28_what_looks_final_follows_the_schedule_like_any_failure() {
+    follow_the_schedule(&[410, 401, 404]).await;
+}
+
+#[tokio::test]
+async fn c33_what_looks_urgent_follows_the_schedule_like_any_failure() {
+    follow_the_schedule(&[408, 425]).await;
 }

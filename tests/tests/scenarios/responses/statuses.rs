@@ -116,12 +116,10 @@ async fn c23_every_form_of_success_is_one() {
     }
 }
 
-#[tokio::test]
-async fn c32_c34_every_other_status_is_a_failure_with_that_status() {
+/// Each of these statuses is a failure with that status, whatever else the answer says.
+async fn fail_with_their_status(codes: &[u16]) {
     let rig = Rig::new(LONG);
-    for code in [
-        400, 401, 403, 404, 405, 407, 408, 410, 422, 425, 451, 500, 501, 502, 504, 505, 507, 599,
-    ] {
+    for &code in codes {
         let answer = format!(
             "HTTP/1.1 {code} No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nProxy-Authenticate: Basic\r\n\
              Set-Cookie: a=b\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"
@@ -135,6 +133,16 @@ async fn c32_c34_every_other_status_is_a_failure_with_that_status() {
         );
         assert_eq!(tried.error(), "", "{code}");
     }
+}
+
+#[tokio::test]
+async fn c32_every_other_refusal_of_the_request_is_a_failure_with_that_status() {
+    fail_with_their_status(&[400, 401, 403, 404, 405, 407, 408, 410, 422, 425, 451]).await;
+}
+
+#[tokio::test]
+async fn c34_every_other_error_of_the_receiver_is_a_failure_with_that_status() {
+    fail_with_their_status(&[500, 501, 502, 504, 505, 507, 599]).await;
 }
 
 #[tokio::test]
