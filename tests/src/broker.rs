@@ -227,10 +227,10 @@ impl Broker {
 
     /// So many ready messages of `queue` at most, or none where it is not there; they go back to it, in any order. Somebody else may
     /// take from it meanwhile.
-    pub async fn some(&self, queue: &str, most: usize) -> Vec<Stored> {
+    pub async fn some(&self, queue: &str, max: usize) -> Vec<Stored> {
         let channel = self.channel().await;
         let mut messages = Vec::new();
-        while messages.len() < most {
+        while messages.len() < max {
             let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: false });
             let Ok(Some(got)) = got.await else { break };
             messages.push(Stored::new(got.delivery.properties, got.delivery.data));

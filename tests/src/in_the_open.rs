@@ -50,6 +50,10 @@ pub(crate) async fn is_in_no_metric(dispatchers: &[Arc<Dispatcher>]) {
 /// No message that was set aside for people carries it.
 pub(crate) async fn is_in_no_message(world: &World) {
     for queue in [Queue::Failed, Queue::Rejected].map(|queue| world.queue(queue)) {
+        // What stands there may be no queue: getting from a stream ends the connection.
+        if world.broker().ready(&queue).await.is_none_or(|ready| ready == 0) {
+            continue;
+        }
         for message in world.broker().some(&queue, LOOKED_AT).await {
             assert!(!carries(&message), "a secret lies in {queue}: {message:?}");
         }

@@ -154,7 +154,11 @@ impl Subscription {
             .acker
             .channel
             .basic_cancel(stream.tag(), BasicCancelOptions::default());
-        let cancelled = timeout(time, cancel).await;
+        let cancelled = tokio::select! {
+            cancelled = timeout(time, cancel) => cancelled,
+            // Whoever made another connection meanwhile waits for no answer on this one.
+            _ = self.acker.established.ended() => return,
+        };
         if !matches!(cancelled, Ok(Ok(()))) {
             let queue = self.acker.queue.as_str();
             self.acker
@@ -169,7 +173,11 @@ impl Subscription {
     /// # Errors
     /// [`BrokerError`] when the connection, the channel or the queue is gone.
     pub async fn resume(&mut self, prefetch: u16) -> Result<(), BrokerError> {
-        match consume_on(&self.acker.channel, &self.acker.queue, prefetch).await {
+        let consuming = tokio::select! {
+            consuming = consume_on(&self.acker.channel, &self.acker.queue, prefetch) => consuming,
+            lost = self.acker.established.lost("consuming") => Err(lost),
+        };
+        match consuming {
             Ok(stream) => {
                 self.stream = Some(stream);
                 self.prefetch = prefetch;

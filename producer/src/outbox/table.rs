@@ -34,8 +34,7 @@ const SESSION: &str = "\
 /// A relay whose machine is gone without a word has its companies locked until the database finds that out: within half a minute,
 /// where systems take two hours by themselves. Locks of one that is only slow stay, as its system answers for it.
 const NOTICED_SOON: &str = "\
-    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000; \
-    SET client_connection_check_interval = '5s'";
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000";
 
 /// What is done to rows later, done to none: a right that is missing, or a database that takes no changes, is known before anything
 /// is published. What cannot be deleted afterwards would be published again and again.
