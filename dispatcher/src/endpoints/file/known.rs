@@ -81,6 +81,7 @@ struct State {
 
 /// What a company had until of late.
 struct Vanished {
+    /// In the order in which they disappeared.
     endpoints: Vec<(Arc<PreparedEndpoint>, Instant)>,
     /// The company with all of these as endpoints that cannot be sent to yet; nothing where it has no others.
     beside_others: Option<Arc<CompanyEndpoints>>,
@@ -156,16 +157,15 @@ impl FileEndpoints {
             return Lookup::Known(Arc::clone(others.unwrap_or(&self.nobody)));
         };
         let now = now();
-        let mut recent = vanished.endpoints.clone();
-        recent.retain(|(_, since)| self.is_recent(*since, now));
+        let is_over = |(_, since): &(_, Instant)| !self.is_recent(*since, now);
+        let first = vanished.endpoints.partition_point(is_over);
+        let recent = vanished.endpoints.get(first..).unwrap_or_default();
         match (others, &vanished.beside_others) {
             (None, _) if recent.is_empty() => Lookup::Known(Arc::clone(&self.nobody)),
             (None, _) => Lookup::NotYet,
             (Some(others), _) if recent.is_empty() => Lookup::Known(Arc::clone(others)),
-            (Some(_), Some(all)) if recent.len() == vanished.endpoints.len() => {
-                Lookup::Known(Arc::clone(all))
-            }
-            (Some(others), _) => Lookup::Known(with_vanished(others, &recent)),
+            (Some(_), Some(all)) if first == 0 => Lookup::Known(Arc::clone(all)),
+            (Some(others), _) => Lookup::Known(with_vanished(others, recent)),
         }
     }
 }
