@@ -130,7 +130,7 @@ spawn() {
     (
         close_inherited_fds
         exec_as_owner setsid "$BIN/postgres" -D "$DATA" -p "$PORT" -c listen_addresses=127.0.0.1 \
-            -c unix_socket_directories= -c max_connections=100 -c shared_buffers=64MB \
+            -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB \
             -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=256MB -c jit=off \
             ${HOOKLINE_TEST_VOLATILE:+-c fsync=off -c full_page_writes=off} \
             -c log_min_messages=warning -c timezone=UTC

@@ -58,6 +58,7 @@ impl App {
         shutdown: Shutdown,
         description: String,
     ) -> Self {
+        let database_shares = DatabaseShares::new();
         Self(Arc::new(Parts {
             store: Store::new(settings.store.clone()),
             background_store: Store::for_background(StoreSettings {
@@ -75,10 +76,10 @@ impl App {
             known_tokens: KnownTokens::new(),
             certificate_places: CertificatePlaces::default(),
             feed_places: FeedPlaces::default(),
-            database_shares: DatabaseShares::new(),
             rates: Rates::new(settings.api_rate),
             sign_in_tries: SignInTries::new(),
-            guesses: Guesses::new(),
+            guesses: Guesses::new(database_shares.of_strangers()),
+            database_shares,
             settings,
             telemetry,
             shutdown,

@@ -13,14 +13,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const BACKGROUND_PATIENCE: Duration = Duration::from_secs(9);
 
 /// What requests share. Of the connections, one at least is left for the tokens and sessions that each request begins with,
-/// for sign-ins and for probes.
+/// for sign-ins and for probes, whoever shows as many made-up ones as he likes.
 const OF_REQUESTS: ShareSizes = ShareSizes {
     company: 4,
-    companies: 6,
-    operator: 3,
+    companies: 5,
+    operator: 2,
+    strangers: 2,
     patience: PATIENCE,
 };
-const _: () = assert!(OF_REQUESTS.companies + OF_REQUESTS.operator < DATABASE_CONNECTIONS as usize);
+const _: () = assert!(
+    OF_REQUESTS.companies + OF_REQUESTS.operator + OF_REQUESTS.strangers < DATABASE_CONNECTIONS as usize
+);
 
 /// Connections of the background that retries of many have: those of one company one, however many of its endpoints are sent
 /// to, as a filter that finds little may look for seconds.
@@ -28,6 +31,7 @@ const OF_RETRIES: ShareSizes = ShareSizes {
     company: 1,
     companies: CONNECTIONS_OF_RETRIES as usize,
     operator: 0,
+    strangers: 0,
     patience: BACKGROUND_PATIENCE,
 };
 
@@ -54,6 +58,11 @@ impl DatabaseShares {
             || self.requests.operator(),
             |company| self.requests.company(company),
         )
+    }
+
+    /// What lookups of tokens, sessions and links have that were nobody's when they were last shown here, or never shown.
+    pub(crate) fn of_strangers(&self) -> Share {
+        self.requests.strangers()
     }
 
     /// What a company's retries of many have.

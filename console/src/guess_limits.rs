@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookline_store::{SessionKey, StoreError};
+use hookline_store::{SessionKey, Share, StoreError};
 use moka::sync::Cache;
 
 use crate::limits::network;
@@ -30,14 +30,17 @@ pub(crate) struct Guesses {
     wrong: Mutex<HashMap<IpAddr, Instant>>,
     /// The hashes of those that were good here a while ago. Each is looked up all the same: it may be over by now.
     known: Cache<[u8; 32], ()>,
+    /// What lookups of all others have of the database.
+    share: Share,
 }
 
 impl Guesses {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(share: Share) -> Self {
         let known = Cache::builder().max_capacity(MAX_KNOWN);
         Self {
             wrong: Mutex::default(),
             known: known.time_to_live(KNOWN_FOR).build(),
+            share,
         }
     }
 
@@ -49,12 +52,17 @@ impl Guesses {
         asked: impl Future<Output = Result<Option<T>, StoreError>>,
     ) -> Result<Option<T>, Problem> {
         let hash = shown.hash();
-        if !self.known.contains_key(&hash)
+        let is_known = self.known.contains_key(&hash);
+        if !is_known
             && let Some(wait) = address.and_then(|address| self.wait(address, Instant::now()))
         {
             return Err(Problem::too_many(wait));
         }
-        let found = asked.await?;
+        let found = if is_known {
+            asked.await?
+        } else {
+            self.share.clone().hold(asked).await?
+        };
         if found.is_some() {
             self.known.insert(hash, ());
         } else {
@@ -94,6 +102,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::database_shares::DatabaseShares;
 
     fn key(letter: &str) -> SessionKey {
         SessionKey::parse(&letter.repeat(43)).unwrap()
@@ -101,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn misses_count_and_what_is_good_does_not_and_nothing_is_looked_up_for_who_has_to_wait() {
-        let guesses = Guesses::new();
+        let guesses = Guesses::new(DatabaseShares::new().of_strangers());
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let (made_up, good) = (key("x"), key("g"));
         let asked = Cell::new(0);
@@ -134,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_let_in_does_not_wait_for_what_others_guess_and_is_looked_up_all_the_same() {
-        let guesses = Guesses::new();
+        let guesses = Guesses::new(DatabaseShares::new().of_strangers());
         let proxy = IpAddr::from([10, 0, 0, 1]);
         let look_up = async |shown: &SessionKey, found: Option<()>| {
             guesses.look_up(Some(proxy), shown, async { Ok(found) }).await
@@ -156,7 +165,7 @@ mod tests {
 
     #[test]
     fn those_that_were_asked_for_at_once_are_all_counted() {
-        let (guesses, now) = (Guesses::new(), Instant::now());
+        let (guesses, now) = (Guesses::new(DatabaseShares::new().of_strangers()), Instant::now());
         let address = "2001:db8::1".parse().unwrap();
         for _ in 0..400 {
             assert_eq!(guesses.wait(address, now), None);

@@ -74,6 +74,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Shutd
         if open.len() >= MAX_CONNECTIONS {
             give_way(&mut open);
         }
+        // One that gives way holds its file until its thread comes to it.
+        while tasks.len() >= MAX_CONNECTIONS {
+            tasks.join_next().await;
+        }
         let doings = Arc::new(Doings::default());
         let connection = one(
             stream,

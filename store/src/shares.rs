@@ -35,6 +35,8 @@ pub struct ShareSizes {
     pub companies: usize,
     /// Of the operator.
     pub operator: usize,
+    /// Of those of whom is not known yet who they are: lookups of what they show.
+    pub strangers: usize,
     /// How long an operation waits for its place.
     pub patience: Duration,
 }
@@ -44,6 +46,7 @@ pub struct Shares {
     sizes: ShareSizes,
     companies: Arc<Semaphore>,
     operator: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     /// Companies that ask for something now, and some that did.
     by_company: Mutex<HashMap<CompanyId, Weak<Semaphore>>>,
 }
@@ -65,6 +68,7 @@ impl Shares {
             sizes,
             companies: Arc::new(Semaphore::new(sizes.companies)),
             operator: Arc::new(Semaphore::new(sizes.operator)),
+            strangers: Arc::new(Semaphore::new(sizes.strangers)),
             by_company: Mutex::default(),
         }
     }
@@ -91,8 +95,18 @@ impl Shares {
     /// The operator's.
     #[must_use]
     pub fn operator(&self) -> Share {
+        self.alone(&self.operator)
+    }
+
+    /// The share of all those of whom is not known yet who they are.
+    #[must_use]
+    pub fn strangers(&self) -> Share {
+        self.alone(&self.strangers)
+    }
+
+    fn alone(&self, own: &Arc<Semaphore>) -> Share {
         Share {
-            own: Arc::clone(&self.operator),
+            own: Arc::clone(own),
             common: None,
             patience: self.sizes.patience,
         }
@@ -110,7 +124,7 @@ impl Share {
         let waiting = timeout(self.patience, Arc::clone(&self.own).acquire_owned()).await;
         let own = waiting.map_err(|_| match self.common {
             Some(_) => StoreError::ShareTaken,
-            None => StoreError::Unavailable("the operator's other requests are not answered".to_owned()),
+            None => StoreError::Unavailable("others of the same kind are not answered".to_owned()),
         })?;
         let common = match &self.common {
             None => None,
@@ -186,6 +200,7 @@ mod tests {
             company: 2,
             companies: 3,
             operator: 1,
+            strangers: 2,
             patience: Duration::from_secs(3),
         })
     }
@@ -253,6 +268,24 @@ mod tests {
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
         asked.join_all().await;
         shares.company(&company("d")).hold(takes(0)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_strangers_are_looked_up_all_others_have_their_own() {
+        let shares = shares();
+        let mut asked = JoinSet::new();
+        for _ in 0..64 {
+            asked.spawn(shares.strangers().hold(takes(10)));
+        }
+        tokio::task::yield_now().await;
+        let begun = Instant::now();
+        for share in [shares.company(&company("acme")), shares.operator()] {
+            share.hold(takes(0)).await.unwrap();
+        }
+        takes(0).await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let refused = asked.join_all().await;
+        assert_eq!(refused.iter().filter(|ended| ended.is_err()).count(), 62);
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,13 +46,17 @@ pub(crate) async fn principal(
         None => {
             // Nobody has made-up ones looked up more often than that. One that was good a while ago does not wait for what others
             // at its address make up.
-            if !known.was_good(&presented)
-                && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer))
-            {
+            let was_good = known.was_good(&presented);
+            if !was_good && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
                 return Err(Problem::too_many(wait));
             }
             let asked = known.asked();
-            let found = app.store().find_token(presented).await?;
+            let looked_up = app.store().find_token(presented);
+            let found = if was_good {
+                looked_up.await?
+            } else {
+                app.database_shares().of_strangers().hold(looked_up).await?
+            };
             known.insert(presented, found.clone(), asked);
             found
         }

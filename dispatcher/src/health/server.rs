@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
-use super::connections::{Connection, Connections};
+use super::connections::{Connection, Connections, MAX_CONNECTIONS};
 
 /// How long the head of a request may take. Probes send it in one packet.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -59,6 +59,10 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) {
         while tasks.try_join_next().is_some() {}
         if let Some(pushed_out) = connections.make_room() {
             pushed_out.task.abort();
+        }
+        // What is pushed out holds its file until its thread comes to it.
+        while tasks.len() >= MAX_CONNECTIONS {
+            tasks.join_next().await;
         }
         let has_asked = Arc::new(AtomicBool::new(false));
         let task = tasks.spawn(answer_one(stream, Arc::clone(&answer), Arc::clone(&has_asked)));
@@ -144,6 +148,31 @@ mod tests {
         assert!(response.starts_with("HTTP/1.1 200"), "{response}");
         assert!(response.ends_with("\r\n\r\nfine"), "{response}");
         assert!(has_asked.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn however_fast_they_come_no_more_stand_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // Fewer than wait at a port at least before it is listened to.
+        let waiting: Vec<_> = (0..MAX_CONNECTIONS + 50)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        // Each connection holds it for as long as it has its socket.
+        let answer: Answer = Arc::new(|_, _| Response::default());
+        let serving = tokio::spawn(serve(listener, Arc::clone(&answer)));
+        let before = Arc::strong_count(&answer);
+        let mut most = 0;
+        let last = waiting.last().unwrap();
+        last.set_nonblocking(true).unwrap();
+        std::io::Write::write_all(&mut &*last, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        // Until the last one is answered, all others have been let in.
+        while std::io::Read::read(&mut &*last, &mut [0; 1]).is_err() {
+            tokio::task::yield_now().await;
+            most = most.max(Arc::strong_count(&answer) - before);
+        }
+        assert_eq!(most, MAX_CONNECTIONS);
+        serving.abort();
     }
 
     #[tokio::test(start_paused = true)]
