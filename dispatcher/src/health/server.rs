@@ -150,7 +150,8 @@ mod tests {
         assert!(has_asked.load(Ordering::Relaxed));
     }
 
-    #[tokio::test]
+    /// The server has the one thread; this one looks all the time.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn however_fast_they_come_no_more_stand_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -168,10 +169,9 @@ mod tests {
         std::io::Write::write_all(&mut &*last, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         // Until the last one is answered, all others have been let in.
         while std::io::Read::read(&mut &*last, &mut [0; 1]).is_err() {
-            tokio::task::yield_now().await;
             most = most.max(Arc::strong_count(&answer) - before);
         }
-        assert_eq!(most, MAX_CONNECTIONS);
+        assert!(most <= MAX_CONNECTIONS, "{most}");
         serving.abort();
     }
 
