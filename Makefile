@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down services services-down env test test-services test-up test-demo test-readme test-faults test-newcomer test-browser bench dist test-dist check-deploy render-deploy image test-image sbom lint clean
+.PHONY: help demo up down services services-down env test test-long test-services test-up test-demo test-readme test-faults test-newcomer test-browser bench dist test-dist check-deploy render-deploy image test-image sbom lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,9 +28,13 @@ services-down: ## stop them; their data stays
 env: ## print the lines that export their addresses: eval "$(make env)"
 	@scripts/services.sh env
 
-test: ## build and run all tests (ARGS='…' goes to cargo test)
+test: ## build and run all tests but those of test-long (ARGS='…' goes to cargo test, and chooses from all)
 	@scripts/preflight.sh build rabbitmq postgresql
 	@scripts/test.sh $(ARGS)
+
+test-long: ## the scenarios that take longest
+	@scripts/preflight.sh build rabbitmq postgresql
+	@scripts/test.sh --long
 
 test-services: ## test the scripts that run the services, and those that look for what they need
 	@scripts/test-preflight.sh

@@ -296,7 +296,7 @@ fi
 
 step "That was all of it, in $((SECONDS - since)) seconds. What next?"
 shown <<'NEXT'
-make test               runs all tests, against the real broker
+make test               runs the tests, against the real broker
 make up                 leaves all of it running, to try these commands on
 README.md               says how, for each of its three readers
 hookline COMMAND --help has examples for each (in target/debug)

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# test.sh [ARGS…]: builds and runs all tests; ARGS go to `cargo test`.
+# test.sh: builds and runs all tests but the long scenarios, which are most of the time and few of the tests.
+# test.sh --long: those.
+# test.sh ARGS…: what ARGS choose of all tests; they go to `cargo test`.
 #
 # With HOOKLINE_RABBITMQ=4 it runs the scenarios that are near to the broker on RabbitMQ 4.x, and says NOT RUN where that
 # cannot be had.
@@ -8,6 +10,8 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
+LONG=tests/tests/scenarios/long.txt
+
 # Runs them with the services up, all of them even if some fail, and closes with one line for the whole: cargo itself prints
 # one for every test binary, of which the last says nothing about the others.
 run() {
@@ -15,10 +19,15 @@ run() {
     # Most tests mostly wait, for delays and deadlines: more of them at once than there are cores.
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
     : >"$log"
+    mapfile -t long < <(grep -v '^#' "$LONG")
     if [[ $# -eq 0 && ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
         # What speaks to receivers alone is the same on any broker.
-        cargo_test -- addresses causes crashes dead_letters dlq_zero header_limits links odd_ publish real_clients \
-            records refusals rejected retries rights silent_log start_and_stop suspects topology || status=$?
+        cargo_test --test scenarios -- addresses causes crashes dead_letters dlq_zero header_limits links odd_ publish \
+            real_clients records refusals rejected retries rights silent_log start_and_stop suspects topology || status=$?
+    elif [[ $# -eq 0 ]]; then
+        cargo_test -- --exact "${long[@]/#/--skip=}" || status=$?
+    elif [[ $1 == --long ]]; then
+        { all_are_there && cargo_test --test scenarios -- --exact "${long[@]}"; } || status=$?
     else
         cargo_test "$@" || status=$?
     fi
@@ -28,11 +37,16 @@ run() {
     return "$status"
 }
 
-cargo_test() {
-    local scope=()
-    # Without -p, which would give foreign crates other features, and have them compiled anew.
-    if [[ ${HOOKLINE_RABBITMQ:-} == 4 && ${1:-} == -- ]]; then scope=(--test scenarios); fi
-    cargo test --workspace "${scope[@]}" --locked --no-fail-fast "$@" | tee -a "$log"
+# Without -p, which would give foreign crates other features, and have them compiled anew.
+cargo_test() { cargo test --workspace --locked --no-fail-fast "$@" | tee -a "$log"; }
+
+# A scenario that was renamed or is gone would be left out without a word.
+all_are_there() {
+    local gone
+    gone=$(cargo test --workspace --locked --test scenarios -- --list | sed -n 's/: test$//p' |
+        grep -vxFf - <(printf '%s\n' "${long[@]}")) || return 0
+    printf '%s names what is no scenario:\n%s\n' "$LONG" "$gone" >&2
+    return 1
 }
 
 if [[ ${1:-} == --services-are-up ]]; then

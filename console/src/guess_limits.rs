@@ -53,9 +53,7 @@ impl Guesses {
     ) -> Result<Option<T>, Problem> {
         let hash = shown.hash();
         let is_known = self.known.contains_key(&hash);
-        if !is_known
-            && let Some(wait) = address.and_then(|address| self.wait(address, Instant::now()))
-        {
+        if !is_known && let Some(wait) = address.and_then(|address| self.wait(address, Instant::now())) {
             return Err(Problem::too_many(wait));
         }
         let found = if is_known {

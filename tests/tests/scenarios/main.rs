@@ -122,6 +122,7 @@ mod broker_model; // the broker as the simulation plays it, and as it is
 mod links; // a link to the broker that is cut
 mod causes; // what is said of it
 mod slow_broker; // a broker that takes its time, or refuses
+mod slow_link; // and one that has more to take than it can
 mod signs_of_trouble; // what metrics and log say of it
 mod json_log; // and that programs can read it
 mod topology_check; // what policies, replicas and leaders do to it

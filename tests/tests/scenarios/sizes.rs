@@ -24,7 +24,7 @@ const ENDPOINTS: usize = 20;
 const MAX_RESIDENT_KB: u64 = 260 * 1024;
 
 /// Data of about so many bytes that does not compress to nothing.
-fn data(bytes: usize, number: usize) -> String {
+pub(crate) fn data(bytes: usize, number: usize) -> String {
     let mut text = String::from("{\"lines\":[");
     let mut line = number;
     while text.len() + 32 < bytes {
