@@ -22,7 +22,7 @@ run() {
     mapfile -t long < <(grep -v '^#' "$LONG")
     if [[ $# -eq 0 && ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
         # What speaks to receivers alone is the same on any broker.
-        cargo_test --test scenarios -- addresses causes crashes dead_letters dlq_zero header_limits links odd_ publish \
+        cargo_test --test scenarios -- addresses causes confirms crashes dead_letters dlq_zero header_limits links odd_ publish \
             real_clients records refusals rejected retries rights silent_log start_and_stop suspects topology || status=$?
     elif [[ $# -eq 0 ]]; then
         cargo_test -- --exact "${long[@]/#/--skip=}" || status=$?

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{Channel, Confirmation, Connection};
 use tokio::time::Instant;
 
 use super::address::Address;
 use super::connect::short;
 use super::error::BrokerError;
+use super::returns::Returns;
 use super::wire;
 use crate::failpoint;
 use crate::message::Message;
@@ -27,37 +27,45 @@ pub(super) struct ConfirmChannel {
     /// Held while the client library numbers a message and queues its frames. It does both at once for one thread; of two, one
     /// could number first and the other queue first, and each would get the other's answer.
     order: Mutex<()>,
+    /// What came back on the connection.
+    returns: Returns,
     traffic: Mutex<Traffic>,
     opened_at: Instant,
     /// When a queue last took something from it, in milliseconds from its opening, and one more; 0 where none did.
     stored_at: AtomicU64,
 }
 
-/// How sending a message ended.
-pub(super) struct Sent {
-    pub(super) answer: Result<Confirmation, BrokerError>,
-    /// Whether no other message was under way on the channel from the beginning to the end.
-    pub(super) was_alone: bool,
-    /// Another message that no queue took. Its publisher was told that it is stored.
-    pub(super) returned: Option<Returned>,
+/// What the broker said of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A queue has it.
+    Stored,
+    /// No queue takes it.
+    Unroutable,
+    /// A negative confirm: the queue is full, or has no quorum.
+    Nacked,
 }
 
-/// A message that came back from the broker, as no queue took it.
-pub(super) struct Returned {
-    pub(super) to: Address,
-    pub(super) message: Message,
+/// How sending a message ended.
+pub(super) struct Sent {
+    pub(super) answer: Result<Answer, BrokerError>,
+    /// Whether no other message was under way on the channel from the beginning to the end.
+    pub(super) was_alone: bool,
 }
 
 impl ConfirmChannel {
     /// Opens one. That takes as long as the connection needs: what was sent before may be a long queue on a slow link.
-    pub(super) async fn open(connection: &Connection) -> Result<Self, BrokerError> {
+    pub(super) async fn open(connection: &Connection, returns: &Returns) -> Result<Self, BrokerError> {
         let opened = connection.create_channel().await;
         let channel = opened.map_err(BrokerError::call("opening a channel"))?;
         let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
         selected.map_err(BrokerError::call("switching to confirms"))?;
+        // What came back on one that had the number before.
+        returns.forget(channel.id());
         Ok(Self {
             channel,
             order: Mutex::default(),
+            returns: returns.clone(),
             traffic: Mutex::default(),
             opened_at: Instant::now(),
             stored_at: AtomicU64::new(0),
@@ -104,15 +112,20 @@ impl ConfirmChannel {
             failpoint::reached("sent", to.destination());
             confirm.await
         };
-        let answer = confirmed.await.map_err(BrokerError::call("publishing"));
-        let (answer, returned) = match answer {
-            Ok(confirmation) => {
-                let (confirmation, returned) = own(confirmation, to, message, &properties);
-                (Ok(confirmation), returned)
-            }
-            Err(error) => (Err(error), None),
-        };
-        if matches!(answer, Ok(Confirmation::Ack(None))) {
+        let confirmed = confirmed.await.map_err(BrokerError::call("publishing"));
+        let came_back = || self.returns.take(self.channel.id(), to, &properties);
+        let answer = confirmed.and_then(|confirmation| match confirmation {
+            // Which message it was that came back is not what the client library says.
+            Confirmation::Ack(_) if came_back() => Ok(Answer::Unroutable),
+            Confirmation::Ack(_) => Ok(Answer::Stored),
+            Confirmation::Nack(_) => Ok(Answer::Nacked),
+            // The channel was put into confirm mode before anyone could publish on it.
+            Confirmation::NotRequested => Err(BrokerError::Lost {
+                what: "confirming",
+                why: "the channel does not confirm".to_owned(),
+            }),
+        });
+        if matches!(answer, Ok(Answer::Stored)) {
             let age = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
             self.stored_at.store(age + 1, Ordering::Relaxed);
             failpoint::reached("stored", to.destination());
@@ -120,51 +133,12 @@ impl ConfirmChannel {
         Sent {
             answer,
             was_alone: under_way.ended(),
-            returned,
         }
     }
 
     fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
         // Nothing in there can be left half done.
         change(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// What the broker said of this very message, and what came back of another. The client library hands what the broker returns to
-/// whichever message is answered next, which under load need not be the one that was returned.
-fn own(
-    confirmation: Confirmation,
-    to: &Address,
-    message: &Message,
-    properties: &BasicProperties,
-) -> (Confirmation, Option<Returned>) {
-    let is_own = |returned: &BasicReturnMessage| {
-        let delivery = &returned.delivery;
-        delivery.data == message.body
-            && delivery.exchange.as_str() == to.exchange
-            && delivery.routing_key.as_str() == to.routing_key
-            && delivery.properties == *properties
-    };
-    match confirmation {
-        Confirmation::Ack(Some(returned)) if !is_own(&returned) => {
-            (Confirmation::Ack(None), Some(Returned::from(returned)))
-        }
-        // What no queue takes is acknowledged, so this is never the refused one.
-        Confirmation::Nack(Some(returned)) => (Confirmation::Nack(None), Some(Returned::from(returned))),
-        confirmation => (confirmation, None),
-    }
-}
-
-impl From<BasicReturnMessage> for Returned {
-    fn from(returned: BasicReturnMessage) -> Self {
-        let delivery = returned.delivery;
-        Self {
-            to: Address {
-                exchange: delivery.exchange.as_str().to_owned(),
-                routing_key: delivery.routing_key.as_str().to_owned(),
-            },
-            message: wire::from_broker(&delivery.properties, delivery.data),
-        }
     }
 }
 
@@ -175,6 +149,8 @@ struct Traffic {
     begun: u64,
     /// Of these, the ones that have no answer.
     unanswered: u64,
+    /// Of these, the ones that somebody waits for.
+    waited_for: u64,
 }
 
 /// A message's place in the traffic.
@@ -188,6 +164,7 @@ impl Traffic {
     fn begin(&mut self) -> Place {
         self.begun += 1;
         self.unanswered += 1;
+        self.waited_for += 1;
         Place {
             number: self.begun,
             began_alone: self.unanswered == 1,
@@ -199,6 +176,12 @@ impl Traffic {
     fn answered(&mut self, place: Place) -> bool {
         self.unanswered -= 1;
         place.began_alone && place.number == self.begun
+    }
+
+    /// Nobody waits for a message any more, whether it has its answer or not: whether there is none left that somebody waits for.
+    fn left(&mut self) -> bool {
+        self.waited_for -= 1;
+        self.waited_for == 0
     }
 }
 
@@ -216,6 +199,14 @@ impl<'a> UnderWay<'a> {
 
     fn ended(self) -> bool {
         self.channel.traffic(|traffic| traffic.answered(self.place))
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.channel.traffic(Traffic::left) {
+            self.channel.returns.forget(self.channel.channel.id());
+        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use lapin::Connection;
 use tokio::time::Instant;
 
-use super::connect::LinkSettings;
+use super::connect::{LinkSettings, Opened};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
 use super::link::{Link, NoLink};
@@ -25,7 +24,7 @@ struct Nothing;
 impl Prepare for Nothing {
     type Ready = ();
 
-    async fn prepare(&self, _: &Connection) -> Result<(), BrokerError> {
+    async fn prepare(&self, _: &Opened) -> Result<(), BrokerError> {
         Ok(())
     }
 }

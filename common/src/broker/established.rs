@@ -5,6 +5,7 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio::sync::watch;
 
+use super::connect::Opened;
 use super::error::BrokerError;
 use super::heard::Heard;
 use super::loss::Loss;
@@ -15,10 +16,7 @@ pub(super) trait Prepare: Send + Sync + 'static {
     type Ready: Send + Sync + 'static;
 
     /// Makes it; a final error ends the link.
-    fn prepare(
-        &self,
-        connection: &Connection,
-    ) -> impl Future<Output = Result<Self::Ready, BrokerError>> + Send;
+    fn prepare(&self, opened: &Opened) -> impl Future<Output = Result<Self::Ready, BrokerError>> + Send;
 
     /// Looks after it for as long as the connection lives, and ends with it.
     fn attend(&self, _: &Established<Self::Ready>) -> impl Future<Output = ()> + Send {

@@ -8,20 +8,25 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::returns::Returns;
+
 /// How often it is looked in one heartbeat.
 const LOOKS: u32 = 10;
 /// So many looks at a silent connection, and the broker is gone: half a heartbeat more than it takes at most, for a network or a
 /// machine that is busy, and half a heartbeat less than two, in which a new connection can be made.
 const SILENT_LOOKS: u32 = 15;
 
-/// How often something was read on a connection.
+/// What is heard on a connection: how often something was read, and what the broker gave back.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<AtomicU64>);
+pub(super) struct Heard {
+    reads: Arc<AtomicU64>,
+    pub(super) returns: Returns,
+}
 
 impl Heard {
     /// Something was read.
     pub(super) fn note(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns when nothing was read for one and a half heartbeats; never where there are none.
@@ -44,7 +49,7 @@ impl Heard {
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.reads.load(Ordering::Relaxed)
     }
 }
 

@@ -15,6 +15,7 @@ mod discrepancy; // how an object there differs from ours
 mod error; // what can go wrong
 mod tls; // who the broker must prove to be
 mod heard; // whether it still says anything
+mod returns; // and what it gives back
 mod transport; // bytes that any publisher wrote, judged before they are parsed
 mod link_settings; // how to connect
 mod handshake; // with one address

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lapin::Connection;
 use tokio::time::Instant;
 
 use super::confirm_watch::watch_confirms;
+use super::connect::Opened;
 use super::declare::{declare_missing, declare_on};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
@@ -47,17 +47,17 @@ impl Prepare for Prepared {
 
     /// The first connection declares everything and compares what is there. A later one looks for what has gone missing
     /// meanwhile, and for nothing that a node elsewhere in the cluster can hold up; the rest is left to the upkeep.
-    async fn prepare(&self, connection: &Connection) -> Result<PublishChannels, BrokerError> {
+    async fn prepare(&self, opened: &Opened) -> Result<PublishChannels, BrokerError> {
         if let Some(topology) = self.0.upkeep.topology() {
             if self.0.is_declared.load(Ordering::Acquire) {
-                declare_missing(connection, topology).await?;
+                declare_missing(&opened.connection, topology).await?;
             } else {
-                declare_on(connection, topology).await?;
+                declare_on(&opened.connection, topology).await?;
                 self.0.is_declared.store(true, Ordering::Release);
             }
         }
         self.0.in_flight.unanswered().connected(Instant::now());
-        Ok(PublishChannels::default())
+        Ok(PublishChannels::new(opened.heard.returns.clone()))
     }
 
     async fn attend(&self, established: &Established<PublishChannels>) {

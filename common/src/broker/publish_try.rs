@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::Confirmation;
-
 use super::address::Address;
-use super::confirm_channel::{ConfirmChannel, Sent};
+use super::confirm_channel::{Answer, ConfirmChannel, Sent};
 use super::error::BrokerError;
 use super::established::Established;
 use super::publish_channel::PublishChannels;
@@ -26,7 +24,10 @@ pub(super) enum Tried {
     /// No queue takes it.
     Unroutable,
     /// A negative confirm: the queue is full, or has no quorum.
-    Nacked,
+    Nacked {
+        /// Whether the destination's next messages go over a new channel.
+        is_anew: bool,
+    },
     /// The broker closed the channel because of this very message, which is not stored.
     Refused(Refusal),
     /// The broker closed the channel because of a message, and it may have been this one.
@@ -62,29 +63,26 @@ pub(super) async fn try_once(
         }
     };
     let sent = tokio::select! {
+        // An answer that has come counts, although the connection has ended since.
+        biased;
         sent = sending => sent,
         lost = established.lost("publishing") => Err(lost),
     };
-    let sent = sent.map(|mut sent| {
-        if let Some(returned) = sent.returned.take() {
-            channels.came_back(returned);
-        }
-        sent
-    });
     let (error, was_alone) = match sent {
         Ok(Sent {
-            answer: Ok(confirmation),
-            ..
+            answer: Ok(answer), ..
         }) => {
-            if matches!(confirmation, Confirmation::Nack(_)) && !is_suspect {
-                begin_anew(established, to, &channel).await;
-            }
-            return confirmed(confirmation);
+            return match answer {
+                Answer::Stored => Tried::Stored,
+                Answer::Unroutable => Tried::Unroutable,
+                Answer::Nacked => Tried::Nacked {
+                    is_anew: !is_suspect && begin_anew(established, to, &channel).await,
+                },
+            };
         }
         Ok(Sent {
             answer: Err(error),
             was_alone,
-            ..
         }) => (error, was_alone),
         Err(error) => (error, false),
     };
@@ -103,19 +101,6 @@ pub(super) async fn try_once(
             Tried::Suspected { error, is_unstored }
         }
         _ => Tried::Unknown(error),
-    }
-}
-
-fn confirmed(confirmation: Confirmation) -> Tried {
-    match confirmation {
-        Confirmation::Ack(None) => Tried::Stored,
-        Confirmation::Ack(Some(_)) => Tried::Unroutable,
-        Confirmation::Nack(_) => Tried::Nacked,
-        // The channel was put into confirm mode before anyone could publish on it.
-        Confirmation::NotRequested => Tried::Unknown(BrokerError::Lost {
-            what: "confirming",
-            why: "the channel does not confirm".to_owned(),
-        }),
     }
 }
 
@@ -144,24 +129,29 @@ async fn channel_to(
 /// RabbitMQ 3.10 asks for a queue's leader once for each channel. One that was opened just after the leader's node had died goes
 /// on asking that node, and refuses everything for as long as it is away, though another node leads by then. And
 /// where a queue was full and has more room by a changed policy, channels that were refused are not told before something is taken
-/// out of it, which of dead letters may be never.
-async fn begin_anew(established: &Established<PublishChannels>, to: &Address, channel: &Arc<ConfirmChannel>) {
+/// out of it, which of dead letters may be never. Says whether there is a new one.
+async fn begin_anew(
+    established: &Established<PublishChannels>,
+    to: &Address,
+    channel: &Arc<ConfirmChannel>,
+) -> bool {
     let patience = if channel.has_stored() {
         STUCK_AFTER
     } else {
         ANEW_AFTER
     };
     if channel.stores_nothing_for() < patience {
-        return;
+        return false;
     }
     let (connection, destination) = (&established.connection, to.destination());
     let reopened = tokio::select! {
         reopened = established.ready.reopen(connection, destination, channel) => reopened,
         lost = established.lost("opening a channel") => Err(lost),
     };
-    if let Err(error) = reopened {
+    if let Err(error) = &reopened {
         established.give_up(format!("publishing to {destination:?}: {error}"));
     }
+    reopened.is_ok_and(|is_anew| is_anew)
 }
 
 /// Makes good for an error: where it closed no more than the channel, that is opened again, else the connection is given up.

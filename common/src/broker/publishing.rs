@@ -1,15 +1,12 @@
 //! Publishing that is confirmed *and* routed: a message is tried until that is known, or until it is known that it never will
 //! be.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{error, warn};
 
 use super::address::Address;
-use super::confirm_channel::Returned;
 use super::error::BrokerError;
 use super::publish_fault::PublishFault;
 use super::publish_try::{Tried, try_once};
@@ -153,25 +150,6 @@ impl Publisher {
         sleep(KNOCK_EVERY).await;
     }
 
-    /// Publishes what came back although its publisher was told that a queue has it, for as long as it takes, whoever waits for
-    /// that. It is waited for, so that whoever found it keeps what it has itself for as long.
-    fn publish_returned(&self, returned: Returned) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let Returned { to, message } = returned;
-        let publisher = self.clone();
-        warn!(
-            to = to.destination(),
-            event = message.message_id,
-            "no queue took a message that was thought to be stored; publishing it again"
-        );
-        let publishing = tokio::spawn(async move {
-            if let Err(fault) = publisher.publish_until_stored(&to, &message).await {
-                error!(error = %fault, event = message.message_id, "a message that no queue took is lost");
-            }
-        });
-        // A panic in there has told of itself.
-        Box::pin(async { drop(publishing.await) })
-    }
-
     async fn publish_with(
         &self,
         to: &Address,
@@ -196,9 +174,6 @@ impl Publisher {
             }
             let maybe_stored = std::mem::replace(&mut progress.maybe_stored, true);
             let tried = try_once(&established, to, message, is_suspect).await;
-            for returned in established.ready.take_returned() {
-                self.publish_returned(returned).await;
-            }
             match tried {
                 Tried::Stored => {
                     admitted.stored();
@@ -218,7 +193,10 @@ impl Publisher {
                         routing_key: to.routing_key.clone(),
                     });
                 }
-                Tried::Nacked => {
+                Tried::Nacked { is_anew } => {
+                    if is_anew {
+                        admitted.without_channel();
+                    }
                     admitted.refused(destination);
                     progress.maybe_stored = maybe_stored;
                     let destination = destination.to_owned();

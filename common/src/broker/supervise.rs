@@ -159,7 +159,7 @@ async fn establish<P: Prepare>(
     turn: usize,
 ) -> Result<(Established<P::Ready>, String), BrokerError> {
     let opened = open_from(settings, turn).await?;
-    match prepare.prepare(&opened.connection).await {
+    match prepare.prepare(&opened).await {
         Ok(ready) => Ok((
             Established::new(generation, opened.connection, opened.heard, ready, is_careful),
             opened.node,

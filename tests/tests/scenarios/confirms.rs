@@ -1,14 +1,12 @@
 //! Each message gets its own answer, whichever thread has published it and whatever the broker says of those beside it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use hookline_common::broker::{Address, BrokerUrl, LinkSettings, Publisher, Stored};
+use hookline_common::broker::{Address, BrokerUrl, LinkSettings, PublishFault, Publisher, Stored};
+use hookline_common::headers::HeaderValue;
 use hookline_common::message::Message;
 use hookline_common::topology::{Namespace, Queue};
 use hookline_tests::eventually;
 use hookline_tests::scripted_broker::{Answer, ScriptedBroker};
+use hookline_tests::services::services;
 use tokio::task::JoinSet;
 
 use crate::SOON;
@@ -63,16 +61,67 @@ async fn each_of_many_that_are_published_at_once_gets_its_own_answer() {
 }
 
 /// The client library hands what comes back to whichever message is answered next.
-#[tokio::test]
-async fn what_comes_back_while_others_are_answered_is_published_again_and_the_others_are_not() {
-    let has_come_back = Arc::new(AtomicBool::new(false));
-    let broker = ScriptedBroker::start({
-        let has_come_back = Arc::clone(&has_come_back);
-        move |body| match body.first() {
-            Some(b'w') => Answer::AckAfterReturn,
-            Some(b'r') if !has_come_back.swap(true, Ordering::Relaxed) => Answer::Return,
-            _ => Answer::Ack,
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_comes_back_is_told_its_own_publisher_and_nobody_else() {
+    const TASKS: usize = 8;
+    const EACH: usize = 1_000;
+    let broker = ScriptedBroker::start(|body| match body.first() {
+        Some(b'w') => Answer::AckAfterReturn,
+        Some(b'r') => Answer::Return,
+        _ => Answer::Ack,
+    })
+    .await;
+    let publisher = publisher(&broker);
+    // The first message on a channel goes alone.
+    publisher
+        .publish(&address(), &message("first", 0), None)
+        .await
+        .unwrap();
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let publisher = publisher.clone();
+        tasks.spawn(async move {
+            let mut wrong = 0;
+            for number in 0..EACH {
+                let kind = ["yes", "waits", "returned"][(task + number) % 3];
+                let message = message(&format!("{kind}-{task}-{number}"), number % 7 * 1_000);
+                let told = publisher.publish(&address(), &message, None).await;
+                wrong += usize::from(match told {
+                    Ok(Stored) => kind == "returned",
+                    Err(PublishFault::Unroutable { .. }) => kind != "returned",
+                    Err(_) => true,
+                });
+            }
+            wrong
+        });
+    }
+    let answers = tasks.join_all();
+    let last = async {
+        // Those that still wait for one that comes back.
+        loop {
+            drop(
+                publisher
+                    .publish(&address(), &message("returned last", 0), None)
+                    .await,
+            );
         }
+    };
+    let wrong: usize = tokio::select! {
+        wrong = answers => wrong.into_iter().sum(),
+        () = last => unreachable!(),
+    };
+    assert_eq!(wrong, 0, "of {}", TASKS * EACH);
+    let bodies = broker.bodies();
+    let sent = bodies.iter().filter(|body| !body.starts_with(b"returned last"));
+    assert_eq!(sent.count(), 1 + TASKS * EACH, "nothing was sent twice");
+}
+
+#[tokio::test]
+async fn what_comes_back_is_told_although_nobody_waits_any_more_for_the_message_answered_before_it() {
+    let broker = ScriptedBroker::start(|body| match body.first() {
+        Some(b'w') => Answer::AckAfterReturn,
+        Some(b'r') => Answer::Return,
+        _ => Answer::Ack,
     })
     .await;
     let publisher = publisher(&broker);
@@ -87,19 +136,56 @@ async fn what_comes_back_while_others_are_answered_is_published_again_and_the_ot
         (broker.bodies().len() == 2).then_some(())
     })
     .await;
-    let returned = message("returned", 10);
-    let published = tokio::time::timeout(
-        Duration::from_secs(600),
-        publisher.publish_until_stored(&to, &returned),
-    );
-    assert_eq!(published.await.unwrap().unwrap(), Stored);
-    assert_eq!(waits.await.unwrap().unwrap(), Stored);
-    let bodies = broker.bodies();
-    let count = |of: &str| {
-        bodies
-            .iter()
-            .filter(|body| body.starts_with(of.as_bytes()))
-            .count()
-    };
-    assert_eq!((count("waits"), count("returned")), (1, 2));
+    waits.abort();
+    assert!(waits.await.unwrap_err().is_cancelled());
+    for _ in 0..2 {
+        let told = publisher.publish(&to, &message("returned", 10), None).await;
+        assert!(matches!(told, Err(PublishFault::Unroutable { .. })), "{told:?}");
+    }
+    publisher.publish(&to, &message("last", 0), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_is_known_by_its_headers_of_whatever_kind() {
+    let text = || HeaderValue::Text(b"a text".to_vec());
+    let all = [
+        HeaderValue::Boolean(true),
+        HeaderValue::I8(-8),
+        HeaderValue::U8(200),
+        HeaderValue::I16(-300),
+        HeaderValue::U16(40_000),
+        HeaderValue::I32(-70_000),
+        HeaderValue::U32(3_000_000_000),
+        HeaderValue::I64(-5_000_000_000),
+        HeaderValue::F32(0.1),
+        HeaderValue::F64(0.1),
+        HeaderValue::Decimal { scale: 2, value: 314 },
+        text(),
+        HeaderValue::Text(vec![0xff, 0]),
+        HeaderValue::Array(vec![text(), HeaderValue::I64(1)]),
+        HeaderValue::Timestamp(1_700_000_000),
+        HeaderValue::Table(vec![
+            ("a".to_owned(), text()),
+            ("b".to_owned(), HeaderValue::Void),
+        ]),
+        HeaderValue::Bytes(vec![0, 0xff]),
+        HeaderValue::Void,
+    ];
+    let url = BrokerUrl::parse(&services().amqp_url).unwrap();
+    let publisher = Publisher::start_for_records(LinkSettings::new(url, "hookline-tests confirms"));
+    for (number, value) in all.into_iter().enumerate() {
+        let headers = ["x-one", "x-two"].map(|name| (name.to_owned(), value.clone()));
+        let message = Message {
+            message_type: Some("booking.created".to_owned()),
+            timestamp: Some(1_700_000_000),
+            headers: headers.into_iter().collect(),
+            ..message(&format!("evt_{number}"), 0)
+        };
+        // There is no such queue.
+        let told = publisher.publish(&address(), &message, None).await;
+        assert!(
+            matches!(told, Err(PublishFault::Unroutable { .. })),
+            "{value:?}: {told:?}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! The frames of a connection, followed through reads that begin and end anywhere. Whole content headers and methods are
 //! mended; bodies pass unseen.
 
+use super::super::returns::{Listener, Returns};
 use super::{header, method};
 
 /// Type, channel and length of the payload.
@@ -25,6 +26,8 @@ pub(super) struct Frames {
     is_lost: bool,
     /// How many frames were mended.
     pub(super) mended: u64,
+    /// Told of methods and content headers.
+    listener: Listener,
 }
 
 /// What the first bytes of a frame say.
@@ -58,6 +61,14 @@ fn frame(bytes: &[u8]) -> Frame {
 }
 
 impl Frames {
+    /// Frames of a connection on which the broker may give something back.
+    pub(super) fn heard_by(returns: Returns) -> Self {
+        Self {
+            listener: Listener::new(returns),
+            ..Self::default()
+        }
+    }
+
     /// Follows `bytes`, which come next, and mends what is whole of them. Returns how many may be handed on; the rest is the
     /// beginning of a frame that must be whole first, and is to be given again with more behind it.
     pub(super) fn judge(&mut self, bytes: &mut [u8]) -> usize {
@@ -106,14 +117,18 @@ impl Frames {
             self.is_lost = true;
             return;
         }
+        let [channel @ .., _, _, _, _] = rest;
+        let channel = u16::from_be_bytes(*channel);
         let is_mended = match kind {
             Some(HEADER) => header::mend(payload),
             _ => method::mend(payload),
         };
+        match kind {
+            Some(HEADER) => self.listener.header(channel, payload),
+            _ => self.listener.method(channel, payload),
+        }
         if is_mended {
             self.mended += 1;
-            let [channel @ .., _, _, _, _] = rest;
-            let channel = u16::from_be_bytes(*channel);
             tracing::debug!(
                 channel,
                 bytes = payload.len(),
