@@ -239,6 +239,24 @@ impl Broker {
         messages
     }
 
+    /// Those of `queues` that hand out a message, which goes back. Each answers for itself: what [`Broker::ready`] hears comes
+    /// from the node, for which a quorum queue is empty that says nothing for a quarter of a second.
+    pub async fn holding(&self, queues: &[&str]) -> Vec<String> {
+        let mut channel = self.channel().await;
+        let mut holding = Vec::new();
+        for queue in queues {
+            let got = channel.basic_get((*queue).into(), BasicGetOptions { no_ack: false });
+            match got.await {
+                Ok(Some(_)) => holding.push((*queue).to_owned()),
+                Ok(None) => {}
+                // A queue that is missing closes the channel.
+                Err(_) => channel = self.channel().await,
+            }
+        }
+        drop(channel.close(200, "done".into()).await);
+        holding
+    }
+
     /// Takes `count` messages of `queue` and gives all back, as a consumer does that dies with them in hand: the broker counts
     /// a return for each.
     ///

@@ -188,12 +188,16 @@ impl Receiver {
     }
 
     /// Waits until `count` requests have come and ended, and returns all that have come.
+    ///
+    /// # Panics
+    /// When they do not come, or a script has panicked.
     pub async fn expect(&self, count: usize, within: Duration) -> Vec<Received> {
         let what = format!("{count} requests at port {}", self.port);
         eventually(within, &what, async || {
-            let requests = self.requests();
+            // Looked at where they are, and copied once: there may be many.
+            let requests = self.shared.log.lock().unwrap();
             let ended = requests.iter().filter(|request| request.ended.is_some()).count();
-            (ended >= count).then_some(requests)
+            (ended >= count).then(|| requests.clone())
         })
         .await
     }

@@ -19,7 +19,7 @@ use crate::dispatcher::{Dispatcher, RETRY_SCHEDULE, Setup};
 use crate::endpoint::{Endpoint, file};
 use crate::eventually::{SOON, eventually};
 use crate::in_the_open;
-use crate::services::services;
+use crate::services::{name, services};
 
 /// What the names of all our namespaces start with.
 const OURS: &str = "scenario-";
@@ -317,11 +317,10 @@ impl World {
 
     /// What lies ready in queues where nothing should.
     async fn leftovers(&self) -> Vec<(String, u32)> {
-        let queues = services().names("queues", &format!("{}.", self.namespace)).await;
+        let prefix = format!("{}.", self.namespace);
         let mut left = Vec::new();
-        for queue in queues {
-            let is_log = queue == self.queue(Queue::Attempts);
-            if is_log || self.left_on_purpose.lock().unwrap().contains(&queue) {
+        for queue in services().names("queues", &prefix).await {
+            if self.may_hold_messages(&queue) {
                 continue;
             }
             match self.broker.ready(&queue).await {
@@ -329,7 +328,25 @@ impl World {
                 Some(ready) => left.push((queue, ready)),
             }
         }
+        if left.is_empty() {
+            let all = services().queues(&prefix).await;
+            // What else stands there may be a stream: getting from one ends the connection.
+            let quorum = all
+                .iter()
+                .filter(|queue| queue["arguments"]["x-queue-type"] == "quorum");
+            let to_ask: Vec<&str> = quorum
+                .map(name)
+                .filter(|queue| !self.may_hold_messages(queue))
+                .collect();
+            let holding = self.broker.holding(&to_ask).await;
+            left.extend(holding.into_iter().map(|queue| (queue, 1)));
+        }
         left
+    }
+
+    /// Whether a queue is the log, or one that the scenario named.
+    fn may_hold_messages(&self, queue: &str) -> bool {
+        queue == self.queue(Queue::Attempts) || self.left_on_purpose.lock().unwrap().contains(queue)
     }
 
     /// Twice, because what a dispatcher holds is only seen when it has let go of it.

@@ -18,6 +18,9 @@ use crate::single::{Single, numbered_from, refuses_first, refuses_some, takes_al
 
 /// Events a second, of a publisher that goes on whatever happens.
 const RATE: f64 = 150.0;
+/// The same while the broker is short of something: what waits by then is worked off before what comes after, and is no part of how
+/// long it takes to be back.
+const WHILE_SHORT: f64 = 50.0;
 const RECONNECTS: &str = "hookline_reconnects_total";
 /// Of each channel that consumes or has publishes confirmed, the connection's name, whether it confirms, and the prefetch. Those that
 /// end in that moment are left out.
@@ -182,7 +185,7 @@ async fn an_alarm(raise: &[&str], clear: &[&str], reason: &str) {
         let single = Single::on(world, &private.url(), refuses_first).await;
         let dispatcher = single.dispatcher().start().await;
         let console = start(setup(world, database).set("HOOKLINE_AMQP_URL", &single.url)).await;
-        let load = Load::start(single.producer().await, "acme", RATE);
+        let load = Load::start(single.producer().await, "acme", WHILE_SHORT);
         single.has_seen(AROUND).await;
         private.control(raise).await;
         let mut over_http = Published::default();

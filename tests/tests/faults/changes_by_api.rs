@@ -24,7 +24,7 @@ use crate::single::refuses_first;
 /// Deliveries that wait for their second attempt.
 const WAITING: usize = 1000;
 /// Until then: enough for a busy machine to make all first attempts, and for the change to be known everywhere.
-const DELAY: Duration = Duration::from_secs(20);
+const DELAY: Duration = Duration::from_secs(40);
 const PATH: &str = "/v1/companies/acme/endpoints/ep_crm";
 const LOADS: &str = "hookline_registry_loads_total";
 

@@ -75,7 +75,10 @@ async fn the_clock_jumps(by_s: i64) {
         judge.saw("ep_crm", &receiver);
         // One attempt each on either side of its delay: neither a burst nor an attempt too many.
         assert_eq!(receiver.count(), 2 * events.len());
-        trial.closes(&judge, Allowed::nothing()).await;
+        // Each event waits for its second attempt.
+        let allowed = Allowed::nothing();
+        let back_within = DELAY + allowed.recovery;
+        trial.closes(&judge, allowed.back_within(back_within)).await;
     })
     .await;
 }

@@ -165,7 +165,8 @@ async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kill
             world.broker().give_back(&queue, SUSPECTS).await;
         }
         let start = async || {
-            let setup = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "8s");
+            // Longer than a program lives that is killed: an attempt that ends clears its suspect.
+            let setup = world.dispatcher().set("HOOKLINE_REQUEST_TIMEOUT", "13s");
             let setup = setup.set("HOOKLINE_RETRY_SCHEDULE", ["1s"; DELAYS].join(","));
             setup.start().await
         };
@@ -178,7 +179,7 @@ async fn d32_a_suspect_whose_receiver_hangs_is_never_taken_for_the_cause_of_kill
                     sleep(Duration::from_millis(10)).await;
                 }
             };
-            paced(Duration::from_secs(4), in_time).await;
+            paced(Duration::from_secs(10), in_time).await;
             in_hand += usize::from(hung.count() > seen);
             dispatcher.kill().await;
         }

@@ -52,11 +52,6 @@ async fn goes(
         let since = Instant::now();
         unknown.publish(world, UNKNOWN).await;
         let during = known.median(world).await;
-        // Whatever waits, or is asked of the database, takes hundreds of milliseconds.
-        assert!(
-            during <= before * 3 + Duration::from_millis(100),
-            "{during:?} during the outage, {before:?} before it"
-        );
         known.publish(world, KNOWN / 2).await;
         known.has_all().await;
         eventually(SOON, "what is unknown is set aside", async || {
@@ -95,6 +90,13 @@ async fn goes(
         .await;
         known.publish(world, UNKNOWN).await;
         known.has_all().await;
+        // Before and after, so that it does not matter when the machine is busy with something else.
+        let after = known.median(world).await;
+        // Whatever waits for the database does so for half a second, and for a second more once it is set aside.
+        assert!(
+            during <= before.max(after) * 3 + Duration::from_millis(250),
+            "{during:?} during the outage, {before:?} before it and {after:?} after it"
+        );
         recorded_once(&direct, known.events.len() + unknown.events.len(), 3 * SOON).await;
         world.is_settled_within(SOON).await;
         let mut judge = Judge::with_usual_schedule();

@@ -9,7 +9,8 @@ use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::fault::{Allowed, Trial, are_found, are_recorded};
 use hookline_tests::judge::Judge;
-use hookline_tests::{Receiver, SOON, World, eventually, scenario, status};
+use hookline_tests::receiver::Received;
+use hookline_tests::{Gate, Receiver, SOON, World, eventually, scenario, status};
 
 use crate::is_quick;
 
@@ -37,13 +38,26 @@ async fn d36_two_thousand_retries_fall_due_at_once_as_their_receivers_come_back(
     const EACH: usize = 1000;
     const SLOTS: usize = 8;
     const HEALTHY: usize = 20;
-    const DELAY: Delay = Delay::from_seconds(10);
+    /// Enough for a busy machine to make all first attempts, and to stop.
+    const DELAY: Delay = Delay::from_seconds(40);
     scenario(async |world| {
         let trial = Trial::here();
+        // So that the storm is not over before what is fresh is there, however long that takes to be published.
+        let gate = Gate::closed();
         let back = || {
-            Receiver::scripted(|request| match request.attempt() {
-                1 => status(500),
-                _ => status(200).after(Duration::from_millis(50)),
+            let answer = status(200).after(Duration::from_millis(50));
+            let held = answer.clone().behind(&gate);
+            let mut retries = 0;
+            Receiver::scripted(move |request| {
+                if request.attempt() == 1 {
+                    return status(500);
+                }
+                retries += 1;
+                if retries <= EACH / 2 {
+                    answer.clone()
+                } else {
+                    held.clone()
+                }
             })
         };
         let (one, other, healthy) = (back().await, back().await, Receiver::answering(status(200)).await);
@@ -53,19 +67,31 @@ async fn d36_two_thousand_retries_fall_due_at_once_as_their_receivers_come_back(
             endpoint("ep_healthy", &healthy).events(&["invoice.paid"]),
         ]);
         let setup = || {
-            let setup = world.dispatcher().set("HOOKLINE_RETRY_SCHEDULE", "10s");
-            setup.set("HOOKLINE_ENDPOINT_CONCURRENCY", SLOTS.to_string())
+            world
+                .dispatcher()
+                .set(
+                    "HOOKLINE_RETRY_SCHEDULE",
+                    format!("{}s", DELAY.as_duration().as_secs()),
+                )
+                .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
+                .set("HOOKLINE_ENDPOINT_CONCURRENCY", SLOTS.to_string())
         };
         let first = setup().start().await;
         let (for_one, for_other) = tokio::join!(
             world.publish_many(EACH, "booking.created"),
             world.publish_many(EACH, "booking.cancelled"),
         );
-        one.expect(EACH, SOON).await;
-        other.expect(EACH, SOON).await;
+        for receiver in [&one, &other] {
+            eventually(SOON, "all first attempts are refused", async || {
+                let requests = receiver.requests();
+                let is_refused = |request: &&Received| request.attempt() == 1 && request.ended.is_some();
+                (requests.iter().filter(is_refused).count() >= EACH).then_some(())
+            })
+            .await;
+        }
         first.stop().await;
         // With nobody there all of it falls due, and waits.
-        eventually(SOON, "nothing waits for its time", async || {
+        eventually(2 * SOON, "nothing waits for its time", async || {
             let retries = world.queue(Queue::Retry(DELAY));
             (world.broker().ready(&retries).await == Some(0)).then_some(())
         })
@@ -80,6 +106,7 @@ async fn d36_two_thousand_retries_fall_due_at_once_as_their_receivers_come_back(
         }
         let still = 2 * EACH - one.delivered() - other.delivered();
         assert!(still > 0, "what is fresh does not wait until the storm is over");
+        gate.open();
         are_found(world, &[&one, &other, &healthy], 2 * EACH + HEALTHY, 2 * SOON).await;
         world.is_settled_within(SOON).await;
         for receiver in [&one, &other] {

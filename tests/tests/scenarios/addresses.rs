@@ -14,11 +14,10 @@ use tokio::net::TcpListener;
 
 use crate::SOON;
 
-/// Where a list is begun is left to chance: with so many tries, one that never begins with the second has a chance of one in a
-/// thousand.
-const TRIES: usize = 10;
+/// Where a list is begun is left to chance: that so many tries all begin with the same node does not happen.
+const TRIES: usize = 40;
 /// With one address alone it took thirty seconds and more.
-const DELIVERED_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+const DELIVERED_AGAIN_WITHIN: Duration = Duration::from_secs(20);
 /// Two nodes that hang are given two seconds each, and whoever is behind them lets us in by then.
 const PASSED_OVER_WITHIN: Duration = Duration::from_secs(8);
 

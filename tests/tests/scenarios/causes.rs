@@ -2,7 +2,9 @@
 
 use hookline_common::topology::Queue;
 use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::world::STOOD_FOR;
 use hookline_tests::{eventually, scenario};
+use tokio::time::sleep;
 
 use crate::SOON;
 
@@ -35,6 +37,7 @@ async fn a_consumer_that_the_broker_cancels_is_told_with_its_queue() {
         world.endpoints([]);
         let dispatcher = world.dispatcher().start().await;
         let queue = world.queue(Queue::Deliveries);
+        sleep(STOOD_FOR).await;
         world.broker().delete(std::slice::from_ref(&queue), &[]).await;
         let line = dispatcher.says("cancelled the consumer of", SOON).await;
         assert!(line.contains(&queue), "{line}");

@@ -9,14 +9,23 @@ use hookline_common::signature::verify_standard;
 use hookline_tests::answer::{Answer, Gate, status};
 use hookline_tests::browser::Browser;
 use hookline_tests::console::{Console, console_scenario, database_scenario, setup, start};
+use hookline_tests::database::Database;
 use hookline_tests::eventually::{always, eventually};
 use hookline_tests::receiver::{Received, Receiver};
+use hookline_tests::world::World;
 use serde_json::{Value, json};
 
 use crate::SOON;
 
 /// How many checks a certificate has.
 const CHECKS: usize = 11;
+/// How many requests the first of them has.
+const OF_FIRST_CHECK: usize = 3;
+
+/// A console whose requests hang for as long as a test wants.
+async fn patient(world: &World, database: &Database) -> Console {
+    start(setup(world, database).set("HOOKLINE_REQUEST_TIMEOUT", "600s")).await
+}
 
 async fn register(console: &Console, company: &str, url: &str) -> String {
     let made = console
@@ -191,7 +200,8 @@ async fn a_bad_receiver_is_found_out_and_what_it_says_is_text() {
 
 #[tokio::test]
 async fn a_company_plays_one_at_a_time_and_seldom_and_nobody_else_waits_for_it() {
-    console_scenario(async |console, _| {
+    database_scenario(async |world, database| {
+        let console = &patient(world, database).await;
         let gate = Gate::closed();
         let silent = Receiver::answering(status(200).behind(&gate)).await;
         let quick = Receiver::answering(status(200)).await;
@@ -236,7 +246,8 @@ async fn a_company_plays_one_at_a_time_and_seldom_and_nobody_else_waits_for_it()
 /// What a company plays against an endpoint that it has removed is one all the same, until it ends.
 #[tokio::test]
 async fn a_company_that_removes_and_registers_has_no_more_than_one_played() {
-    console_scenario(async |console, _| {
+    database_scenario(async |world, database| {
+        let console = &patient(world, database).await;
         let gate = Gate::closed();
         let silent = Receiver::answering(status(200).behind(&gate)).await;
         let acme = Browser::of_company(console, "acme").await;
@@ -258,21 +269,38 @@ async fn a_company_that_removes_and_registers_has_no_more_than_one_played() {
 #[tokio::test]
 async fn nothing_is_sent_to_where_the_guard_says_no_or_what_was_removed_or_where_it_is_switched_off() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
-        let receiver = Receiver::answering(slow()).await;
+        let console = patient(world, database).await;
+        // What comes after the first check hangs until it is given up.
+        let gate = Gate::closed();
+        let (first, mut count) = (status(200).behind(&gate), 0);
+        let receiver = Receiver::scripted(move |_| {
+            count += 1;
+            if count <= OF_FIRST_CHECK {
+                first.clone()
+            } else {
+                Answer::hang()
+            }
+        })
+        .await;
         let person = Browser::of_company(&console, "acme").await;
         let removed = register(&console, "acme", &receiver.url()).await;
         let page = page_of("acme", &removed);
         person.post(&page, &[]).await.expect(303);
-        receiver.expect(1, SOON).await;
+        eventually(SOON, "its first check has begun", async || {
+            (receiver.count() == 1).then_some(())
+        })
+        .await;
         let path = format!("/v1/companies/acme/endpoints/{removed}");
         assert_eq!(console.admin().delete(&path).await.status, 204);
         assert_eq!(person.get(&page).await.status, 404);
-        // Its first check of three requests may be on its way, and no other begins.
+        gate.open();
+        // Its first check is on its way, the next one may have begun, and no other does.
+        receiver.expect(OF_FIRST_CHECK, SOON).await;
         always(Duration::from_secs(3), "no other check begins", async || {
-            receiver.count() <= 6
+            receiver.count() <= OF_FIRST_CHECK + 1
         })
         .await;
+        receiver.is_left_within(SOON).await;
         let refused = register(&console, "acme", &receiver.url()).await;
         let sql = format!("UPDATE endpoints SET url = 'http://10.0.0.1/secret' WHERE id = '{refused}'");
         database.execute(&sql).await.unwrap();
@@ -294,9 +322,4 @@ async fn nothing_is_sent_to_where_the_guard_says_no_or_what_was_removed_or_where
         person.post(&page, &[]).await.expect(403);
     })
     .await;
-}
-
-/// So slow that something happens meanwhile.
-fn slow() -> Answer {
-    status(200).after(Duration::from_millis(400))
 }

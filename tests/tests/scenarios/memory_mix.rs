@@ -194,7 +194,7 @@ async fn twenty_of_the_worst_side_by_side_cost_the_healthy_ones_nothing_and_litt
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_RETRY_SCHEDULE", "3600s")
-            .set("HOOKLINE_REQUEST_TIMEOUT", "5s")
+            .set("HOOKLINE_REQUEST_TIMEOUT", "20s")
             .start()
             .await;
         let mut events = Vec::new();

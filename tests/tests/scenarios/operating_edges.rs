@@ -87,7 +87,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_deliveries_nor_the_end_and_its
         let dispatcher = world.dispatcher().unread().start().await;
         let mut published = 0;
         // Each look is a thousand lines.
-        eventually(SOON / 10, "more than a pipe and the buffer hold", async || {
+        eventually(SOON, "more than a pipe and the buffer hold", async || {
             world.publish_many(1000, "booking.created").await;
             published += 1000;
             receiver.expect(published, SOON).await;

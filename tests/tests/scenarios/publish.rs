@@ -16,11 +16,11 @@ use tokio::time::timeout;
 
 use crate::SOON;
 
-async fn producer_over(world: &World, wire: &Wire) -> Producer {
+async fn producer_over(world: &World, wire: &Wire, publish_timeout: Duration) -> Producer {
     let settings = Settings::new(&wire.url(&services().amqp_url)).unwrap();
     let settings = settings
         .with_namespace(world.namespace().clone())
-        .with_publish_timeout(Duration::from_secs(2));
+        .with_publish_timeout(publish_timeout);
     Producer::connect(settings).await.unwrap()
 }
 
@@ -96,7 +96,7 @@ async fn an_outage_until_the_deadline_is_an_error_that_says_whether_the_event_ma
     scenario(async |world| {
         world.leaves(Queue::Events);
         let wire = Wire::to(&services().amqp_url).await;
-        let producer = producer_over(world, &wire).await;
+        let producer = producer_over(world, &wire, Duration::from_secs(2)).await;
         let event = Event::new("acme", "booking.created", "{}").unwrap();
 
         wire.cut();
@@ -139,7 +139,7 @@ async fn a_short_outage_is_lived_through() {
     scenario(async |world| {
         world.leaves(Queue::Events);
         let wire = Wire::to(&services().amqp_url).await;
-        let producer = producer_over(world, &wire).await;
+        let producer = producer_over(world, &wire, SOON).await;
         wire.cut();
         let event = Event::new("acme", "booking.created", "{}").unwrap();
         let publish = producer.publish(&event);

@@ -9,6 +9,7 @@ use hookline_tests::{Receiver, World, scenario, status};
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -36,9 +37,11 @@ async fn each_attempt_leaves_one_record_with_all_that_an_operator_asks_about() {
         let url = receiver.url();
         world.endpoints([endpoint("ep_crm", &receiver).with("headers", r#"{ "x-token" = "t0p-s3cret" }"#)]);
         world.dispatcher().start().await;
+        let begun = Instant::now();
         let event = world.publish("booking.created", DATA).await;
         receiver.expect(2, SOON).await;
         let records = Records::of(world).await.expect(2, SOON).await;
+        let most = begun.elapsed();
         assert_eq!(records.len(), 2, "{records:#?}");
         let (first, second) = (&records[0], &records[1]);
         for (number, record) in [(1, first), (2, second)] {
@@ -51,7 +54,8 @@ async fn each_attempt_leaves_one_record_with_all_that_an_operator_asks_about() {
             assert_eq!(record["attempt"], number);
             assert_eq!(record["request_headers"]["webhook-id"], event.id.as_str());
             assert_eq!(record["request_headers"]["webhook-attempt"], number.to_string());
-            assert!(record["duration_ms"].as_u64().unwrap() < 5000);
+            let took = Duration::from_millis(record["duration_ms"].as_u64().unwrap());
+            assert!(took <= most, "{took:?} of {most:?}");
             let id = record["id"].as_str().unwrap().replace('-', "");
             assert!(
                 id.len() == 32 && id.chars().nth(12) == Some('7'),

@@ -219,6 +219,7 @@ async fn an_alarm_of_the_broker_is_named_while_it_is_waited_for() {
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", private.url())
+            .set("HOOKLINE_REQUEST_TIMEOUT", "600s")
             .start()
             .await;
         shop.publish(&event("booking.created")).await.unwrap();

@@ -11,6 +11,7 @@ use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::{Receiver, World, eventually, scenario, status};
+use tokio::time::sleep;
 
 use crate::SOON;
 
@@ -19,11 +20,16 @@ const AT_ONCE: usize = 40;
 /// Deliveries between two steps of the update: each begins in the middle of work.
 const BETWEEN: usize = 200;
 
-/// Publishes without a pause until the update is over.
-async fn publish_until(world: &World, is_over: &AtomicBool) -> Vec<Event> {
+/// Publishes until the update is over, as fast as this receiver takes it: never so little that there is no work, nor so much that
+/// the end of it is not seen in time.
+async fn publish_until(world: &World, receiver: &Receiver, is_over: &AtomicBool) -> Vec<Event> {
     let mut events = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
-        events.extend(world.publish_many(AT_ONCE, "booking.created").await);
+        if events.len() < receiver.delivered() + 4 * BETWEEN {
+            events.extend(world.publish_many(AT_ONCE, "booking.created").await);
+        } else {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
     events
 }
@@ -70,7 +76,7 @@ async fn two_replicas_are_replaced_one_by_one_and_nothing_is_lost_or_repeated() 
             }
             is_over.store(true, Ordering::Relaxed);
         };
-        let (events, ()) = tokio::join!(publish_until(world, &is_over), update);
+        let (events, ()) = tokio::join!(publish_until(world, &quick, &is_over), update);
         quick.expect(events.len(), SOON).await;
         slow.expect(events.len(), SOON).await;
         failing.expect(2 * events.len(), SOON).await;

@@ -211,11 +211,15 @@ async fn a_delivery_whose_endpoint_was_removed_is_discarded_with_a_record() {
 async fn a_delivery_whose_endpoint_is_not_yet_known_waits_for_it() {
     scenario(async |world| {
         world.endpoints([]);
-        world.dispatcher().start().await;
+        let dispatcher = world.dispatcher().start().await;
         let message = HandMade::delivery("ep_new");
         message.send(world, Queue::Deliveries).await;
-        let park = Queue::Park(hookline_common::topology::PARK_DELAYS[0]);
-        world.expect_in(park, 1, SOON).await;
+        // It lies in no queue for long enough to be seen there.
+        eventually(SOON, "it is set aside", async || {
+            let parked = dispatcher.metric("hookline_deliveries_parked_total").await;
+            (parked > Some(0.0)).then_some(())
+        })
+        .await;
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_new", &receiver)]);
         let request = receiver.expect_one(SOON).await;

@@ -114,7 +114,8 @@ async fn the_management_api_adds_what_is_in_hand_and_one_that_is_away_is_told() 
         let gate = Gate::closed();
         let receiver = Receiver::answering(status(200).behind(&gate)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        world.dispatcher().start().await;
+        let setup = world.dispatcher();
+        setup.set("HOOKLINE_REQUEST_TIMEOUT", "600s").start().await;
         world.publish("booking.created", "{}").await;
         // Its counts lag by seconds.
         eventually(SOON, "one event in hand", async || {

@@ -132,7 +132,7 @@ async fn a_stop_counts_nothing_against_a_suspect_that_waits_for_its_turn() {
             |of: &str, crashes: i32| HandMade::delivery(of).header("crashes", AMQPValue::LongInt(crashes));
         let dispatcher = world
             .dispatcher()
-            .set("HOOKLINE_REQUEST_TIMEOUT", "8s")
+            .set("HOOKLINE_REQUEST_TIMEOUT", "25s")
             .start()
             .await;
         // Last tries are for a process that has lived for a while. This one has, once that is made.

@@ -51,6 +51,16 @@ async fn waiting(database: &Database) -> usize {
     database.texts(sql).await[0].parse().unwrap()
 }
 
+/// Waits until the company has all of its share, and makes sure that it has no more.
+async fn has_its_share(database: &Database) {
+    eventually(SOON, "its share of the lists is at the database", async || {
+        let now = waiting(database).await;
+        assert!(now <= SHARE, "{now} of one company's");
+        (now == SHARE).then_some(())
+    })
+    .await;
+}
+
 /// Asks for lists again and again, many at once, each for as long as `patience` has it.
 fn ask_for_lists(
     so_far: &Arc<SoFar>,
@@ -117,7 +127,7 @@ impl Asker {
 }
 
 /// Others are answered, one after the other, and only with what they asked for.
-async fn others_are_answered(console: &Console, globex: &Api, person: &Browser) {
+async fn others_are_answered(console: &Console, database: &Database, globex: &Api, person: &Browser) {
     for _ in 0..5 {
         globex.get("/v1/companies/globex/endpoints").await.expect(200);
         person.get("/companies/globex/endpoints").await.expect(200);
@@ -126,7 +136,8 @@ async fn others_are_answered(console: &Console, globex: &Api, person: &Browser) 
             .get("/v1/companies/acme/endpoints")
             .await
             .expect(200);
-        assert_eq!(console.process().get("/readyz").await.unwrap().status, 200);
+        console.process().is_ready_within(SOON).await;
+        has_its_share(database).await;
     }
     // A token that was never seen before, too.
     let newcomer = console.company("globex").await;
@@ -147,13 +158,8 @@ async fn a_company_whose_lists_hang_has_its_share_and_all_others_are_answered() 
             _ => Asker::Person(of_acme.clone()),
         });
         for _ in 0..3 {
-            eventually(SOON, "its share of the lists is at the database", async || {
-                let now = waiting(database).await;
-                assert!(now <= SHARE, "{now} of one company's");
-                (now == SHARE).then_some(())
-            })
-            .await;
-            others_are_answered(console, &globex, &person).await;
+            has_its_share(database).await;
+            others_are_answered(console, database, &globex, &person).await;
         }
         eventually(SOON, "who waits for long is told so", async || {
             (so_far.refused.load(Ordering::Relaxed) > 0).then_some(())

@@ -16,6 +16,7 @@ use super::{HOSTILE, LIST, dispatcher, is_harmless, member, publish, says, unesc
 async fn what_became_of_an_event_is_told_with_what_was_sent_what_came_back_and_what_comes_next() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Retry(Delay::from_seconds(60)));
+        world.leaves(Queue::Retry(Delay::from_seconds(300)));
         let console = start(setup(world, database).set("HOOKLINE_RETRY_SCHEDULE", "1m,5m,30m")).await;
         dispatcher(world, database, "1m,5m,30m").start().await;
         let good = Receiver::answering(status(204)).await;

@@ -49,6 +49,7 @@ async fn once(mut talk: Talk) {
     talk.request().await;
     talk.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         .await;
+    talk.close().await;
 }
 
 fn url(host: &str, peer: &Peer) -> String {

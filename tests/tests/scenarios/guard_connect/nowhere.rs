@@ -9,11 +9,12 @@ use hookline_common::endpoint::Format;
 use hookline_common::outcome::Outcome;
 use hookline_dispatcher::client::Resolver;
 use hookline_tests::hostile::namespace::{self, Counts};
-use hookline_tests::hostile::rig::{LONG, SHORT, policy};
+use hookline_tests::hostile::rig::{LONG, policy};
 use hookline_tests::hostile::{NameServer, Peer, Reply, Rig, Talk, a, aaaa};
 
 use super::tables::{ALLOWED_V4, ALLOWED_V6, REFUSED_SPELLINGS, REFUSED_V4, REFUSED_V6};
 use super::{GOOD, NAME, good_and_bad, literal, once, url};
+use crate::SOON;
 
 #[tokio::test]
 async fn b54_where_every_address_is_ours_not_a_packet_leaves_for_a_refused_one() {
@@ -37,7 +38,7 @@ async fn b54_where_every_address_is_ours_not_a_packet_leaves_for_a_refused_one()
     })
     .await;
     let everywhere = Peer::listen("[::]:8080", None, once).await;
-    let rig = Rig::with(policy(&[]), names.resolver(), None, SHORT);
+    let rig = Rig::with(policy(&[]), names.resolver(), None, LONG);
 
     // The oracle sees what there is to be seen.
     for address in ALLOWED_V4.iter().chain(ALLOWED_V6) {
@@ -52,6 +53,7 @@ async fn b54_where_every_address_is_ours_not_a_packet_leaves_for_a_refused_one()
     assert_eq!(heard, ALLOWED_V4.len() + ALLOWED_V6.len());
 
     // Literal addresses: not a packet of any kind.
+    everywhere.is_left(heard, SOON).await;
     everywhere_is_quiet().await;
     let before = Counts::now();
     for address in REFUSED_V4.iter().chain(REFUSED_V6) {

@@ -14,7 +14,7 @@ use super::{documented, event, publisher};
 use crate::SOON;
 
 /// So long that the next dispatcher is there by the time, and the last one gone.
-const LONG: Duration = Duration::from_secs(12);
+const LONG: Duration = Duration::from_secs(25);
 
 /// `meets` is taken at its third attempt, `exceeds` never, and all else at once.
 fn answer(request: &Received) -> Answer {

@@ -37,10 +37,15 @@ async fn terminate(child: Child) -> String {
 
 #[tokio::test]
 async fn a_relay_that_is_killed_again_and_again_loses_nothing_and_repeats_a_batch_at_most() {
-    const EVENTS: usize = 5000;
     const COMPANIES: usize = 25;
     const BATCH: usize = 100;
     const KILLS: usize = 4;
+    /// What each of them does before it is killed, how much more than that is committed before each, and what there is at first: so
+    /// much that none comes to the end of it before its test sees that it is at work.
+    const WORK: usize = 500;
+    const MORE: usize = 1000;
+    const FIRST: usize = 4000;
+    const EVENTS: usize = FIRST + KILLS * MORE;
     scenario(async |world| {
         world.leaves(Queue::Events);
         let bookings = Bookings::new().await;
@@ -48,7 +53,8 @@ async fn a_relay_that_is_killed_again_and_again_loses_nothing_and_repeats_a_batc
         for number in 0..EVENTS / COMPANIES {
             all.extend((0..COMPANIES).map(|company| event(&format!("c{company}"), number)));
         }
-        bookings.commit_all(&all).await;
+        let (first, later) = all.split_at(FIRST);
+        bookings.commit_all(first).await;
         world.producer().await;
         let batch = BATCH.to_string();
         let start = || {
@@ -56,20 +62,21 @@ async fn a_relay_that_is_killed_again_and_again_loses_nothing_and_repeats_a_batc
                 .spawn()
                 .unwrap()
         };
-        for kill in 1..=KILLS {
+        for (kill, more) in (1_usize..).zip(later.chunks(MORE)) {
+            bookings.commit_all(more).await;
             let mut running = start();
-            let wanted = u32::try_from(kill * EVENTS / 10).unwrap();
+            let wanted = u32::try_from(kill * WORK).unwrap();
             eventually(SOON, "it is at work", async || {
                 let ready = world.broker().ready(&world.queue(Queue::Events)).await;
                 (ready.unwrap_or(0) >= wanted).then_some(())
             })
             .await;
             running.kill().await.unwrap();
+            assert!(
+                bookings.waiting().await > 0,
+                "it was killed in the midst of its work"
+            );
         }
-        assert!(
-            bookings.waiting().await > 0,
-            "it was killed in the midst of its work"
-        );
         let last = start();
         bookings.is_empty().await;
         let told = terminate(last).await;

@@ -97,8 +97,8 @@ async fn a_collector_that_hangs_is_given_up_after_the_timeout() {
             // What follows is sent, once the collector answers again.
             sink.answer_now(Manner::Take);
             let before = sink.exports().len();
-            world.publish("booking.created", "{}").await;
             eventually(SOON, "another export", async || {
+                world.publish("booking.created", "{}").await;
                 (sink.exports().len() > before).then_some(())
             })
             .await;
