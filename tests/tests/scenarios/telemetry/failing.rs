@@ -97,11 +97,14 @@ async fn a_collector_that_hangs_is_given_up_after_the_timeout() {
             // What follows is sent, once the collector answers again.
             sink.answer_now(Manner::Take);
             let before = sink.exports().len();
+            let mut published = 1;
             eventually(SOON, "another export", async || {
                 world.publish("booking.created", "{}").await;
+                published += 1;
                 (sink.exports().len() > before).then_some(())
             })
             .await;
+            receiver.expect(published, SOON).await;
         })
         .await;
     }
