@@ -1,4 +1,4 @@
-//! Who may have how much of the database at once: companies, the operator, and retries of many.
+//! Who may have how much of the database at once: companies, the operator, strangers, and retries of many.
 
 use std::time::Duration;
 

@@ -24,6 +24,20 @@ const REMEMBERED: usize = 10_000;
 const KNOWN_FOR: Duration = Duration::from_secs(15 * 60);
 const MAX_KNOWN: u64 = 10_000;
 
+/// A lookup that goes on: counted at its end where it has an address.
+struct Guess<'a> {
+    guesses: &'a Guesses,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        if let Some(address) = self.address {
+            self.guesses.miss(address, Instant::now());
+        }
+    }
+}
+
 /// What each address has guessed wrong: until when that counts. Those that are looked up at the same time are all counted,
 /// so that whoever asks for many at once waits the longer.
 pub(crate) struct Guesses {
@@ -56,18 +70,22 @@ impl Guesses {
         if !is_known && let Some(wait) = address.and_then(|address| self.wait(address, Instant::now())) {
             return Err(Problem::too_many(wait));
         }
-        let found = if is_known {
-            asked.await?
-        } else {
-            self.share.clone().hold(asked).await?
+        // Counted, too, where whoever shows it hangs up meanwhile.
+        let mut guess = Guess {
+            guesses: self,
+            address: address.filter(|_| !is_known),
         };
+        let asked = if is_known {
+            asked.await
+        } else {
+            self.share.clone().hold(asked).await
+        };
+        guess.address = address.filter(|_| matches!(asked, Ok(None)));
+        let found = asked?;
         if found.is_some() {
             self.known.insert(hash, ());
         } else {
             self.known.invalidate(&hash);
-            if let Some(address) = address {
-                self.miss(address, Instant::now());
-            }
         }
         Ok(found)
     }
@@ -177,5 +195,23 @@ mod tests {
         let neighbour = "2001:db8::2".parse().unwrap();
         assert_eq!(guesses.wait(neighbour, now), Some(A_MISS * 201));
         assert_eq!(guesses.wait(neighbour, now + Duration::from_millis(1_005)), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_shown_by_somebody_who_hangs_up_counts() {
+        let guesses = Guesses::new(DatabaseShares::new().of_strangers());
+        let (peer, made_up) = (Some(IpAddr::from([10, 0, 0, 1])), key("x"));
+        for _ in 0..1_000 {
+            let asking = guesses.look_up(
+                peer,
+                &made_up,
+                std::future::pending::<Result<Option<()>, StoreError>>(),
+            );
+            let hung_up = tokio::time::timeout(Duration::ZERO, asking).await;
+            if matches!(hung_up, Ok(Err(_))) {
+                return;
+            }
+        }
+        panic!("each is looked up");
     }
 }

@@ -14,7 +14,7 @@ pub enum StoreError {
     Unavailable(String),
     /// Whoever asks has as much of the database at once as one may have, and none of it has ended for a while.
     #[error(
-        "as many of one company's requests are at the database as may be at once; ask for less at the same time"
+        "as many requests of the same kind are at the database as may be at once; ask for less at the same time"
     )]
     ShareTaken,
     /// The database takes no changes: it is a standby, or was told so. What only reads is answered.

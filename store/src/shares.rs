@@ -17,6 +17,8 @@ use crate::error::StoreError;
 /// How long a place stays taken whose operation was given up in the middle: the connection is at rest or closed by then.
 /// Whoever hangs up on every answer would have more of them than its share otherwise.
 const GIVEN_UP_FOR: Duration = Duration::from_secs(2);
+/// The same of a stranger's, which reads one row by its key: whoever hangs up at once would keep all other strangers waiting.
+const STRANGER_GIVEN_UP_FOR: Duration = Duration::from_millis(100);
 /// After so many companies those are forgotten that ask for nothing now. Requests are far fewer, so that others are left
 /// seldom.
 const REMEMBERED: usize = 1_024;
@@ -57,7 +59,10 @@ pub struct Share {
     own: Arc<Semaphore>,
     /// What it has in common with others of its kind.
     common: Option<Arc<Semaphore>>,
+    /// What it is told that waits in vain for its own.
+    taken: fn() -> StoreError,
     patience: Duration,
+    given_up_for: Duration,
 }
 
 impl Shares {
@@ -88,27 +93,33 @@ impl Shares {
         Share {
             own,
             common: Some(Arc::clone(&self.companies)),
+            taken: || StoreError::ShareTaken,
             patience: self.sizes.patience,
+            given_up_for: GIVEN_UP_FOR,
         }
     }
 
     /// The operator's.
     #[must_use]
     pub fn operator(&self) -> Share {
-        self.alone(&self.operator)
+        Share {
+            own: Arc::clone(&self.operator),
+            common: None,
+            taken: || StoreError::Unavailable("the operator's other requests are not answered".to_owned()),
+            patience: self.sizes.patience,
+            given_up_for: GIVEN_UP_FOR,
+        }
     }
 
     /// The share of all those of whom is not known yet who they are.
     #[must_use]
     pub fn strangers(&self) -> Share {
-        self.alone(&self.strangers)
-    }
-
-    fn alone(&self, own: &Arc<Semaphore>) -> Share {
         Share {
-            own: Arc::clone(own),
+            own: Arc::clone(&self.strangers),
             common: None,
+            taken: || StoreError::ShareTaken,
             patience: self.sizes.patience,
+            given_up_for: STRANGER_GIVEN_UP_FOR,
         }
     }
 }
@@ -122,10 +133,7 @@ impl Share {
     /// Waits for a place: first among its own, so that no more of these wait among the others' than may go on at once.
     async fn place(&self) -> Result<Place, StoreError> {
         let waiting = timeout(self.patience, Arc::clone(&self.own).acquire_owned()).await;
-        let own = waiting.map_err(|_| match self.common {
-            Some(_) => StoreError::ShareTaken,
-            None => StoreError::Unavailable("others of the same kind are not answered".to_owned()),
-        })?;
+        let own = waiting.map_err(|_| (self.taken)())?;
         let common = match &self.common {
             None => None,
             Some(common) => {
@@ -134,25 +142,31 @@ impl Share {
             }
         };
         let permits = [own.ok(), common.and_then(Result::ok)];
-        Ok(Place(permits.into_iter().flatten().collect()))
+        Ok(Place {
+            permits: permits.into_iter().flatten().collect(),
+            given_up_for: self.given_up_for,
+        })
     }
 }
 
 /// A place that is taken, until it is left; some seconds longer where it is dropped.
-struct Place(Vec<OwnedSemaphorePermit>);
+struct Place {
+    permits: Vec<OwnedSemaphorePermit>,
+    given_up_for: Duration,
+}
 
 impl Place {
     fn leave(mut self) {
-        self.0.clear();
+        self.permits.clear();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let permits = std::mem::take(&mut self.0);
+        let (permits, given_up_for) = (std::mem::take(&mut self.permits), self.given_up_for);
         if let (false, Ok(runtime)) = (permits.is_empty(), Handle::try_current()) {
             runtime.spawn(async move {
-                sleep(GIVEN_UP_FOR).await;
+                sleep(given_up_for).await;
                 drop(permits);
             });
         }

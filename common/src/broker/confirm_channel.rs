@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::connect::short;
 use super::error::BrokerError;
-use super::returns::Returns;
+use super::returns::{self, Returns};
 use super::wire;
 use crate::failpoint;
 use crate::message::Message;
@@ -113,7 +113,11 @@ impl ConfirmChannel {
             confirm.await
         };
         let confirmed = confirmed.await.map_err(BrokerError::call("publishing"));
-        let came_back = || self.returns.take(self.channel.id(), to, &properties);
+        let sent = returns::Sent {
+            properties: &properties,
+            body_bytes: message.body.len() as u64,
+        };
+        let came_back = || self.returns.take(self.channel.id(), to, &sent);
         let answer = confirmed.and_then(|confirmation| match confirmation {
             // Which message it was that came back is not what the client library says.
             Confirmation::Ack(_) if came_back() => Ok(Answer::Unroutable),
@@ -178,10 +182,9 @@ impl Traffic {
         place.began_alone && place.number == self.begun
     }
 
-    /// Nobody waits for a message any more, whether it has its answer or not: whether there is none left that somebody waits for.
-    fn left(&mut self) -> bool {
+    /// Nobody waits for a message any more, whether it has its answer or not.
+    fn left(&mut self) {
         self.waited_for -= 1;
-        self.waited_for == 0
     }
 }
 
@@ -193,7 +196,13 @@ struct UnderWay<'a> {
 
 impl<'a> UnderWay<'a> {
     fn on(channel: &'a ConfirmChannel) -> Self {
-        let place = channel.traffic(Traffic::begin);
+        let place = channel.traffic(|traffic| {
+            // What lies there then is nobody's. While this is held nobody begins.
+            if traffic.waited_for == 0 {
+                channel.returns.forget(channel.channel.id());
+            }
+            traffic.begin()
+        });
         Self { channel, place }
     }
 
@@ -204,9 +213,7 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if self.channel.traffic(Traffic::left) {
-            self.channel.returns.forget(self.channel.channel.id());
-        }
+        self.channel.traffic(Traffic::left);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio::sync::watch;
 
-use super::connect::Opened;
+use super::connect::{Opened, close};
 use super::error::BrokerError;
 use super::heard::Heard;
 use super::loss::Loss;
@@ -90,6 +90,12 @@ impl<T> Established<T> {
     pub(super) async fn falls_silent(&self) {
         let seconds = self.connection.configuration().heartbeat();
         self.heard.falls_silent(Duration::from_secs(seconds.into())).await;
+    }
+
+    /// Says goodbye, and hangs up whether it is answered or not.
+    pub(super) async fn close(&self) {
+        close(&self.connection).await;
+        self.heard.hang_up.now();
     }
 
     /// The error of what was being done when this life ended.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::hang_up::HangUp;
 use super::returns::Returns;
 
 /// How often it is looked in one heartbeat.
@@ -21,6 +22,8 @@ const SILENT_LOOKS: u32 = 15;
 pub(super) struct Heard {
     reads: Arc<AtomicU64>,
     pub(super) returns: Returns,
+    /// By which whoever hears it ends it.
+    pub(super) hang_up: HangUp,
 }
 
 impl Heard {

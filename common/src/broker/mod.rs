@@ -16,6 +16,7 @@ mod error; // what can go wrong
 mod tls; // who the broker must prove to be
 mod heard; // whether it still says anything
 mod returns; // and what it gives back
+mod hang_up; // and an end that needs no answer
 mod transport; // bytes that any publisher wrote, judged before they are parsed
 mod link_settings; // how to connect
 mod handshake; // with one address

@@ -117,7 +117,7 @@ pub(super) async fn supervise<P: Prepare>(
         };
         let Some(Loss { why, is_unreadable }) = loss else {
             established.give_up("it is closed");
-            close(&established.connection).await;
+            established.close().await;
             return;
         };
         established.give_up(why.as_str());
@@ -126,7 +126,7 @@ pub(super) async fn supervise<P: Prepare>(
         if since.elapsed() > STABLE_AFTER {
             pause = pauses.build();
         }
-        tokio::spawn(async move { close(&established.connection).await });
+        tokio::spawn(async move { established.close().await });
         let was_careful = std::mem::replace(&mut is_careful, is_unreadable);
         if was_careful || is_careful {
             // The broker is well. The message is counted up to its limit and set aside there: the sooner the better, and

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 
 use bytes::Bytes;
+use uuid::Uuid;
 use zstd::bulk::Compressor;
 
 use super::AttemptRecord;
@@ -104,6 +105,8 @@ impl Batch {
         Ok(Message {
             content_type: Some("application/x-ndjson".to_owned()),
             content_encoding: Some("zstd".to_owned()),
+            // By which it is told from others that are published beside it, should it come back.
+            message_id: Some(Uuid::now_v7().simple().to_string()),
             body: Bytes::from(body),
             ..Message::default()
         })

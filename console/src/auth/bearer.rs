@@ -40,28 +40,39 @@ pub(crate) async fn principal(
     let Some(presented) = PresentedToken::parse(text) else {
         return Ok(None);
     };
-    let known = app.known_tokens();
-    let found = match known.get(&presented) {
+    let found = match app.known_tokens().get(&presented) {
         Some(found) => found,
-        None => {
-            // Nobody has made-up ones looked up more often than that. One that was good a while ago does not wait for what others
-            // at its address make up.
-            let was_good = known.was_good(&presented);
-            if !was_good && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
-                return Err(Problem::too_many(wait));
-            }
-            let asked = known.asked();
-            let looked_up = app.store().find_token(presented);
-            let found = if was_good {
-                looked_up.await?
-            } else {
-                app.database_shares().of_strangers().hold(looked_up).await?
-            };
-            known.insert(presented, found.clone(), asked);
-            found
-        }
+        None => look_up(app, presented, peer).await?,
     };
     Ok(found.map(|(company, token)| Principal::Company { company, token }))
+}
+
+/// Asks the database, once for all that ask with the same token at the same time.
+async fn look_up(
+    app: &App,
+    presented: PresentedToken,
+    peer: Option<IpAddr>,
+) -> Result<Option<(CompanyId, String)>, Problem> {
+    let known = app.known_tokens();
+    // Nobody has made-up ones looked up more often than that. One that was good a while ago does not wait for what others
+    // at its address make up.
+    let was_good = known.was_good(&presented);
+    if !was_good && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
+        return Err(Problem::too_many(wait));
+    }
+    let _turn = known.turn(&presented).await;
+    if let Some(found) = known.get(&presented) {
+        return Ok(found);
+    }
+    let asked = known.asked();
+    let looked_up = app.store().find_token(presented);
+    let found = if was_good {
+        looked_up.await?
+    } else {
+        app.database_shares().of_strangers().hold(looked_up).await?
+    };
+    known.insert(presented, found.clone(), asked);
+    Ok(found)
 }
 
 /// What follows `Bearer` (whatever its case, RFC 9110 §11.1), if there is one such header.

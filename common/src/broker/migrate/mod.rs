@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 use self::place::{Place, Standing};
 pub use self::step::{Migrated, MigrationError, MigrationStep};
 use self::transfer::{Transfer, store};
-use super::connect::{LinkSettings, close, open};
+use super::connect::{LinkSettings, any_turn, close, open, open_from};
 use super::error::{ACCESS_REFUSED, BrokerError, PRECONDITION_FAILED, RESOURCE_LOCKED};
 use super::refusal::NOT_ALLOWED;
 use crate::topology::{QueueSpec, Topology};
@@ -167,7 +167,8 @@ impl Migration<'_> {
             to: temporary,
         });
         // Apart from each other, because a broker that is short of memory holds up whatever a publishing connection asks for.
-        let (incoming, outgoing) = (open(self.settings).await?, open(self.settings).await?);
+        let incoming = open(self.settings).await?;
+        let outgoing = open_from(self.settings, any_turn()).await?;
         let mut first = Transfer::begin(&incoming, &outgoing, name, temporary, MOVING_WINDOW).await?;
         first.catch_up(place.connection).await?;
         let moved = first.end().await?;
@@ -179,7 +180,7 @@ impl Migration<'_> {
         let last = Transfer::begin(&incoming, &outgoing, name, temporary, LAST_WINDOW).await?;
         self.delete_behind(place, last).await?;
         close(&incoming).await;
-        close(&outgoing).await;
+        close(&outgoing.connection).await;
         Ok(())
     }
 
@@ -259,7 +260,8 @@ impl Migration<'_> {
             to: name,
         });
         // Fresh ones: on connections that knew the old queue, the new one's messages were seen to hide.
-        let (incoming, outgoing) = (open(self.settings).await?, open(self.settings).await?);
+        let incoming = open(self.settings).await?;
+        let outgoing = open_from(self.settings, any_turn()).await?;
         let mut transfer = Transfer::begin(&incoming, &outgoing, temporary, name, MOVING_WINDOW).await?;
         transfer.catch_up(place.connection).await?;
         if self.spec.takes_events {
@@ -278,7 +280,7 @@ impl Migration<'_> {
         }
         place.delete(temporary).await?;
         close(&incoming).await;
-        close(&outgoing).await;
+        close(&outgoing.connection).await;
         (self.tell)(MigrationStep::Moved {
             messages: moved,
             to: name,

@@ -15,9 +15,12 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::super::connect::{CALL_TIMEOUT, LinkSettings, close, in_time, open, open_channel, short};
+use super::super::connect::{
+    CALL_TIMEOUT, LinkSettings, Opened, any_turn, close, in_time, open_channel, open_from, short,
+};
 use super::super::depth::depth_on;
 use super::super::error::BrokerError;
+use super::super::returns::Returns;
 use super::carried::Carried;
 use super::step::MigrationStep;
 
@@ -45,6 +48,8 @@ pub(super) struct Transfer {
     incoming: Channel,
     messages: lapin::Consumer,
     outgoing: Channel,
+    /// What came back on the connection of `outgoing`.
+    returns: Returns,
     /// Published and not confirmed, oldest first, and the broker's answers to come in the same order.
     in_flight: VecDeque<Arc<Carried>>,
     answers: FuturesOrdered<Confirming>,
@@ -58,12 +63,13 @@ impl Transfer {
     /// Begins to receive what is in `from`, at most `window` messages ahead.
     pub(super) async fn begin(
         incoming: &Connection,
-        outgoing: &Connection,
+        outgoing: &Opened,
         from: &str,
         to: &str,
         window: u16,
     ) -> Result<Self, BrokerError> {
-        let outgoing = open_confirming(outgoing).await?;
+        let returns = outgoing.heard.returns.clone();
+        let outgoing = open_confirming(&outgoing.connection).await?;
         let incoming = open_channel(incoming).await?;
         let prefetch = incoming.basic_qos(window, BasicQosOptions::default());
         in_time("setting the prefetch", prefetch).await?;
@@ -80,6 +86,7 @@ impl Transfer {
             incoming,
             messages,
             outgoing,
+            returns,
             in_flight: VecDeque::new(),
             answers: FuturesOrdered::new(),
             to_ack: None,
@@ -161,7 +168,7 @@ impl Transfer {
             received.push(Arc::new(Carried::of(delivery)));
         }
         while let Ok(Some(answer)) = timeout(CALL_TIMEOUT, self.answers.next()).await {
-            if is_stored(answer).is_err() {
+            if is_stored(answer, &self.returns).is_err() {
                 break;
             }
             self.in_flight.pop_front();
@@ -197,7 +204,7 @@ impl Transfer {
     }
 
     async fn confirmed(&mut self, answer: lapin::Result<Confirmation>) -> Result<(), BrokerError> {
-        is_stored(answer)?;
+        is_stored(answer, &self.returns)?;
         self.to_ack = self.in_flight.pop_front();
         self.unacked += 1;
         self.moved += 1;
@@ -246,8 +253,8 @@ async fn try_to_store(
     to: &str,
     left: &mut VecDeque<Arc<Carried>>,
 ) -> Result<(), BrokerError> {
-    let connection = open(settings).await?;
-    let channel = open_confirming(&connection).await?;
+    let opened = open_from(settings, any_turn()).await?;
+    let channel = open_confirming(&opened.connection).await?;
     let to = short(to);
     while !left.is_empty() {
         let mut answers = Vec::new();
@@ -256,11 +263,11 @@ async fn try_to_store(
         }
         for answer in answers {
             let answer = timeout(CONFIRM_TIMEOUT, answer).await;
-            is_stored(answer.map_err(|_| no_answer())?)?;
+            is_stored(answer.map_err(|_| no_answer())?, &opened.heard.returns)?;
             left.pop_front();
         }
     }
-    close(&connection).await;
+    close(&opened.connection).await;
     Ok(())
 }
 
@@ -314,14 +321,15 @@ fn no_answer() -> BrokerError {
     }
 }
 
-fn is_stored(answer: lapin::Result<Confirmation>) -> Result<(), BrokerError> {
+/// What comes back comes before its confirm, and the client library may hand it to another's: then none counts as stored.
+fn is_stored(answer: lapin::Result<Confirmation>, returns: &Returns) -> Result<(), BrokerError> {
     let refused = |why: &'static str| BrokerError::Call {
         what: WHAT,
         source: why.into(),
     };
     match answer.map_err(BrokerError::call(WHAT))? {
-        Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(_)) => Err(refused("the queue that they move into is gone")),
+        Confirmation::Ack(None) if returns.is_empty() => Ok(()),
+        Confirmation::Ack(_) => Err(refused("the queue that they move into is gone")),
         Confirmation::Nack(_) => Err(refused(
             "the queue that they move into takes no more: it has no quorum, or a policy bounds its length (`hookline topology \
              check` with HOOKLINE_MANAGEMENT_URL names it)",

@@ -2,6 +2,7 @@
 //! mended; bodies pass unseen.
 
 use super::super::returns::{Listener, Returns};
+use super::table::{MAX_VALUES, MAX_VALUES_OF_OURS};
 use super::{header, method};
 
 /// Type, channel and length of the payload.
@@ -120,7 +121,9 @@ impl Frames {
         let [channel @ .., _, _, _, _] = rest;
         let channel = u16::from_be_bytes(*channel);
         let is_mended = match kind {
-            Some(HEADER) => header::mend(payload),
+            // It must be known again.
+            Some(HEADER) if self.listener.is_begun(channel) => header::mend(payload, MAX_VALUES_OF_OURS),
+            Some(HEADER) => header::mend(payload, MAX_VALUES),
             _ => method::mend(payload),
         };
         match kind {

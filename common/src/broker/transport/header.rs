@@ -39,7 +39,7 @@ const PROPERTIES: [Property; 14] = [
 
 /// Mends the payload of a content header frame in place, and says whether there was anything to mend. What is shorter than
 /// every content header is left alone: no publisher can cause it.
-pub(super) fn mend(payload: &mut [u8]) -> bool {
+pub(super) fn mend(payload: &mut [u8], max_values: usize) -> bool {
     let mut cursor = Cursor::new(payload);
     cursor.go_to(BEFORE_FLAGS);
     let end = cursor.len();
@@ -47,7 +47,7 @@ pub(super) fn mend(payload: &mut [u8]) -> bool {
         return false;
     };
     let start = cursor.at();
-    let is_whole = properties(&mut cursor, flags, end).is_some() && cursor.at() == end;
+    let is_whole = properties(&mut cursor, flags, end, max_values).is_some() && cursor.at() == end;
     if !is_whole {
         let flags = replace(cursor.rewrite(start, end));
         cursor
@@ -57,14 +57,14 @@ pub(super) fn mend(payload: &mut [u8]) -> bool {
     cursor.is_changed
 }
 
-fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize) -> Option<()> {
+fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize, max_values: usize) -> Option<()> {
     for (place, property) in PROPERTIES.into_iter().enumerate() {
         if flags & (FIRST_FLAG >> place) != 0 {
             match property {
                 Property::Text => cursor.short_string(end)?,
                 Property::Octet => cursor.skip(1, end)?,
                 Property::Time => cursor.skip(8, end)?,
-                Property::Headers => table::mend(cursor, end)?,
+                Property::Headers => table::mend(cursor, end, max_values)?,
             }
         }
     }
@@ -105,7 +105,7 @@ mod tests {
         ]
         .concat();
         let before = payload[..BEFORE_FLAGS].to_vec();
-        let is_changed = mend(&mut payload);
+        let is_changed = mend(&mut payload, table::MAX_VALUES);
         assert_eq!(payload[..BEFORE_FLAGS], before, "what the broker wrote stays");
         let properties = payload.split_off(BEFORE_FLAGS + 2);
         let flags = u16::from_be_bytes(payload[BEFORE_FLAGS..].try_into().unwrap());
@@ -175,7 +175,7 @@ mod tests {
     fn what_is_no_content_header_is_left_alone() {
         for length in 0..14 {
             let mut payload = vec![0xff; length];
-            assert!(!mend(&mut payload));
+            assert!(!mend(&mut payload, table::MAX_VALUES));
             assert_eq!(payload, vec![0xff; length]);
         }
     }

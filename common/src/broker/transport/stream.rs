@@ -91,6 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.heard.hang_up.before_read(context)?;
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -127,7 +128,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for JudgedStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+        let this = self.get_mut();
+        this.heard.hang_up.before_write()?;
+        Pin::new(&mut this.inner).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -135,7 +138,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for JudgedStream<S> {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, bytes)
+        let this = self.get_mut();
+        this.heard.hang_up.before_write()?;
+        Pin::new(&mut this.inner).poll_write_vectored(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,6 +12,8 @@ pub(super) const MAX_DEPTH: usize = 16;
 /// How many values the headers may hold in all. A value of one byte becomes more than a hundred in the client library's
 /// tree, and a window holds hundreds of messages: so the headers of one take no more memory than its body may.
 pub(super) const MAX_VALUES: usize = 1024;
+/// The same of what we have published ourselves and comes back: what was read within that bound, and what we have added.
+pub(super) const MAX_VALUES_OF_OURS: usize = MAX_VALUES + 64;
 
 /// The name under which bytes are found that could not be read as headers.
 pub(super) const UNREAD: &str = "unread-headers";
@@ -46,7 +48,7 @@ enum Found {
 
 /// Walks the table that begins at the cursor, and mends it; the cursor stands behind it then. None where the table itself
 /// does not lie before `end`, or has room for no entry.
-pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
+pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Option<()> {
     let end = cursor.counted(end)?;
     let start = cursor.at();
     if end > start && end - start < SHORTEST_ENTRY {
@@ -56,10 +58,10 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
         kind_at: None,
         end,
         has_names: true,
-        left_before: MAX_VALUES,
+        left_before: max_values,
     };
     let mut outer: Vec<Open> = Vec::new();
-    let mut left = MAX_VALUES;
+    let mut left = max_values;
     let mut last_entry = start;
     loop {
         if cursor.at() >= open.end {
@@ -178,7 +180,7 @@ mod tests {
         let mut bytes = [&length.to_be_bytes(), entries].concat();
         let mut cursor = Cursor::new(&mut bytes);
         let end = cursor.len();
-        assert_eq!(mend(&mut cursor, end), Some(()));
+        assert_eq!(mend(&mut cursor, end, MAX_VALUES), Some(()));
         assert_eq!(cursor.at(), end, "it stands behind the table");
         let is_changed = cursor.is_changed;
         (bytes.split_off(4), is_changed)
@@ -263,7 +265,7 @@ mod tests {
         for mut bytes in [vec![0, 0, 0, 1, 0], vec![0, 0, 0, 2, 0], vec![0, 0, 0]] {
             let mut cursor = Cursor::new(&mut bytes);
             let end = cursor.len();
-            assert_eq!(mend(&mut cursor, end), None);
+            assert_eq!(mend(&mut cursor, end, MAX_VALUES), None);
         }
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_io::AsyncRead;
+use futures_util::AsyncReadExt as _;
 
 use super::super::super::heard::Heard;
 use super::super::frames::Frames;
@@ -186,4 +187,26 @@ fn after_a_frame_without_its_end_nothing_is_touched_as_the_client_library_reads_
     let before = bytes.clone();
     assert_eq!(Frames::default().judge(&mut bytes), bytes.len());
     assert_eq!(bytes, before);
+}
+
+/// The other end says nothing.
+struct Silent;
+
+impl AsyncRead for Silent {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_silent_end_is_woken_when_we_hang_up() {
+    let heard = Heard::default();
+    let mut stream = JudgedStream::new(Silent, heard.clone());
+    let mut buffer = [0; 8];
+    let hanging_up = async {
+        tokio::task::yield_now().await;
+        heard.hang_up.now();
+    };
+    let (read, ()) = tokio::join!(stream.read(&mut buffer), hanging_up);
+    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
 }
