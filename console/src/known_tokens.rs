@@ -1,14 +1,12 @@
 //! Tokens that were good a moment ago, and some that were nobody's, so that thousands of requests a second do not each ask
 //! the database, and a database that is away for a moment keeps nobody from publishing.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hookline_common::ids::CompanyId;
 use hookline_store::PresentedToken;
 use moka::sync::Cache;
-use tokio::sync::{Mutex, MutexGuard};
 
 /// How long an answer of the database counts. What was asked for before and comes late may add some hundred milliseconds;
 /// together they stay below the five seconds after which a revoked token must be refused everywhere.
@@ -17,8 +15,6 @@ const COUNTS_FOR: Duration = Duration::from_secs(4);
 const LET_IN_FOR: Duration = Duration::from_secs(15 * 60);
 /// Tokens at most, of each kind: two megabytes. Those that were used least make room.
 const MAX_TOKENS: u64 = 10_000;
-/// Far more than are looked up at once, so that other tokens are seldom waited for.
-const TURNS: usize = 64;
 
 /// Whose a token is, by its company and its own id.
 type Whose = (CompanyId, String);
@@ -32,8 +28,6 @@ pub(crate) struct KnownTokens {
     were_good: Cache<PresentedToken, ()>,
     /// How often one was revoked here.
     revocations: AtomicU64,
-    /// By their hashes, who looks one up: what asks with the same token meanwhile waits for that answer.
-    turns: [Mutex<()>; TURNS],
 }
 
 /// When the database was asked: answers from before a revocation count for nothing after it, those too that come later.
@@ -47,16 +41,7 @@ impl KnownTokens {
             nobodys: bounded(COUNTS_FOR),
             were_good: bounded(LET_IN_FOR),
             revocations: AtomicU64::new(0),
-            turns: [const { Mutex::const_new(()) }; TURNS],
         }
-    }
-
-    /// Waits while the same token is looked up; what is found out then is known.
-    pub(crate) async fn turn(&self, token: &PresentedToken) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        token.hash(&mut hasher);
-        let place = hasher.finish() as usize % TURNS;
-        self.turns[place].lock().await
     }
 
     /// Whose it is, or that it is nobody's, if that was asked for a moment ago.

@@ -17,8 +17,9 @@ use crate::error::StoreError;
 /// How long a place stays taken whose operation was given up in the middle: the connection is at rest or closed by then.
 /// Whoever hangs up on every answer would have more of them than its share otherwise.
 const GIVEN_UP_FOR: Duration = Duration::from_secs(2);
-/// The same of a stranger's, which reads one row by its key: whoever hangs up at once would keep all other strangers waiting.
-const STRANGER_GIVEN_UP_FOR: Duration = Duration::from_millis(100);
+/// The same of a stranger's, which reads a row or two: with two seconds, whoever hangs up at once would keep all other strangers
+/// waiting. With less, a database that hangs would soon have all connections taken by those who hang up.
+const STRANGER_GIVEN_UP_FOR: Duration = Duration::from_millis(500);
 /// After so many companies those are forgotten that ask for nothing now. Requests are far fewer, so that others are left
 /// seldom.
 const REMEMBERED: usize = 1_024;

@@ -24,7 +24,7 @@ const RATE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The shortest time that a rate is said to be measured over: one batch alone would seem to come every few milliseconds.
 const RATE_MIN_TIME: Duration = Duration::from_secs(10);
 /// What a batch takes on the disk beside its body: properties, annotations, its part of chunk and index.
-const STORED_OVERHEAD: u64 = 170;
+const STORED_OVERHEAD: u64 = 205;
 /// The log of attempts of one namespace. Each look at it is a connection of its own.
 #[derive(Debug, Clone)]
 pub struct AttemptsLog {

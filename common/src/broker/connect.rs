@@ -158,6 +158,12 @@ pub(super) async fn close(connection: &Connection) {
     }
 }
 
+/// The same, and hangs up a moment later whether it was answered or not.
+pub(super) async fn close_and_hang_up(connection: &Connection, heard: &Heard) {
+    close(connection).await;
+    heard.hang_up.now();
+}
+
 /// Names of ours are shorter than AMQP's 255 bytes by construction.
 pub(super) fn short(text: &str) -> ShortString {
     ShortString::try_new(text).unwrap_or_default()

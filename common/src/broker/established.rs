@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio::sync::watch;
 
-use super::connect::{Opened, close};
+use super::connect::{Opened, close_and_hang_up};
 use super::error::BrokerError;
 use super::heard::Heard;
 use super::loss::Loss;
@@ -94,8 +94,7 @@ impl<T> Established<T> {
 
     /// Says goodbye, and hangs up whether it is answered or not.
     pub(super) async fn close(&self) {
-        close(&self.connection).await;
-        self.heard.hang_up.now();
+        close_and_hang_up(&self.connection, &self.heard).await;
     }
 
     /// The error of what was being done when this life ended.

@@ -12,10 +12,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::connect::{LinkSettings, any_turn, close, open_from};
+use super::connect::{LinkSettings, any_turn, close_and_hang_up, open_from};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
-use super::loss::Loss;
+use super::loss::{Loss, SILENT};
 use super::watch_over::watch_over;
 
 /// A connection that lived this long was no flap: the next loss starts with the shortest pause again.
@@ -159,13 +159,21 @@ async fn establish<P: Prepare>(
     turn: usize,
 ) -> Result<(Established<P::Ready>, String), BrokerError> {
     let opened = open_from(settings, turn).await?;
-    match prepare.prepare(&opened).await {
+    let heartbeat = Duration::from_secs(opened.connection.configuration().heartbeat().into());
+    let prepared = tokio::select! {
+        prepared = prepare.prepare(&opened) => prepared,
+        () = opened.heard.falls_silent(heartbeat) => Err(BrokerError::Lost {
+            what: "preparing a connection",
+            why: SILENT.to_owned(),
+        }),
+    };
+    match prepared {
         Ok(ready) => Ok((
             Established::new(generation, opened.connection, opened.heard, ready, is_careful),
             opened.node,
         )),
         Err(error) => {
-            close(&opened.connection).await;
+            close_and_hang_up(&opened.connection, &opened.heard).await;
             Err(error)
         }
     }

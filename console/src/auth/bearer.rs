@@ -47,7 +47,7 @@ pub(crate) async fn principal(
     Ok(found.map(|(company, token)| Principal::Company { company, token }))
 }
 
-/// Asks the database, once for all that ask with the same token at the same time.
+/// Asks the database.
 async fn look_up(
     app: &App,
     presented: PresentedToken,
@@ -59,10 +59,6 @@ async fn look_up(
     let was_good = known.was_good(&presented);
     if !was_good && let Some(Err(wait)) = peer.map(|peer| app.rates().lookup(peer)) {
         return Err(Problem::too_many(wait));
-    }
-    let _turn = known.turn(&presented).await;
-    if let Some(found) = known.get(&presented) {
-        return Ok(found);
     }
     let asked = known.asked();
     let looked_up = app.store().find_token(presented);

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// What happens to a connection that stands.
@@ -47,15 +47,20 @@ pub(super) struct CutAt {
 pub(super) struct Rate {
     bytes_per_second: std::sync::atomic::AtomicU64,
     free_at: Mutex<Option<Instant>>,
+    /// Told when it is another one: what waits by the old one goes on.
+    changed: Notify,
 }
 
 impl Rate {
     pub(super) fn set(&self, bytes_per_second: u64) {
         self.bytes_per_second.store(bytes_per_second, Ordering::Relaxed);
+        *self.free_at.lock().unwrap() = None;
+        self.changed.notify_waiters();
     }
 
     /// Waits until `bytes` have had the time that they need.
     pub(super) async fn carry(&self, bytes: usize) {
+        let changed = self.changed.notified();
         let rate = self.bytes_per_second.load(Ordering::Relaxed);
         if rate == 0 {
             return;
@@ -68,7 +73,10 @@ impl Rate {
             *free_at = Some(done_at);
             done_at
         };
-        sleep_until(done_at).await;
+        tokio::select! {
+            () = sleep_until(done_at) => {}
+            () = changed => {}
+        }
     }
 }
 
