@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::connect::short;
 use super::error::BrokerError;
-use super::returns::{self, Returns};
+use super::returns::{Original, Returns};
 use super::wire;
 use crate::failpoint;
 use crate::message::Message;
@@ -113,11 +113,11 @@ impl ConfirmChannel {
             confirm.await
         };
         let confirmed = confirmed.await.map_err(BrokerError::call("publishing"));
-        let sent = returns::Sent {
+        let original = Original {
             properties: &properties,
             body_bytes: message.body.len() as u64,
         };
-        let came_back = || self.returns.take(self.channel.id(), to, &sent);
+        let came_back = || self.returns.take(self.channel.id(), to, &original);
         let answer = confirmed.and_then(|confirmation| match confirmation {
             // Which message it was that came back is not what the client library says.
             Confirmation::Ack(_) if came_back() => Ok(Answer::Unroutable),

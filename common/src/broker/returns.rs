@@ -45,7 +45,7 @@ impl Returns {
     }
 
     /// Whether this message came back on the channel. It is to be asked once, when the message is confirmed.
-    pub(super) fn take(&self, channel: u16, to: &Address, sent: &Sent<'_>) -> bool {
+    pub(super) fn take(&self, channel: u16, to: &Address, sent: &Original<'_>) -> bool {
         if self.is_empty() {
             return false;
         }
@@ -83,8 +83,8 @@ impl Returned {
     /// Whether it is the message that was sent. The broker may have added headers of its own, written over those that are its
     /// own, and set the time, as it can be told to. Of the body only the length is there; what we publish has an id, and what
     /// has the same id and the same headers is the same.
-    fn is(&self, to: &Address, sent: &Sent<'_>) -> bool {
-        let Sent {
+    fn is(&self, to: &Address, sent: &Original<'_>) -> bool {
+        let Original {
             properties,
             body_bytes,
         } = sent;
@@ -105,8 +105,8 @@ impl Returned {
     }
 }
 
-/// A message that was sent.
-pub(super) struct Sent<'a> {
+/// A message as it was sent.
+pub(super) struct Original<'a> {
     pub(super) properties: &'a BasicProperties,
     pub(super) body_bytes: u64,
 }
@@ -205,7 +205,7 @@ mod tests {
 
     fn takes(returns: &Returns, channel: u16, routing_key: &str, id: &str, body_bytes: u64) -> bool {
         let properties = BasicProperties::default().with_message_id(id.into());
-        let sent = Sent {
+        let sent = Original {
             properties: &properties,
             body_bytes,
         };
@@ -264,7 +264,7 @@ mod tests {
             (&[("endpoint", "b")][..], false),
             (&[("endpoint", "a"), ("gone", "")][..], false),
         ] {
-            let sent = Sent {
+            let sent = Original {
                 properties: &table(headers),
                 body_bytes: 0,
             };

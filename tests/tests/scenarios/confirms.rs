@@ -60,17 +60,20 @@ async fn each_of_many_that_are_published_at_once_gets_its_own_answer() {
     assert_eq!(wrong, 0, "of {}", TASKS * EACH);
 }
 
+fn answer_by_name(body: &[u8]) -> Answer {
+    match body.first() {
+        Some(b'w') => Answer::AckAfterReturn,
+        Some(b'r') => Answer::Return,
+        _ => Answer::Ack,
+    }
+}
+
 /// The client library hands what comes back to whichever message is answered next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_comes_back_is_told_its_own_publisher_and_nobody_else() {
     const TASKS: usize = 8;
     const EACH: usize = 1_000;
-    let broker = ScriptedBroker::start(|body| match body.first() {
-        Some(b'w') => Answer::AckAfterReturn,
-        Some(b'r') => Answer::Return,
-        _ => Answer::Ack,
-    })
-    .await;
+    let broker = ScriptedBroker::start(answer_by_name).await;
     let publisher = publisher(&broker);
     // The first message on a channel goes alone.
     publisher
@@ -118,12 +121,7 @@ async fn what_comes_back_is_told_its_own_publisher_and_nobody_else() {
 
 #[tokio::test]
 async fn what_comes_back_is_told_although_nobody_waits_any_more_for_the_message_answered_before_it() {
-    let broker = ScriptedBroker::start(|body| match body.first() {
-        Some(b'w') => Answer::AckAfterReturn,
-        Some(b'r') => Answer::Return,
-        _ => Answer::Ack,
-    })
-    .await;
+    let broker = ScriptedBroker::start(answer_by_name).await;
     let publisher = publisher(&broker);
     let to = address();
     // The first message on a channel goes alone.
