@@ -54,6 +54,9 @@ pub mod manual; // what explains programs
 pub mod stderr; // lines that wait for no reader
 
 #[cfg(feature = "service")]
+pub mod huge_pages; // how its memory is handed out
+
+#[cfg(feature = "service")]
 pub mod healthcheck; // how a program is asked whether it is alive
 
 #[cfg(feature = "service")]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use hookline_common::healthcheck;
+use hookline_common::huge_pages;
 use hookline_common::settings::flags::CommandLine;
 use hookline_common::settings::unknown_variables;
 use hookline_common::shutdown::Shutdown;
@@ -19,6 +20,8 @@ const ABOUT: &str = "The API through which companies' endpoints are registered a
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Where that fails, it takes more memory and works as well.
+    drop(huge_pages::have_none());
     let command = clap::Command::new("hookline-console")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)

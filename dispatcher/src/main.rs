@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hookline_common::healthcheck;
+use hookline_common::huge_pages;
 use hookline_common::settings::flags::CommandLine;
 use hookline_common::settings::{unknown_variables, variables};
 use hookline_common::shutdown::Shutdown;
@@ -25,6 +26,8 @@ const ABOUT: &str =
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Where that fails, it takes more memory and works as well.
+    drop(huge_pages::have_none());
     abort_on_panic();
     let command = clap::Command::new("hookline-dispatcher")
         .version(env!("CARGO_PKG_VERSION"))

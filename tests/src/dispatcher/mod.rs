@@ -201,14 +201,22 @@ impl Dispatcher {
         .await;
     }
 
+    /// What the kernel says of the process (proc_pid_status(5)).
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn proc_status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("a running process")
+    }
+
     /// What the process has resident, in KiB: now, and at the worst since [`Dispatcher::forget_peak`].
     ///
     /// # Panics
     /// When it has ended.
     #[must_use]
     pub fn resident_kb(&self) -> (u64, u64) {
-        let path = format!("/proc/{}/status", self.pid);
-        let status = std::fs::read_to_string(path).expect("a running process");
+        let status = self.proc_status();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let text = line.expect(name).trim().trim_end_matches(" kB");

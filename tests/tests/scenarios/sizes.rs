@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use hookline_producer::Event;
-use hookline_tests::endpoint::endpoint;
+use hookline_tests::console::{self, database_scenario};
+use hookline_tests::endpoint::{Endpoint, endpoint};
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
@@ -82,6 +83,22 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>) {
         let (_, peak) = dispatcher.resident_kb();
         assert_eq!(judge.verdict(), Verdict::default());
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");
+    })
+    .await;
+}
+
+/// Of which each would be resident as a whole as soon as one byte of it is written.
+#[tokio::test]
+async fn no_program_takes_its_memory_in_huge_pages() {
+    database_scenario(async |world, database| {
+        world.endpoints([Endpoint::at("ep_crm", "http://127.0.0.1:9/")]);
+        let dispatcher = world.dispatcher().start().await;
+        let console = console::start(console::setup(world, database)).await;
+        for process in [&dispatcher, console.process()] {
+            let status = process.proc_status();
+            // Linux says so since 5.0.
+            assert!(status.lines().any(|line| line == "THP_enabled:\t0"), "{status}");
+        }
     })
     .await;
 }
