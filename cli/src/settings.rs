@@ -117,12 +117,13 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
     Ok(())
 }
 
-/// Logs warnings to stderr, for a command that runs on its own for days, unless `RUST_LOG` has said what is logged.
+/// Logs warnings to stderr, for a command that runs on its own for days, unless `RUST_LOG` has said what is logged. What the AMQP client
+/// says of a connection that ends is said by us, with what to do.
 pub(crate) fn start_service_logs() {
     let is_asked_for = Reader::new(&Environment).is_set(&variables::RUST_LOG);
     if !is_asked_for {
         tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("warn"))
+            .with_env_filter(EnvFilter::new("warn,lapin=off"))
             .with_writer(io::stderr)
             .init();
     }

@@ -24,13 +24,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connect::{CALL_TIMEOUT, LinkSettings, in_time, open, open_channel};
+use super::connect::{CALL_TIMEOUT, LinkSettings, Opened, in_time, open, open_channel};
 use super::depth::{Asked, QueueDepth, QueueError, ask_depth, ask_queue};
 use super::error::BrokerError;
 use super::wire;
@@ -54,7 +54,7 @@ const WHAT: &str = "reading the queue";
 
 /// Reads a queue from its head, as far as it went when it was opened, over a connection of its own.
 pub struct Browser {
-    connection: Connection,
+    opened: Opened,
     queue: ShortString,
     depth: QueueDepth,
     /// The first message, where asking whether there is any brought it. Its channel gives back before the others.
@@ -99,11 +99,14 @@ impl Browser {
     /// # Errors
     /// [`QueueError`] when the broker cannot be reached or asked, or the queue does not answer.
     pub async fn open(settings: &LinkSettings, queue: &str) -> Result<Option<Self>, QueueError> {
-        let connection = open(settings).await?;
+        let opened = open(settings).await?;
         let since = Instant::now();
         let (depth, head) = loop {
-            match ask_queue(&connection, queue, CALL_TIMEOUT).await? {
-                Asked::Missing => return Ok(None),
+            match ask_queue(&opened.connection, queue, CALL_TIMEOUT).await? {
+                Asked::Missing => {
+                    opened.close().await;
+                    return Ok(None);
+                }
                 Asked::Head(depth, channel, head) => break (depth, Some((channel, Some(*head)))),
                 Asked::Depth(depth) if depth.consumers == 0 || since.elapsed() >= HANGING_UP => {
                     break (depth, None);
@@ -112,7 +115,7 @@ impl Browser {
             }
         };
         Ok(Some(Self {
-            connection,
+            opened,
             queue: ShortString::try_new(queue).unwrap_or_default(),
             depth,
             left: depth.ready - u32::from(head.is_some()),
@@ -180,7 +183,7 @@ impl Browser {
     /// Asked only while windows of ours consume the queue, so that an answer which knows of no consumer is none of the
     /// queue's own.
     async fn is_empty(&self) -> Result<bool, QueueError> {
-        let channel = open_channel(&self.connection).await?;
+        let channel = open_channel(&self.opened.connection).await?;
         let depth = ask_depth(&channel, self.queue.as_str()).await?;
         Ok(depth.is_none_or(|depth| depth.ready == 0 && depth.consumers > 0))
     }
@@ -193,7 +196,7 @@ impl Browser {
     /// be read.
     async fn widen(&mut self) -> Result<(), QueueError> {
         if self.tags.len().is_multiple_of(usize::from(WINDOWS_PER_CHANNEL)) {
-            self.channels.push(open_channel(&self.connection).await?);
+            self.channels.push(open_channel(&self.opened.connection).await?);
         }
         let Some(channel) = self.channels.last() else {
             return Ok(());
@@ -271,12 +274,9 @@ impl Browser {
             in_time("closing a channel", channel.close(200, "done".into())).await?;
         }
         self.all_is_back().await;
-        // Nothing is held any more. The library refuses to close while one of its channels still does so by
-        // itself.
-        let close = self.connection.close(200, "done".into());
-        if let Err(error) = in_time("closing the connection", close).await {
-            tracing::debug!(%error, "the connection is left to end by itself");
-        }
+        // Nothing is held any more, and the broker has seen every acknowledgement: so nothing is cut off where the library
+        // refuses to close, as it does while one of its channels still does so by itself.
+        self.opened.close().await;
         Ok(())
     }
 
@@ -286,7 +286,7 @@ impl Browser {
         let wanted = self.depth.ready.saturating_sub(self.acknowledged);
         let since = Instant::now();
         while since.elapsed() < COMES_BACK {
-            let channel = open_channel(&self.connection).await;
+            let channel = open_channel(&self.opened.connection).await;
             let asked = match &channel {
                 Ok(channel) => ask_depth(channel, self.queue.as_str()).await,
                 Err(_) => return,

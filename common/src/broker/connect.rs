@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::connect_fault::{ConnectFailure, ConnectFault};
 use super::error::BrokerError;
 use super::handshake::shake_hands;
+use super::hang_up::{GOODBYE, HangUpOnDrop};
 use super::heard::Heard;
 pub(super) use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
@@ -20,22 +21,35 @@ use super::node_url::NodeUrl;
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one address may take while there is another to try.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the broker may take to say goodbye. It matters to nobody's messages, and a program that ends waits for it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Opens a connection: tries every node once, and every address of each. Where it begins is left to chance.
-pub(super) async fn open(settings: &LinkSettings) -> Result<Connection, BrokerError> {
-    let opened = open_from(settings, any_turn()).await?;
-    Ok(opened.connection)
+pub(super) async fn open(settings: &LinkSettings) -> Result<Opened, BrokerError> {
+    open_from(settings, any_turn()).await
 }
 
-/// A connection, and the node that it leads to.
+/// A connection, and the node that it leads to. Dropped, after an error or since nobody waits any more for what is done on it, it ends in
+/// order where the broker answers, and is hung up on a second later in any case. A program that ends before does not get so far:
+/// [`Opened::close`] waits for it.
 pub(super) struct Opened {
     pub(super) connection: Connection,
     /// What is heard on it.
     pub(super) heard: Heard,
     /// Host and port as they were given, for people.
     pub(super) node: String,
+    on_drop: HangUpOnDrop,
+}
+
+impl Opened {
+    /// Says goodbye, and hangs up whether it is answered or not.
+    pub(super) async fn close(self) {
+        close_and_hang_up(&self.connection, &self.heard).await;
+    }
+
+    /// The connection, what is heard on it, and its node: for a link, which hangs up by itself.
+    pub(super) fn into_parts(self) -> (Connection, Heard, String) {
+        self.on_drop.disarm();
+        (self.connection, self.heard, self.node)
+    }
 }
 
 /// Where to begin where nobody began before, so that many programs do not all go to the first node.
@@ -66,6 +80,7 @@ pub(super) async fn open_from(settings: &LinkSettings, turn: usize) -> Result<Op
                 Ok((connection, heard)) => {
                     return Ok(Opened {
                         connection,
+                        on_drop: heard.hang_up.on_drop(),
                         heard,
                         node: place,
                     });
@@ -148,19 +163,14 @@ pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, Bro
     in_time("opening a channel", connection.create_channel()).await
 }
 
-/// Closes politely, for a while; a connection that is dead already cannot answer.
-pub(super) async fn close(connection: &Connection) {
+/// Closes politely, for a while, and hangs up whether that was answered or not; a connection that is dead already cannot answer.
+pub(super) async fn close_and_hang_up(connection: &Connection, heard: &Heard) {
     if connection.status().connected() {
         let polite = connection.close(200, "done".into());
-        if let Ok(Err(error)) = timeout(CLOSE_TIMEOUT, polite).await {
+        if let Ok(Err(error)) = timeout(GOODBYE, polite).await {
             tracing::debug!(%error, "closing the broker connection");
         }
     }
-}
-
-/// The same, and hangs up a moment later whether it was answered or not.
-pub(super) async fn close_and_hang_up(connection: &Connection, heard: &Heard) {
-    close(connection).await;
     heard.hang_up.now();
 }
 

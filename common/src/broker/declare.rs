@@ -21,13 +21,15 @@ use crate::topology::{Argument, QueueSpec, Topology};
 /// [`BrokerError::Mismatch`] names the first object that exists with other arguments; any other, the first that cannot be had or
 /// compared.
 pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(), BrokerError> {
-    let connection = open(settings).await?;
-    declare_on(&connection, topology).await?;
+    // Nothing is to be waited for when it is dropped: all that was asked is answered.
+    let opened = open(settings).await?;
+    let connection = &opened.connection;
+    declare_on(connection, topology).await?;
     // Without what a program that has deliveries to make lets pass: a binding that takes long, a queue out of reach.
     for object in objects(topology) {
         match object {
-            Object::Binding { .. } => compare(&connection, &object).await?,
-            Object::Exchange(_) | Object::Queue(_) => look_up(&connection, &object).await?,
+            Object::Binding { .. } => compare(connection, &object).await?,
+            Object::Exchange(_) | Object::Queue(_) => look_up(connection, &object).await?,
         }
     }
     Ok(())
@@ -38,10 +40,11 @@ pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(),
 /// # Errors
 /// [`BrokerError`] when the broker cannot be asked.
 pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<Discrepancy>, BrokerError> {
-    let connection = open(settings).await?;
+    let opened = open(settings).await?;
+    let connection = &opened.connection;
     let mut found = Vec::new();
     for object in objects(topology) {
-        match look_at(&connection, &object).await {
+        match look_at(connection, &object).await {
             Ok(()) => {}
             Err(BrokerError::Mismatch(discrepancy)) => found.push(discrepancy),
             Err(error) if error.is_out_of_reach() => found.push(Discrepancy {
@@ -51,7 +54,7 @@ pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<D
             Err(error) => return Err(error),
         }
         if let Object::Queue(spec) = object {
-            found.extend(unfinished(&connection, spec).await?);
+            found.extend(unfinished(connection, spec).await?);
         }
     }
     Ok(found)

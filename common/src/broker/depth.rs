@@ -8,7 +8,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 use tokio::time::{Instant, timeout};
 
-use super::connect::{CALL_TIMEOUT, LinkSettings, close, in_time, open, open_channel, short};
+use super::connect::{CALL_TIMEOUT, LinkSettings, in_time, open, open_channel, short};
 use super::error::BrokerError;
 
 /// An answer after less than this is no answer for a leader that was too busy to give one, which takes 250 ms.
@@ -127,24 +127,24 @@ pub async fn survey(
     settings: &LinkSettings,
     queues: &[SurveyedQueue],
 ) -> Result<Vec<Result<Option<QueueDepth>, QueueError>>, BrokerError> {
-    let mut connection = open(settings).await?;
+    let mut opened = open(settings).await?;
     let mut patience = CALL_TIMEOUT;
     let mut depths = Vec::with_capacity(queues.len());
     for SurveyedQueue { name, is_stream } in queues {
         let asked = if *is_stream {
-            let channel = open_channel(&connection).await?;
+            let channel = open_channel(&opened.connection).await?;
             ask_depth(&channel, name).await.map_err(QueueError::Broker)
         } else {
-            ask_and_give_back(&connection, name, patience).await
+            ask_and_give_back(&opened.connection, name, patience).await
         };
         if asked.is_err() {
             // What was asked and not answered may have cost the connection.
-            connection = open(settings).await?;
+            opened = open(settings).await?;
             patience = PATIENCE_WITH_OTHERS;
         }
         depths.push(asked);
     }
-    close(&connection).await;
+    opened.close().await;
     Ok(depths)
 }
 

@@ -1,18 +1,18 @@
 //! The spill, looked into again and again by somebody who takes nothing out of it.
 
-use lapin::{Channel, Connection};
+use lapin::Channel;
 
 use super::browse::Browser;
-use super::connect::{LinkSettings, open};
+use super::connect::{LinkSettings, Opened, open};
 use super::depth::depths_on;
 use super::error::BrokerError;
 use crate::message::Message;
 
 const WHAT: &str = "looking into the spill";
 
-/// Looks into the spill, which most of the time is empty.
+/// Looks into the spill, which most of the time is empty. It holds nothing between two looks, and is simply dropped.
 pub struct SpillWatch {
-    connection: Connection,
+    opened: Opened,
     asking: Option<Channel>,
     settings: LinkSettings,
     queue: String,
@@ -22,7 +22,7 @@ impl SpillWatch {
     /// Connects.
     pub(super) async fn open(settings: &LinkSettings, queue: &str) -> Result<Self, BrokerError> {
         Ok(Self {
-            connection: open(settings).await?,
+            opened: open(settings).await?,
             asking: None,
             settings: settings.clone(),
             queue: queue.to_owned(),
@@ -35,14 +35,14 @@ impl SpillWatch {
     /// # Errors
     /// [`BrokerError`] when the connection is lost or the spill cannot be read.
     pub async fn look(&mut self, take: impl FnMut(&Message) -> bool) -> Result<(), BrokerError> {
-        if !self.connection.status().connected() {
+        if !self.opened.connection.status().connected() {
             return Err(BrokerError::Lost {
                 what: WHAT,
                 why: "the connection has ended".to_owned(),
             });
         }
         let queues = std::slice::from_ref(&self.queue);
-        let depths = depths_on(&self.connection, &mut self.asking, queues).await;
+        let depths = depths_on(&self.opened.connection, &mut self.asking, queues).await;
         if depths.iter().flatten().all(|depth| depth.ready == 0) {
             return Ok(());
         }

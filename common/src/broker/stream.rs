@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, Connection};
 use tokio::time::sleep;
 
-use super::connect::{LinkSettings, close, in_time, open, open_channel};
+use super::connect::{LinkSettings, Opened, in_time, open, open_channel};
 use super::depth::ask_depth;
 use super::error::BrokerError;
 use super::wire;
@@ -63,7 +63,7 @@ pub struct StreamItem {
 /// Follows one stream over a connection of its own: what a broker refuses a stream's reader can end the whole connection.
 /// Nothing is taken away from anybody else.
 pub struct StreamReader {
-    connection: Connection,
+    opened: Opened,
     channel: Channel,
     stream: String,
     messages: lapin::Consumer,
@@ -81,8 +81,8 @@ impl StreamReader {
         stream: &str,
         start: StreamStart,
     ) -> Result<Self, BrokerError> {
-        let connection = open(settings).await?;
-        let channel = open_channel(&connection).await?;
+        let opened = open(settings).await?;
+        let channel = open_channel(&opened.connection).await?;
         let prefetch = channel.basic_qos(PREFETCH, BasicQosOptions::default());
         in_time("setting the prefetch", prefetch).await?;
         let mut arguments = FieldTable::default();
@@ -95,7 +95,7 @@ impl StreamReader {
         );
         let messages = in_time("consuming", consume).await?;
         Ok(Self {
-            connection,
+            opened,
             channel,
             stream: stream.to_owned(),
             messages,
@@ -111,7 +111,7 @@ impl StreamReader {
         let delivery = loop {
             tokio::select! {
                 delivery = self.messages.next() => break delivery,
-                () = sleep(CHECK_EVERY) => if !self.connection.status().connected() {
+                () = sleep(CHECK_EVERY) => if !self.opened.connection.status().connected() {
                     return Err(ended("the connection is closed"));
                 },
             }
@@ -158,7 +158,7 @@ impl StreamReader {
 
     /// Closes the connection.
     pub async fn close(self) {
-        close(&self.connection).await;
+        self.opened.close().await;
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::connect::{LinkSettings, any_turn, close_and_hang_up, open_from};
+use super::connect::{LinkSettings, any_turn, open_from};
 use super::error::BrokerError;
 use super::established::{Established, Prepare};
 use super::loss::{Loss, SILENT};
@@ -168,12 +168,13 @@ async fn establish<P: Prepare>(
         }),
     };
     match prepared {
-        Ok(ready) => Ok((
-            Established::new(generation, opened.connection, opened.heard, ready, is_careful),
-            opened.node,
-        )),
+        Ok(ready) => {
+            let (connection, heard, node) = opened.into_parts();
+            let established = Established::new(generation, connection, heard, ready, is_careful);
+            Ok((established, node))
+        }
         Err(error) => {
-            close_and_hang_up(&opened.connection, &opened.heard).await;
+            opened.close().await;
             Err(error)
         }
     }

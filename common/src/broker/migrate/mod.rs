@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 use self::place::{Place, Standing};
 pub use self::step::{Migrated, MigrationError, MigrationStep};
 use self::transfer::{Transfer, store};
-use super::connect::{LinkSettings, any_turn, close, open, open_from};
+use super::connect::{LinkSettings, Opened, open};
 use super::error::{ACCESS_REFUSED, BrokerError, PRECONDITION_FAILED, RESOURCE_LOCKED};
 use super::refusal::NOT_ALLOWED;
 use crate::topology::{QueueSpec, Topology};
@@ -119,13 +119,14 @@ impl Migration<'_> {
     async fn attempt(&self) -> Result<Option<u64>, MigrationError> {
         let control = open(self.settings).await?;
         let place = Place {
-            connection: &control,
+            connection: &control.connection,
             spec: self.spec,
             temporary: &self.temporary,
             exchange: self.exchange,
         };
         let done = self.go_on(&place).await;
-        close(&control).await;
+        // It holds the lock, which the next try or another run waits for.
+        control.close().await;
         done
     }
 
@@ -168,8 +169,24 @@ impl Migration<'_> {
         });
         // Apart from each other, because a broker that is short of memory holds up whatever a publishing connection asks for.
         let incoming = open(self.settings).await?;
-        let outgoing = open_from(self.settings, any_turn()).await?;
-        let mut first = Transfer::begin(&incoming, &outgoing, name, temporary, MOVING_WINDOW).await?;
+        let outgoing = open(self.settings).await?;
+        self.empty_between(place, there_before, &incoming, &outgoing)
+            .await?;
+        incoming.close().await;
+        outgoing.close().await;
+        Ok(())
+    }
+
+    async fn empty_between(
+        &self,
+        place: &Place<'_>,
+        there_before: u32,
+        incoming: &Opened,
+        outgoing: &Opened,
+    ) -> Result<(), MigrationError> {
+        let (name, temporary) = (self.spec.name.as_str(), self.temporary.name.as_str());
+        let mut first =
+            Transfer::begin(&incoming.connection, outgoing, name, temporary, MOVING_WINDOW).await?;
         first.catch_up(place.connection).await?;
         let moved = first.end().await?;
         (self.tell)(MigrationStep::Moved {
@@ -177,11 +194,8 @@ impl Migration<'_> {
             to: temporary,
         });
         place.holds_at_least(u64::from(there_before) + moved).await?;
-        let last = Transfer::begin(&incoming, &outgoing, name, temporary, LAST_WINDOW).await?;
-        self.delete_behind(place, last).await?;
-        close(&incoming).await;
-        close(&outgoing.connection).await;
-        Ok(())
+        let last = Transfer::begin(&incoming.connection, outgoing, name, temporary, LAST_WINDOW).await?;
+        self.delete_behind(place, last).await
     }
 
     /// Deletes the queue while `last` receives whatever it still gets.
@@ -261,8 +275,26 @@ impl Migration<'_> {
         });
         // Fresh ones: on connections that knew the old queue, the new one's messages were seen to hide.
         let incoming = open(self.settings).await?;
-        let outgoing = open_from(self.settings, any_turn()).await?;
-        let mut transfer = Transfer::begin(&incoming, &outgoing, temporary, name, MOVING_WINDOW).await?;
+        let outgoing = open(self.settings).await?;
+        let moved = self.move_between(place, &incoming, &outgoing).await?;
+        incoming.close().await;
+        outgoing.close().await;
+        (self.tell)(MigrationStep::Moved {
+            messages: moved,
+            to: name,
+        });
+        Ok(moved)
+    }
+
+    async fn move_between(
+        &self,
+        place: &Place<'_>,
+        incoming: &Opened,
+        outgoing: &Opened,
+    ) -> Result<u64, MigrationError> {
+        let (name, temporary) = (self.spec.name.as_str(), self.temporary.name.as_str());
+        let mut transfer =
+            Transfer::begin(&incoming.connection, outgoing, temporary, name, MOVING_WINDOW).await?;
         transfer.catch_up(place.connection).await?;
         if self.spec.takes_events {
             // Events that were routed to it just before it was unbound are still on their way.
@@ -279,12 +311,6 @@ impl Migration<'_> {
             .into());
         }
         place.delete(temporary).await?;
-        close(&incoming).await;
-        close(&outgoing.connection).await;
-        (self.tell)(MigrationStep::Moved {
-            messages: moved,
-            to: name,
-        });
         Ok(moved)
     }
 }

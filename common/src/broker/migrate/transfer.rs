@@ -15,9 +15,7 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::super::connect::{
-    CALL_TIMEOUT, LinkSettings, Opened, any_turn, close, in_time, open_channel, open_from, short,
-};
+use super::super::connect::{CALL_TIMEOUT, LinkSettings, Opened, in_time, open, open_channel, short};
 use super::super::depth::depth_on;
 use super::super::error::BrokerError;
 use super::super::returns::Returns;
@@ -253,7 +251,7 @@ async fn try_to_store(
     to: &str,
     left: &mut VecDeque<Arc<Carried>>,
 ) -> Result<(), BrokerError> {
-    let opened = open_from(settings, any_turn()).await?;
+    let opened = open(settings).await?;
     let channel = open_confirming(&opened.connection).await?;
     let to = short(to);
     while !left.is_empty() {
@@ -267,7 +265,7 @@ async fn try_to_store(
             left.pop_front();
         }
     }
-    close(&opened.connection).await;
+    opened.close().await;
     Ok(())
 }
 
