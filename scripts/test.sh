@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh: builds and runs all tests but the scenarios that take long, which are a seventh of the tests and most of the time.
+# test.sh: builds and runs all tests but the scenarios that take long, which are a fifth of the tests and most of the time.
 # test.sh --long: those.
 # test.sh ARGS…: what ARGS choose of all tests; they go to `cargo test`.
 #
