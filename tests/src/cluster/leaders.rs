@@ -63,7 +63,7 @@ impl Cluster {
     }
 
     /// Waits until all quorum queues of a namespace have a majority without this node, as people do before they stop it: one
-    /// that has just come back has to catch up first.
+    /// that has just come back has to catch up first. And the node knows them when it comes back from a crash.
     ///
     /// # Panics
     /// When they do not get it.
@@ -76,5 +76,7 @@ impl Cluster {
             (self.evaluate(node, &expression).await.trim() == "0").then_some(())
         })
         .await;
+        // So that the next one can be spared once this one is back.
+        self.knows_its_queues_after_a_crash(node).await;
     }
 }

@@ -174,7 +174,7 @@ impl Cluster {
 
     /// Has a node write down which queues it has a replica of. By itself it does so half a second after a queue was declared:
     /// killed before, it comes back with an empty replica that waits for others, and what the only one held is lost.
-    async fn knows_its_queues_after_a_crash(&self, node: usize) {
+    pub(super) async fn knows_its_queues_after_a_crash(&self, node: usize) {
         let expression =
             "#{names := #{directory_rev := Table}} = ra_system:fetch(quorum_queues), dets:sync(Table).";
         assert_eq!(self.evaluate(node, expression).await.trim(), "ok");

@@ -151,17 +151,25 @@ async fn d24_queue_of_events_is_full() {
 /// Each delivery is kept where it is until there is room for it, and no attempt is made twice for that.
 #[tokio::test]
 async fn d24_retry_queue_is_full() {
+    /// So long that a busy machine fills it as well before the first of them falls due.
+    const SECONDS: u32 = 10;
+    const ROOM: usize = 50;
+    const WAITING: usize = 3 * ROOM;
     let trial = Trial::here();
     scenario(async |world| {
-        let single = Single::shared(world, refuses_first).await;
-        let queue = Queue::Retry(Delay::from_seconds(1));
+        let single = Single::shared(world, refuses_first)
+            .await
+            .with_delays(&[u64::from(SECONDS)]);
+        let queue = Queue::Retry(Delay::from_seconds(SECONDS));
         // Before the queue is there: its dead-letter worker was seen to stop at a policy that comes later (docs/CLUSTER.md).
-        bounded(world, queue, Some(EVENTS / 10)).await;
-        let _dispatcher = single.dispatcher().start().await;
-        let published = publish_each(&single.producer().await, numbered_from(0, EVENTS)).await;
+        bounded(world, queue, Some(ROOM)).await;
+        let dispatcher = single.dispatcher().start().await;
+        let published = publish_each(&single.producer().await, numbered_from(0, WAITING)).await;
         single.comes_to_rest(&published).await;
         bounded(world, queue, None).await;
-        assert_eq!(single.receiver.count(), 2 * EVENTS);
+        let refused = dispatcher.metric("hookline_publish_refused_total").await;
+        assert!(refused > Some(0.0), "it was full");
+        assert_eq!(single.receiver.count(), 2 * WAITING);
         trial.closes(&single.judge(&published), Allowed::nothing()).await;
     })
     .await;

@@ -30,6 +30,8 @@ pub(crate) const LOST: &str = "hookline_records_lost_total";
 const SILENT: &str = "hookline_attempts_stream_silent";
 /// Where the broker always confirms within this what is written to a stream, none is silent: that is twice as long.
 const QUICK: Duration = Duration::from_secs(1);
+/// How often a stream is tried beside which the broker must be quick. A busy machine has such moments too.
+const TRIES: usize = 20;
 
 /// A broker of the scenario's own, and who publishes there.
 pub(crate) struct Stage<'a> {
@@ -121,6 +123,34 @@ impl<'a> Stage<'a> {
         tokio::join!(future, publishing)
     }
 
+    /// Publishes some events, and makes sure that their records go to the stream and not to the spill. Where the broker itself
+    /// confirms late, a stream counts as silent for good reason: then it is tried again. Returns all that it published.
+    async fn recorded_straight(&self, dispatcher: &Dispatcher, records: &Records) -> BTreeSet<String> {
+        let (mut events, mut confirmed) = (BTreeSet::new(), Vec::new());
+        for _ in 0..TRIES {
+            self.is_well(dispatcher).await;
+            let before = dispatcher.metric(SPILLED).await;
+            let recorded = async {
+                let published = self.publish(20).await;
+                all_are_recorded(records, &published, SOON).await;
+                published
+            };
+            let (published, slowest) = self.beside_confirms(recorded).await;
+            events.extend(published);
+            if slowest <= QUICK {
+                let silent_and_spilled = (dispatcher.metric(SILENT).await, dispatcher.metric(SPILLED).await);
+                assert_eq!(
+                    silent_and_spilled,
+                    (Some(0.0), before),
+                    "although all is confirmed within {slowest:?}"
+                );
+                return events;
+            }
+            confirmed.push(slowest);
+        }
+        panic!("the broker is too slow to tell: {confirmed:?}");
+    }
+
     fn log(&self) -> AttemptsLog {
         let url = BrokerUrl::parse(&self.private.url()).unwrap();
         AttemptsLog::new(
@@ -185,18 +215,7 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
     staged(async |stage, receiver| {
         let dispatcher = stage.dispatcher().await;
         let records = stage.records().await;
-        let recorded = async {
-            let events = stage.publish(20).await;
-            all_are_recorded(&records, &events, SOON).await;
-            events
-        };
-        let (mut events, slowest) = stage.beside_confirms(recorded).await;
-        let silent_and_spilled = (dispatcher.metric(SILENT).await, dispatcher.metric(SPILLED).await);
-        assert!(
-            silent_and_spilled == (Some(0.0), Some(0.0)) || slowest > QUICK,
-            "{silent_and_spilled:?} although all is confirmed within {slowest:?}"
-        );
-        stage.is_well(&dispatcher).await;
+        let mut events = stage.recorded_straight(&dispatcher, &records).await;
         let (mut tail, printed) = tail(stage).await;
 
         let lines_on_the_stream = || {
@@ -205,14 +224,15 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
             log.lines().filter(is_one).count()
         };
         let told_before = lines_on_the_stream();
+        let spilled_before = dispatcher.metric(SPILLED).await;
         stage.private.hold_stream(&stage.stream).await;
         let held = Instant::now();
         // More than a window is wide, so that all would stand still if a single record had to be in the stream.
         let meanwhile = stage.publish(EVENTS).await;
         events.extend(meanwhile.clone());
-        receiver.expect(20 + EVENTS, SOON).await;
+        receiver.expect(events.len(), SOON).await;
         dispatcher.has_let_go_within(SOON).await;
-        assert!(dispatcher.metric(SPILLED).await > Some(0.0));
+        assert!(dispatcher.metric(SPILLED).await > spilled_before);
         assert_eq!(dispatcher.metric(SILENT).await, Some(1.0));
         assert!(dispatcher.is_ready().await);
         assert_eq!(dispatcher.metric("hookline_reconnects_total").await, Some(0.0));
@@ -244,21 +264,12 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
 
         stage.private.let_go_on(&stage.stream).await;
         all_are_recorded(&records, &events, SOON).await;
-        stage.is_well(&dispatcher).await;
-        let before = dispatcher.metric(SPILLED).await;
-        let recorded = async {
-            events.extend(stage.publish(20).await);
-            all_are_recorded(&records, &events, SOON).await;
-        };
-        let ((), slowest) = stage.beside_confirms(recorded).await;
-        let spilled = dispatcher.metric(SPILLED).await;
-        assert!(
-            spilled == before || slowest > QUICK,
-            "{spilled:?} are spilled, not {before:?}, although all is confirmed within {slowest:?}"
-        );
+        let later = stage.recorded_straight(&dispatcher, &records).await;
+        let to_be_printed = EVENTS + later.len();
+        events.extend(later);
         assert_eq!(
             records.distinct().len(),
-            2 * 20 + EVENTS,
+            events.len(),
             "one record for each attempt"
         );
 
@@ -276,12 +287,12 @@ async fn deliveries_go_on_while_the_stream_confirms_nothing_and_no_record_is_mis
         );
 
         eventually(SOON, "tail prints the rest", async || {
-            (printed.lock().unwrap().len() >= 20 + EVENTS).then_some(())
+            (printed.lock().unwrap().len() >= to_be_printed).then_some(())
         })
         .await;
         assert_eq!(
             printed.lock().unwrap().len(),
-            20 + EVENTS,
+            to_be_printed,
             "tail prints each once"
         );
         tail.kill().await.unwrap();
@@ -305,6 +316,7 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
             "{\"max-length\":1}",
         ];
         stage.private.control(&full).await;
+        let held = Instant::now();
         stage.private.hold_stream(&stage.stream).await;
         let events = stage.publish(EVENTS).await;
         receiver.expect(EVENTS, SOON).await;
@@ -318,7 +330,9 @@ async fn what_a_full_spill_refuses_is_counted_and_told_and_holds_nothing_up() {
         );
         let log = dispatcher.log();
         let errors = log.lines().filter(|line| line.contains("records are left out"));
-        assert!(errors.count() <= 2, "{log}");
+        // Told at once, and once a minute.
+        let most = 1 + usize::try_from(held.elapsed().as_secs() / 60).unwrap();
+        assert!(errors.count() <= most, "{log}");
 
         stage.private.control(&["clear_policy", "full"]).await;
         stage.private.let_go_on(&stage.stream).await;

@@ -17,6 +17,9 @@ use super::stage::{FOR_EACH_NODE, Stage};
 const ALONE: usize = 3;
 /// Events that are published to it while it is.
 const EVENTS: usize = 100;
+/// Events a second of whoever publishes to it: what waits by the time that it is back is worked off before what comes after, and is
+/// no part of how long it takes to be back.
+const WHILE_PARTED: f64 = 50.0;
 
 /// Parts the nodes for so long, and brings them together.
 async fn parted(row: &str, way: OnPartition, during: Duration) {
@@ -30,11 +33,13 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
     scenario(async |few| {
         scenario(async |many| {
             let (minority, majority) = (Stage::new(few, &cluster).await, Stage::new(many, &cluster).await);
-            tokio::join!(minority.dispatchers(&[ALONE]), majority.dispatchers(&[1, 2]));
+            tokio::join!(minority.dispatcher(&[ALONE]), majority.dispatchers(&[1, 2]));
+            let usual = minority.start_of_one(&[ALONE]).await;
             for stage in [&minority, &majority] {
                 cluster.leads(ALONE, stage.world.namespace()).await;
             }
-            let (of_minority, of_majority) = tokio::join!(minority.load(&[ALONE]), majority.load(&[1, 2]));
+            let (of_minority, of_majority) =
+                tokio::join!(minority.load_of(WHILE_PARTED, &[ALONE]), majority.load(&[1, 2]));
             let impatient = minority.settings(&[ALONE]).with_publish_timeout(during / 3);
             let impatient = hookline_producer::Producer::connect(impatient).await.unwrap();
             cluster.on_partition(way).await;
@@ -64,23 +69,26 @@ async fn parted(row: &str, way: OnPartition, during: Duration) {
             tokio::join!(minority.more(&of_minority, 300), majority.more(&of_majority, 300));
             let (mut of_minority, of_majority) = tokio::join!(of_minority.stop(), of_majority.stop());
             of_minority.in_doubt.extend(alone.in_doubt);
-            for (trial, stage, published, back, twice) in [
+            // It has all its links to make anew, and queues that choose who leads them.
+            let allowed = Allowed::twice(FOR_EACH_NODE + EVENTS);
+            let back_within = allowed.recovery + 5 * usual;
+            for (trial, stage, published, back, allowed) in [
                 (
                     on_minority,
                     &minority,
                     of_minority,
                     back_of_minority,
-                    FOR_EACH_NODE + EVENTS,
+                    allowed.back_within(back_within),
                 ),
                 (
                     on_majority,
                     &majority,
                     of_majority,
                     silence_of_majority,
-                    FOR_EACH_NODE,
+                    Allowed::twice(FOR_EACH_NODE),
                 ),
             ] {
-                stage.closes(trial, published, back, Allowed::twice(twice)).await;
+                stage.closes(trial, published, back, allowed).await;
             }
             cluster.on_partition(OnPartition::Ignore).await;
         })

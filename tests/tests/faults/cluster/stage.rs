@@ -85,6 +85,14 @@ impl<'a> Stage<'a> {
         dispatcher
     }
 
+    /// Starts one more where all queues stand, and returns how long it took to be ready: to find the nodes, and to begin. What a
+    /// recovery takes is work of the same kind, on the same machine.
+    pub(super) async fn start_of_one(&self, nodes: &[usize]) -> Duration {
+        let begun = Instant::now();
+        self.dispatcher(nodes).await;
+        begun.elapsed()
+    }
+
     /// Two of them.
     pub(super) async fn dispatchers(&self, nodes: &[usize]) {
         tokio::join!(self.dispatcher(nodes), self.dispatcher(nodes));
@@ -110,7 +118,12 @@ impl<'a> Stage<'a> {
 
     /// Begins to publish.
     pub(super) async fn load(&self, nodes: &[usize]) -> Load {
-        let load = Load::start(self.producer(nodes).await, "acme", RATE);
+        self.load_of(RATE, nodes).await
+    }
+
+    /// The same at another rate.
+    pub(super) async fn load_of(&self, per_second: f64, nodes: &[usize]) -> Load {
+        let load = Load::start(self.producer(nodes).await, "acme", per_second);
         self.more(&load, 200).await;
         load
     }

@@ -85,7 +85,7 @@ async fn records_that_come_late_or_twice_count_once_and_take_nothing_back() {
             database.texts(deliveries).await,
             ["evt_1 delivered 3 200 t", "evt_2 retrying 1 500 f"]
         );
-        let events = "SELECT concat_ws(' ', id, convert_from(data, 'UTF8')) FROM events ORDER BY position";
+        let events = "SELECT concat_ws(' ', id, convert_from(data, 'UTF8')) FROM events ORDER BY id";
         assert_eq!(database.texts(events).await, ["evt_1 {\"n\":3}", "evt_2"]);
         console.process().shows("hookline_log_records_known_total", 3.0).await;
     })

@@ -15,6 +15,7 @@ use hookline_tests::receiver::Received;
 use hookline_tests::signature::{meeva, standard};
 use hookline_tests::{Receiver, eventually, status};
 use serde_json::{Value, json};
+use sqlx::Executor as _;
 use tokio::time::{Instant, sleep};
 
 use super::{count, dispatcher, parked, publish, register, store};
@@ -24,11 +25,13 @@ use crate::SOON;
 const COUNTS_AFTER: Duration = Duration::from_secs(2);
 /// Where a database always answers within this, nothing waits for it for so long that it is set aside.
 const QUICK: Duration = Duration::from_millis(250);
+/// How often something is tried beside which the database must be quick. A busy machine has such moments too.
+const TRIES: usize = 50;
 const UNMATCHED: &str = "hookline_events_unmatched_total";
 const PATH: &str = "/v1/companies/acme/endpoints/ep_crm";
 
-/// What `future` comes to, and how long the database takes at most meanwhile to answer one who asks beside it.
-async fn beside<T>(database: &Database, future: impl Future<Output = T>) -> (T, Duration) {
+/// What `future` comes to, and how long the database takes at most meanwhile to answer what is asked beside it.
+async fn beside<T>(mut ask: impl AsyncFnMut(), future: impl Future<Output = T>) -> (T, Duration) {
     let is_over = Cell::new(false);
     let future = async {
         let done = future.await;
@@ -39,7 +42,7 @@ async fn beside<T>(database: &Database, future: impl Future<Output = T>) -> (T, 
         let mut slowest = Duration::ZERO;
         while !is_over.get() {
             let asked_at = Instant::now();
-            database.texts("SELECT '1'").await;
+            ask().await;
             slowest = slowest.max(asked_at.elapsed());
             sleep(Duration::from_millis(50)).await;
         }
@@ -57,9 +60,15 @@ async fn both_hear(one: &Dispatcher, other: &Dispatcher, change: impl Future<Out
     heard(one, heard(other, change)).await.elapsed()
 }
 
+/// One who connects and asks.
+async fn connects_and_asks(database: &Database) {
+    drop(database.texts("SELECT '1'").await);
+}
+
+/// Held against how long the database takes meanwhile for one who connects and asks: on the way of a change it is asked a few times.
 fn is_heard_in_time(took: Duration, slowest: Duration) {
     assert!(
-        took <= COUNTS_AFTER || slowest > QUICK,
+        took <= COUNTS_AFTER + 5 * slowest,
         "it is heard of after {took:?}, and the database answers within {slowest:?}"
     );
 }
@@ -71,6 +80,7 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
         let url = database.url().as_str();
         let (first, second) = tokio::join!(dispatcher(world, url).start(), dispatcher(world, url).start());
         let unmatched = async || count(&first, UNMATCHED).await + count(&second, UNMATCHED).await;
+        let set_aside = async || parked(&first).await + parked(&second).await;
         let receiver = Receiver::answering(status(200)).await;
         let registers = async |wanted: Value| drop(console.register("acme", &wanted).await);
         let comes = async {
@@ -85,6 +95,9 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
             let wanted = json!({"url": receiver.url(), "id": "ep_crm"});
             let took = both_hear(&first, &second, registers(wanted)).await;
             let pace = Pace::start();
+            // Those of before may have waited for a slow database; what comes from here on waits for nothing.
+            world.is_settled_within(SOON).await;
+            let before = set_aside().await;
             let mut must_come = Vec::new();
             while must_come.len() < 20 {
                 let since = pace.elapsed();
@@ -103,14 +116,14 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
                     .then_some(())
             })
             .await;
-            took
+            (took, set_aside().await - before)
         };
-        let (took, slowest) = beside(database, comes).await;
+        let asks = async || connects_and_asks(database).await;
+        let ((took, set_aside), slowest) = beside(asks, comes).await;
         is_heard_in_time(took, slowest);
         assert!(receiver.requests().iter().all(|request| request.attempt() == 1));
-        let set_aside = parked(&first).await + parked(&second).await;
         assert!(
-            set_aside <= 1.0 || slowest > QUICK,
+            set_aside <= 1.0,
             "{set_aside} events were parked, with everything known"
         );
 
@@ -118,7 +131,8 @@ async fn an_endpoint_gets_its_events_two_seconds_after_it_is_there_and_none_afte
         let other = json!({"url": receiver.url(), "id": "ep_other", "events": ["invoice.paid"]});
         both_hear(&first, &second, registers(other)).await;
         let gone = async { drop(console.admin().delete(PATH).await.expect(204)) };
-        let (took, slowest) = beside(database, both_hear(&first, &second, gone)).await;
+        let asks = async || connects_and_asks(database).await;
+        let (took, slowest) = beside(asks, both_hear(&first, &second, gone)).await;
         is_heard_in_time(took, slowest);
         let pace = Pace::start();
         while pace.elapsed() < COUNTS_AFTER {
@@ -187,35 +201,62 @@ async fn the_first_event_of_a_company_finds_the_endpoint_that_was_registered_jus
             .execute("DROP TRIGGER endpoints_told ON endpoints")
             .await
             .unwrap();
-        let ten = async {
-            for number in 0..10 {
-                let company = format!("new-{number}");
-                register(&store, &company, "ep_crm", &receiver).await;
+        // Where the database answers late, a message is set aside for good reason: those count beside which it did not. The
+        // dispatcher is connected already, and so is who asks.
+        let mut connection = database.connect().await;
+        let is_quick = |slowest: &Duration| *slowest <= QUICK;
+        let (mut answered, mut set_aside) = (Vec::<Duration>::new(), 0.0);
+        while answered.iter().copied().filter(is_quick).count() < 10 {
+            let number = answered.len();
+            assert!(number < TRIES, "the database is too slow to tell: {answered:?}");
+            let company = format!("new-{number}");
+            register(&store, &company, "ep_crm", &receiver).await;
+            let before = parked(&dispatcher).await;
+            let one = async {
                 publish(world, &company).await;
-                let requests = receiver.expect(number + 1, SOON).await;
-                assert_eq!(requests.len(), number + 1);
+                receiver.expect(number + 1, SOON).await.len()
+            };
+            let asks = async || {
+                connection.execute("SELECT 1").await.unwrap();
+            };
+            let (requests, slowest) = beside(asks, one).await;
+            assert_eq!(requests, number + 1);
+            if is_quick(&slowest) {
+                set_aside += parked(&dispatcher).await - before;
             }
-        };
-        let ((), slowest) = beside(database, ten).await;
+            answered.push(slowest);
+        }
         assert!(
-            parked(&dispatcher).await <= 1.0 || slowest > QUICK,
-            "a message waits for its company"
+            set_aside <= 1.0,
+            "a message waits for its company, and {set_aside} were parked"
         );
         assert_eq!(count(&dispatcher, UNMATCHED).await, 0.0);
 
         // A delivery to an endpoint that another replica has heard of: it is looked for, though nothing was told.
-        register(&store, "new-0", "ep_second", &receiver).await;
-        let before = parked(&dispatcher).await;
-        let one = async {
-            HandMade::delivery("ep_second")
-                .header("company", hookline_tests::message::text("new-0"))
-                .send(world, Queue::Deliveries)
-                .await;
-            receiver.expect(11, SOON).await.remove(10)
-        };
-        let (request, slowest) = beside(database, one).await;
-        assert_eq!(request.attempt(), 1);
-        assert!(parked(&dispatcher).await <= before + 1.0 || slowest > QUICK);
+        let mut answered = Vec::<Duration>::new();
+        while !answered.iter().any(is_quick) {
+            let (number, seen) = (answered.len(), receiver.count());
+            assert!(number < TRIES, "the database is too slow to tell: {answered:?}");
+            let second = format!("ep_second_{number}");
+            register(&store, "new-0", &second, &receiver).await;
+            let before = parked(&dispatcher).await;
+            let one = async {
+                HandMade::delivery(&second)
+                    .header("company", hookline_tests::message::text("new-0"))
+                    .send(world, Queue::Deliveries)
+                    .await;
+                receiver.expect(seen + 1, SOON).await.remove(seen)
+            };
+            let asks = async || {
+                connection.execute("SELECT 1").await.unwrap();
+            };
+            let (request, slowest) = beside(asks, one).await;
+            assert_eq!(request.attempt(), 1);
+            if is_quick(&slowest) {
+                assert!(parked(&dispatcher).await <= before + 1.0);
+            }
+            answered.push(slowest);
+        }
         store.close().await;
     })
     .await;
