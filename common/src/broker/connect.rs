@@ -42,6 +42,15 @@ pub(super) struct Opened {
 impl Opened {
     /// Says goodbye, and hangs up whether it is answered or not.
     pub(super) async fn close(self) {
+        // The client library says none while it closes a channel that was dropped, which it does by itself. What is answered on
+        // another one comes after that.
+        let others_are_closed = async {
+            let channel = self.connection.create_channel().await?;
+            channel.close(200, "done".into()).await
+        };
+        if let Ok(Err(error)) = timeout(GOODBYE, others_are_closed).await {
+            tracing::debug!(%error, "closing the channels");
+        }
         close_and_hang_up(&self.connection, &self.heard).await;
     }
 

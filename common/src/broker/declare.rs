@@ -21,7 +21,6 @@ use crate::topology::{Argument, QueueSpec, Topology};
 /// [`BrokerError::Mismatch`] names the first object that exists with other arguments; any other, the first that cannot be had or
 /// compared.
 pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(), BrokerError> {
-    // Nothing is to be waited for when it is dropped: all that was asked is answered.
     let opened = open(settings).await?;
     let connection = &opened.connection;
     declare_on(connection, topology).await?;
@@ -32,6 +31,7 @@ pub async fn declare(settings: &LinkSettings, topology: &Topology) -> Result<(),
             Object::Exchange(_) | Object::Queue(_) => look_up(connection, &object).await?,
         }
     }
+    opened.close().await;
     Ok(())
 }
 
@@ -57,6 +57,7 @@ pub async fn check(settings: &LinkSettings, topology: &Topology) -> Result<Vec<D
             found.extend(unfinished(connection, spec).await?);
         }
     }
+    opened.close().await;
     Ok(found)
 }
 
