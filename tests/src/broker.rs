@@ -133,6 +133,22 @@ impl Broker {
         count
     }
 
+    /// The same by the queue's own word where the node says that it is empty, as in [`Broker::holding`].
+    async fn certainly_ready(&self, queue: &str) -> Option<u32> {
+        let ready = self.ready(queue).await?;
+        if ready > 0 {
+            return Some(ready);
+        }
+        let channel = self.channel().await;
+        let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: false });
+        let got = got.await.expect("an answer");
+        // What is got goes back before anybody reads on, so that it is read first, as it stands.
+        let ready = got.map_or(0, |got| got.message_count + 1);
+        drop(channel.close(200, "done".into()).await);
+        self.has_back(queue, ready as usize).await;
+        Some(ready)
+    }
+
     /// Publishes until it is confirmed. A queue that was declared a moment ago may refuse the first message of a channel, which is
     /// not stored then.
     ///
@@ -178,7 +194,8 @@ impl Broker {
     /// # Panics
     /// When the queue is missing, or somebody else takes its messages.
     pub async fn read(&self, queue: &str) -> Vec<Stored> {
-        let ready = self.ready(queue).await.expect("the queue is there");
+        let ready = self.certainly_ready(queue).await;
+        let ready = ready.expect("the queue is there");
         let channel = self.channel().await;
         // Without a prefetch a quorum queue hands out 2,000 messages and no more.
         let prefetch = u16::try_from(ready).unwrap_or(u16::MAX).max(1);

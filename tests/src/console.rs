@@ -132,6 +132,22 @@ pub async fn start(setup: Setup<'_>) -> Console {
     }
 }
 
+/// Starts it and waits until it can publish as well: it is ready before it is connected to the broker and has declared its queues.
+///
+/// # Panics
+/// When it does not come to that.
+pub async fn start_connected(setup: Setup<'_>) -> Console {
+    let console = start(setup).await;
+    let stranger = console.stranger();
+    eventually(SOON, "the console is connected to the broker", async || {
+        // While it is not, a second line says so.
+        let ready = stranger.get("/readyz").await;
+        (ready.body == "ready\n").then_some(())
+    })
+    .await;
+    console
+}
+
 /// Runs `hookline-console` with a subcommand to its end.
 ///
 /// # Panics

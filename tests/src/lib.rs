@@ -51,6 +51,7 @@ pub mod wire; // a link to the broker that a test may cut
 pub mod eventually; // waiting for something, never for time to pass
 pub mod load; // a publisher that goes on while faults happen
 pub mod pace; // a clock that a busy machine slows down
+pub mod yardstick; // and how quick a service is on it meanwhile
 pub mod moment; // a moment by the clock of event ids as well
 pub mod judge; // lost, unexpected, duplicated
 pub mod fault; // a row of the fault suite: a run with a fault, its verdict, and how long it took to recover

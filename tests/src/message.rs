@@ -5,6 +5,7 @@ use hookline_producer::EventId;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::broker::Broker;
 use crate::world::World;
 
 /// A message that is right in every part until a test breaks one.
@@ -102,9 +103,13 @@ impl HandMade {
 
     /// Publishes it as an event.
     pub async fn publish(&self, world: &World) {
+        self.publish_on(world.broker(), world).await;
+    }
+
+    /// The same on another broker.
+    pub async fn publish_on(&self, broker: &Broker, world: &World) {
         let properties = self.properties.clone().with_headers(self.headers.clone());
-        world
-            .broker()
+        broker
             .publish(
                 &world.namespace().events_exchange(),
                 "booking.created",

@@ -228,12 +228,16 @@ impl World {
     /// When there are not as many, or more.
     pub async fn expect_in(&self, queue: Queue, count: usize, within: Duration) -> Vec<Stored> {
         let what = format!("{count} messages in {}", self.queue(queue));
-        eventually(within, &what, async || {
+        let messages = eventually(within, &what, async || {
+            // Read when all are there: who reads a queue holds its messages, and gives them back.
             let ready = self.broker.ready(&self.queue(queue)).await.unwrap_or(0);
-            (ready as usize >= count).then_some(())
+            if (ready as usize) < count {
+                return None;
+            }
+            let messages = self.read(queue).await;
+            (messages.len() >= count).then_some(messages)
         })
         .await;
-        let messages = self.read(queue).await;
         assert_eq!(messages.len(), count, "{what}: {messages:#?}");
         messages
     }

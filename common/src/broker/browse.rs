@@ -22,8 +22,8 @@
 use std::mem::take;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
+use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
@@ -157,35 +157,49 @@ impl Browser {
         }
         let mut was_empty = false;
         for _ in 0..QUIET_ROUNDS {
-            match timeout(QUIET, self.consumers.next()).await {
-                Ok(Some(Ok(delivery))) => {
-                    self.left -= 1;
-                    self.held += 1;
-                    return Ok(Some(held(delivery, true)));
-                }
-                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error).into()),
-                Ok(None) => return Err(self.no_answer(0)),
-                Err(_) => {
-                    let is_empty = self.is_empty().await?;
-                    // Twice, because the last message can be on its way to us while the queue is empty
-                    // already.
-                    if is_empty && was_empty {
-                        self.left = 0;
-                        return Ok(None);
-                    }
-                    was_empty = is_empty;
-                }
+            if let Ok(next) = timeout(QUIET, self.consumers.next()).await {
+                return self.received(next).map(Some);
             }
+            let is_empty = self.is_empty().await?;
+            if is_empty && was_empty {
+                // What was on its way came before the last answer.
+                return match self.consumers.next().now_or_never() {
+                    Some(next) => self.received(next).map(Some),
+                    None => {
+                        self.left = 0;
+                        Ok(None)
+                    }
+                };
+            }
+            was_empty = is_empty;
         }
         Err(self.no_answer(u64::from(QUIET_ROUNDS) * QUIET.as_millis() as u64 / 1000))
     }
 
+    /// What the consumers brought.
+    fn received(&mut self, next: Option<lapin::Result<Delivery>>) -> Result<Held, QueueError> {
+        let Some(delivery) = next else {
+            return Err(self.no_answer(0));
+        };
+        let delivery = delivery.map_err(BrokerError::call(WHAT))?;
+        self.left -= 1;
+        self.held += 1;
+        Ok(held(delivery, true))
+    }
+
+    /// Whether the queue says that it has handed out all it has. The last of it may still be on its way to us: asked on the channels
+    /// that it comes by, where it is behind one answer but not behind the next.
+    ///
     /// Asked only while windows of ours consume the queue, so that an answer which knows of no consumer is none of the
     /// queue's own.
     async fn is_empty(&self) -> Result<bool, QueueError> {
-        let channel = open_channel(&self.opened.connection).await?;
-        let depth = ask_depth(&channel, self.queue.as_str()).await?;
-        Ok(depth.is_none_or(|depth| depth.ready == 0 && depth.consumers > 0))
+        for channel in &self.channels {
+            let depth = ask_depth(channel, self.queue.as_str()).await?;
+            if depth.is_some_and(|depth| depth.ready > 0 || depth.consumers == 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn no_answer(&self, seconds: u64) -> QueueError {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::connect_fault::{ConnectFailure, ConnectFault};
 use super::error::BrokerError;
 use super::handshake::shake_hands;
-use super::hang_up::{GOODBYE, HangUpOnDrop};
+use super::hang_up::{GOODBYE, HangUpOnDrop, close_and_hang_up};
 use super::heard::Heard;
 pub(super) use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
@@ -40,7 +40,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Says goodbye, and hangs up whether it is answered or not.
+    /// Says goodbye, and hangs up whether it is answered or not: within two seconds.
     pub(super) async fn close(self) {
         // The client library says none while it closes a channel that was dropped, which it does by itself. What is answered on
         // another one comes after that.
@@ -51,7 +51,7 @@ impl Opened {
         if let Ok(Err(error)) = timeout(GOODBYE, others_are_closed).await {
             tracing::debug!(%error, "closing the channels");
         }
-        close_and_hang_up(&self.connection, &self.heard).await;
+        close_and_hang_up(&self.connection, &self.heard.hang_up).await;
     }
 
     /// The connection, what is heard on it, and its node: for a link, which hangs up by itself.
@@ -170,17 +170,6 @@ pub(super) async fn in_time<T>(
 /// Opens a channel.
 pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, BrokerError> {
     in_time("opening a channel", connection.create_channel()).await
-}
-
-/// Closes politely, for a while, and hangs up whether that was answered or not; a connection that is dead already cannot answer.
-pub(super) async fn close_and_hang_up(connection: &Connection, heard: &Heard) {
-    if connection.status().connected() {
-        let polite = connection.close(200, "done".into());
-        if let Ok(Err(error)) = timeout(GOODBYE, polite).await {
-            tracing::debug!(%error, "closing the broker connection");
-        }
-    }
-    heard.hang_up.now();
 }
 
 /// Names of ours are shorter than AMQP's 255 bytes by construction.

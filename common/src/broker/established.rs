@@ -5,8 +5,9 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio::sync::watch;
 
-use super::connect::{Opened, close_and_hang_up};
+use super::connect::Opened;
 use super::error::BrokerError;
+use super::hang_up::close_and_hang_up;
 use super::heard::Heard;
 use super::loss::Loss;
 
@@ -94,7 +95,7 @@ impl<T> Established<T> {
 
     /// Says goodbye, and hangs up whether it is answered or not.
     pub(super) async fn close(&self) {
-        close_and_hang_up(&self.connection, &self.heard).await;
+        close_and_hang_up(&self.connection, &self.heard.hang_up).await;
     }
 
     /// The error of what was being done when this life ended.

@@ -8,8 +8,9 @@ use std::task::Context;
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use lapin::Connection;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long the broker may take to say goodbye. A program that ends waits for it.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
@@ -81,6 +82,17 @@ impl Drop for HangUpOnDrop {
             Err(_) => hang_up.now(),
         }
     }
+}
+
+/// Closes politely, for a while, and hangs up whether that was answered or not; a connection that is dead already cannot answer.
+pub(super) async fn close_and_hang_up(connection: &Connection, hang_up: &HangUp) {
+    if connection.status().connected() {
+        let polite = connection.close(200, "done".into());
+        if let Ok(Err(error)) = timeout(GOODBYE, polite).await {
+            tracing::debug!(%error, "closing the broker connection");
+        }
+    }
+    hang_up.now();
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub struct LinkSettings {
     pub ca_pem: Option<String>,
     /// The connection's name in the broker's own tools and logs, and in ours.
     pub name: String,
-    /// The largest frame, in bytes; the broker's own limit where there is none. The client library reserves 16 of them
+    /// The longest frame, in bytes; the broker's own limit where there is none, 1 MiB at most. The client library reserves 32 of them
     /// for each direction.
     pub max_frame: Option<u32>,
     /// Where reconnects and refusals are counted.

@@ -17,7 +17,7 @@ use super::stats::BrokerStats;
 use crate::topology::{Namespace, Queue, Topology};
 
 /// Records are published a few batches at a time, so frames of this size (16 KiB) carry them as fast as larger ones, and
-/// the client library, which reserves 16 for each direction, holds 0.5 MB instead of 4.
+/// the client library, which reserves 32 for each direction, takes 1 MB at most instead of 8.
 const MAX_RECORDS_FRAME: u32 = 16 * 1024;
 /// How long all questions of [`Publisher::depths`] may take together.
 const DEPTHS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 use hookline_cases::broker::{Broker as Model, Published, QueueArguments};
-use hookline_tests::SOON;
+use hookline_tests::eventually::{SOON, eventually};
 use hookline_tests::world::{World, scenario};
 use lapin::message::Delivery;
 use lapin::options::{
@@ -35,6 +35,9 @@ enum Step {
 }
 
 use Step::{Ack, Cancel, Close, Consume, Declare, GiveBack, Publish, Take};
+
+/// How many messages of each queue are given to nobody.
+type Ready = BTreeMap<&'static str, usize>;
 
 fn plain(name: &'static str) -> Step {
     Declare(name, QueueArguments::default())
@@ -165,7 +168,8 @@ async fn the_model_delays_and_refuses_as_the_broker_does() {
 /// Plays the steps on both, and compares what they show.
 async fn agree(steps: &[Step]) {
     scenario(async |world| {
-        let (model, real) = (on_the_model(steps), on_the_broker(world, steps).await);
+        let (model, closed) = on_the_model(steps);
+        let real = on_the_broker(world, steps, &closed).await;
         assert_eq!(model.len(), real.len());
         for (number, (model, real)) in model.iter().zip(&real).enumerate() {
             // The second message of a queue for one is a matter of moments at the real broker.
@@ -184,12 +188,15 @@ fn shown(messages: &[(u32, u32)], has_more: bool) -> String {
     format!("{messages:?}, another one comes: {has_more}")
 }
 
-fn on_the_model(steps: &[Step]) -> Vec<String> {
+/// What each step shows, and how full the queues are after each `Close`.
+fn on_the_model(steps: &[Step]) -> (Vec<String>, Vec<Ready>) {
     let (mut model, mut now) = (Model::<u32>::default(), 0);
+    let (mut queues, mut closed) = (Vec::new(), Vec::new());
     let mut channels = BTreeMap::new();
     let mut tags = BTreeMap::new();
     let shows = steps.iter().map(|step| match step {
         Declare(name, arguments) => {
+            queues.push(*name);
             model.declare(name, arguments.clone());
             String::new()
         }
@@ -240,17 +247,34 @@ fn on_the_model(steps: &[Step]) -> Vec<String> {
         }
         Close(name) => {
             model.close(channels[name], now);
+            let ready = queues.iter().map(|queue| (*queue, model.ready(queue).len()));
+            closed.push(ready.collect());
             String::new()
         }
     });
-    shows.collect()
+    let shows = shows.collect();
+    (shows, closed)
 }
 
-async fn on_the_broker(world: &World, steps: &[Step]) -> Vec<String> {
+/// Waits until the queues have back what a closed channel held: each hears of its end a moment after whoever closed it.
+async fn have_back(world: &World, full: &impl Fn(&str) -> String, expected: &Ready) {
+    // An empty one has nothing to wait for. One that does not answer in time is said to be empty, too.
+    for (name, count) in expected.iter().filter(|(_, count)| **count > 0) {
+        let (queue, what) = (full(name), format!("{name} has {count} messages"));
+        eventually(SOON, &what, async || {
+            let ready = world.broker().ready(&queue).await?;
+            (ready as usize == *count).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn on_the_broker(world: &World, steps: &[Step], closed: &[Ready]) -> Vec<String> {
     let full = |name: &str| format!("{}.model.{name}", world.namespace());
     let mut channels: BTreeMap<&str, (Channel, Consumer)> = BTreeMap::new();
     let mut deliveries: BTreeMap<(&str, u32), Delivery> = BTreeMap::new();
     let (mut queues, mut shows) = (Vec::new(), Vec::new());
+    let mut closed = closed.iter();
     for step in steps {
         let mut shows_now = String::new();
         match step {
@@ -320,6 +344,7 @@ async fn on_the_broker(world: &World, steps: &[Step]) -> Vec<String> {
             Close(name) => {
                 let (channel, _) = channels.remove(name).unwrap();
                 channel.close(200, "done".into()).await.unwrap();
+                have_back(world, &full, closed.next().unwrap()).await;
             }
         }
         shows.push(shows_now);

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hookline_dispatcher::client::{ClientSettings, SendError, Shortage};
+use hookline_dispatcher::client::{Answer, ClientSettings, SendError, Shortage};
 use hookline_tests::eventually;
 use hookline_tests::hostile::certificates::Authority;
 use hookline_tests::hostile::rig::{LONG, loopback, resolver};
 use hookline_tests::hostile::{Peer, Rig, Talk};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
 use crate::SOON;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+/// How long a request waits for the place of a connection that is about to be closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A receiver that takes this long for each answer.
 async fn slow(latency: Duration, tls: Option<TlsAcceptor>) -> Peer {
@@ -48,10 +50,24 @@ fn bounded(max_connections: usize) -> Rig {
 }
 
 async fn deliver(rig: &Rig, url: &str) {
-    let answer = rig
-        .send(url, "{}")
-        .await
-        .unwrap_or_else(|error| panic!("{url}: {error}"));
+    is_delivered(url, rig.send(url, "{}").await);
+}
+
+/// The same where a connection has to be closed for it first, which a busy machine may not do in time. Who is told without a wait
+/// that there is no place was not made room for.
+async fn deliver_in_place_of_another(rig: &Rig, url: &str) {
+    for _ in 0..SOON.as_secs() {
+        let begun = Instant::now();
+        match rig.send(url, "{}").await {
+            Err(SendError::Shortage(Shortage::Connections)) if begun.elapsed() >= CLOSED_WITHIN => {}
+            sent => return is_delivered(url, sent),
+        }
+    }
+    panic!("{url}: no place comes free");
+}
+
+fn is_delivered(url: &str, sent: Result<Answer, SendError>) {
+    let answer = sent.unwrap_or_else(|error| panic!("{url}: {error}"));
     assert_eq!(
         (answer.status.as_u16(), answer.body.as_slice()),
         (200, &b"hi"[..])
@@ -243,7 +259,7 @@ async fn connections_that_are_too_old_make_room_for_those_that_follow_them() {
         let (rig, url) = (rig.clone(), peer.url());
         tokio::spawn(async move {
             for _ in 0..50 {
-                deliver(&rig, &url).await;
+                deliver_in_place_of_another(&rig, &url).await;
             }
         })
     });

@@ -5,7 +5,7 @@ use hookline_common::topology::Queue;
 use hookline_tests::SOON;
 use hookline_tests::answer::status;
 use hookline_tests::api::{Api, Reply};
-use hookline_tests::console::{ADMIN_TOKEN, console_scenario, database_scenario, setup, start};
+use hookline_tests::console::{ADMIN_TOKEN, console_scenario, database_scenario, setup, start_connected};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::eventually::eventually;
 use hookline_tests::receiver::Receiver;
@@ -36,7 +36,7 @@ fn results(reply: &Reply) -> Vec<Value> {
 #[tokio::test]
 async fn an_event_that_was_accepted_is_delivered_with_the_bytes_that_came() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         let acme = console.company("acme").await;
         let receiver = Receiver::answering(status(204)).await;
         world.endpoints([endpoint("ep_1", &receiver).with("format", "\"standard\"")]);
@@ -56,7 +56,7 @@ async fn an_event_that_was_accepted_is_delivered_with_the_bytes_that_came() {
 async fn the_message_is_the_one_that_producers_make_and_the_same_id_again_is_accepted() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Events);
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         let acme = console.company("acme").await;
         let body = r#"{"id":"mine-1","type":"booking.created","createdAt":"2030-01-15T16:30:00.25+02:00","data":{"a":1}}"#;
         for _ in 0..2 {
@@ -82,7 +82,7 @@ async fn the_message_is_the_one_that_producers_make_and_the_same_id_again_is_acc
 async fn the_trace_of_the_operators_request_goes_on_in_the_event_and_a_companys_does_not() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Events);
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         let (trace, body) = (
             "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
             r#"{"type":"a.b","data":{}}"#,
@@ -159,7 +159,7 @@ async fn what_is_no_event_is_refused_and_nothing_is_published() {
 async fn of_many_events_each_is_accepted_or_refused_by_itself_and_answered_in_order() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Events);
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         let acme = console.company("acme").await;
         // A thousand, every tenth of them wrong, and blank lines between; then one that is too many.
         let line = |number: usize| match number % 10 {
@@ -197,7 +197,7 @@ async fn while_the_broker_is_away_events_are_refused_with_their_ids_and_accepted
         world.leaves(Queue::Events);
         let wire = Wire::to(&services().amqp_url).await;
         let url = wire.url(&services().amqp_url);
-        let console = start(setup(world, database).set("HOOKLINE_AMQP_URL", url)).await;
+        let console = start_connected(setup(world, database).set("HOOKLINE_AMQP_URL", url)).await;
         let acme = console.company("acme").await;
         let event = r#"{"type":"booking.created","data":{}}"#;
         post(&acme, JSON, event).await.expect(202);

@@ -2,7 +2,7 @@
 
 use hookline_common::topology::Queue;
 use hookline_tests::SOON;
-use hookline_tests::console::{database_scenario, setup, start};
+use hookline_tests::console::{database_scenario, setup, start_connected};
 use hookline_tests::log_rows::{Row, insert_event, make_days};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const EVENTS: &str = "/v1/companies/acme/events";
 async fn an_event_is_published_again_under_its_id_with_its_time_and_its_bytes() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         make_days(database, 1).await;
         let data = "{ \"b\": 1.0,\t\"b\" : \"\\u00eb\" }";
         insert_event(database, "acme", "evt_1", Some(data)).await;
@@ -46,7 +46,7 @@ async fn an_event_is_published_again_under_its_id_with_its_time_and_its_bytes() 
 async fn one_endpoint_alone_can_have_it_again_also_from_a_dead_letter() {
     database_scenario(async |world, database| {
         world.leaves(Queue::Deliveries);
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         make_days(database, 1).await;
         let acme = console.company("acme").await;
         let made = console
@@ -104,7 +104,7 @@ async fn one_endpoint_alone_can_have_it_again_also_from_a_dead_letter() {
 #[tokio::test]
 async fn what_was_not_kept_or_is_not_known_is_told_apart_and_nothing_is_sent() {
     database_scenario(async |world, database| {
-        let console = start(setup(world, database)).await;
+        let console = start_connected(setup(world, database)).await;
         make_days(database, 1).await;
         let acme = console.company("acme").await;
         insert_event(database, "acme", "evt_none", None).await;

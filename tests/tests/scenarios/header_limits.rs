@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 
 use hookline_common::topology::Queue;
+use hookline_tests::broker::Broker;
 use hookline_tests::cli::{objects, succeed};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
-use hookline_tests::{Receiver, scenario, status};
+use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::{Receiver, eventually, scenario, status};
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
 use crate::SOON;
@@ -126,4 +128,40 @@ async fn a_delivery_with_such_headers_is_rejected_on_every_queue() {
         assert_eq!(receiver.count(), 0);
     })
     .await;
+}
+
+/// Its messages may have headers that are longer than any frame of a broker that nobody configured.
+#[tokio::test]
+async fn a_broker_with_longer_frames_or_with_any_is_as_good_as_others() {
+    for max_frame in [262_144, 0] {
+        scenario(async |world| {
+            let private = PrivateBroker::start().await;
+            let longer = format!("application:set_env(rabbit, frame_max, {max_frame}).");
+            assert_eq!(private.evaluate(&longer).await, "ok");
+            let receiver = Receiver::answering(status(200)).await;
+            world.endpoints([endpoint("ep_crm", &receiver)]);
+            let dispatcher = world
+                .dispatcher()
+                .set("HOOKLINE_AMQP_URL", private.url())
+                .start()
+                .await;
+            let broker = Broker::connect(&format!("{}?frame_max=262144", private.url())).await;
+            padded(200_000).publish_on(&broker, world).await;
+            padded(1_000).publish_on(&broker, world).await;
+            receiver.expect(1, SOON).await;
+            let rejected = world.queue(Queue::Rejected);
+            eventually(SOON, "it is set aside", async || {
+                (broker.ready(&rejected).await == Some(1)).then_some(())
+            })
+            .await;
+            let rejected = broker.read(&rejected).await;
+            assert_eq!(rejected[0].text("rejected-reason"), "headers_too_large");
+            assert_eq!(
+                dispatcher.metric("hookline_reconnects_total").await,
+                Some(0.0),
+                "no link was lost"
+            );
+        })
+        .await;
+    }
 }

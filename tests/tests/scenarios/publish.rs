@@ -10,9 +10,10 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::records::Records;
 use hookline_tests::services::services;
 use hookline_tests::wire::Wire;
+use hookline_tests::world::STOOD_FOR;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::SOON;
 
@@ -72,6 +73,7 @@ async fn an_event_that_no_queue_takes_is_an_error_that_says_so_and_can_be_publis
     scenario(async |world| {
         world.leaves(Queue::Events);
         let producer = world.producer().await;
+        sleep(STOOD_FOR).await;
         world.broker().delete(&[world.queue(Queue::Events)], &[]).await;
         let event = Event::new("acme", "booking.created", "{}").unwrap();
         let error = producer.publish(&event).await.unwrap_err();

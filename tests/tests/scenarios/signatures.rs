@@ -23,6 +23,7 @@ async fn both_signatures_verify_over_the_bytes_that_came() {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         world.dispatcher().start().await;
+        let published = jiff::Timestamp::now().as_second();
         world
             .publish("booking.created", "{ \"name\":\"Zoë 你好\" }")
             .await;
@@ -34,7 +35,7 @@ async fn both_signatures_verify_over_the_bytes_that_came() {
         );
         let timestamp: i64 = request.header("webhook-timestamp").parse().unwrap();
         assert!(
-            (0..=1).contains(&(request.arrived_unix - timestamp)),
+            (published..=request.arrived_unix).contains(&timestamp),
             "{timestamp}"
         );
     })

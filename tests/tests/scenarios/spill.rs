@@ -1,6 +1,5 @@
 //! A stream of attempts that confirms nothing: deliveries go on, and every record is found.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -16,12 +15,13 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::HandMade;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::records::Records;
+use hookline_tests::yardstick::beside;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::SOON;
 
@@ -102,25 +102,12 @@ impl<'a> Stage<'a> {
         let stream = format!("{}.test", self.world.namespace());
         let kind = AMQPValue::LongString("stream".into());
         broker.declare(&stream, &[("x-queue-type", kind)]).await;
-        let is_over = Cell::new(false);
-        let future = async {
-            let done = future.await;
-            is_over.set(true);
-            done
+        let confirms = async || {
+            broker
+                .publish("", &stream, BasicProperties::default(), b"{}")
+                .await;
         };
-        let publishing = async {
-            let mut slowest = Duration::ZERO;
-            while !is_over.get() {
-                let sent_at = Instant::now();
-                broker
-                    .publish("", &stream, BasicProperties::default(), b"{}")
-                    .await;
-                slowest = slowest.max(sent_at.elapsed());
-                sleep(Duration::from_millis(50)).await;
-            }
-            slowest
-        };
-        tokio::join!(future, publishing)
+        beside(confirms, future).await
     }
 
     /// Publishes some events, and makes sure that their records go to the stream and not to the spill. Where the broker itself

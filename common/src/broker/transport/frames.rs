@@ -1,7 +1,8 @@
 //! The frames of a connection, followed through reads that begin and end anywhere. Whole content headers and methods are
 //! mended; bodies pass unseen.
 
-use super::super::returns::{Listener, Returns};
+use super::super::heard::Heard;
+use super::super::returns::Listener;
 use super::table::{MAX_VALUES, MAX_VALUES_OF_OURS};
 use super::{header, method};
 
@@ -29,6 +30,8 @@ pub(super) struct Frames {
     pub(super) mended: u64,
     /// Told of methods and content headers.
     listener: Listener,
+    /// Told what the broker says of the connection.
+    heard: Heard,
 }
 
 /// What the first bytes of a frame say.
@@ -62,10 +65,11 @@ fn frame(bytes: &[u8]) -> Frame {
 }
 
 impl Frames {
-    /// Frames of a connection on which the broker may give something back.
-    pub(super) fn heard_by(returns: Returns) -> Self {
+    /// Frames of a connection, on which the broker may give something back.
+    pub(super) fn heard_by(heard: Heard) -> Self {
         Self {
-            listener: Listener::new(returns),
+            listener: Listener::new(heard.returns.clone()),
+            heard,
             ..Self::default()
         }
     }
@@ -128,7 +132,12 @@ impl Frames {
         };
         match kind {
             Some(HEADER) => self.listener.header(channel, payload),
-            _ => self.listener.method(channel, payload),
+            _ => {
+                self.listener.method(channel, payload);
+                if let Some(max_frame) = method::max_frame(payload) {
+                    self.heard.note_max_frame(max_frame);
+                }
+            }
         }
         if is_mended {
             self.mended += 1;

@@ -38,6 +38,14 @@ pub(super) fn mend(payload: &mut [u8]) -> bool {
     cursor.is_changed
 }
 
+/// The longest frame that the broker lets pass, in bytes, where the payload is its `connection.tune` (10, 30).
+pub(super) fn max_frame(payload: &[u8]) -> Option<u32> {
+    let [0, 10, 0, 30, _, _, max_frame @ ..] = payload else {
+        return None;
+    };
+    max_frame.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
 fn walk(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
     let (class, method) = (cursor.short(end)?, cursor.short(end)?);
     for field in fields(class, method) {
@@ -114,5 +122,13 @@ mod tests {
         ] {
             assert_eq!(mended(payload), payload);
         }
+    }
+
+    #[test]
+    fn the_longest_frame_is_the_second_field_of_tune_and_of_nothing_else() {
+        let tune = [0, 10, 0, 30, 0x07, 0xff, 0, 2, 0, 0, 0, 60];
+        assert_eq!(max_frame(&tune), Some(131_072));
+        assert_eq!(max_frame(&tune[..9]), None);
+        assert_eq!(max_frame(&[0, 10, 0, 31, 0x07, 0xff, 0, 2, 0, 0, 0, 60]), None);
     }
 }

@@ -36,7 +36,7 @@ impl<S> JudgedStream<S> {
     pub(super) fn new(inner: S, heard: Heard) -> Self {
         Self {
             inner,
-            frames: Frames::heard_by(heard.returns.clone()),
+            frames: Frames::heard_by(heard.clone()),
             held: Vec::new(),
             judged: Vec::new(),
             heard,

@@ -1,6 +1,5 @@
 //! What is changed in the registry counts within two seconds, and a delivery finds it even where nobody told of it.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use hookline_common::topology::Queue;
@@ -13,10 +12,11 @@ use hookline_tests::message::HandMade;
 use hookline_tests::pace::Pace;
 use hookline_tests::receiver::Received;
 use hookline_tests::signature::{meeva, standard};
+use hookline_tests::yardstick::beside;
 use hookline_tests::{Receiver, eventually, status};
 use serde_json::{Value, json};
 use sqlx::Executor as _;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{count, dispatcher, parked, publish, register, store};
 use crate::SOON;
@@ -29,27 +29,6 @@ const QUICK: Duration = Duration::from_millis(250);
 const TRIES: usize = 50;
 const UNMATCHED: &str = "hookline_events_unmatched_total";
 const PATH: &str = "/v1/companies/acme/endpoints/ep_crm";
-
-/// What `future` comes to, and how long the database takes at most meanwhile to answer what is asked beside it.
-async fn beside<T>(mut ask: impl AsyncFnMut(), future: impl Future<Output = T>) -> (T, Duration) {
-    let is_over = Cell::new(false);
-    let future = async {
-        let done = future.await;
-        is_over.set(true);
-        done
-    };
-    let asking = async {
-        let mut slowest = Duration::ZERO;
-        while !is_over.get() {
-            let asked_at = Instant::now();
-            ask().await;
-            slowest = slowest.max(asked_at.elapsed());
-            sleep(Duration::from_millis(50)).await;
-        }
-        slowest
-    };
-    tokio::join!(future, asking)
-}
 
 /// Makes a change, and waits until both have heard of it. Returns how long that took them.
 async fn both_hear(one: &Dispatcher, other: &Dispatcher, change: impl Future<Output = ()>) -> Duration {
