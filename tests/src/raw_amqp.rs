@@ -132,6 +132,12 @@ impl RawMessage {
         self
     }
 
+    /// How long the frame of its content header is, in bytes.
+    #[must_use]
+    pub fn header_frame_len(&self) -> usize {
+        self.content_header().len() + 8
+    }
+
     fn content_header(&self) -> Vec<u8> {
         let mut flags = 0_u16;
         let mut properties = Vec::new();

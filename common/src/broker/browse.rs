@@ -22,6 +22,7 @@
 use std::mem::take;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use futures_util::stream::SelectAll;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::Channel;
@@ -160,7 +161,10 @@ impl Browser {
             if let Ok(next) = timeout(QUIET, self.consumers.next()).await {
                 return self.received(next).map(Some);
             }
-            let is_empty = self.is_empty().await?;
+            let is_empty = match self.is_empty_or_brings().await? {
+                Either::Right(next) => return self.received(next).map(Some),
+                Either::Left(is_empty) => is_empty,
+            };
             if is_empty && was_empty {
                 // What was on its way came before the last answer.
                 return match self.consumers.next().now_or_never() {
@@ -188,18 +192,17 @@ impl Browser {
     }
 
     /// Whether the queue says that it has handed out all it has. The last of it may still be on its way to us: asked on the channels
-    /// that it comes by, where it is behind one answer but not behind the next.
-    ///
-    /// Asked only while windows of ours consume the queue, so that an answer which knows of no consumer is none of the
-    /// queue's own.
-    async fn is_empty(&self) -> Result<bool, QueueError> {
-        for channel in &self.channels {
-            let depth = ask_depth(channel, self.queue.as_str()).await?;
-            if depth.is_some_and(|depth| depth.ready > 0 || depth.consumers == 0) {
-                return Ok(false);
-            }
+    /// that it comes by, where it may be behind one answer and not behind the next. Messages may stand before the answer for a long
+    /// time, on a slow link; so what comes first counts, the
+    /// answer or a message.
+    async fn is_empty_or_brings(
+        &mut self,
+    ) -> Result<Either<bool, Option<lapin::Result<Delivery>>>, QueueError> {
+        tokio::select! {
+            biased;
+            next = self.consumers.next() => Ok(Either::Right(next)),
+            is_empty = is_empty(&self.channels, &self.queue) => is_empty.map(Either::Left),
         }
-        Ok(true)
     }
 
     fn no_answer(&self, seconds: u64) -> QueueError {
@@ -316,14 +319,21 @@ impl Browser {
 
     /// Receives what came since, where acknowledging made room for it.
     async fn receive_the_rest(&mut self) -> Result<(), QueueError> {
-        let mut quiet_rounds = 0;
+        let (mut quiet_rounds, mut was_empty) = (0, false);
         while self.held < self.capacity && quiet_rounds < QUIET_ROUNDS {
-            match timeout(STILL, self.consumers.next()).await {
-                Ok(Some(Ok(_))) => self.held += 1,
-                Ok(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error).into()),
-                Ok(None) => return Err(self.no_answer(0)),
-                Err(_) if self.is_empty().await? => break,
-                Err(_) => quiet_rounds += 1,
+            let looked = match timeout(STILL, self.consumers.next()).await {
+                Ok(next) => Either::Right(next),
+                Err(_) => self.is_empty_or_brings().await?,
+            };
+            match looked {
+                Either::Right(Some(Ok(_))) => self.held += 1,
+                Either::Right(Some(Err(error))) => return Err(BrokerError::call(WHAT)(error).into()),
+                Either::Right(None) => return Err(self.no_answer(0)),
+                Either::Left(true) if was_empty => break,
+                Either::Left(is_empty) => {
+                    was_empty = is_empty;
+                    quiet_rounds += 1;
+                }
             }
         }
         Ok(())
@@ -338,6 +348,24 @@ impl Browser {
         }
         Ok(())
     }
+}
+
+/// Whether `queue` says on each of the channels that nothing waits in it. Asked only while windows of ours consume it, so that an
+/// answer which knows of no consumer is none of its own.
+async fn is_empty(channels: &[Channel], queue: &ShortString) -> Result<bool, QueueError> {
+    for channel in channels {
+        let Some(depth) = ask_depth(channel, queue.as_str()).await? else {
+            let error = BrokerError::NoAnswer {
+                what: WHAT,
+                seconds: 0,
+            };
+            return Err(QueueError::of_leader(queue.as_str(), error));
+        };
+        if depth.ready > 0 || depth.consumers == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn held(mut delivery: Delivery, is_in_window: bool) -> Held {

@@ -9,12 +9,10 @@ use std::{error, fmt, io};
 
 use async_rs::traits::Reactor as _;
 use futures_util::future::Either;
-use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
 use super::connect_fault::ConnectFault;
-use super::hang_up::close_and_hang_up;
 use super::heard::Heard;
 use super::link_settings::LinkSettings;
 use super::node_url::NodeUrl;
@@ -22,13 +20,11 @@ use super::peer::{Peer, who_answers};
 use super::refusal::Refusal;
 use super::{tls, transport};
 
-/// The longest frame, in bytes, that RabbitMQ lets pass where it was not told otherwise. The client library is told before it connects:
-/// memory for frames that it takes in advance is used as far as frames fill it, and what it takes when the broker has named its limit
-/// is all used at once, 8 MB for each connection.
+/// The longest frame, in bytes, that is asked for where nobody says otherwise: what RabbitMQ lets pass where nobody told it otherwise.
+/// The client library is told before it connects: the memory that it takes for frames in advance is used as far as frames fill it, and
+/// what it takes when the broker has named its limit is all used at once, 8 MB for each connection. Where the broker's limit is
+/// higher, headers may be longer, and are cut (see [`transport`]).
 const USUAL_FRAME: u32 = 128 * 1024;
-/// The longest that is asked for where the broker's own limit is higher, or where it has none: the client library takes memory for 32
-/// of each direction.
-const LONGEST_FRAME: u32 = 1024 * 1024;
 
 /// Connects to `address` and is let in, within `limit`. Gives back the connection, and what is heard on it.
 pub(super) async fn shake_hands(
@@ -37,36 +33,9 @@ pub(super) async fn shake_hands(
     address: SocketAddr,
     limit: Duration,
 ) -> Result<(Connection, Heard), ConnectFault> {
-    if let Some(max_frame) = settings.max_frame.or(node.to_uri().query.frame_max) {
-        return shake_hands_for(max_frame, settings, node, address, limit).await;
-    }
-    let (connection, heard) = shake_hands_for(USUAL_FRAME, settings, node, address, limit).await?;
-    let longer = match heard.max_frame() {
-        Some(0) => LONGEST_FRAME,
-        Some(max_frame) => max_frame.min(LONGEST_FRAME),
-        None => 0,
-    };
-    if longer <= USUAL_FRAME {
-        return Ok((connection, heard));
-    }
-    // A message with headers that long may lie in a queue, and would end the connection that reads it, again and again.
-    close_and_hang_up(&connection, &heard.hang_up).await;
-    shake_hands_for(longer, settings, node, address, limit).await
-}
-
-/// The same, for frames of so many bytes at most.
-async fn shake_hands_for(
-    max_frame: u32,
-    settings: &LinkSettings,
-    node: &NodeUrl,
-    address: SocketAddr,
-    limit: Duration,
-) -> Result<(Connection, Heard), ConnectFault> {
     let handshake = Handshake::default();
     let (socket, heard) = (&handshake.0, Heard::default());
-    let mut uri = node.to_uri();
-    uri.query.frame_max = Some(max_frame);
-    let connecting = connect(uri, settings, node, address, limit, socket, &heard);
+    let connecting = connect(settings, node, address, limit, socket, &heard);
     let fault = match timeout(limit, connecting).await {
         Ok(Ok(connection)) => {
             socket.leave();
@@ -99,7 +68,6 @@ async fn shake_hands_for(
 
 /// The client library's connection, over a stream of ours.
 async fn connect(
-    uri: AMQPUri,
     settings: &LinkSettings,
     node: &NodeUrl,
     address: SocketAddr,
@@ -107,6 +75,11 @@ async fn connect(
     socket: &Socket,
     heard: &Heard,
 ) -> lapin::Result<Connection> {
+    let mut uri = node.to_uri();
+    // In a URL, 0 stands for no limit, and the client library would take memory for frames of 4 GB.
+    let of_url = uri.query.frame_max.filter(|max_frame| *max_frame > 0);
+    let max_frame = settings.max_frame.or(of_url).unwrap_or(USUAL_FRAME);
+    uri.query.frame_max = Some(max_frame);
     let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
     let (is_tls, ca_pem) = (node.is_tls(), settings.ca_pem.clone());
     let tokio = lapin::runtime::default_runtime()?;
@@ -125,11 +98,11 @@ async fn connect(
             let stream = connected.map_err(|error| Stage::Reaching.failed(&error))?;
             socket.keep(stream.get_ref().as_fd().try_clone_to_owned()?.into());
             if !is_tls {
-                return Ok(transport::judged(Either::Left(stream), heard.clone()));
+                return Ok(transport::judged(Either::Left(stream), heard.clone(), max_frame));
             }
             let encrypted = tls::encrypt(stream, &host, ca_pem.as_deref()).await;
             let encrypted = encrypted.map_err(|error| Stage::Encrypting.failed(&error))?;
-            Ok(transport::judged(encrypted, heard.clone()))
+            Ok(transport::judged(encrypted, heard.clone(), max_frame))
         },
         properties,
     )

@@ -1,9 +1,9 @@
-//! What the broker says about the connection itself, and whether it still says anything. One that is alive says something in each heartbeat, if only that it is there. The client
+//! Whether the broker still says anything. One that is alive says something in each heartbeat, if only that it is there. The client
 //! library gives it two of them and looks every half one, so that it finds a dead link after two and a half; that is too late
 //! for deliveries that stand still meanwhile.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -17,11 +17,10 @@ const LOOKS: u32 = 10;
 /// machine that is busy, and half a heartbeat less than two, in which a new connection can be made.
 const SILENT_LOOKS: u32 = 15;
 
-/// What is heard on a connection: how often something was read, how long frames may be, and what the broker gave back.
+/// What is heard on a connection: how often something was read, and what the broker gave back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard {
     reads: Arc<AtomicU64>,
-    max_frame: Arc<OnceLock<u32>>,
     pub(super) returns: Returns,
     /// By which whoever hears it ends it.
     pub(super) hang_up: HangUp,
@@ -31,17 +30,6 @@ impl Heard {
     /// Something was read.
     pub(super) fn note(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The broker lets no frame pass that has more bytes than this; none where it is 0.
-    pub(super) fn note_max_frame(&self, bytes: u32) {
-        // It says so once.
-        self.max_frame.get_or_init(|| bytes);
-    }
-
-    /// The broker's limit for a frame in bytes, 0 where it has none; `None` before it has named it.
-    pub(super) fn max_frame(&self) -> Option<u32> {
-        self.max_frame.get().copied()
     }
 
     /// Returns when nothing was read for one and a half heartbeats; never where there are none.

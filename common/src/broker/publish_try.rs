@@ -91,6 +91,7 @@ pub(super) async fn try_once(
         recover(established, to, &channel, &error).await;
     }
     match refusal {
+        Some(refusal) if refusal.is_of_an_acknowledgement() => Tried::Unknown(error),
         Some(refusal) if is_of_this_one(&refusal, was_alone, is_suspect) => Tried::Refused(refusal),
         Some(refusal) if refusal.is_of_the_channel() || refusal.is_of_the_message() => {
             let max = refusal.max_message_bytes();

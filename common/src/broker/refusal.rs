@@ -58,6 +58,12 @@ impl Refusal {
         OF_THE_MESSAGE.contains(&self.code)
     }
 
+    /// Whether it is about an acknowledgement: of what was published on the channel it says nothing, and some of that may be stored.
+    pub(super) fn is_of_an_acknowledgement(&self) -> bool {
+        let says = |part: &str| self.text.contains(part);
+        self.code == PRECONDITION_FAILED && (says("delivery tag") || says("delivery acknowledgement"))
+    }
+
     /// Whether a queue is there and cannot be reached, as its node is down, or came up without it. The broker has the same code
     /// for that as for one that nobody declared.
     pub(super) fn is_out_of_reach(&self) -> bool {
@@ -165,6 +171,29 @@ mod tests {
         let missing = "NOT_FOUND - no queue 'hookline.attempts' in vhost '/'";
         assert!(!refusal(NOT_FOUND, missing).is_out_of_reach());
         assert!(refusal(NOT_FOUND, missing).advice().contains("topology apply"));
+    }
+
+    #[test]
+    fn what_is_said_of_an_acknowledgement_is_not_said_of_a_message() {
+        for (text, is_of_an_acknowledgement) in [
+            ("PRECONDITION_FAILED - unknown delivery tag 99999999", true),
+            (
+                "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out",
+                true,
+            ),
+            (
+                "PRECONDITION_FAILED - message size 7 is larger than max size 5",
+                false,
+            ),
+            ("PRECONDITION_FAILED - invalid expiration 'soon'", false),
+        ] {
+            let refusal = refusal(PRECONDITION_FAILED, text);
+            assert_eq!(
+                refusal.is_of_an_acknowledgement(),
+                is_of_an_acknowledgement,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ async fn the_first_node_is_any_so_that_not_everyone_goes_to_the_same() {
             Producer::connect_at_first_try(settings).await.unwrap();
         }
         let accepted = nodes.each_ref().map(Wire::accepted);
-        // Who is let in too slowly goes on to the other one.
+        // Who is let in too slowly goes on to the other one, after two seconds.
         assert!(accepted.iter().sum::<usize>() >= TRIES, "{accepted:?}");
         assert!(accepted.iter().all(|accepted| *accepted > 0), "{accepted:?}");
     })

@@ -1,6 +1,7 @@
 //! Connections are made where a request needs one, used again by whoever comes next, and never too many.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,6 +19,8 @@ use crate::SOON;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 /// How long a request waits for the place of a connection that is about to be closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+/// How often that is forgiven.
+const MOST_LATE: usize = 5;
 
 /// A receiver that takes this long for each answer.
 async fn slow(latency: Duration, tls: Option<TlsAcceptor>) -> Peer {
@@ -53,17 +56,19 @@ async fn deliver(rig: &Rig, url: &str) {
     is_delivered(url, rig.send(url, "{}").await);
 }
 
-/// The same where a connection has to be closed for it first, which a busy machine may not do in time. Who is told without a wait
-/// that there is no place was not made room for.
-async fn deliver_in_place_of_another(rig: &Rig, url: &str) {
-    for _ in 0..SOON.as_secs() {
+/// The same where a connection has to be closed for it first, which a busy machine may fail to do in time, now and then. Who is told
+/// without a wait that there is no place was not made room for.
+async fn deliver_in_place_of_another(rig: &Rig, url: &str, late: &AtomicUsize) {
+    loop {
         let begun = Instant::now();
         match rig.send(url, "{}").await {
-            Err(SendError::Shortage(Shortage::Connections)) if begun.elapsed() >= CLOSED_WITHIN => {}
+            Err(SendError::Shortage(Shortage::Connections)) if begun.elapsed() >= CLOSED_WITHIN => {
+                let late = late.fetch_add(1, Ordering::Relaxed) + 1;
+                assert!(late <= MOST_LATE, "room is made too late, {late} times");
+            }
             sent => return is_delivered(url, sent),
         }
     }
-    panic!("{url}: no place comes free");
 }
 
 fn is_delivered(url: &str, sent: Result<Answer, SendError>) {
@@ -255,11 +260,12 @@ async fn connections_that_are_too_old_make_room_for_those_that_follow_them() {
         max_connection_age: Duration::ZERO,
         ..ClientSettings::new(loopback(), resolver(9, &[]), LONG, PLACES)
     });
+    let late = Arc::new(AtomicUsize::new(0));
     let senders = (0..PLACES).map(|_| {
-        let (rig, url) = (rig.clone(), peer.url());
+        let (rig, url, late) = (rig.clone(), peer.url(), Arc::clone(&late));
         tokio::spawn(async move {
             for _ in 0..50 {
-                deliver_in_place_of_another(&rig, &url).await;
+                deliver_in_place_of_another(&rig, &url, &late).await;
             }
         })
     });

@@ -9,6 +9,8 @@ use hookline_tests::cli::{objects, succeed};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::private_broker::PrivateBroker;
+use hookline_tests::raw_amqp::{RawMessage, RawPublisher, text as raw_text};
+use hookline_tests::services::services;
 use hookline_tests::{Receiver, eventually, scenario, status};
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
@@ -130,7 +132,42 @@ async fn a_delivery_with_such_headers_is_rejected_on_every_queue() {
     .await;
 }
 
-/// Its messages may have headers that are longer than any frame of a broker that nobody configured.
+/// A broker lets frames in that are 8 bytes longer than its limit, and the client library takes none that is longer.
+#[tokio::test]
+async fn headers_as_long_as_the_broker_lets_in_end_no_link() {
+    const LIMIT: usize = 131_072;
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world.dispatcher().start().await;
+        let mut publisher = RawPublisher::connect(&services().amqp_url).await;
+        let exchange = world.namespace().events_exchange();
+        let padded = |bytes: usize| RawMessage::event().header(b"pad", raw_text(&b"x".repeat(bytes)));
+        let around = padded(0).header_frame_len();
+        let lengths = [LIMIT, LIMIT + 1, LIMIT + 7, LIMIT + 8];
+        for length in lengths {
+            let message = padded(length - around);
+            assert_eq!(message.header_frame_len(), length);
+            publisher.publish(&exchange, &message).await;
+            publisher.publish(&exchange, &RawMessage::event()).await;
+        }
+        receiver.expect(lengths.len(), SOON).await;
+        let rejected = world.expect_in(Queue::Rejected, lengths.len(), SOON).await;
+        for message in rejected {
+            assert_eq!(message.text("rejected-reason"), "headers_too_large");
+            assert_eq!(message.text("company"), "acme");
+        }
+        assert_eq!(
+            dispatcher.metric("hookline_reconnects_total").await,
+            Some(0.0),
+            "no link was lost"
+        );
+    })
+    .await;
+}
+
+/// Its messages may have headers that are longer than any frame that we take.
 #[tokio::test]
 async fn a_broker_with_longer_frames_or_with_any_is_as_good_as_others() {
     for max_frame in [262_144, 0] {
@@ -146,16 +183,20 @@ async fn a_broker_with_longer_frames_or_with_any_is_as_good_as_others() {
                 .start()
                 .await;
             let broker = Broker::connect(&format!("{}?frame_max=262144", private.url())).await;
-            padded(200_000).publish_on(&broker, world).await;
-            padded(1_000).publish_on(&broker, world).await;
-            receiver.expect(1, SOON).await;
+            for bytes in [130_900, 131_100, 200_000] {
+                padded(bytes).publish_on(&broker, world).await;
+                padded(1_000).publish_on(&broker, world).await;
+            }
+            receiver.expect(3, SOON).await;
             let rejected = world.queue(Queue::Rejected);
             eventually(SOON, "it is set aside", async || {
-                (broker.ready(&rejected).await == Some(1)).then_some(())
+                (broker.ready(&rejected).await == Some(3)).then_some(())
             })
             .await;
-            let rejected = broker.read(&rejected).await;
-            assert_eq!(rejected[0].text("rejected-reason"), "headers_too_large");
+            for message in broker.read(&rejected).await {
+                assert_eq!(message.text("rejected-reason"), "headers_too_large");
+                assert_eq!(message.text("company"), "acme");
+            }
             assert_eq!(
                 dispatcher.metric("hookline_reconnects_total").await,
                 Some(0.0),

@@ -1,8 +1,7 @@
 //! The frames of a connection, followed through reads that begin and end anywhere. Whole content headers and methods are
 //! mended; bodies pass unseen.
 
-use super::super::heard::Heard;
-use super::super::returns::Listener;
+use super::super::returns::{Listener, Returns};
 use super::table::{MAX_VALUES, MAX_VALUES_OF_OURS};
 use super::{header, method};
 
@@ -15,6 +14,8 @@ const METHOD: u8 = 1;
 const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
+/// A frame that says nothing, and may come at any time.
+const HEARTBEAT_FRAME: [u8; HEAD + 1] = [HEARTBEAT, 0, 0, 0, 0, 0, 0, END];
 /// What the broker answers, instead of a frame, to a version that it does not speak: `AMQP` and four octets.
 const PROTOCOL: u8 = b'A';
 const PROTOCOL_LEN: usize = 8;
@@ -30,8 +31,8 @@ pub(super) struct Frames {
     pub(super) mended: u64,
     /// Told of methods and content headers.
     listener: Listener,
-    /// Told what the broker says of the connection.
-    heard: Heard,
+    /// The client library takes no frame that is longer, in bytes with head and end; 0 where it takes any.
+    max_frame: usize,
 }
 
 /// What the first bytes of a frame say.
@@ -66,10 +67,10 @@ fn frame(bytes: &[u8]) -> Frame {
 
 impl Frames {
     /// Frames of a connection, on which the broker may give something back.
-    pub(super) fn heard_by(heard: Heard) -> Self {
+    pub(super) fn heard_by(returns: Returns, max_frame: u32) -> Self {
         Self {
-            listener: Listener::new(heard.returns.clone()),
-            heard,
+            listener: Listener::new(returns),
+            max_frame: bytes(max_frame),
             ..Self::default()
         }
     }
@@ -114,7 +115,7 @@ impl Frames {
     }
 
     fn mend(&mut self, frame: &mut [u8]) {
-        let kind = frame.first().copied();
+        let (kind, length) = (frame.first().copied(), frame.len());
         let Some(([_, rest @ ..], payload, [end])) = split(frame) else {
             return;
         };
@@ -125,29 +126,66 @@ impl Frames {
         let [channel @ .., _, _, _, _] = rest;
         let channel = u16::from_be_bytes(*channel);
         let is_mended = match kind {
-            // It must be known again.
-            Some(HEADER) if self.listener.is_begun(channel) => header::mend(payload, MAX_VALUES_OF_OURS),
-            Some(HEADER) => header::mend(payload, MAX_VALUES),
-            _ => method::mend(payload),
-        };
-        match kind {
-            Some(HEADER) => self.listener.header(channel, payload),
-            _ => {
-                self.listener.method(channel, payload);
-                if let Some(max_frame) = method::max_frame(payload) {
-                    self.heard.note_max_frame(max_frame);
-                }
+            Some(HEADER) => {
+                // What comes back must be known again.
+                let is_ours = self.listener.is_begun(channel);
+                let max_values = if is_ours { MAX_VALUES_OF_OURS } else { MAX_VALUES };
+                let is_mended = header::mend(payload, max_values);
+                let kept = self.shorten(frame);
+                let payload = frame.get(HEAD..kept - 1).unwrap_or_default();
+                self.listener.header(channel, payload);
+                is_mended || kept < length
             }
-        }
+            _ => {
+                let is_mended = method::mend(payload);
+                self.listener.method(channel, payload);
+                self.tuned(method::max_frame(payload));
+                is_mended
+            }
+        };
         if is_mended {
             self.mended += 1;
-            tracing::debug!(
-                channel,
-                bytes = payload.len(),
-                "mended what could not have been read"
-            );
+            tracing::debug!(channel, length, "mended what could not have been read");
         }
     }
+
+    /// The broker has named the longest frame that it lets pass. The lower limit counts.
+    fn tuned(&mut self, max_frame: Option<u32>) {
+        let limits = [max_frame.map_or(0, bytes), self.max_frame];
+        self.max_frame = limits.into_iter().filter(|limit| *limit > 0).min().unwrap_or(0);
+    }
+
+    /// Cuts headers whose frame is longer than the client library takes, and puts heartbeats where the rest stood. Returns how long
+    /// the frame is now.
+    fn shorten(&self, frame: &mut [u8]) -> usize {
+        let length = frame.len();
+        if self.max_frame == 0 || length <= self.max_frame {
+            return length;
+        }
+        let cut = (length - self.max_frame).next_multiple_of(HEARTBEAT_FRAME.len());
+        let Some((_, payload, _)) = split(frame) else {
+            return length;
+        };
+        let Some(kept) = header::cut(payload, cut) else {
+            return length;
+        };
+        let payload_len = u32::try_from(kept).unwrap_or_default().to_be_bytes();
+        if let Some(place) = frame.get_mut(HEAD - payload_len.len()..HEAD) {
+            place.copy_from_slice(&payload_len);
+        }
+        let behind = frame.get_mut(HEAD + kept..).unwrap_or_default();
+        if let Some((end, rest)) = behind.split_first_mut() {
+            *end = END;
+            for heartbeat in rest.chunks_exact_mut(HEARTBEAT_FRAME.len()) {
+                heartbeat.copy_from_slice(&HEARTBEAT_FRAME);
+            }
+        }
+        HEAD + kept + 1
+    }
+}
+
+fn bytes(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// Head, payload and end of a whole frame.

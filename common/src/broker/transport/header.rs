@@ -57,6 +57,37 @@ pub(super) fn mend(payload: &mut [u8], max_values: usize) -> bool {
     cursor.is_changed
 }
 
+/// Takes `cut` bytes away from the end of the headers in a payload that was mended; the last header that is left says that something
+/// was not read. Returns how much of the payload is left; `None`, and nothing is done, where the headers have no so many bytes.
+pub(super) fn cut(payload: &mut [u8], cut: usize) -> Option<usize> {
+    let mut cursor = Cursor::new(payload);
+    cursor.go_to(BEFORE_FLAGS);
+    let end = cursor.len();
+    let flags = cursor.short(end)?;
+    if flags & HEADERS_FLAG == 0 {
+        return None;
+    }
+    // Before the headers stand content-type and content-encoding.
+    for text in [FIRST_FLAG, FIRST_FLAG >> 1] {
+        if flags & text != 0 {
+            cursor.short_string(end)?;
+        }
+    }
+    let length_at = cursor.at();
+    let headers_end = cursor.counted(end)?;
+    let start = cursor.at();
+    let kept_end = headers_end
+        .checked_sub(cut)
+        .filter(|kept_end| *kept_end > start)?;
+    table::mark_cut(&mut cursor, kept_end)?;
+    let length = u32::try_from(kept_end - start).ok()?;
+    cursor
+        .rewrite(length_at, start)
+        .copy_from_slice(&length.to_be_bytes());
+    payload.copy_within(headers_end.., kept_end);
+    Some(payload.len() - cut)
+}
+
 fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize, max_values: usize) -> Option<()> {
     for (place, property) in PROPERTIES.into_iter().enumerate() {
         if flags & (FIRST_FLAG >> place) != 0 {

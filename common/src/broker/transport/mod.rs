@@ -7,7 +7,9 @@
 //! - a byte of a short string that is no UTF-8 becomes `?`;
 //! - a table or an array that is nested too deep, holds too many values or does not add up becomes a text of the same
 //!   bytes, by its type alone;
-//! - what does not add up in the headers themselves becomes one header, whose name says that it was not read.
+//! - what does not add up in the headers themselves becomes one header, whose name says that it was not read;
+//! - so does what makes them longer than a frame may be for us: the broker passes on what it let in, up to 8 bytes more than its own
+//!   limit, or any length where it has none. What is cut off is replaced by heartbeats.
 //!
 //! So each message arrives, and the rules of the message format decide what becomes of it.
 
@@ -34,8 +36,9 @@ pub(super) fn runtime(tokio: TokioRuntime) -> Runtime<JudgingRuntime> {
 }
 
 /// A stream as that runtime has them, of one that is open; `heard` is told of everything that is read.
-pub(super) fn judged(stream: MaybeTls, heard: Heard) -> AsyncTcpStream<Judged> {
-    AsyncTcpStream::Plain(JudgedStream::new(stream, heard))
+/// The client library has asked for frames of `max_frame` bytes at most.
+pub(super) fn judged(stream: MaybeTls, heard: Heard, max_frame: u32) -> AsyncTcpStream<Judged> {
+    AsyncTcpStream::Plain(JudgedStream::new(stream, heard, max_frame))
 }
 
 #[cfg(test)]

@@ -73,6 +73,12 @@ impl Reactor for JudgingRuntime {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connect = self.tokio.tcp_connect_addr(address);
-        async { Ok(JudgedStream::new(Either::Left(connect.await?), Heard::default())) }
+        async {
+            Ok(JudgedStream::new(
+                Either::Left(connect.await?),
+                Heard::default(),
+                0,
+            ))
+        }
     }
 }

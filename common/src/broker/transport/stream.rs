@@ -23,8 +23,7 @@ const SHORT_BEGINNING: usize = 4 * 1024;
 pub(in crate::broker) struct JudgedStream<S> {
     pub(super) inner: S,
     frames: Frames,
-    /// The beginning of a frame that must be whole before it is handed on. No longer than the broker's longest frame, of
-    /// which the client library keeps room for dozens.
+    /// The beginning of a frame that must be whole before it is handed on. No longer than the longest that the broker lets in.
     held: Vec<u8>,
     /// What was held and can be handed on.
     judged: Vec<u8>,
@@ -33,10 +32,10 @@ pub(in crate::broker) struct JudgedStream<S> {
 }
 
 impl<S> JudgedStream<S> {
-    pub(super) fn new(inner: S, heard: Heard) -> Self {
+    pub(super) fn new(inner: S, heard: Heard, max_frame: u32) -> Self {
         Self {
             inner,
-            frames: Frames::heard_by(heard.clone()),
+            frames: Frames::heard_by(heard.returns.clone(), max_frame),
             held: Vec::new(),
             judged: Vec::new(),
             heard,

@@ -120,6 +120,32 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
     }
 }
 
+/// Of entries that begin at the cursor and are to end at `end`, where something stood behind it: makes one that says that it was not
+/// read of the one that goes beyond, or of the last one where none does, so that the end is never taken for all. None, and nothing is
+/// done, where there is no room for one.
+pub(super) fn mark_cut(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
+    let open = Open {
+        kind_at: None,
+        end,
+        has_names: true,
+        left_before: 0,
+    };
+    let mut marked = cursor.at();
+    while cursor.at() + SHORTEST_ENTRY <= end {
+        marked = cursor.at();
+        match read(cursor, open) {
+            Some(Found::Value) => {}
+            Some(Found::Container { end, .. }) => cursor.go_to(end),
+            None => break,
+        }
+    }
+    if marked + SHORTEST_ENTRY > end {
+        return None;
+    }
+    write_unread(cursor.rewrite(marked, end));
+    Some(())
+}
+
 /// Reads what stands at the cursor, and stops behind it, or before the values that it contains.
 fn read(cursor: &mut Cursor<'_>, open: Open) -> Option<Found> {
     let end = open.end;
