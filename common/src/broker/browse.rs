@@ -192,9 +192,8 @@ impl Browser {
     }
 
     /// Whether the queue says that it has handed out all it has. The last of it may still be on its way to us: asked on the channels
-    /// that it comes by, where it may be behind one answer and not behind the next. Messages may stand before the answer for a long
-    /// time, on a slow link; so what comes first counts, the
-    /// answer or a message.
+    /// that it comes by, where it may be behind one answer and not behind the next. On a slow link messages may stand before the answer
+    /// for a long time; so what comes first counts, the answer or a message.
     async fn is_empty_or_brings(
         &mut self,
     ) -> Result<Either<bool, Option<lapin::Result<Delivery>>>, QueueError> {

@@ -76,9 +76,10 @@ async fn connect(
     heard: &Heard,
 ) -> lapin::Result<Connection> {
     let mut uri = node.to_uri();
-    // In a URL, 0 stands for no limit, and the client library would take memory for frames of 4 GB.
-    let of_url = uri.query.frame_max.filter(|max_frame| *max_frame > 0);
-    let max_frame = settings.max_frame.or(of_url).unwrap_or(USUAL_FRAME);
+    // A URL's may be longer. Shorter ones have no room for the headers that a message may have, and 0, which stands for no limit, would
+    // have the client library take memory for frames of 4 GB.
+    let of_url = uri.query.frame_max.unwrap_or(USUAL_FRAME).max(USUAL_FRAME);
+    let max_frame = settings.max_frame.unwrap_or(of_url);
     uri.query.frame_max = Some(max_frame);
     let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
     let (is_tls, ca_pem) = (node.is_tls(), settings.ca_pem.clone());

@@ -14,8 +14,8 @@ pub struct LinkSettings {
     pub ca_pem: Option<String>,
     /// The connection's name in the broker's own tools and logs, and in ours.
     pub name: String,
-    /// The longest frame, in bytes; the broker's own limit where there is none, 1 MiB at most. The client library reserves 32 of them
-    /// for each direction.
+    /// The longest frame, in bytes, where the broker takes that; 128 KiB where there is none, or what the URL says beyond that. The
+    /// client library reserves 32 of them for each direction.
     pub max_frame: Option<u32>,
     /// Where reconnects and refusals are counted.
     pub stats: Arc<BrokerStats>,

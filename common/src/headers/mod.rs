@@ -19,6 +19,9 @@ pub struct Headers(Vec<(String, HeaderValue)>);
 pub struct WrongType;
 
 impl Headers {
+    /// The name under which stands what could not be read of the headers, or is missing from there on.
+    pub const UNREAD: &str = "unread-headers";
+
     /// The header as UTF-8 text, or `None` where it is absent. Clients that know texts and byte strings apart write either.
     ///
     /// # Errors

@@ -15,13 +15,19 @@ const NAMED: usize = 8;
 
 /// Looks whether those headers of a message whose names count keep to the limits.
 pub(super) fn check(headers: &Headers, counts: impl Fn(&str) -> bool) -> Result<(), Rejection> {
+    // What is missing may be what makes it a delivery to one endpoint, and not an event for all.
+    let is_whole = headers.get(Headers::UNREAD).is_none();
     // Nearly always all of them do, and then it does not matter which count.
-    if headers.extent(|_| true).is_allowed() {
+    if is_whole && headers.extent(|_| true).is_allowed() {
         return Ok(());
     }
     let extent = headers.extent(&counts);
     if extent.is_allowed() {
-        return Ok(());
+        return if is_whole {
+            Ok(())
+        } else {
+            Err(Rejection::HeadersUnread)
+        };
     }
     let counted = headers.iter().filter(|(name, _)| counts(name));
     if extent.depth > Extent::MAX_DEPTH {
@@ -72,6 +78,8 @@ pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Optio
     headers.retain(|name, value| {
         let extent = Headers::extent_of(name, value);
         let fits = extent.depth <= Extent::MAX_DEPTH && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
+        // Sent again with what is left of them, it would be set aside again.
+        let fits = fits && name != Headers::UNREAD;
         if !fits {
             left_out.note(name, extent);
         }

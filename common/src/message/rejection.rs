@@ -20,6 +20,12 @@ pub enum Rejection {
         /// The name of the largest.
         largest: String,
     },
+    /// Headers were cut before they came here, since they are longer than a frame may be, or do not add up.
+    #[error(
+        "headers could not be read to their end: they are too long or too many, or do not add up; at most {} bytes are allowed",
+        Extent::MAX_BYTES
+    )]
+    HeadersUnread,
     /// There are too many headers.
     #[error("there are {0} headers; at most {max} are allowed", max = Extent::MAX_ENTRIES)]
     TooManyHeaders(usize),
@@ -125,7 +131,9 @@ impl Rejection {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::HeadersTooLarge { .. } | Self::TooManyHeaders(_) => "headers_too_large",
+            Self::HeadersTooLarge { .. } | Self::HeadersUnread | Self::TooManyHeaders(_) => {
+                "headers_too_large"
+            }
             Self::HeadersTooDeep(_) => "headers_too_deep",
             Self::ContentType(_) => "bad_content_type",
             Self::ContentEncoding(_) => "bad_content_encoding",

@@ -20,8 +20,9 @@ const WINDOW: u64 = 50;
 const MOST: usize = 4;
 /// Events that two endpoints want, which go through `deliveries`, and as many that one wants, which stay in `events` until they are attempted.
 const EVENTS: usize = 1500;
-/// As long as the receivers take, so that a dispatcher's window and not its processor is what is short.
-const ANSWERS_AFTER: Duration = Duration::from_millis(100);
+/// As long as the receivers take, so that a dispatcher's window and not its processor is what is short, and that one alone needs ten seconds
+/// and more: the broker's numbers are up to five seconds old.
+const ANSWERS_AFTER: Duration = Duration::from_millis(300);
 /// Between two looks at the broker, whose numbers are some seconds old in any case.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Looks in a row that ask for fewer before one goes.

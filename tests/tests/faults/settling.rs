@@ -19,6 +19,8 @@ const PREFETCH: usize = 50;
 /// Requests that one may have made again where attempts are refused: what it had in hand of first attempts, each with the second one
 /// where its retry was stored already, and of second ones.
 const COPIES_WITH_RETRIES: usize = 3 * PREFETCH;
+/// Events that are published when the last dispatcher runs.
+const AFTERWARDS: usize = 20;
 /// The delays of the schedule that dispatchers here have where nothing else is said.
 const DELAYS: [Duration; 3] = [
     Duration::from_secs(1),
@@ -100,13 +102,15 @@ impl Killed {
                 receivers.push(receiver);
             }
             world.endpoints(endpoints);
-            let (events, ()) = tokio::join!(
+            let (mut events, ()) = tokio::join!(
                 world.publish_many(EVENTS / self.endpoints, "booking.created"),
                 kill_at(world, self.at, self.schedule, self.records),
             );
             trial.healed();
             let last = world.dispatcher().set("HOOKLINE_RETRY_SCHEDULE", self.schedule);
             last.set("HOOKLINE_RECORDS", self.records).start().await;
+            // All that was published before may be settled by now, and then nothing would tell that it goes on.
+            events.extend(world.publish_many(AFTERWARDS, "booking.created").await);
             let seen: Vec<&Receiver> = receivers.iter().collect();
             are_found(world, &seen, events.len() * self.endpoints, 2 * SOON).await;
             world.is_settled_within(SOON).await;

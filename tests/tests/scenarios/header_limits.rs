@@ -153,11 +153,27 @@ async fn headers_as_long_as_the_broker_lets_in_end_no_link() {
             publisher.publish(&exchange, &RawMessage::event()).await;
         }
         receiver.expect(lengths.len(), SOON).await;
-        let rejected = world.expect_in(Queue::Rejected, lengths.len(), SOON).await;
+        // What makes it a delivery stands behind what is too long, and is not counted by itself.
+        let delivery = |bytes: usize| {
+            RawMessage::event()
+                .header(b"attempt", (b'I', 1_u32.to_be_bytes().to_vec()))
+                .header(b"origin", raw_text(b"event"))
+                .header(b"rejected-detail", raw_text(&b"x".repeat(bytes)))
+                .header(b"endpoint", raw_text(b"ep_crm"))
+                .routing_key(world.queue(Queue::Deliveries).as_bytes())
+        };
+        let around = delivery(0).header_frame_len();
+        publisher.publish("", &delivery(LIMIT + 8 - around)).await;
+        let rejected = world.expect_in(Queue::Rejected, lengths.len() + 1, SOON).await;
         for message in rejected {
             assert_eq!(message.text("rejected-reason"), "headers_too_large");
             assert_eq!(message.text("company"), "acme");
         }
+        assert_eq!(
+            receiver.count(),
+            lengths.len(),
+            "nothing goes to all instead of one"
+        );
         assert_eq!(
             dispatcher.metric("hookline_reconnects_total").await,
             Some(0.0),

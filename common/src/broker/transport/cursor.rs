@@ -3,7 +3,7 @@
 /// What stands for a byte that is no UTF-8, because it is as long as what it replaces.
 const REPLACEMENT: u8 = b'?';
 
-/// A place in a payload that may be changed, but never moved or made longer.
+/// A place in a payload that may be changed, but never made longer.
 pub(super) struct Cursor<'a> {
     bytes: &'a mut [u8],
     at: usize,

@@ -14,8 +14,8 @@ const METHOD: u8 = 1;
 const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
-/// A frame that says nothing, and may come at any time.
-const HEARTBEAT_FRAME: [u8; HEAD + 1] = [HEARTBEAT, 0, 0, 0, 0, 0, 0, END];
+/// A frame without a payload.
+const EMPTY_FRAME: usize = HEAD + 1;
 /// What the broker answers, instead of a frame, to a version that it does not speak: `AMQP` and four octets.
 const PROTOCOL: u8 = b'A';
 const PROTOCOL_LEN: usize = 8;
@@ -131,10 +131,8 @@ impl Frames {
                 let is_ours = self.listener.is_begun(channel);
                 let max_values = if is_ours { MAX_VALUES_OF_OURS } else { MAX_VALUES };
                 let is_mended = header::mend(payload, max_values);
-                let kept = self.shorten(frame);
-                let payload = frame.get(HEAD..kept - 1).unwrap_or_default();
                 self.listener.header(channel, payload);
-                is_mended || kept < length
+                self.shorten(frame) || is_mended
             }
             _ => {
                 let is_mended = method::mend(payload);
@@ -155,32 +153,41 @@ impl Frames {
         self.max_frame = limits.into_iter().filter(|limit| *limit > 0).min().unwrap_or(0);
     }
 
-    /// Cuts headers whose frame is longer than the client library takes, and puts heartbeats where the rest stood. Returns how long
-    /// the frame is now.
-    fn shorten(&self, frame: &mut [u8]) -> usize {
-        let length = frame.len();
-        if self.max_frame == 0 || length <= self.max_frame {
-            return length;
-        }
-        let cut = (length - self.max_frame).next_multiple_of(HEARTBEAT_FRAME.len());
-        let Some((_, payload, _)) = split(frame) else {
-            return length;
+    /// Cuts headers whose frame is longer than the client library takes, puts heartbeats where the rest stood, and says whether it
+    /// did.
+    fn shorten(&self, frame: &mut [u8]) -> bool {
+        let too_long = match self.max_frame {
+            0 => 0,
+            max_frame => frame.len().saturating_sub(max_frame),
         };
-        let Some(kept) = header::cut(payload, cut) else {
-            return length;
+        if too_long == 0 {
+            return false;
+        }
+        let cut = too_long.next_multiple_of(EMPTY_FRAME);
+        let Some(kept) = split(frame).and_then(|(_, payload, _)| header::cut(payload, cut)) else {
+            return false;
         };
-        let payload_len = u32::try_from(kept).unwrap_or_default().to_be_bytes();
-        if let Some(place) = frame.get_mut(HEAD - payload_len.len()..HEAD) {
-            place.copy_from_slice(&payload_len);
+        let (header, rest) = frame.split_at_mut(HEAD + kept + 1);
+        write_frame(header, None);
+        // A heartbeat has nothing in it, and what is in one is skipped. All are multiples of the shortest.
+        let longest = self.max_frame / EMPTY_FRAME * EMPTY_FRAME;
+        for heartbeat in rest.chunks_mut(longest.max(EMPTY_FRAME)) {
+            write_frame(heartbeat, Some(HEARTBEAT));
         }
-        let behind = frame.get_mut(HEAD + kept..).unwrap_or_default();
-        if let Some((end, rest)) = behind.split_first_mut() {
-            *end = END;
-            for heartbeat in rest.chunks_exact_mut(HEARTBEAT_FRAME.len()) {
-                heartbeat.copy_from_slice(&HEARTBEAT_FRAME);
-            }
-        }
-        HEAD + kept + 1
+        true
+    }
+}
+
+/// Makes one frame of all these bytes, at least [`EMPTY_FRAME`]: of its own kind and channel, or of another kind and none.
+fn write_frame(frame: &mut [u8], kind: Option<u8>) {
+    let Some(([own_kind, rest @ ..], payload, [end])) = split(frame) else {
+        return;
+    };
+    let [channel @ .., a, b, c, d] = rest;
+    [*a, *b, *c, *d] = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
+    *end = END;
+    if let Some(kind) = kind {
+        (*own_kind, *channel) = (kind, [0; 2]);
     }
 }
 

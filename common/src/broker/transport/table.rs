@@ -4,6 +4,7 @@
 //! The layout is AMQP 0-9-1's (§4.2.5) with the type letters of RabbitMQ's dialect, which differ from the standard's.
 
 use super::cursor::Cursor;
+use crate::headers::Headers;
 
 /// How deep tables and arrays may be nested in the headers. The message format allows 8, and what lies between is judged
 /// and named there; the client library needs some kilobytes of stack for each level, and has two megabytes.
@@ -16,12 +17,13 @@ pub(super) const MAX_VALUES: usize = 1024;
 pub(super) const MAX_VALUES_OF_OURS: usize = MAX_VALUES + 64;
 
 /// The name under which bytes are found that could not be read as headers.
-pub(super) const UNREAD: &str = "unread-headers";
-
+const UNREAD: &str = Headers::UNREAD;
 const LONG_STRING: u8 = b'S';
 const TABLE: u8 = b'F';
 const ARRAY: u8 = b'A';
 
+/// What stands around a name and the text of its value: the length of the name; the value's type and the length of the text.
+const AROUND_TEXT: usize = 1 + 1 + 4;
 /// The shortest entry: a name of no bytes, and a value of none.
 const SHORTEST_ENTRY: usize = 2;
 
@@ -121,28 +123,26 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
 }
 
 /// Of entries that begin at the cursor and are to end at `end`, where something stood behind it: makes one that says that it was not
-/// read of the one that goes beyond, or of the last one where none does, so that the end is never taken for all. None, and nothing is
-/// done, where there is no room for one.
+/// read of the one that goes beyond, or of the last one where none does, so that the end is never taken for all; with those before
+/// it, where there is no room for the whole name. None, and nothing is done, where there is none at all.
 pub(super) fn mark_cut(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
+    let latest = end.checked_sub(AROUND_TEXT + UNREAD.len())?;
     let open = Open {
         kind_at: None,
         end,
         has_names: true,
         left_before: 0,
     };
-    let mut marked = cursor.at();
-    while cursor.at() + SHORTEST_ENTRY <= end {
-        marked = cursor.at();
+    let mut marked = None;
+    while cursor.at() <= latest {
+        marked = Some(cursor.at());
         match read(cursor, open) {
             Some(Found::Value) => {}
             Some(Found::Container { end, .. }) => cursor.go_to(end),
             None => break,
         }
     }
-    if marked + SHORTEST_ENTRY > end {
-        return None;
-    }
-    write_unread(cursor.rewrite(marked, end));
+    write_unread(cursor.rewrite(marked?, end));
     Some(())
 }
 
@@ -179,8 +179,6 @@ fn read(cursor: &mut Cursor<'_>, open: Open) -> Option<Found> {
 /// Makes one entry of all these bytes, at least [`SHORTEST_ENTRY`]: its name says that they were not read, and its value
 /// is what remains of them.
 pub(super) fn write_unread(bytes: &mut [u8]) {
-    // The length of the name; its type and the length of its value.
-    const AROUND_TEXT: usize = 1 + 1 + 4;
     let (name_len, has_text) = match bytes.len().checked_sub(AROUND_TEXT) {
         Some(room) => (UNREAD.len().min(room), true),
         None => (bytes.len().saturating_sub(SHORTEST_ENTRY), false),

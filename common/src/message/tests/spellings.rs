@@ -297,6 +297,11 @@ fn headers_are_taken_up_to_their_limits_and_not_beyond() {
             "there are 65 headers; at most 64 are allowed",
             many(65),
         ),
+        (
+            Some("headers_too_large"),
+            "headers could not be read to their end",
+            set("unread-headers", filling(100)),
+        ),
         // Ours count like others', those that mean nothing on an event too.
         (
             Some("headers_too_large"),

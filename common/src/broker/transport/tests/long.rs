@@ -88,9 +88,7 @@ fn headers_that_are_too_long_arrive_cut_and_everything_else_whole() {
         assert_eq!(read.kind(), properties.kind());
         let headers = read.headers().as_ref().unwrap().inner();
         assert_eq!(headers["company"], AMQPValue::LongString("acme".into()));
-        // A short one has room for a part of the name.
-        let is_mark = |name: &str| !name.is_empty() && "unread-headers".starts_with(name);
-        assert!(headers.keys().any(|name| is_mark(name.as_str())), "{headers:?}");
+        assert!(headers.contains_key("unread-headers"), "{headers:?}");
         cut += 1;
     }
     assert!(cut > 100, "{cut}");
