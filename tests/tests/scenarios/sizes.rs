@@ -20,7 +20,7 @@ const SMALL: usize = 100;
 /// Endpoints that share the load, so that no endpoint's limit bounds what is in hand.
 const ENDPOINTS: usize = 20;
 /// What the dispatcher may have resident at the worst, in KiB, in a debug build on a machine with other work: without a bound in
-/// bytes it is several times as much. A release build was seen to take 70 MiB, and 124 MiB where small ones are suddenly
+/// bytes it is several times as much. A release build was seen to take 70 MB, and 132 MB where small ones are suddenly
 /// followed by large ones.
 const MAX_RESIDENT_KB: u64 = 260 * 1024;
 
