@@ -74,16 +74,16 @@ pub(super) fn counts_on_deliveries(name: &str) -> bool {
 /// Takes out of the headers what is beyond the limits, and says what that was: what is nested too deep, then the largest of
 /// those that count, for as long as it takes. What an event consists of goes last.
 pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Option<String> {
-    let mut left_out = LeftOut::default();
+    let (mut left_out, mut is_cut) = (LeftOut::default(), false);
     headers.retain(|name, value| {
         let extent = Headers::extent_of(name, value);
         let fits = extent.depth <= Extent::MAX_DEPTH && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
-        // Sent again with what is left of them, it would be set aside again.
-        let fits = fits && name != Headers::UNREAD;
-        if !fits {
+        // That is not to be lost: what is missing may be what makes it a delivery to one endpoint.
+        is_cut |= name == Headers::UNREAD;
+        if !fits || name == Headers::UNREAD {
             left_out.note(name, extent);
         }
-        fits
+        fits && name != Headers::UNREAD
     });
     let mut all = headers.extent(&counts);
     if !all.is_allowed() {
@@ -98,6 +98,9 @@ pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Optio
             gone.insert(name);
         }
         headers.retain(|name, _| !gone.contains(name));
+    }
+    if is_cut {
+        headers.set_text(Headers::UNREAD, "");
     }
     left_out.in_words()
 }

@@ -21,7 +21,6 @@ use super::super::error::BrokerError;
 use super::super::returns::Returns;
 use super::carried::Carried;
 use super::step::MigrationStep;
-use crate::headers::Headers;
 
 /// Published and not confirmed at most; what is received beyond that waits. More gains nothing, and may be there twice after a
 /// kill.
@@ -301,18 +300,9 @@ async fn publish(channel: &Channel, to: &ShortString, message: &Carried) -> Resu
 /// The end of the consumer is the end of its queue, which somebody else must have deleted.
 fn intact(received: Option<lapin::Result<Delivery>>) -> Result<Delivery, BrokerError> {
     match received {
-        Some(Ok(delivery)) if is_cut(&delivery) => Err(BrokerError::Call {
-            what: WHAT,
-            source: "the headers of a message are longer than a frame may be, and would be cut: take it out of the queue first".into(),
-        }),
         Some(delivery) => delivery.map_err(BrokerError::call(WHAT)),
         None => Err(lost("the consumer has ended")),
     }
-}
-
-fn is_cut(delivery: &Delivery) -> bool {
-    let headers = delivery.properties.headers().as_ref();
-    headers.is_some_and(|headers| headers.contains_key(Headers::UNREAD))
 }
 
 fn lost(why: &str) -> BrokerError {
