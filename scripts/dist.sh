@@ -50,8 +50,9 @@ build() {
         cargo build --workspace --bins --locked
         return
     fi
+    # The allocator's C code holds the time at which it was compiled, for which compilers take this one.
     # A folder of its own: other flags would have every other release build compiled anew, and that of this one.
-    RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/hookline --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust" \
+    SOURCE_DATE_EPOCH=0 RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$ROOT=/hookline --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust" \
         CFLAGS="${CFLAGS:-} -ffile-prefix-map=$ROOT=/hookline -ffile-prefix-map=$cargo_home=/cargo" \
         cargo build --release --locked --target-dir "$BUILD" -p hookline-cli -p hookline-dispatcher -p hookline-console "${bins[@]}"
 }

@@ -138,7 +138,9 @@ impl EventId {
     /// A new id: `evt_` and the 32 hex digits of a `UUIDv7`, so that ids sort by time of creation.
     #[must_use]
     pub fn new() -> Self {
-        Self(format!("evt_{}", Uuid::now_v7().simple()).into())
+        let mut digits = Uuid::encode_buffer();
+        let digits = Uuid::now_v7().simple().encode_lower(&mut digits);
+        Self(["evt_", digits].concat().into())
     }
 }
 

@@ -23,7 +23,7 @@ use super::{tls, transport};
 /// The longest frame, in bytes, that is asked for where nobody says otherwise: what RabbitMQ lets pass where nobody told it otherwise.
 /// The client library is told before it connects: the memory that it takes for frames in advance is used as far as frames fill it, and
 /// what it takes when the broker has named its limit is all used at once, 8 MB for each connection. Where the broker's limit is
-/// higher, headers may be longer, and are cut (see [`transport`]).
+/// higher, headers may be longer, and long values are left out (see [`transport`]).
 const USUAL_FRAME: u32 = 128 * 1024;
 
 /// Connects to `address` and is let in, within `limit`. Gives back the connection, and what is heard on it.

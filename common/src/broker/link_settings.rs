@@ -15,7 +15,8 @@ pub struct LinkSettings {
     /// The connection's name in the broker's own tools and logs, and in ours.
     pub name: String,
     /// The longest frame, in bytes, where the broker takes that; 128 KiB where there is none, or what the URL says beyond that. The
-    /// client library reserves 32 of them for each direction.
+    /// client library reserves 32 of them for each direction. What is published must have headers that fit into one; of those that
+    /// are received and do not, long values are left out.
     pub max_frame: Option<u32>,
     /// Where reconnects and refusals are counted.
     pub stats: Arc<BrokerStats>,

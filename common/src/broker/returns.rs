@@ -142,11 +142,6 @@ impl Listener {
         }
     }
 
-    /// Whether the content header that comes next on the channel is of something that is given back.
-    pub(super) fn is_begun(&self, channel: u16) -> bool {
-        self.begun.contains_key(&channel)
-    }
-
     /// The payload of a content header, which the client library can read.
     pub(super) fn header(&mut self, channel: u16, payload: &[u8]) {
         if self.begun.is_empty() {

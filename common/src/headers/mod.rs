@@ -1,5 +1,6 @@
 //! Application headers of a message, each with the AMQP type that it came with. Pure: `broker/wire.rs` carries them.
 
+pub(crate) mod left_out; // a value that was too long
 mod of_broker; // which of them are the broker's
 mod stored; // all of them as bytes
 mod value; // what one of them holds
@@ -210,12 +211,14 @@ mod tests {
         .collect();
         let all = Extent {
             entries: 2,
+            values: 5,
             bytes: (2 + 5 + 5 + 3 + 2) + (2 + 2),
             depth: 2,
         };
         assert_eq!(headers.extent(|_| true), all);
         let one = Extent {
             entries: 1,
+            values: 1,
             bytes: 4,
             depth: 0,
         };

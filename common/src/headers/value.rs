@@ -55,6 +55,8 @@ pub struct Extent {
     pub entries: usize,
     /// Bytes of names and values, as AMQP writes them.
     pub bytes: usize,
+    /// How many values there are, those included that stand within others.
+    pub values: usize,
     /// How many arrays and tables stand inside one another: 0 where all are plain values.
     pub depth: usize,
 }
@@ -64,6 +66,9 @@ pub struct Extent {
 impl Extent {
     /// Headers of one message.
     pub const MAX_ENTRIES: usize = 64;
+    /// Values in all, those included that stand within others: one of a byte becomes more than a hundred in the AMQP client's tree,
+    /// and a window holds hundreds of messages, so the headers of one take no more memory than its body may.
+    pub const MAX_VALUES: usize = 1024;
     /// All names and values together.
     pub const MAX_BYTES: usize = 16 * 1024;
     /// Arrays and tables inside one another.
@@ -72,7 +77,21 @@ impl Extent {
     /// Whether a message may have headers of this extent.
     #[must_use]
     pub fn is_allowed(self) -> bool {
-        self.entries <= Self::MAX_ENTRIES && self.bytes <= Self::MAX_BYTES && self.depth <= Self::MAX_DEPTH
+        self.entries <= Self::MAX_ENTRIES
+            && self.values <= Self::MAX_VALUES
+            && self.bytes <= Self::MAX_BYTES
+            && self.depth <= Self::MAX_DEPTH
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            entries: self.entries + other.entries,
+            values: self.values + other.values,
+            bytes: self.bytes + other.bytes,
+            depth: self.depth.max(other.depth),
+        }
     }
 
     /// Adds a header, or a member of a table.
@@ -88,6 +107,7 @@ impl Extent {
         const TYPE: usize = 1;
         /// What says how long it is, where that is not fixed.
         const LENGTH: usize = 4;
+        self.values += 1;
         self.bytes += TYPE
             + match value {
                 HeaderValue::Void => 0,

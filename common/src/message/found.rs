@@ -47,6 +47,9 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn described(value: &HeaderValue) -> String {
+    if let Some(length) = value.left_out() {
+        return format!("a value of {length} bytes, too long to be read");
+    }
     if let Some(bytes) = value.as_bytes() {
         return match std::str::from_utf8(bytes) {
             Ok(text) => quoted(text),

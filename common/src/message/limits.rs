@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::found::quoted;
 use super::header;
 use super::rejection::Rejection;
-use crate::headers::{Extent, Headers};
+use crate::headers::{Extent, HeaderValue, Headers};
 
 /// One of our own headers at most, in bytes: more than any value takes that it may have.
 const MAX_OWN_BYTES: usize = 2048;
@@ -17,33 +17,58 @@ const NAMED: usize = 8;
 pub(super) fn check(headers: &Headers, counts: impl Fn(&str) -> bool) -> Result<(), Rejection> {
     // What is missing may be what makes it a delivery to one endpoint, and not an event for all.
     let is_whole = headers.get(Headers::UNREAD).is_none();
+    let has_all = headers.iter().all(|(_, value)| value.left_out().is_none());
     // Nearly always all of them do, and then it does not matter which count.
-    if is_whole && headers.extent(|_| true).is_allowed() {
+    if is_whole && has_all && headers.extent(|_| true).is_allowed() {
         return Ok(());
     }
-    let extent = headers.extent(&counts);
-    if extent.is_allowed() {
-        return if is_whole {
-            Ok(())
-        } else {
-            Err(Rejection::HeadersUnread)
-        };
-    }
-    let counted = headers.iter().filter(|(name, _)| counts(name));
+    // Nobody knows what would be carried along, or was said here, where a value was left out when it was read.
+    let is_missing =
+        |name: &str, value: &HeaderValue| value.left_out().is_some() && !Headers::is_steering(name);
+    let counted = || {
+        let counted = headers
+            .iter()
+            .filter(|(name, value)| counts(name) || is_missing(name, value));
+        counted.map(|(name, value)| (name, extent_of(name, value)))
+    };
+    let extent = counted().fold(Extent::default(), |sum, (_, extent)| sum.with(extent));
     if extent.depth > Extent::MAX_DEPTH {
-        let deepest = counted.max_by_key(|(name, value)| Headers::extent_of(name, value).depth);
+        let deepest = counted().max_by_key(|(_, extent)| extent.depth);
         return Err(Rejection::HeadersTooDeep(quoted_name(
             deepest.map(|(name, _)| name),
         )));
     }
-    if extent.bytes > Extent::MAX_BYTES {
-        let largest = counted.max_by_key(|(name, value)| Headers::extent_of(name, value).bytes);
+    if extent.bytes > Extent::MAX_BYTES || headers.iter().any(|(name, value)| is_missing(name, value)) {
+        let largest = counted().max_by_key(|(_, extent)| extent.bytes);
         return Err(Rejection::HeadersTooLarge {
             bytes: extent.bytes,
             largest: quoted_name(largest.map(|(name, _)| name)),
         });
     }
-    Err(Rejection::TooManyHeaders(extent.entries))
+    if extent.values > Extent::MAX_VALUES {
+        return Err(Rejection::TooManyValues(extent.values));
+    }
+    if extent.entries > Extent::MAX_ENTRIES {
+        return Err(Rejection::TooManyHeaders(extent.entries));
+    }
+    if is_whole {
+        Ok(())
+    } else {
+        Err(Rejection::HeadersUnread)
+    }
+}
+
+/// How much room a header takes; one whose value was left out when it was read, as much as it took then.
+fn extent_of(name: &str, value: &HeaderValue) -> Extent {
+    let extent = Headers::extent_of(name, value);
+    let Some(length) = value.left_out() else {
+        return extent;
+    };
+    let stands_there = value.as_bytes().map_or(0, <[u8]>::len);
+    Extent {
+        bytes: extent.bytes - stands_there + length,
+        ..extent
+    }
 }
 
 fn quoted_name(name: Option<&str>) -> String {
@@ -76,10 +101,12 @@ pub(super) fn counts_on_deliveries(name: &str) -> bool {
 pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Option<String> {
     let (mut left_out, mut is_cut) = (LeftOut::default(), false);
     headers.retain(|name, value| {
-        let extent = Headers::extent_of(name, value);
-        let fits = extent.depth <= Extent::MAX_DEPTH && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
-        // That is not to be lost: what is missing may be what makes it a delivery to one endpoint.
-        is_cut |= name == Headers::UNREAD;
+        let extent = extent_of(name, value);
+        let fits = value.left_out().is_none()
+            && extent.depth <= Extent::MAX_DEPTH
+            && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
+        // That is not to be lost: what is missing may be what makes it a delivery to one endpoint, or is.
+        is_cut |= name == Headers::UNREAD || !fits && name == header::ENDPOINT;
         if !fits || name == Headers::UNREAD {
             left_out.note(name, extent);
         }
@@ -93,6 +120,7 @@ pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Optio
                 break;
             }
             all.bytes -= extent.bytes;
+            all.values -= extent.values;
             all.entries -= 1;
             left_out.note(&name, extent);
             gone.insert(name);

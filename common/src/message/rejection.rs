@@ -20,12 +20,15 @@ pub enum Rejection {
         /// The name of the largest.
         largest: String,
     },
-    /// Headers were cut before they came here, since they are longer than a frame may be, or do not add up.
+    /// Headers were not read to their end: even without long values they are longer than a frame that we take, or they do not add up.
     #[error(
         "headers could not be read to their end: they are too long or too many, or do not add up; at most {} bytes are allowed",
         Extent::MAX_BYTES
     )]
     HeadersUnread,
+    /// There are too many values within the headers.
+    #[error("headers hold {0} values, those in arrays and tables included; at most {max} are allowed", max = Extent::MAX_VALUES)]
+    TooManyValues(usize),
     /// There are too many headers.
     #[error("there are {0} headers; at most {max} are allowed", max = Extent::MAX_ENTRIES)]
     TooManyHeaders(usize),
@@ -131,9 +134,10 @@ impl Rejection {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::HeadersTooLarge { .. } | Self::HeadersUnread | Self::TooManyHeaders(_) => {
-                "headers_too_large"
-            }
+            Self::HeadersTooLarge { .. }
+            | Self::HeadersUnread
+            | Self::TooManyValues(_)
+            | Self::TooManyHeaders(_) => "headers_too_large",
             Self::HeadersTooDeep(_) => "headers_too_deep",
             Self::ContentType(_) => "bad_content_type",
             Self::ContentEncoding(_) => "bad_content_encoding",

@@ -23,6 +23,17 @@ impl Batch {
     pub const MAX_RECORDS: usize = 300;
     /// Bytes in a batch at most, before compression.
     pub const MAX_BYTES: usize = 1024 * 1024;
+
+    /// An empty one that has room for as much as `another` holds, since one batch is usually like the one before it: a batch that
+    /// grows is copied each time that it has doubled.
+    #[must_use]
+    pub fn as_large_as(another: &Self) -> Self {
+        Self {
+            lines: Vec::with_capacity(another.lines.len()),
+            ends: Vec::with_capacity(another.ends.len()),
+        }
+    }
+
     /// Adds a line, or gives it back when the batch is full.
     ///
     /// # Errors
@@ -33,7 +44,7 @@ impl Batch {
         if is_full && !self.is_empty() {
             return Err(line);
         }
-        if self.lines.is_empty() {
+        if self.lines.capacity() == 0 {
             self.lines = line;
         } else {
             self.lines.extend_from_slice(&line);

@@ -72,7 +72,7 @@ impl Gathered {
         let full = match self.batch.push(line) {
             Ok(()) => None,
             Err(line) => {
-                let full = std::mem::take(self);
+                let full = self.take();
                 // An empty batch takes any line.
                 drop(self.batch.push(line));
                 Some(full)
@@ -80,6 +80,15 @@ impl Gathered {
         };
         self.settled.push(in_hand);
         full
+    }
+
+    /// What was gathered, and begins anew.
+    fn take(&mut self) -> Self {
+        let next = Self {
+            batch: Batch::as_large_as(&self.batch),
+            settled: Vec::with_capacity(self.settled.len()),
+        };
+        std::mem::replace(self, next)
     }
 }
 
@@ -94,7 +103,7 @@ impl Writer {
             tokio::select! {
                 biased;
                 () = &mut deadline, if !gathered.batch.is_empty() => {
-                    self.send(std::mem::take(&mut gathered), &in_flight);
+                    self.send(gathered.take(), &in_flight);
                 }
                 count = entries.recv_many(&mut taken, AT_ONCE) => if count == 0 {
                     break;

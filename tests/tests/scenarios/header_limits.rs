@@ -132,7 +132,8 @@ async fn a_delivery_with_such_headers_is_rejected_on_every_queue() {
     .await;
 }
 
-/// A broker lets frames in that are 8 bytes longer than its limit, and the client library takes none that is longer.
+/// A broker lets frames in that are 8 bytes longer than its limit, and passes them on whole, however short those are that a consumer
+/// has asked for.
 #[tokio::test]
 async fn headers_as_long_as_the_broker_lets_in_end_no_link() {
     const LIMIT: usize = 131_072;
@@ -153,32 +154,109 @@ async fn headers_as_long_as_the_broker_lets_in_end_no_link() {
             publisher.publish(&exchange, &RawMessage::event()).await;
         }
         receiver.expect(lengths.len(), SOON).await;
-        // What makes it a delivery stands behind what is too long, and is not counted by itself.
-        let delivery = |bytes: usize| {
-            RawMessage::event()
-                .header(b"attempt", (b'I', 1_u32.to_be_bytes().to_vec()))
-                .header(b"origin", raw_text(b"event"))
-                .header(b"rejected-detail", raw_text(&b"x".repeat(bytes)))
-                .header(b"endpoint", raw_text(b"ep_crm"))
-                .routing_key(world.queue(Queue::Deliveries).as_bytes())
-        };
-        let around = delivery(0).header_frame_len();
-        publisher.publish("", &delivery(LIMIT + 8 - around)).await;
-        let rejected = world.expect_in(Queue::Rejected, lengths.len() + 1, SOON).await;
-        for message in rejected {
+        let rejected = world.expect_in(Queue::Rejected, lengths.len(), SOON).await;
+        for message in &rejected {
             assert_eq!(message.text("rejected-reason"), "headers_too_large");
             assert_eq!(message.text("company"), "acme");
         }
-        // Nobody can tell what stood there, so no hand makes an event for all endpoints of it either. The first was not cut.
-        let retried = run(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
-        assert!(!retried.status.success(), "{}", out(&retried));
-        receiver.expect(lengths.len() + 1, SOON).await;
-        world.expect_in(Queue::Rejected, lengths.len(), SOON).await;
+        for length in lengths {
+            let left_out = format!("\"pad\" ({} bytes", length - around + "\u{3}padS....".len());
+            let mut details = rejected.iter().map(|message| message.text("rejected-detail"));
+            assert!(
+                details.any(|detail| detail.contains(&left_out)),
+                "{left_out}: {rejected:?}"
+            );
+        }
+        succeed(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
+        receiver.expect(2 * lengths.len(), SOON).await;
         assert_eq!(
             dispatcher.metric("hookline_reconnects_total").await,
             Some(0.0),
             "no link was lost"
         );
+    })
+    .await;
+}
+
+/// Headers whose names alone are longer than a frame: what stands behind is cut off, whatever it was.
+#[tokio::test]
+async fn what_was_cut_off_is_never_taken_for_all_there_was() {
+    const NAMES: usize = 500;
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let dispatcher = world.dispatcher().start().await;
+        let mut publisher = RawPublisher::connect(&services().amqp_url).await;
+        let many = |message: RawMessage| {
+            (0..NAMES).fold(message, |message, number| {
+                message.header(format!("{number:0200}").as_bytes(), (b'V', Vec::new()))
+            })
+        };
+        let exchange = world.namespace().events_exchange();
+        publisher.publish(&exchange, &many(RawMessage::event())).await;
+        // What makes it a delivery stands behind what is too long, and is not counted by itself.
+        let delivery = many(RawMessage::event())
+            .header(b"attempt", (b'I', 1_u32.to_be_bytes().to_vec()))
+            .header(b"origin", raw_text(b"event"))
+            .header(b"endpoint", raw_text(b"ep_crm"))
+            .routing_key(world.queue(Queue::Deliveries).as_bytes());
+        publisher.publish("", &delivery).await;
+        let rejected = world.expect_in(Queue::Rejected, 2, SOON).await;
+        for message in rejected {
+            assert_eq!(message.text("rejected-reason"), "headers_too_large");
+            assert_eq!(message.text("company"), "acme");
+        }
+        // Nobody can tell what stood there, so no hand makes an event for all endpoints of it either.
+        let retried = run(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
+        assert!(!retried.status.success(), "{}", out(&retried));
+        world.expect_in(Queue::Rejected, 2, SOON).await;
+        assert_eq!(receiver.count(), 0);
+        assert_eq!(
+            dispatcher.metric("hookline_reconnects_total").await,
+            Some(0.0),
+            "no link was lost"
+        );
+    })
+    .await;
+}
+
+/// Where the values that a message may hold come to an end, its endpoint may stand.
+#[tokio::test]
+async fn a_delivery_of_too_many_values_never_goes_to_other_endpoints() {
+    scenario(async |world| {
+        world.leaves(Queue::Rejected);
+        let (receiver, other) = (
+            Receiver::answering(status(200)).await,
+            Receiver::answering(status(200)).await,
+        );
+        world.endpoints([endpoint("ep", &receiver), endpoint("ep_other", &other)]);
+        world.dispatcher().start().await;
+        let mut publisher = RawPublisher::connect(&services().amqp_url).await;
+        let counts = [1_000..1_030, 1_070..1_100];
+        let mut sent = 0;
+        for count in counts.into_iter().flatten() {
+            let length = u32::try_from(count).unwrap().to_be_bytes();
+            let flags = [&length[..], &vec![b'V'; count]].concat();
+            let delivery = RawMessage::event()
+                .header(b"flags", (b'A', flags))
+                .header(b"attempt", (b'I', 1_u32.to_be_bytes().to_vec()))
+                .header(b"origin", raw_text(b"event"))
+                .header(b"endpoint", raw_text(b"ep"))
+                .routing_key(world.queue(Queue::Deliveries).as_bytes());
+            publisher.publish("", &delivery).await;
+            sent += 1;
+        }
+        let delivered = eventually(SOON, "each is delivered or rejected", async || {
+            let rejected = world.read(Queue::Rejected).await.len();
+            (receiver.count() + rejected == sent).then(|| receiver.count())
+        })
+        .await;
+        assert!((1..sent).contains(&delivered), "{delivered} of {sent}");
+        // Those that are no deliveries any more are left where they are.
+        run(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
+        receiver.expect(delivered + 1, SOON).await;
+        assert_eq!(other.count(), 0);
     })
     .await;
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use hookline_producer::Event;
 use hookline_tests::console::{self, database_scenario};
+use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::{Endpoint, endpoint};
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::services::services;
-use hookline_tests::wire::Wire;
+use hookline_tests::wire::{Strike, Wire};
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
@@ -19,6 +20,8 @@ const LARGE: usize = 100_000;
 const SMALL: usize = 100;
 /// Endpoints that share the load, so that no endpoint's limit bounds what is in hand.
 const ENDPOINTS: usize = 20;
+/// How often connections are made anew: from the third time on it makes no difference any more.
+const ANEW: usize = 3;
 /// What the dispatcher may have resident at the worst, in KiB, in a debug build on a machine with other work: without a bound in
 /// bytes it is several times as much. A release build was seen to take 70 MB, and 132 MB where small ones are suddenly
 /// followed by large ones.
@@ -56,7 +59,16 @@ async fn backlog(world: &World, sizes: &[usize]) -> Vec<Vec<Event>> {
     events
 }
 
-async fn assert_bounded(what: &str, sizes: Vec<usize>) {
+/// Which dispatcher gets the backlog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Started {
+    /// One that starts when the backlog is there.
+    Afresh,
+    /// One that has run for a while, and whose connections were made anew again and again, as when brokers are restarted.
+    Before,
+}
+
+async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
     scenario(async |world| {
         let mut receivers = Vec::new();
         for _ in 0..ENDPOINTS {
@@ -70,8 +82,23 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>) {
             })
             .collect();
         world.endpoints(endpoints);
-        let events = backlog(world, &sizes).await;
-        let dispatcher = world.dispatcher().start().await;
+        let amqp_url = &services().amqp_url;
+        let wire = Wire::to(amqp_url).await;
+        let dispatcher = world.dispatcher().set("HOOKLINE_AMQP_URL", wire.url(amqp_url));
+        let (events, dispatcher) = match started {
+            Started::Afresh => (backlog(world, &sizes).await, dispatcher.start().await),
+            Started::Before => {
+                let dispatcher = dispatcher.start().await;
+                for _ in 0..ANEW {
+                    connects_anew(&wire, &dispatcher).await;
+                }
+                wire.cut();
+                let events = backlog(world, &sizes).await;
+                dispatcher.forget_peak();
+                wire.restore();
+                (events, dispatcher)
+            }
+        };
         let mut judge = Judge::default();
         for (number, (receiver, events)) in receivers.iter().zip(&events).enumerate() {
             receiver.expect(events.len(), 5 * SOON).await;
@@ -85,6 +112,17 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>) {
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");
     })
     .await;
+}
+
+/// Ends all its connections, and waits until they are back.
+async fn connects_anew(wire: &Wire, dispatcher: &Dispatcher) {
+    let made = wire.accepted();
+    let ended = wire.strike(Strike::Reset, None);
+    eventually(SOON, "as many connections as were ended", async || {
+        (wire.accepted() >= made + ended).then_some(())
+    })
+    .await;
+    dispatcher.is_ready_within(SOON).await;
 }
 
 /// Of which each would be resident as a whole as soon as one byte of it is written.
@@ -105,25 +143,32 @@ async fn no_program_takes_its_memory_in_huge_pages() {
 
 #[tokio::test]
 async fn large_events_only() {
-    assert_bounded("large", vec![LARGE; 800]).await;
+    assert_bounded("large", vec![LARGE; 800], Started::Afresh).await;
 }
 
 #[tokio::test]
 async fn small_and_large_ones_in_turn() {
-    assert_bounded("in turn", [SMALL, LARGE].repeat(500)).await;
+    assert_bounded("in turn", [SMALL, LARGE].repeat(500), Started::Afresh).await;
 }
 
 #[tokio::test]
 async fn mostly_small_ones_and_some_that_are_large() {
     let mut ten = vec![SMALL; 9];
     ten.push(LARGE);
-    assert_bounded("bimodal", ten.repeat(400)).await;
+    assert_bounded("bimodal", ten.repeat(400), Started::Afresh).await;
 }
 
 #[tokio::test]
 async fn a_backlog_of_small_ones_and_then_one_of_large_ones() {
     let sizes = [vec![SMALL; 4000], vec![LARGE; 800]].concat();
-    assert_bounded("sudden", sizes).await;
+    assert_bounded("sudden", sizes, Started::Afresh).await;
+}
+
+/// What the client library sets aside for its connections lies in memory that was used before, then, and is all resident.
+#[tokio::test]
+async fn a_backlog_of_small_ones_and_then_one_of_large_ones_for_a_dispatcher_that_was_cut_off() {
+    let sizes = [vec![SMALL; 4000], vec![LARGE; 800]].concat();
+    assert_bounded("sudden, cut off", sizes, Started::Before).await;
 }
 
 /// Six receivers that do not answer yet hold as many bytes as slow ones may. Whose deliveries stand in the same queue get theirs.

@@ -74,6 +74,12 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
+    /// A short string, where it is UTF-8.
+    pub(super) fn text(&mut self, end: usize) -> Option<&str> {
+        let length = usize::from(self.octet(end)?);
+        std::str::from_utf8(self.take(length, end)?).ok()
+    }
+
     /// Writes one byte.
     pub(super) fn put(&mut self, at: usize, byte: u8) {
         if let Some(place) = self.bytes.get_mut(at) {

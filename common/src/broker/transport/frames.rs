@@ -2,7 +2,6 @@
 //! mended; bodies pass unseen.
 
 use super::super::returns::{Listener, Returns};
-use super::table::{MAX_VALUES, MAX_VALUES_OF_OURS};
 use super::{header, method};
 
 /// Type, channel and length of the payload.
@@ -127,10 +126,7 @@ impl Frames {
         let channel = u16::from_be_bytes(*channel);
         let is_mended = match kind {
             Some(HEADER) => {
-                // What comes back must be known again.
-                let is_ours = self.listener.is_begun(channel);
-                let max_values = if is_ours { MAX_VALUES_OF_OURS } else { MAX_VALUES };
-                let is_mended = header::mend(payload, max_values);
+                let is_mended = header::mend(payload);
                 self.listener.header(channel, payload);
                 self.shorten(frame) || is_mended
             }
@@ -153,8 +149,8 @@ impl Frames {
         self.max_frame = limits.into_iter().filter(|limit| *limit > 0).min().unwrap_or(0);
     }
 
-    /// Cuts headers whose frame is longer than the client library takes, puts heartbeats where the rest stood, and says whether it
-    /// did.
+    /// Leaves values out of headers whose frame is longer than the client library takes, or cuts them where that is not enough; puts
+    /// heartbeats where the rest stood, and says whether it did.
     fn shorten(&self, frame: &mut [u8]) -> bool {
         let too_long = match self.max_frame {
             0 => 0,
@@ -163,8 +159,13 @@ impl Frames {
         if too_long == 0 {
             return false;
         }
-        let cut = too_long.next_multiple_of(EMPTY_FRAME);
-        let Some(kept) = split(frame).and_then(|(_, payload, _)| header::cut(payload, cut)) else {
+        let Some((_, payload, _)) = split(frame) else {
+            return false;
+        };
+        // Nothing remains that would make no heartbeat.
+        let shortened = header::leave_values_out(payload, too_long, EMPTY_FRAME)
+            .or_else(|| header::cut(payload, too_long.next_multiple_of(EMPTY_FRAME)));
+        let Some(kept) = shortened else {
             return false;
         };
         let (header, rest) = frame.split_at_mut(HEAD + kept + 1);

@@ -1,11 +1,17 @@
 //! The content header of a message, made such that the client library can read it: the properties and the headers, as
 //! whoever published the message wrote them. The broker passes them on as they are.
 
+use std::ops::Range;
+
 use super::cursor::Cursor;
 use super::table;
+use crate::headers::left_out;
 
 /// Class, weight and the length of the body, which the broker writes itself.
 const BEFORE_FLAGS: usize = 2 + 2 + 8;
+
+/// The octets that say how long the headers are.
+const LENGTH: usize = 4;
 
 /// A property's flag is the higher the earlier it stands (AMQP 0-9-1, §4.2.6.1).
 const FIRST_FLAG: u16 = 1 << 15;
@@ -39,7 +45,7 @@ const PROPERTIES: [Property; 14] = [
 
 /// Mends the payload of a content header frame in place, and says whether there was anything to mend. What is shorter than
 /// every content header is left alone: no publisher can cause it.
-pub(super) fn mend(payload: &mut [u8], max_values: usize) -> bool {
+pub(super) fn mend(payload: &mut [u8]) -> bool {
     let mut cursor = Cursor::new(payload);
     cursor.go_to(BEFORE_FLAGS);
     let end = cursor.len();
@@ -47,7 +53,7 @@ pub(super) fn mend(payload: &mut [u8], max_values: usize) -> bool {
         return false;
     };
     let start = cursor.at();
-    let is_whole = properties(&mut cursor, flags, end, max_values).is_some() && cursor.at() == end;
+    let is_whole = properties(&mut cursor, flags, end).is_some() && cursor.at() == end;
     if !is_whole {
         let flags = replace(cursor.rewrite(start, end));
         cursor
@@ -57,10 +63,60 @@ pub(super) fn mend(payload: &mut [u8], max_values: usize) -> bool {
     cursor.is_changed
 }
 
+/// Leaves long values of the headers out, in a payload that was mended, until it is `at_least` bytes shorter, and by a multiple
+/// of `step`, which is 8 at most: first what the broker wrote, then the longest. Where each stood, it says how long it was (see [`left_out`]). Returns how much of the payload is
+/// left; `None`, and nothing is done, where that is not enough.
+pub(super) fn leave_values_out(payload: &mut [u8], at_least: usize, step: usize) -> Option<usize> {
+    const SHORTEST: usize = table::AROUND_VALUE + left_out::SHORTEST;
+    let mut cursor = Cursor::new(payload);
+    let headers = headers(&mut cursor)?;
+    let values = table::long_values(&mut cursor, headers.end);
+    let saves = |value: &Range<usize>| value.len().saturating_sub(SHORTEST) / step * step;
+    let (mut saved, mut gone) = (0, Vec::new());
+    for value in values {
+        if saved >= at_least {
+            break;
+        }
+        saved += saves(&value);
+        gone.push(value);
+    }
+    if saved < at_least {
+        return None;
+    }
+    gone.sort_by_key(|value| value.start);
+    let mut kept = Vec::with_capacity(payload.len());
+    let mut at = 0;
+    for value in gone {
+        kept.extend_from_slice(payload.get(at..value.start)?);
+        table::write_left_out(&mut kept, value.len(), value.len() - saves(&value))?;
+        at = value.end;
+    }
+    kept.extend_from_slice(payload.get(at..)?);
+    let length = u32::try_from(headers.len() - saved).ok()?;
+    payload.get_mut(..kept.len())?.copy_from_slice(&kept);
+    Cursor::new(payload)
+        .rewrite(headers.start - LENGTH, headers.start)
+        .copy_from_slice(&length.to_be_bytes());
+    Some(kept.len())
+}
+
 /// Takes `cut` bytes away from the end of the headers in a payload that was mended; the last header that is left says that something
 /// was not read. Returns how much of the payload is left; `None`, and nothing is done, where the headers have no so many bytes.
 pub(super) fn cut(payload: &mut [u8], cut: usize) -> Option<usize> {
     let mut cursor = Cursor::new(payload);
+    let Range { start, end } = headers(&mut cursor)?;
+    let kept_end = end.checked_sub(cut).filter(|kept_end| *kept_end > start)?;
+    table::mark_cut(&mut cursor, kept_end)?;
+    let length = u32::try_from(kept_end - start).ok()?;
+    cursor
+        .rewrite(start - LENGTH, start)
+        .copy_from_slice(&length.to_be_bytes());
+    payload.copy_within(end.., kept_end);
+    Some(payload.len() - cut)
+}
+
+/// Where the entries of the headers stand, behind their [`LENGTH`]; the cursor stands at the first.
+fn headers(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
     cursor.go_to(BEFORE_FLAGS);
     let end = cursor.len();
     let flags = cursor.short(end)?;
@@ -73,29 +129,18 @@ pub(super) fn cut(payload: &mut [u8], cut: usize) -> Option<usize> {
             cursor.short_string(end)?;
         }
     }
-    let length_at = cursor.at();
     let headers_end = cursor.counted(end)?;
-    let start = cursor.at();
-    let kept_end = headers_end
-        .checked_sub(cut)
-        .filter(|kept_end| *kept_end > start)?;
-    table::mark_cut(&mut cursor, kept_end)?;
-    let length = u32::try_from(kept_end - start).ok()?;
-    cursor
-        .rewrite(length_at, start)
-        .copy_from_slice(&length.to_be_bytes());
-    payload.copy_within(headers_end.., kept_end);
-    Some(payload.len() - cut)
+    Some(cursor.at()..headers_end)
 }
 
-fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize, max_values: usize) -> Option<()> {
+fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize) -> Option<()> {
     for (place, property) in PROPERTIES.into_iter().enumerate() {
         if flags & (FIRST_FLAG >> place) != 0 {
             match property {
                 Property::Text => cursor.short_string(end)?,
                 Property::Octet => cursor.skip(1, end)?,
                 Property::Time => cursor.skip(8, end)?,
-                Property::Headers => table::mend(cursor, end, max_values)?,
+                Property::Headers => table::mend(cursor, end)?,
             }
         }
     }
@@ -105,11 +150,10 @@ fn properties(cursor: &mut Cursor<'_>, flags: u16, end: usize, max_values: usize
 /// Replaces properties that do not add up by others of the same length, and returns their flags: headers with one entry,
 /// or where these have no room a content type that nobody accepts.
 fn replace(properties: &mut [u8]) -> u16 {
-    const TABLE_LENGTH: usize = 4;
-    const SHORTEST_HEADERS: usize = TABLE_LENGTH + 2;
+    const SHORTEST_HEADERS: usize = LENGTH + 2;
     if properties.len() >= SHORTEST_HEADERS {
-        let length = u32::try_from(properties.len() - TABLE_LENGTH).unwrap_or(0);
-        if let Some((place, entry)) = properties.split_first_chunk_mut::<TABLE_LENGTH>() {
+        let length = u32::try_from(properties.len() - LENGTH).unwrap_or(0);
+        if let Some((place, entry)) = properties.split_first_chunk_mut::<LENGTH>() {
             *place = length.to_be_bytes();
             table::write_unread(entry);
         }
@@ -136,7 +180,7 @@ mod tests {
         ]
         .concat();
         let before = payload[..BEFORE_FLAGS].to_vec();
-        let is_changed = mend(&mut payload, table::MAX_VALUES);
+        let is_changed = mend(&mut payload);
         assert_eq!(payload[..BEFORE_FLAGS], before, "what the broker wrote stays");
         let properties = payload.split_off(BEFORE_FLAGS + 2);
         let flags = u16::from_be_bytes(payload[BEFORE_FLAGS..].try_into().unwrap());
@@ -206,7 +250,7 @@ mod tests {
     fn what_is_no_content_header_is_left_alone() {
         for length in 0..14 {
             let mut payload = vec![0xff; length];
-            assert!(!mend(&mut payload, table::MAX_VALUES));
+            assert!(!mend(&mut payload));
             assert_eq!(payload, vec![0xff; length]);
         }
     }

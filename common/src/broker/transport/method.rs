@@ -52,7 +52,7 @@ fn walk(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
         match field {
             Field::Fixed(length) => cursor.skip(*length, end)?,
             Field::Text => cursor.short_string(end)?,
-            Field::Table => table::mend(cursor, end, table::MAX_VALUES)?,
+            Field::Table => table::mend(cursor, end)?,
         }
     }
     Some(())

@@ -2,14 +2,15 @@
 //!
 //! Its parser recurses as deep as headers are nested, and gives the whole connection up at a name or a property that is not
 //! UTF-8: one message of any publisher could end the process, or stop a queue. Here frames are followed as they are read,
-//! and what could not be parsed is mended in place, so that no byte behind it moves:
+//! and what could not be parsed is mended where it stands, so that no frame behind it moves:
 //!
 //! - a byte of a short string that is no UTF-8 becomes `?`;
 //! - a table or an array that is nested too deep, holds too many values or does not add up becomes a text of the same
 //!   bytes, by its type alone;
 //! - what does not add up in the headers themselves becomes one header, whose name says that it was not read;
-//! - so does what makes them longer than a frame may be for us: the broker passes on what it let in, up to 8 bytes more than its own
-//!   limit, or any length where it has none. What is cut off becomes heartbeats.
+//! - of headers that are longer than a frame may be for us, the longest values are left out, and how long they were stands there;
+//!   where that is not enough, the rest is cut off like what does not add up. The broker passes on what it let in: up to 8 bytes more
+//!   than its own limit, or any length where it has none. What is missing becomes heartbeats.
 //!
 //! So each message arrives, and the rules of the message format decide what becomes of it.
 

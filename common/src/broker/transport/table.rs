@@ -3,27 +3,32 @@
 //!
 //! The layout is AMQP 0-9-1's (§4.2.5) with the type letters of RabbitMQ's dialect, which differ from the standard's.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use super::cursor::Cursor;
-use crate::headers::Headers;
+use crate::headers::{Extent, Headers, left_out};
 
 /// How deep tables and arrays may be nested in the headers. The message format allows 8, and what lies between is judged
 /// and named there; the client library needs some kilobytes of stack for each level, and has two megabytes.
 pub(super) const MAX_DEPTH: usize = 16;
 
-/// How many values the headers may hold in all. A value of one byte becomes more than a hundred in the client library's
-/// tree, and a window holds hundreds of messages: so the headers of one take no more memory than its body may.
-pub(super) const MAX_VALUES: usize = 1024;
-/// The same of what we have published ourselves and comes back: what was read within that bound, and what we have added.
-pub(super) const MAX_VALUES_OF_OURS: usize = MAX_VALUES + 64;
+/// How many values the headers may hold in all: as many as the message format allows, and what we and the broker have added to them.
+pub(super) const MAX_VALUES: usize = Extent::MAX_VALUES + 64;
 
 /// The name under which bytes are found that could not be read as headers.
 const UNREAD: &str = Headers::UNREAD;
 const LONG_STRING: u8 = b'S';
+const BYTES: u8 = b'x';
 const TABLE: u8 = b'F';
 const ARRAY: u8 = b'A';
 
+/// What stands around the text of a value: its type and the length of the text.
+pub(super) const AROUND_VALUE: usize = 1 + 4;
 /// What stands around a name and the text of its value: the length of the name; the value's type and the length of the text.
-const AROUND_TEXT: usize = 1 + 1 + 4;
+const AROUND_TEXT: usize = 1 + AROUND_VALUE;
+/// Values that are no longer than this, with type and length, are never left out: no company, and no endpoint's id, is as long.
+const MAX_KEPT_VALUE: usize = 256;
 /// The shortest entry: a name of no bytes, and a value of none.
 const SHORTEST_ENTRY: usize = 2;
 
@@ -38,6 +43,18 @@ struct Open {
     left_before: usize,
 }
 
+impl Open {
+    /// Values without names, up to `end`.
+    fn values(end: usize) -> Self {
+        Self {
+            kind_at: None,
+            end,
+            has_names: false,
+            left_before: 0,
+        }
+    }
+}
+
 /// What stands at a place of a table or an array.
 enum Found {
     Value,
@@ -50,7 +67,7 @@ enum Found {
 
 /// Walks the table that begins at the cursor, and mends it; the cursor stands behind it then. None where the table itself
 /// does not lie before `end`, or has room for no entry.
-pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Option<()> {
+pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
     let end = cursor.counted(end)?;
     let start = cursor.at();
     if end > start && end - start < SHORTEST_ENTRY {
@@ -60,11 +77,13 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
         kind_at: None,
         end,
         has_names: true,
-        left_before: max_values,
+        left_before: MAX_VALUES,
     };
     let mut outer: Vec<Open> = Vec::new();
-    let mut left = max_values;
-    let mut last_entry = start;
+    let mut left = MAX_VALUES;
+    // The last entry in whose place there is room for the whole name: without that nobody would know what it says.
+    let mut markable = start;
+    let latest = end.saturating_sub(AROUND_TEXT + UNREAD.len());
     loop {
         if cursor.at() >= open.end {
             let Some(parent) = outer.pop() else {
@@ -73,7 +92,9 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
             open = parent;
             continue;
         }
-        let entry = cursor.at();
+        if outer.is_empty() && cursor.at() <= latest {
+            markable = cursor.at();
+        }
         let found = if left == 0 { None } else { read(cursor, open) };
         left = left.saturating_sub(1);
         match (found, open.kind_at) {
@@ -89,9 +110,6 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
                 }),
                 _,
             ) => {
-                if outer.is_empty() {
-                    last_entry = entry;
-                }
                 outer.push(open);
                 open = Open {
                     kind_at: Some(kind_at),
@@ -100,26 +118,57 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
                     left_before: left,
                 };
             }
-            (Some(Found::Value), _) => {
-                if outer.is_empty() {
-                    last_entry = entry;
-                }
-            }
+            (Some(Found::Value), _) => {}
             // What cannot be read within a value makes the value a text.
             (None, Some(kind_at)) => {
                 cursor.put(kind_at, LONG_STRING);
                 cursor.go_to(open.end);
                 left = open.left_before;
             }
-            // In the headers themselves it becomes an entry of its own, together with all that stands behind it.
+            // In the headers themselves it becomes an entry of its own, together with all that stands behind it, and what stands
+            // before it as far as there is no room otherwise.
             (None, None) => {
-                let is_too_short = open.end - entry < SHORTEST_ENTRY;
-                let start = if is_too_short { last_entry } else { entry };
-                write_unread(cursor.rewrite(start, open.end));
+                write_unread(cursor.rewrite(markable, open.end));
                 cursor.go_to(open.end);
             }
         }
     }
+}
+
+/// Where the values stand, with types and lengths, that may be left out of the entries that begin at the cursor and end at `end`; those
+/// that are to be left out before others come first.
+pub(super) fn long_values(cursor: &mut Cursor<'_>, end: usize) -> Vec<Range<usize>> {
+    let mut values = Vec::new();
+    while cursor.at() < end {
+        let Some(name) = cursor.text(end) else {
+            break;
+        };
+        // Nobody reads what the broker writes or acts on, and it is not published again.
+        let is_steering = Headers::is_steering(name);
+        let start = cursor.at();
+        match read(cursor, Open::values(end)) {
+            Some(Found::Value) => {}
+            Some(Found::Container { end, .. }) => cursor.go_to(end),
+            None => break,
+        }
+        if cursor.at() - start > MAX_KEPT_VALUE {
+            values.push((is_steering, start..cursor.at()));
+        }
+    }
+    values.sort_by_key(|(is_steering, value)| (!is_steering, Reverse(value.len())));
+    values.into_iter().map(|(_, value)| value).collect()
+}
+
+/// Writes, into `room` bytes, what stands in place of a value of `length` bytes: both with type and length of the text.
+pub(super) fn write_left_out(into: &mut Vec<u8>, length: usize, room: usize) -> Option<()> {
+    let text_len = room.checked_sub(AROUND_VALUE)?;
+    into.push(BYTES);
+    into.extend_from_slice(&u32::try_from(text_len).ok()?.to_be_bytes());
+    let start = into.len();
+    into.resize(start + text_len, 0);
+    let place = into.get_mut(start..)?;
+    left_out::write(place, u32::try_from(length.checked_sub(AROUND_VALUE)?).ok()?);
+    Some(())
 }
 
 /// Of entries that begin at the cursor and are to end at `end`, where something stood behind it: makes one that says that it was not
@@ -128,10 +177,8 @@ pub(super) fn mend(cursor: &mut Cursor<'_>, end: usize, max_values: usize) -> Op
 pub(super) fn mark_cut(cursor: &mut Cursor<'_>, end: usize) -> Option<()> {
     let latest = end.checked_sub(AROUND_TEXT + UNREAD.len())?;
     let open = Open {
-        kind_at: None,
-        end,
         has_names: true,
-        left_before: 0,
+        ..Open::values(end)
     };
     let mut marked = None;
     while cursor.at() <= latest {
@@ -160,7 +207,7 @@ fn read(cursor: &mut Cursor<'_>, open: Open) -> Option<Found> {
         b'I' | b'i' | b'f' => cursor.skip(4, end)?,
         b'D' => cursor.skip(5, end)?,
         b'l' | b'L' | b'd' | b'T' => cursor.skip(8, end)?,
-        LONG_STRING | b'x' => {
+        LONG_STRING | BYTES => {
             let its_end = cursor.counted(end)?;
             cursor.go_to(its_end);
         }
@@ -204,7 +251,7 @@ mod tests {
         let mut bytes = [&length.to_be_bytes(), entries].concat();
         let mut cursor = Cursor::new(&mut bytes);
         let end = cursor.len();
-        assert_eq!(mend(&mut cursor, end, MAX_VALUES), Some(()));
+        assert_eq!(mend(&mut cursor, end), Some(()));
         assert_eq!(cursor.at(), end, "it stands behind the table");
         let is_changed = cursor.is_changed;
         (bytes.split_off(4), is_changed)
@@ -278,10 +325,22 @@ mod tests {
         }
     }
 
+    /// Whoever looks for the name must find it, as what was not read may be what made the message a delivery to one endpoint.
     #[test]
-    fn one_byte_behind_the_last_header_takes_that_header_along() {
-        let (made, _) = mended(b"\x01at\x01\x01bV\x07");
-        assert_eq!(made, b"\x01at\x01\x02unV");
+    fn what_was_not_read_has_its_whole_name_however_little_it_was() {
+        let whole = b"\x01at\x01".repeat(10);
+        for length in 1..40 {
+            let (made, _) = mended(&[&whole[..], &vec![0xff; length]].concat());
+            let name = b"\x0eunread-headersS";
+            let at = made.windows(name.len()).position(|bytes| bytes == name);
+            let at = at.unwrap_or_else(|| panic!("{length}: {made:?}"));
+            assert_eq!(made[..at], whole[..at], "{length}");
+            // No more of what was read goes than makes room for it.
+            assert!(
+                whole.len() - at < 24_usize.saturating_sub(length).max(1),
+                "{length}: {at}"
+            );
+        }
     }
 
     #[test]
@@ -289,7 +348,7 @@ mod tests {
         for mut bytes in [vec![0, 0, 0, 1, 0], vec![0, 0, 0, 2, 0], vec![0, 0, 0]] {
             let mut cursor = Cursor::new(&mut bytes);
             let end = cursor.len();
-            assert_eq!(mend(&mut cursor, end, MAX_VALUES), None);
+            assert_eq!(mend(&mut cursor, end), None);
         }
     }
 
@@ -307,7 +366,9 @@ mod tests {
 
         let headers = b"\x01aV".repeat(MAX_VALUES);
         untouched(&headers);
+        // Six bytes more, so five of those before them make room for the name.
         let (made, _) = mended(&[&headers[..], b"\x01bV\x01cV"].concat());
-        assert_eq!(made, [&headers[..], b"\x00S\0\0\0\0"].concat());
+        let kept = &headers[..headers.len() - 15];
+        assert_eq!(made, [kept, b"\x0eunread-headersS\0\0\0\x01V"].concat());
     }
 }

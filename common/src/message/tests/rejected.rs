@@ -1,6 +1,6 @@
 //! What becomes of a message that is set aside: all that its sender set can be found, and nothing of it steers the broker.
 use super::*;
-use crate::headers::HeaderValue;
+use crate::headers::{Extent, HeaderValue, left_out};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -185,6 +185,98 @@ fn what_is_beyond_the_limits_is_left_out_and_named_with_its_size() {
     assert_eq!(rejected.headers.text("ordering-key"), Ok(Some("b-1")));
     // The rest may go the usual way, if a person wants it to.
     assert!(matches!(read_work(&rejected), Ok(Work::Route(_))));
+}
+
+/// What stands in place of a value of so many bytes that was left out when it was read.
+fn left_out_value(length: u32) -> HeaderValue {
+    let mut place = vec![0; left_out::SHORTEST];
+    left_out::write(&mut place, length);
+    HeaderValue::Bytes(place)
+}
+
+#[test]
+fn what_was_left_out_in_reading_is_named_with_its_size_and_never_published_again() {
+    let mut message = event_message();
+    message.headers.set("big", left_out_value(130_700));
+    // It is not carried along anyway, and the broker's own is none of the sender's.
+    message.headers.set("x-death", left_out_value(40_000));
+    let rejected = rejected(&message);
+    assert_eq!(read_rejection(&rejected).0, Some("headers_too_large"));
+    let said = detail(&rejected);
+    for part in ["most of them in \"big\"", "\"big\" (130709 bytes)"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(
+        rejected
+            .headers
+            .iter()
+            .all(|(_, value)| value.left_out().is_none()),
+        "{rejected:?}"
+    );
+    assert!(matches!(read_work(&rejected), Ok(Work::Route(_))));
+
+    // Whatever it says of itself: nobody knows what would be carried along.
+    for length in [0, 100, u32::MAX] {
+        let mut message = event_message();
+        message.headers.set("big", left_out_value(length));
+        assert_eq!(
+            read_event(&message).unwrap_err().name(),
+            "headers_too_large",
+            "{length}"
+        );
+        assert_eq!(
+            message.headers.size(),
+            event_message().headers.size() + 1 + 3 + 5 + left_out::SHORTEST
+        );
+    }
+    let mut message = event_message();
+    message.headers.set("x-death", left_out_value(40_000));
+    assert!(read_event(&message).is_ok(), "nothing of it is missing");
+}
+
+/// What was meant for one endpoint must not become an event for all of them, by no hand.
+#[test]
+fn a_delivery_whose_endpoint_cannot_be_kept_is_never_an_event() {
+    for endpoint in [
+        left_out_value(130_700),
+        left_out_value(100),
+        nested(9),
+        HeaderValue::Text(vec![b'x'; 3_000]),
+        HeaderValue::Text(vec![b'x'; 300]),
+        HeaderValue::Void,
+    ] {
+        let mut message = event_message();
+        message.headers.set_integer("attempt", 1);
+        message.headers.set_text("origin", "event");
+        message.headers.set("endpoint", endpoint.clone());
+        let rejection = read_work(&message).unwrap_err();
+        let rejected = write_rejected(&message, &rejection, NOW);
+        let again = read_work(&rejected);
+        assert!(again.is_err(), "{endpoint:?}: {again:?}");
+    }
+}
+
+#[test]
+fn values_within_headers_are_counted_before_a_delivery_has_more_than_can_be_read() {
+    let many = |count: usize| {
+        let mut message = event_message();
+        message.headers.set(
+            "flags",
+            HeaderValue::Array(vec![HeaderValue::Boolean(true); count]),
+        );
+        message
+    };
+    let others = event_message().headers.extent(|_| true).values + 1;
+    assert!(read_event(&many(Extent::MAX_VALUES - others)).is_ok());
+    let message = many(Extent::MAX_VALUES - others + 1);
+    let rejected = rejected(&message);
+    assert_eq!(read_rejection(&rejected).0, Some("headers_too_large"));
+    let said = detail(&rejected);
+    assert!(
+        said.starts_with("headers hold 1025 values, those in arrays and tables included; at most 1024"),
+        "{said}"
+    );
+    assert_eq!(rejected.headers.get("flags"), None);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use lapin::BasicProperties;
 
 use super::super::frames::Frames;
 use super::{Random, made};
+use crate::broker::returns::Returns;
 use crate::broker::wire::{from_broker, to_properties};
+use crate::delivery::Work;
 use crate::message::{Message, read_work, write_rejected, write_suspect, write_work};
 
 /// The longest frame that brokers take unless told otherwise, in bytes.
@@ -16,7 +18,8 @@ const LONGEST_FRAME: usize = 131_072;
 
 #[test]
 fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
-    run("content headers", 5_000, &["work", "rejected"], |random| {
+    let ends = ["work", "rejected", "rejected, with a value left out"];
+    run("content headers", 5_000, &ends, |random| {
         let payload = if random.one_in(3) {
             made::header(random)
         } else {
@@ -28,7 +31,13 @@ fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
             made::broken(random, payload)
         };
         let mut frame = made::frame(2, 1, &payload);
-        Frames::default().judge(&mut frame);
+        // Shorter ones than a broker can have, so that many are too long.
+        let max_frame = if random.one_in(2) {
+            0
+        } else {
+            64 + random.below(1_500)
+        };
+        Frames::heard_by(Returns::default(), u32::try_from(max_frame).unwrap()).judge(&mut frame);
         let message = from_broker(&properties(&frame), b"{}".to_vec());
         if let Ok(suspect) = write_suspect(&message, random.one_in(2)) {
             check_arrives(&suspect);
@@ -36,16 +45,35 @@ fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
         match read_work(&message) {
             Ok(work) => {
                 let written = write_work(&work);
+                assert_eq!(values_left_out(&written), 0, "{message:?}");
                 let again = read_work(&check_arrives(&written)).unwrap();
                 assert_eq!(on_the_wire(&write_work(&again)), on_the_wire(&written));
                 "work"
             }
             Err(rejection) => {
-                check_arrives(&write_rejected(&message, &rejection, Timestamp::UNIX_EPOCH));
-                "rejected"
+                let rejected = write_rejected(&message, &rejection, Timestamp::UNIX_EPOCH);
+                check_arrives(&rejected);
+                assert_eq!(values_left_out(&rejected), 0, "{message:?}");
+                // What was meant for one endpoint goes to all of them by nobody's hand.
+                let is_delivery = message.headers.get("endpoint").is_some();
+                assert!(
+                    !(is_delivery && matches!(read_work(&rejected), Ok(Work::Route(_)))),
+                    "{message:?}"
+                );
+                if values_left_out(&message) > 0 {
+                    "rejected, with a value left out"
+                } else {
+                    "rejected"
+                }
             }
         }
     });
+}
+
+/// How many values of the headers were left out in reading.
+fn values_left_out(message: &Message) -> usize {
+    let values = message.headers.iter();
+    values.filter(|(_, value)| value.left_out().is_some()).count()
 }
 
 /// Sends a message over the wire, and gives back what arrives: the same, to the byte. Values are not compared, for some numbers are
@@ -100,6 +128,18 @@ fn ours(random: &mut Random) -> Vec<u8> {
     ]);
     table.extend(b"\x07attempt");
     table.extend(number);
+    // Under names that are others', ours and the broker's.
+    for name in ["pad", "rejected-detail", "endpoint", "x-death"] {
+        if random.one_in(6) {
+            table.push(u8::try_from(name.len()).unwrap());
+            table.extend(name.as_bytes());
+            let kind = random.pick(b"SxA");
+            let length = random.below(700);
+            table.push(kind);
+            table.extend(u32::try_from(length).unwrap().to_be_bytes());
+            table.extend(vec![if kind == b'A' { b'V' } else { b'a' }; length]);
+        }
+    }
     let mut payload = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     // content_type, headers, delivery_mode, message_id, timestamp, type
     payload.extend((0x8000_u16 | 0x2000 | 0x1000 | 0x0080 | 0x0040 | 0x0020).to_be_bytes());
