@@ -10,6 +10,9 @@ use crate::headers::{Extent, HeaderValue, Headers};
 
 /// One of our own headers at most, in bytes: more than any value takes that it may have.
 const MAX_OWN_BYTES: usize = 2048;
+/// All that is held by those of our own headers that are kept, in values: more than all of them hold that we write, with the deaths that
+/// the broker wrote down. Whoever reads the message again is given all that was kept, and what says why it was set aside.
+const MAX_OWN_VALUES: usize = 128;
 /// Headers that are named as left out.
 const NAMED: usize = 8;
 
@@ -86,9 +89,13 @@ pub(super) fn counts_on_kept_events(name: &str) -> bool {
     header::is_of_events(name) || !header::is_ours(name) && !Headers::is_written_by_broker(name)
 }
 
-/// The same of a delivery. `created-at` does not count: where its event came without it, it was written here.
+/// The same of a delivery. The time and the trace do not count: where its event came without them, they were written here.
 pub(super) fn counts_on_kept_deliveries(name: &str) -> bool {
-    name != header::CREATED_AT && counts_on_kept_events(name)
+    let may_be_ours = matches!(
+        name,
+        header::CREATED_AT | header::TRACEPARENT | header::TRACESTATE
+    );
+    !may_be_ours && counts_on_kept_events(name)
 }
 
 /// The headers of a delivery that count: those that are carried along. Our own are bounded each by what it may hold.
@@ -99,12 +106,16 @@ pub(super) fn counts_on_deliveries(name: &str) -> bool {
 /// Takes out of the headers what is beyond the limits, and says what that was: what is nested too deep, then the largest of
 /// those that count, for as long as it takes. What an event consists of goes last.
 pub(super) fn fit(headers: &mut Headers, counts: impl Fn(&str) -> bool) -> Option<String> {
-    let (mut left_out, mut is_cut) = (LeftOut::default(), false);
+    let (mut left_out, mut is_cut, mut own_values) = (LeftOut::default(), false, 0);
     headers.retain(|name, value| {
         let extent = extent_of(name, value);
         let fits = value.left_out().is_none()
             && extent.depth <= Extent::MAX_DEPTH
-            && (counts(name) || extent.bytes <= MAX_OWN_BYTES);
+            && (counts(name)
+                || extent.bytes <= MAX_OWN_BYTES && own_values + extent.values <= MAX_OWN_VALUES);
+        if fits && !counts(name) {
+            own_values += extent.values;
+        }
         // That is not to be lost: what is missing may be what makes it a delivery to one endpoint, or is.
         is_cut |= name == Headers::UNREAD || !fits && name == header::ENDPOINT;
         if !fits || name == Headers::UNREAD {

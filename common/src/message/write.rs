@@ -97,7 +97,7 @@ pub fn write_suspect(message: &Message, is_event: bool) -> Result<Message, Rejec
         keep::kept(message, is_meant, limits::counts_on_kept_events)
     } else {
         limits::check(&message.headers, limits::counts_on_deliveries)?;
-        keep::kept(message, |_| true, |name| !header::is_ours(name))
+        keep::kept(message, |_| true, limits::counts_on_deliveries)
     };
     Ok(suspect)
 }

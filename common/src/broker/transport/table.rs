@@ -13,8 +13,9 @@ use crate::headers::{Extent, Headers, left_out};
 /// and named there; the client library needs some kilobytes of stack for each level, and has two megabytes.
 pub(super) const MAX_DEPTH: usize = 16;
 
-/// How many values the headers may hold in all: as many as the message format allows, and what we and the broker have added to them.
-pub(super) const MAX_VALUES: usize = Extent::MAX_VALUES + 64;
+/// How many values the headers may hold in all: as many as the message format allows, and more than we and the broker ever add to them,
+/// so that what we publish is read whole wherever it comes from again. Some of a sender's own under such names are read, too.
+pub(super) const MAX_VALUES: usize = Extent::MAX_VALUES + 256;
 
 /// The name under which bytes are found that could not be read as headers.
 const UNREAD: &str = Headers::UNREAD;

@@ -279,6 +279,44 @@ fn values_within_headers_are_counted_before_a_delivery_has_more_than_can_be_read
     assert_eq!(rejected.headers.get("flags"), None);
 }
 
+/// Whoever reads it again must find the reason, whatever stood under our names.
+#[test]
+fn no_values_under_our_own_names_make_a_rejected_message_one_that_cannot_be_read() {
+    let mut message = event_message();
+    let voids = |count: usize| HeaderValue::Array(vec![HeaderValue::Void; count]);
+    message.headers.set("crashes", voids(1_086));
+    let rejected = rejected(&message);
+    assert_eq!(read_rejection(&rejected).0, Some("headers_too_large"));
+    assert_eq!(rejected.headers.get("crashes"), None);
+    assert!(
+        detail(&rejected).contains("\"crashes\" ("),
+        "{}",
+        detail(&rejected)
+    );
+
+    for name in [
+        "attempt",
+        "crashes",
+        "failed-at",
+        "last-status",
+        "origin",
+        "parked",
+        "reason",
+        "retried-at",
+    ] {
+        message.headers.set(name, voids(100));
+    }
+    message.headers.set("flags", voids(900));
+    message.headers.set("x-death", voids(100));
+    for suspect_or_rejected in [
+        write_rejected(&message, &Rejection::HeadersUnread, NOW),
+        write_suspect(&message, false).unwrap(),
+    ] {
+        let values = suspect_or_rejected.headers.extent(|_| true).values;
+        assert!(values <= Extent::MAX_VALUES + 160, "{values}");
+    }
+}
+
 #[test]
 fn of_very_many_headers_those_that_fit_are_kept_and_the_rest_is_counted() {
     let mut message = event_message();
