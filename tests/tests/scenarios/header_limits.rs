@@ -205,9 +205,8 @@ async fn what_was_cut_off_is_never_taken_for_all_there_was() {
         let rejected = world.expect_in(Queue::Rejected, 2, SOON).await;
         for message in rejected {
             assert_eq!(message.text("rejected-reason"), "headers_too_large");
-            assert_eq!(message.text("company"), "acme");
         }
-        // Nobody can tell what stood there, so no hand makes an event for all endpoints of it either.
+        // RabbitMQ 4 hands headers on in another order than they came in, so what is missing may be any of them. Nobody can tell what stood there, so no hand makes an event for all endpoints of it either.
         let retried = run(world, &["dlq", "retry", "--all", "--queue", "rejected"]).await;
         assert!(!retried.status.success(), "{}", out(&retried));
         world.expect_in(Queue::Rejected, 2, SOON).await;
