@@ -278,7 +278,7 @@ impl Dispatcher {
         self.signal("TERM").await;
     }
 
-    /// Sends it a signal, named as `kill` wants it.
+    /// Sends it a signal, named as `kill` wants it. After `STOP` it stands.
     ///
     /// # Panics
     /// When the signal cannot be sent.
@@ -288,6 +288,22 @@ impl Dispatcher {
             .status()
             .await;
         assert!(sent.expect("kill runs").success(), "pid {} is gone", self.pid);
+        if name == "STOP" {
+            // `kill` comes back before each of its threads stands: until then it may still answer, and deliver.
+            eventually(SOON, "all its threads stand", async || {
+                self.threads_stand().then_some(())
+            })
+            .await;
+        }
+    }
+
+    fn threads_stand(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid)).expect("a running process");
+        threads.flatten().all(|thread| {
+            // One that has ended meanwhile does nothing any more.
+            let status = std::fs::read_to_string(thread.path().join("status"));
+            status.map_or(true, |status| status.contains("State:\tT"))
+        })
     }
 
     /// Asks it to stop, and makes sure that it does so as it should.

@@ -64,8 +64,8 @@ pub(super) fn mend(payload: &mut [u8]) -> bool {
 }
 
 /// Leaves long values of the headers out, in a payload that was mended, until it is `at_least` bytes shorter, and by a multiple
-/// of `step`, which is 8 at most: first what the broker wrote, then the longest. Where each stood, it says how long it was (see [`left_out`]). Returns how much of the payload is
-/// left; `None`, and nothing is done, where that is not enough.
+/// of `step`, which is 8 at most: first what the broker wrote, then the longest. Where each stood, it says how long it was (see
+/// [`left_out`]). Returns how much of the payload is left; `None`, and nothing is done, where that is not enough.
 pub(super) fn leave_values_out(payload: &mut [u8], at_least: usize, step: usize) -> Option<usize> {
     const SHORTEST: usize = table::AROUND_VALUE + left_out::SHORTEST;
     let mut cursor = Cursor::new(payload);
