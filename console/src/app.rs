@@ -17,6 +17,7 @@ use crate::known_tokens::KnownTokens;
 use crate::limits::Rates;
 use crate::publishing::Publishing;
 use crate::queue_depths::QueueDepths;
+use crate::sendings::Sendings;
 use crate::settings::Settings;
 use crate::sign_in_limits::SignInTries;
 
@@ -47,6 +48,7 @@ struct Parts {
     is_migrated: AtomicBool,
     /// Somebody asked for a retry.
     retries_asked: Notify,
+    sendings: Sendings,
     description: String,
 }
 
@@ -85,6 +87,7 @@ impl App {
             shutdown,
             is_migrated: AtomicBool::new(false),
             retries_asked: Notify::new(),
+            sendings: Sendings::default(),
             description,
         }))
     }
@@ -152,6 +155,11 @@ impl App {
     /// Woken when somebody asks this console for a retry.
     pub(crate) fn retries_asked(&self) -> &Notify {
         &self.0.retries_asked
+    }
+
+    /// What is just sent again by hand.
+    pub(crate) fn sendings(&self) -> &Sendings {
+        &self.0.sendings
     }
 
     /// Who has tried to sign in.

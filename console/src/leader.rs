@@ -1,7 +1,6 @@
 //! The work that one console does for all of them: whoever leads does it, and another takes over when that one is gone,
 //! stopped, or cut off from the database.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use hookline_store::{Leadership, StoreError};
@@ -17,26 +16,30 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two tries to reach the database.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Waits for the lead and does the work, again and again. Dropped, the work ends where it stands, which costs nothing: all of
-/// it is transactions.
+/// Waits for the lead and does the work, again and again, until shutdown. The work ends where it stands, which costs nothing where
+/// it is transactions; what is just sent to the broker is noted first, before another console may go on with it.
 pub(crate) async fn run(app: App) {
     loop {
         meters::leads(false);
         match lead(&app).await {
-            Ok(never) => match never {},
+            Ok(Stopped) => return,
             Err(error) => tracing::debug!(%error, "not leading"),
         }
-        sleep(RETRY_AFTER).await;
+        tokio::select! {
+            () = sleep(RETRY_AFTER) => {}
+            () = app.shutdown().requested() => return,
+        }
     }
 }
 
-async fn lead(app: &App) -> Result<Infallible, StoreError> {
-    let mut session = app.background_store().leadership().await?;
-    // Its tables are there from then on.
-    while !app.is_migrated() || !session.try_lead().await? {
-        sleep(LOOK_EVERY).await;
-        session.confirm().await?;
-    }
+/// It does not lead any more because the console stops.
+struct Stopped;
+
+async fn lead(app: &App) -> Result<Stopped, StoreError> {
+    let mut session = tokio::select! {
+        led = wait_for_lead(app) => led?,
+        () = app.shutdown().requested() => return Ok(Stopped),
+    };
     info!("this console leads: it records attempts and looks after the log");
     meters::leads(true);
     // Each on its own, so that none waits for another; all end with this set.
@@ -46,14 +49,28 @@ async fn lead(app: &App) -> Result<Infallible, StoreError> {
     work.spawn(filing::run(app.clone()));
     work.spawn(retrying::run(app.clone()));
     work.spawn(health_watch::run(app.clone()));
-    let error = tokio::select! {
-        error = lost(&mut session) => error,
-        ended = work.join_next() => StoreError::Unavailable(format!("its work ended: {ended:?}")),
+    let ended = tokio::select! {
+        error = lost(&mut session) => Err(error),
+        ended = work.join_next() => Err(StoreError::Unavailable(format!("its work ended: {ended:?}"))),
+        () = app.shutdown().requested() => Ok(Stopped),
     };
     drop(work);
-    warn!(%error, "this console does not lead any more, and tries to lead again");
+    match &ended {
+        Ok(Stopped) => app.sendings().end().await,
+        Err(error) => warn!(%error, "this console does not lead any more, and tries to lead again"),
+    }
     session.give_up().await;
-    Err(error)
+    ended
+}
+
+async fn wait_for_lead(app: &App) -> Result<Leadership, StoreError> {
+    let mut session = app.background_store().leadership().await?;
+    // Its tables are there from then on.
+    while !app.is_migrated() || !session.try_lead().await? {
+        sleep(LOOK_EVERY).await;
+        session.confirm().await?;
+    }
+    Ok(session)
 }
 
 /// Returns when it is not certain any more that nobody else leads.

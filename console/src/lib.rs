@@ -31,6 +31,7 @@ mod router; // both together
 mod error; // why it cannot run
 mod filing; // dead letters, from their queue into the database
 mod retrying; // and back to the broker, where somebody asks for it
+mod sendings; // which is noted, whoever hangs up or stops in the middle of it
 mod recorder; // attempts, from the stream into the log
 mod retention; // and out of it when they are too old
 mod health_watch; // what becomes of endpoints that only fail, or are gone
@@ -90,11 +91,11 @@ pub async fn run(
         tokio::select! {
             () = schema::watch(&app, migrates) => {}
             () = leader::run(app.clone()) => {}
-            () = shutdown.requested() => {}
         }
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
+        app.sendings().end().await;
     } else {
         serving.abort();
     }

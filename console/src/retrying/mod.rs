@@ -20,8 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Parts that are looked at: as many as have a slot, and as many that may have one next.
 const LOOKED_AT: usize = 2 * ALL;
 
-/// Sends until it is dropped. Whoever goes on then repeats one step of each endpoint at most.
+/// Sends until it is dropped. Steps that are under way then end by themselves; where this process does not live so long, whoever
+/// goes on repeats one step of each endpoint at most.
 pub(crate) async fn run(app: App) {
+    // Those of an earlier lead: what they have sent and not noted yet would be read again.
+    app.sendings().ended().await;
     let mut sending: JoinSet<Key> = JoinSet::new();
     let mut slots = Slots::default();
     loop {
@@ -53,6 +56,7 @@ pub(crate) async fn run(app: App) {
                     warn!(%error, "a retry ended badly; it goes on in a moment");
                     slots = Slots::default();
                     sending.shutdown().await;
+                    app.sendings().ended().await;
                 }
             },
             () = app.retries_asked().notified() => {}

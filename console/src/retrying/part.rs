@@ -25,7 +25,7 @@ const MAX_STEP: u32 = 100;
 const TURN: Duration = Duration::from_secs(10);
 /// Whoever goes on so soon keeps the slot: it would be looked for as late.
 const BRIEFLY: Duration = Duration::from_secs(1);
-/// Before a step that failed is tried again.
+/// Before a step that failed, or its note, is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Sends what the part has, to its end or for a turn.
@@ -36,7 +36,7 @@ pub(super) async fn send(app: &App, part: RetryPart) {
     };
     let mut part = part;
     loop {
-        match step(app, &part, &pace).await {
+        match step_to_its_end(app, &part, pace).await {
             Ok(Stepped::On(next, until)) => {
                 sleep_until(until).await;
                 if pace.turn.elapsed() >= TURN {
@@ -82,6 +82,7 @@ enum Stepped {
 }
 
 /// How fast a part is sent, and since when it has its turn.
+#[derive(Clone, Copy)]
 struct Pace {
     rate: Rate,
     turn: Instant,
@@ -94,6 +95,17 @@ impl Pace {
         let outlasts = self.turn.elapsed() + pause >= TURN;
         (outlasts && pause > BRIEFLY).then_some(pause)
     }
+}
+
+/// One step, which ends even where nobody waits for it any more.
+async fn step_to_its_end(app: &App, part: &RetryPart, pace: Pace) -> Result<Stepped, StoreError> {
+    let share = app.database_shares().of_retries(&part.company);
+    let (own, part) = (app.clone(), part.clone());
+    let stepping = share.hold(async move { step(&own, &part, &pace).await });
+    app.sendings()
+        .spawn(stepping)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("a step ended badly: {error}"))))
 }
 
 /// One step.
@@ -115,9 +127,7 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
     }
     let until = began + takes(pace.rate, events.len());
     let put_off = pace.put_off(until);
-    let next = store
-        .finish_retry_step(part, &step, &events, now, put_off.unwrap_or_default())
-        .await?;
+    let next = note(app, part, &step, &events, now, put_off.unwrap_or_default()).await?;
     meters::retried(events.len());
     if let Some(fault) = fault {
         return Err(StoreError::Unavailable(format!("the broker: {}", fault.why)));
@@ -127,6 +137,28 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
         (Some(_), Some(_)) => Stepped::Later,
         (Some(next), None) => Stepped::On(Box::new(next), until),
     })
+}
+
+/// Notes what was sent, as soon as the database takes it: read once more without that, it is sent twice.
+async fn note(
+    app: &App,
+    part: &RetryPart,
+    step: &RetryStep,
+    sent: &[EventId],
+    now: Timestamp,
+    pause: Duration,
+) -> Result<Option<RetryPart>, StoreError> {
+    loop {
+        let store = app.background_store();
+        match store.finish_retry_step(part, step, sent, now, pause).await {
+            Err(error) if error.is_retryable() => {
+                warn!(%error, company = %part.company, endpoint = %part.endpoint, retry = part.retry, count = sent.len(),
+                    "dead letters were sent again, and that cannot be noted yet; trying again");
+                sleep(RETRY_AFTER).await;
+            }
+            noted => return noted,
+        }
+    }
 }
 
 /// What became of a step.

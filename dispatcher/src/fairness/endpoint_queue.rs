@@ -192,17 +192,53 @@ impl<J> EndpointQueue<J> {
 
     /// How long it takes until so many jobs more have begun, if anything is known of that.
     fn time_for(&self, jobs: usize, max: usize, now: Instant) -> Option<Duration> {
-        let hold = self.pacing.hold(now);
-        let rate = match (self.limit.rate(max), self.pacing.per_second()) {
-            (Some(slots), Some(pace)) => Some(slots.min(pace)),
-            (slots, pace) => slots.or(pace),
+        let lasts = |jobs: usize, per_second: f32| {
+            Duration::from_secs_f32((as_f32(jobs) / per_second.max(MIN_PER_SECOND)).min(1e6))
         };
-        match rate {
-            Some(rate) => {
-                Some(hold + Duration::from_secs_f32((as_f32(jobs) / rate.max(MIN_PER_SECOND)).min(1e6)))
+        // The first begins as soon as it may, and the others after it.
+        let wait = self.pacing.wait(now);
+        let paced = self.pacing.per_second();
+        let paced = paced.map(|pace| wait + lasts(jobs.saturating_sub(1), pace));
+        let slots = self.limit.rate(max);
+        let slots = slots.map(|rate| self.pacing.hold(now) + lasts(jobs, rate));
+        paced
+            .max(slots)
+            .or_else(|| Some(wait).filter(|wait| !wait.is_zero()))
+    }
+
+    /// Whether what waits would have to for so long that it is better parked, from its end: an owner has lowered the rate, or the
+    /// endpoint has become slow. Twice what may wait, as what is estimated moves.
+    fn waits_too_long(&self, max: usize, now: Instant) -> bool {
+        let time = self.time_for(self.waiting.len(), max, now);
+        time.is_some_and(|time| time > MAX_WAIT * 2)
+    }
+
+    /// Takes out what is to wait in no window any more, each with how long to park it.
+    pub(super) fn give_up_waiting(
+        &mut self,
+        silent_parked_of_others: usize,
+        max: usize,
+        now: Instant,
+    ) -> Vec<(Waiting<J>, Delay)> {
+        let mut parked = Vec::new();
+        if self.is_silent() || self.pacing.wait(now) > MAX_WAIT {
+            while let Some(first) = self.take_first() {
+                parked.push(first);
             }
-            None => Some(hold).filter(|hold| !hold.is_zero()),
+        } else if self.waits_too_long(max, now) {
+            while !self.is_turn_near(max, now)
+                && let Some(last) = self.take_last()
+            {
+                parked.push(last);
+            }
+            parked.reverse();
         }
+        let park = |waiting: Waiting<J>| {
+            let silent_parked = silent_parked_of_others + self.returns.count();
+            let delay = self.park(waiting.parked, silent_parked, max, now);
+            (waiting, delay)
+        };
+        parked.into_iter().map(park).collect()
     }
 
     /// Whether one more would have its turn so soon that it may wait in memory. Unknown as long as nothing was answered:
@@ -257,6 +293,14 @@ impl<J> EndpointQueue<J> {
             *waiting -= 1;
         }
         Some(first)
+    }
+
+    fn take_last(&mut self) -> Option<Waiting<J>> {
+        let last = self.waiting.pop_back()?;
+        if let Some(waiting) = self.waiting_of.get_mut(last.queue) {
+            *waiting -= 1;
+        }
+        Some(last)
     }
 
     /// A request has ended.

@@ -73,10 +73,12 @@ pub(super) struct Pacing {
     /// What was accepted since when.
     accepted: f32,
     since: Instant,
+    /// When the next attempt may begin by the pace.
+    next: Instant,
     /// What the endpoint's owner allows this replica.
     rate: Option<f32>,
-    /// When the next attempt may begin by pace and rate.
-    next: Instant,
+    /// When the last attempt began or was due that counts for the rate. The next follows by the rate of then, which may be another.
+    counted: Option<Instant>,
 }
 
 impl Pacing {
@@ -90,8 +92,9 @@ impl Pacing {
             grown: now,
             accepted: 0.0,
             since: now,
-            rate: None,
             next: now,
+            rate: None,
+            counted: None,
         }
     }
 
@@ -105,9 +108,9 @@ impl Pacing {
         self.ready_at() > now || self.streak > 0 && self.pace.is_none()
     }
 
-    /// The owner's rate, as far as it is this replica's.
-    pub(super) fn allow(&mut self, rate: Option<f32>) {
-        self.rate = rate;
+    /// The owner's rate, as far as it is this replica's. Whether it is another than before.
+    pub(super) fn allow(&mut self, rate: Option<f32>) -> bool {
+        std::mem::replace(&mut self.rate, rate) != rate
     }
 
     /// Attempts a second that may begin, if anything limits them.
@@ -127,12 +130,22 @@ impl Pacing {
 
     /// When the next attempt may begin.
     pub(super) fn ready_at(&self) -> Instant {
-        let paced = self.per_second().map(|_| self.next);
-        self.held_until
+        let paced = self.pace.map(|_| self.next);
+        [self.held_until, paced, self.allowed_at()]
             .into_iter()
-            .chain(paced)
+            .flatten()
             .max()
             .unwrap_or(self.since)
+    }
+
+    /// When the owner's rate allows the next attempt, if it has to wait for that.
+    fn allowed_at(&self) -> Option<Instant> {
+        Some(self.counted? + period(self.rate?))
+    }
+
+    /// For how long still nothing may begin, for any reason.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        self.ready_at().saturating_duration_since(now)
     }
 
     pub(super) fn is_ready(&self, now: Instant) -> bool {
@@ -140,15 +153,17 @@ impl Pacing {
         if faults::is_back(Fault::NoHold) {
             return true;
         }
-        self.held_until.is_none_or(|until| until <= now) && (self.per_second().is_none() || self.next <= now)
+        self.wait(now).is_zero()
     }
 
     /// An attempt begins.
     pub(super) fn begin(&mut self, now: Instant) {
-        if let Some(per_second) = self.per_second() {
-            let soonest = now.checked_sub(CATCH_UP).unwrap_or(now);
-            self.next =
-                self.next.max(soonest) + Duration::from_secs_f32(1.0 / per_second.max(MIN_PER_SECOND));
+        let soonest = now.checked_sub(CATCH_UP).unwrap_or(now);
+        if let Some(pace) = self.pace {
+            self.next = self.next.max(soonest) + period(pace.per_second);
+        }
+        if self.rate.is_some() {
+            self.counted = Some(self.allowed_at().map_or(now, |allowed| allowed.max(soonest)));
         }
     }
 
@@ -248,9 +263,53 @@ impl Pacing {
     }
 }
 
+/// The time between two attempts.
+fn period(per_second: f32) -> Duration {
+    Duration::from_secs_f32(1.0 / per_second.max(MIN_PER_SECOND))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_refusal_sets_no_owners_rate_back() {
+        for retry_after in [Some(Duration::from_secs(2)), None] {
+            let start = Instant::now();
+            let mut pacing = Pacing::new(None, start);
+            pacing.allow(Some(1.0 / MINUTE.as_secs_f32()));
+            for number in 0..10 {
+                let now = start + MINUTE * number;
+                assert!(pacing.is_ready(now), "{number}, {retry_after:?}");
+                pacing.begin(now);
+                let answered = now + Duration::from_millis(20);
+                pacing.learn(
+                    Feedback::Refused { retry_after },
+                    Duration::from_millis(20),
+                    answered,
+                );
+                let left = pacing.wait(answered);
+                assert!(left > MINUTE * 9 / 10, "{number}, {retry_after:?}: {left:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_that_changes_counts_at_once() {
+        let now = Instant::now();
+        let mut pacing = Pacing::new(None, now);
+        pacing.allow(Some(1.0 / 3600.0));
+        pacing.begin(now);
+        assert!(pacing.wait(now) > MINUTE * 59);
+        pacing.allow(Some(100.0));
+        assert!(pacing.wait(now) <= Duration::from_millis(10));
+        pacing.allow(Some(1.0 / 60.0));
+        assert!(pacing.wait(now) > MINUTE * 9 / 10);
+        pacing.allow(None);
+        assert!(pacing.is_ready(now));
+    }
 
     #[test]
     fn what_an_owner_allows_is_kept_however_little_a_replica_has_of_it() {

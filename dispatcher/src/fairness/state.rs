@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::endpoint_queue::{Class, EndpointQueue, MAX_WAIT};
+use super::endpoint_queue::{Class, EndpointQueue};
 #[cfg(test)]
 use super::faults::{self, Fault};
 use super::feedback::Feedback;
@@ -88,13 +88,18 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             let queue = EndpointQueue::new(known, self.bounds.concurrency, now);
             self.queues.insert(key.clone(), queue);
         }
-        self.update(key, |queue| {
-            queue.pacing.allow(rate);
+        let is_other_rate = self.update(key, |queue| {
+            let is_other_rate = queue.pacing.allow(rate);
             if is_first_time && info.parked > 0 {
                 queue.returns.came_back(now);
             }
             queue.refresh(now);
+            is_other_rate
         });
+        if is_other_rate == Some(true) {
+            // What waits may begin sooner than it is to be looked at.
+            self.line_up(key, now);
+        }
         let verdict = self.judge(key, info.queue, now);
         if let Some(window) = self.windows.get_mut(info.queue) {
             match verdict {
@@ -241,7 +246,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         due
     }
 
-    /// Looks at every queue: parks what waits for endpoints that hang or want a long silence, and forgets what is idle.
+    /// Looks at every queue: parks what waits for endpoints that hang or have too little time for it, and forgets what is idle.
     fn sweep(&mut self, now: Instant, due: &mut Due<J>) {
         let max = self.bounds.concurrency.max;
         let Self {
@@ -268,16 +273,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             if queue.is_silent() && faults::is_back(Fault::DroppedWhenParked) {
                 while queue.take_first().is_some() {}
             }
-            if queue.is_silent() || queue.pacing.hold(now) > MAX_WAIT {
-                let others = holdings.silent_parked.saturating_sub(before.silent_parked);
-                while let Some(waiting) = queue.take_first() {
-                    let silent_parked = others + queue.returns.count();
-                    let delay = queue.park(waiting.parked, silent_parked, max, now);
-                    if let Some(window) = windows.get_mut(waiting.queue) {
-                        window.parked();
-                    }
-                    due.park.push((waiting.job, delay));
+            let others = holdings.silent_parked.saturating_sub(before.silent_parked);
+            for (waiting, delay) in queue.give_up_waiting(others, max, now) {
+                if let Some(window) = windows.get_mut(waiting.queue) {
+                    window.parked();
                 }
+                due.park.push((waiting.job, delay));
             }
             holdings.replace(&before, &queue.holdings());
             is_kept(key, queue, memory, now)

@@ -9,6 +9,7 @@ use super::filter::DeadLetterFilter;
 use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
 use crate::error::StoreError;
+use crate::log::in_order;
 
 /// Dead letters that are removed in one transaction: a second's work at most. A company with more discards them in several.
 const AT_ONCE: usize = 5_000;
@@ -34,6 +35,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         within(async {
             let mut transaction = self.begin().await?;
+            in_order(&mut transaction).await?;
             let gone: Vec<Discarded> = sqlx::query_as(concat!(
                 "DELETE FROM dead_letters WHERE company = $1 AND event = $2 AND endpoint = $3",
                 returning!()
@@ -91,6 +93,7 @@ impl Store {
         actor: &Actor,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin().await?;
+        in_order(&mut transaction).await?;
         let mut query = QueryBuilder::<Postgres>::new(
             "DELETE FROM dead_letters WHERE (company, event, endpoint, failed_at) IN \
              (SELECT company, event, endpoint, failed_at FROM dead_letters",

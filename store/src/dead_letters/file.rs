@@ -21,7 +21,7 @@ const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), set_co
 impl Store {
     /// Files dead letters, all or none, and sees to it that the log knows of them. One that was filed before, with the same
     /// time of failing, changes nothing; one that was delivered after it failed, or that was discarded by hand, is not filed
-    /// again. One that failed again takes the place of what a person had retried.
+    /// again. Of each delivery only the newest stays.
     ///
     /// # Errors
     /// [`StoreError`]; with [`StoreError::refuses_data`] one of them is at fault.
@@ -133,21 +133,33 @@ async fn insert(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> R
     )
     .execute(&mut *transaction)
     .await?;
-    // What had been retried by then has come back.
+    give_way(transaction, letters).await
+}
+
+/// Of each delivery only the newest dead letter stays, since two of them would be sent as two. An older one that was retried has
+/// come back, which is told to its retry; any other failed in vain a second time (after a replay, say, or an event that was
+/// published twice), and a retry that is just sending it goes on with the newer one.
+async fn give_way(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> Result<(), StoreError> {
+    let texts = |of: fn(&NewDeadLetter) -> &str| letters.iter().map(|letter| of(letter)).collect::<Vec<_>>();
     sqlx::query(
         "WITH gone AS ( \
-             DELETE FROM dead_letters old USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) \
-             AS new (company, event, endpoint, failed_at) \
-             WHERE old.company = new.company AND old.event = new.event AND old.endpoint = new.endpoint \
-             AND old.retried_at < new.failed_at AND old.failed_at < new.failed_at RETURNING old.company, old.retry) \
+             DELETE FROM dead_letters old USING dead_letters newer, unnest($1::text[], $2::text[], $3::text[]) \
+             AS u (company, event, endpoint) \
+             WHERE old.company = u.company AND old.event = u.event AND old.endpoint = u.endpoint \
+             AND newer.company = u.company AND newer.event = u.event AND newer.endpoint = u.endpoint \
+             AND newer.failed_at > old.failed_at AND (old.retried_at IS NULL OR old.retried_at < newer.failed_at) \
+             RETURNING old.company, old.event, old.endpoint, old.retry, old.retried_at), \
+         handed_on AS ( \
+             UPDATE dead_letters l SET retry = g.retry FROM gone g \
+             WHERE l.company = g.company AND l.event = g.event AND l.endpoint = g.endpoint \
+             AND g.retry IS NOT NULL AND g.retried_at IS NULL AND l.retry IS NULL) \
          UPDATE retries r SET failed_again = r.failed_again + g.n \
-         FROM (SELECT company, retry, count(*) AS n FROM gone GROUP BY company, retry) g \
+         FROM (SELECT company, retry, count(*) AS n FROM gone WHERE retried_at IS NOT NULL GROUP BY company, retry) g \
          WHERE r.company = g.company AND r.id = g.retry",
     )
     .bind(texts(|letter| letter.delivery.event.company.as_str()))
     .bind(texts(|letter| letter.delivery.event.id.as_str()))
     .bind(texts(|letter| letter.delivery.endpoint.as_str()))
-    .bind(failed_at(letters))
     .execute(transaction)
     .await?;
     Ok(())

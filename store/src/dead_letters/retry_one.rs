@@ -58,7 +58,8 @@ impl Store {
     }
 }
 
-/// Sets when these dead letters were retried, where they failed before, and that their deliveries wait for an attempt.
+/// Sets when these dead letters were retried, where they failed before, and that their deliveries wait for an attempt. Deliveries
+/// first, as whoever stores their records does: two that took the other's rows first would wait for each other.
 pub(super) async fn set_retried(
     transaction: &mut PgConnection,
     company: &CompanyId,
@@ -66,12 +67,12 @@ pub(super) async fn set_retried(
     endpoints: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    // Where a record says already that its endpoint is gone, nothing comes back.
+    // A record that is newer than the retry says more.
     sqlx::query(
-        "UPDATE dead_letters l SET retried_at = $4 FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \
-         WHERE l.company = $1 AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < $4 \
-         AND (SELECT count(*) FROM deliveries d WHERE d.company = $1 AND d.event = u.event AND d.endpoint = u.endpoint \
-         AND d.status = 'discarded' AND d.last_attempt_at >= $4) = 0",
+        "UPDATE deliveries d SET status = 'retrying', next_attempt_at = $4 \
+         FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \
+         WHERE d.company = $1 AND d.event = u.event AND d.endpoint = u.endpoint AND d.status IN ('failed', 'discarded') \
+         AND (d.last_attempt_at IS NULL OR d.last_attempt_at < $4)",
     )
     .bind(company.as_str())
     .bind(events)
@@ -79,12 +80,12 @@ pub(super) async fn set_retried(
     .bind(Moment(now))
     .execute(&mut *transaction)
     .await?;
-    // A record that is newer than the retry says more.
+    // Where a record says already that its endpoint is gone, nothing comes back.
     sqlx::query(
-        "UPDATE deliveries d SET status = 'retrying', next_attempt_at = $4 \
-         FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \
-         WHERE d.company = $1 AND d.event = u.event AND d.endpoint = u.endpoint AND d.status IN ('failed', 'discarded') \
-         AND (d.last_attempt_at IS NULL OR d.last_attempt_at < $4)",
+        "UPDATE dead_letters l SET retried_at = $4 FROM unnest($2::text[], $3::text[]) AS u (event, endpoint) \
+         WHERE l.company = $1 AND l.event = u.event AND l.endpoint = u.endpoint AND l.failed_at < $4 \
+         AND (SELECT count(*) FROM deliveries d WHERE d.company = $1 AND d.event = u.event AND d.endpoint = u.endpoint \
+         AND d.status = 'discarded' AND d.last_attempt_at >= $4) = 0",
     )
     .bind(company.as_str())
     .bind(events)

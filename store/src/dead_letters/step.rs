@@ -71,7 +71,9 @@ impl Store {
                  (SELECT company, before, count(*) AS n FROM taken WHERE before <> retry AND retried_at IS NOT NULL \
                  GROUP BY company, before) g WHERE r.company = g.company AND r.id = g.before) SELECT ",
                 letter_columns!(),
-                ", headers, data FROM taken ORDER BY position"
+                // Of a delivery that is there more than once the newest alone is sent.
+                ", headers, data FROM taken t WHERE NOT EXISTS \
+                 (SELECT 1 FROM taken n WHERE n.event = t.event AND n.failed_at > t.failed_at) ORDER BY position"
             ));
         let rows = within(async { Ok(query.build().fetch_all(&self.pool).await?) }).await?;
         let last = rows.last().map(|row| row.try_get("position")).transpose()?;

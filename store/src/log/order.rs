@@ -1,5 +1,6 @@
 //! One after the other: whoever inserts into `events` or `deliveries`. So positions of events become visible in their order,
-//! and a row that somebody has looked for in vain is not made by somebody else.
+//! and a row that somebody has looked for in vain is not made by somebody else. So does whoever changes dead letters before their
+//! deliveries: the others do it the other way round, and the two would wait for each other.
 
 use sqlx::PgConnection;
 

@@ -93,8 +93,9 @@ pub(crate) async fn retry_one(
     let now = retrying::now();
     let delivery = filed.for_manual_retry(now).map_err(|error| damaged(&error))?;
     store.claim_retry(&tenant.company, &event, &endpoint).await?;
-    // In a task of its own: whoever hangs up in the middle of it leaves nothing behind that was sent and is not noted.
-    let sending = tokio::spawn(async move {
+    // Whoever hangs up in the middle of it leaves nothing behind that was sent and is not noted.
+    let asked = app.clone();
+    let sending = asked.sendings().spawn(async move {
         let published = app
             .publishing()
             .delivery(&delivery, Some(Instant::now() + PUBLISH_WITHIN))

@@ -32,11 +32,12 @@ impl Rig {
     }
 
     fn admit_parked(&self, key: &str, job: u32, parked: u32) -> Admission<u32> {
-        let info = JobInfo {
-            queue: 0,
-            parked,
-            rate: None,
-        };
+        self.admit_at(key, job, parked, None)
+    }
+
+    fn admit_at(&self, key: &str, job: u32, parked: u32, rate: Option<f64>) -> Admission<u32> {
+        let queue = 0;
+        let info = JobInfo { queue, parked, rate };
         self.fairness.admit(&key.to_owned(), info, job, self.now)
     }
 
@@ -212,6 +213,54 @@ fn a_hold_lasts_as_long_as_it_is_asked_for_and_no_longer_than_any_schedule() {
         drop(rig.tick_after(Duration::from_secs(60)));
     }
     assert_eq!(rig.admit("full", 4), Admission::Start(4));
+}
+
+#[test]
+fn an_owner_who_raises_the_rate_is_heard_at_once() {
+    const AN_HOUR: Option<f64> = Some(1.0 / 3600.0);
+    let mut rig = Rig::new(8, 500, 100);
+    rig.prove("slow");
+    assert_eq!(rig.admit_at("slow", 1, 0, AN_HOUR), Admission::Start(1));
+    assert_eq!(rig.release("slow", Feedback::Success, FAST), NOTHING);
+    assert!(matches!(rig.admit_at("slow", 2, 0, AN_HOUR), Admission::Park(..)));
+    drop(rig.tick_after(Duration::from_millis(5)));
+    assert_eq!(rig.admit_at("slow", 3, 0, Some(1_000.0)), Admission::Start(3));
+    // What waits for the old rate begins as well, and not when that would have allowed it.
+    let some_seconds = Some(0.2);
+    assert_eq!(rig.admit_at("slow", 4, 0, some_seconds), Admission::Wait);
+    drop(rig.tick_after(Duration::from_millis(1)));
+    assert_eq!(rig.admit_at("slow", 5, 0, Some(1_000.0)), Admission::Wait);
+    let begun = rig.tick_after(Duration::from_millis(5)).start;
+    assert_eq!(begun.first(), Some(&4));
+}
+
+#[test]
+fn what_an_owner_who_lowers_the_rate_leaves_waiting_is_parked() {
+    let mut rig = Rig::new(8, 500, 100);
+    rig.prove("fast");
+    let fifty = Some(50.0);
+    let admitted: Vec<_> = (1..=200).map(|job| rig.admit_at("fast", job, 0, fifty)).collect();
+    let [started, waiting, _, _] = count(&admitted);
+    assert!(started >= 1 && waiting > 100, "{started} begun, {waiting} wait");
+    assert!(matches!(
+        rig.admit_at("fast", 999, 0, Some(1.0)),
+        Admission::Park(..)
+    ));
+    let due = rig.tick_after(Duration::from_millis(250));
+    let left = waiting - due.park.len() - due.start.len();
+    assert!(
+        (5..=10).contains(&left),
+        "{left} wait, where one begins each second"
+    );
+    // The last ones go, and keep their order.
+    let parked: Vec<u32> = due.park.iter().map(|(job, _)| *job).collect();
+    assert!(parked.is_sorted() && parked.last() == Some(&200), "{parked:?}");
+    assert!(matches!(
+        rig.admit_at("fast", 1_000, 0, Some(1.0 / 3600.0)),
+        Admission::Park(..)
+    ));
+    let due = rig.tick_after(Duration::from_millis(250));
+    assert_eq!(due.park.len() + due.start.len(), left, "none waits for an hour");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ mod filing; // from the queue into the database
 mod plans; // many of them, and still found at once
 mod retry; // and back, one or many
 mod noted; // and noted to be, whatever happens meanwhile
+mod noted_many; // many of them as well, whoever stops in the middle of it
 mod retry_many; // whatever dies meanwhile
 mod once; // and each once, whatever the broker does to its neighbours
 mod endpoint_gone; // or stays, as its endpoint was removed
