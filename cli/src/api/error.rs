@@ -151,6 +151,10 @@ fn hint(refusal: &Refusal<'_>, code: &str) -> String {
             format!("try again {wait}, with fewer requests of this company at the same time")
         }
         (429, _) => format!("try again {wait}; HOOKLINE_API_RATE of the console says how often is allowed"),
+        // It is on its way already, and would come twice.
+        (503, "retry_not_noted") => format!(
+            "`hookline deliveries show EVENT_ID ENDPOINT_ID --company {company}` tells what became of it"
+        ),
         (503, _) => format!("try again {wait}; GET {}/readyz says what it lacks", refusal.url),
         (500.., _) => "try again, and look into the console's log".to_owned(),
         _ => "mend that, and try again".to_owned(),
@@ -198,6 +202,13 @@ mod tests {
                 "{line}"
             );
         }
+        let body = r#"{"code":"retry_not_noted","detail":"it was sent again and is on its way"}"#;
+        let line = told(503, true, body);
+        assert!(
+            line.contains("`hookline deliveries show EVENT_ID ENDPOINT_ID --company acme` tells"),
+            "{line}"
+        );
+        assert!(!line.contains("try again"), "{line}");
         let faults = r#"{"code":"invalid_request","detail":"the file","errors":["line 1: a","line 2: b"]}"#;
         assert!(told(400, true, faults).contains("the file: line 1: a; line 2: b"));
     }

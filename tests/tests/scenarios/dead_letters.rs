@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use hookline_common::topology::Queue;
 use hookline_producer::Event;
-use hookline_tests::cli::{objects, on_a_terminal, run, run_and_kill, succeed};
+use hookline_tests::cli::{command, objects, on_a_terminal, run, run_and_kill, succeed, why};
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::Judge;
 use hookline_tests::message::HandMade;
 use hookline_tests::records::Records;
+use hookline_tests::services::services;
+use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, World, eventually, scenario, status};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::SOON;
 
 /// How often a command is killed all through its life, until it was so once with dead letters in its hand.
 const TRIES: usize = 10;
+/// What an acknowledgement begins with on its way to the broker: `basic` (60) and `ack` (80).
+const ACK: &str = "\0<\0P";
 
 /// Dead letters for `ep_crm`, made by an endpoint that was disabled; it is enabled again when this returns, and nobody
 /// consumes.
@@ -229,6 +233,49 @@ async fn a_manual_retry_that_is_killed_again_and_again_loses_nothing() {
         assert!(kills > 0, "it was killed at least once");
         // What was published and not yet removed when it died is published again: one message at a time.
         judge.nothing_is_lost(kills);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_broken_off_while_a_dead_letter_is_taken_out_is_told_what_was_done() {
+    scenario(async |world| {
+        world.leaves(Queue::Failed);
+        world.leaves(Queue::Deliveries);
+        succeed(world, &["topology", "apply"]).await;
+        let letter = HandMade::delivery("ep_crm");
+        letter.send(world, Queue::Failed).await;
+        world.expect_in(Queue::Failed, 1, SOON).await;
+        let wire = Wire::to(&services().amqp_url).await;
+        wire.cut_at(ACK, false);
+        let broken_off = async |arguments: &[&str]| {
+            let cuts = wire.cuts();
+            let mut command = command(world, arguments);
+            command.env("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url));
+            let output = timeout(2 * SOON, command.output()).await;
+            let told = why(&output.expect("it ends").unwrap(), 1);
+            assert!(wire.cuts() > cuts, "{arguments:?} was broken off: {told}");
+            told
+        };
+        let told = broken_off(&["dlq", "purge", "--yes"]).await;
+        assert!(
+            told.contains("removed for good before that: up to 1 dead letter"),
+            "{told}"
+        );
+        world.expect_in(Queue::Failed, 1, SOON).await;
+
+        let told = broken_off(&["dlq", "retry", "--all"]).await;
+        let named = format!(
+            "{} for ep_crm was sent and may still be in the queue",
+            letter.id()
+        );
+        assert!(
+            told.contains(&named) && told.contains("(0 were retried before)"),
+            "{told}"
+        );
+        let sent = world.expect_in(Queue::Deliveries, 1, SOON).await.remove(0);
+        assert_eq!(sent.id(), letter.id());
+        world.expect_in(Queue::Failed, 1, SOON).await;
     })
     .await;
 }

@@ -6,6 +6,7 @@ use hookline_common::settings::BrokerSettings;
 use hookline_producer::EventId;
 
 use super::filter::{FilterArgs, IdFilter};
+use super::kind::Kind;
 use super::scan::QueueScan;
 use crate::error::CliError;
 use crate::out::{self, Out};
@@ -43,12 +44,16 @@ pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), 
     }
     let mut scan = QueueScan::open(broker, kind).await?;
     let mut ids = IdFilter::new(args.ids.clone());
-    let purged = if args.yes {
-        purge(&args, &mut scan, &mut ids).await
+    let mut purged = 0;
+    let done = if args.yes {
+        purge(&args, &mut scan, &mut ids, &mut purged).await
     } else {
-        purge_if_confirmed(&args, &queue, &mut scan, &mut ids).await
+        purge_if_confirmed(&args, &queue, &mut scan, &mut ids, &mut purged).await
     };
-    let (purged, unseen) = scan.close(purged).await?;
+    let (given_back, unseen) = scan.give_back().await;
+    let is_known = given_back.is_ok();
+    done.and(given_back)
+        .map_err(|error| broken_off(error, kind, purged, is_known))?;
     let mut out = Out::new();
     out.line(&if args.filter.json {
         format!("{{\"purged\":{purged}}}")
@@ -68,15 +73,33 @@ pub(crate) async fn run(args: PurgeArgs, broker: &BrokerSettings) -> Result<(), 
     }
 }
 
-async fn purge(args: &PurgeArgs, scan: &mut QueueScan, ids: &mut IdFilter) -> Result<u64, CliError> {
-    let mut purged = 0;
+/// Why not all was removed, with how much was: that is gone, whatever came afterwards. How much it is is known where the broker has
+/// seen all that was taken out.
+fn broken_off(error: CliError, kind: Kind, purged: u64, is_known: bool) -> CliError {
+    let count = kind.count(purged);
+    match (purged, is_known) {
+        (0, _) => error,
+        (_, true) => CliError::Failed(format!("{error}; removed for good before that: {count}")),
+        (_, false) => CliError::Failed(format!(
+            "{error}; removed for good before that: up to {count}, as it is not known of how many the broker has heard"
+        )),
+    }
+}
+
+/// Counts in `purged`, which tells how far it came where it does not come to its end.
+async fn purge(
+    args: &PurgeArgs,
+    scan: &mut QueueScan,
+    ids: &mut IdFilter,
+    purged: &mut u64,
+) -> Result<(), CliError> {
     while let Some((letter, held)) = scan.next().await? {
         if args.filter.matches(&letter) && ids.accepts(&letter) {
             scan.take_out(held.receipt).await?;
-            purged += 1;
+            *purged += 1;
         }
     }
-    Ok(purged)
+    Ok(())
 }
 
 /// Reads the whole queue before it asks, so that the question has the true count.
@@ -85,7 +108,8 @@ async fn purge_if_confirmed(
     queue: &str,
     scan: &mut QueueScan,
     ids: &mut IdFilter,
-) -> Result<u64, CliError> {
+    purged: &mut u64,
+) -> Result<(), CliError> {
     let mut meant: Vec<HeldReceipt> = Vec::new();
     let mut seen: u64 = 0;
     while let Some((letter, held)) = scan.next().await? {
@@ -96,7 +120,7 @@ async fn purge_if_confirmed(
     }
     let count = meant.len() as u64;
     if count == 0 {
-        return Ok(0);
+        return Ok(());
     }
     let kind = args.filter.queue;
     let of = if count == seen {
@@ -110,6 +134,28 @@ async fn purge_if_confirmed(
     }
     for receipt in meant {
         scan.take_out(receipt).await?;
+        *purged += 1;
     }
-    Ok(count)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_broken_off_says_how_many_are_gone() {
+        let told = |purged, is_known| {
+            let error = CliError::Broker("the link broke; mend it".to_owned());
+            broken_off(error, Kind::Failed, purged, is_known).to_string()
+        };
+        for is_known in [true, false] {
+            assert_eq!(told(0, is_known), "the link broke; mend it");
+        }
+        assert_eq!(
+            told(3, true),
+            "the link broke; mend it; removed for good before that: 3 dead letters"
+        );
+        assert!(told(3, false).contains("before that: up to 3 dead letters"));
+    }
 }

@@ -65,8 +65,13 @@ pub(crate) async fn run(args: RetryArgs, broker: &BrokerSettings) -> Result<(), 
     // The queue first: a namespace that is misspelt must not be created by the publisher.
     let mut scan = QueueScan::open(broker, args.filter.queue).await?;
     let retried = retry(&args, broker, &mut scan).await;
-    let ((tally, missing), unseen) = scan.close(retried).await?;
+    let (given_back, unseen) = scan.give_back().await;
+    let (tally, missing) = retried?;
     let kind = args.filter.queue;
+    given_back.map_err(|error| match tally.retried {
+        0 => error,
+        retried => stopped_after(&in_both("what was retried", &error, kind), retried),
+    })?;
     if let Some(fault) = tally.fault(&missing, kind, broker) {
         return Err(unseen.beside(fault));
     }
@@ -94,15 +99,12 @@ async fn retry(
             }
         };
         if args.filter.matches(&letter) && ids.accepts(&letter) {
-            retrying.retry(scan, letter, held.receipt).await?;
+            retrying.retry(scan, letter, held.receipt).await;
         }
     }
     let missing = ids.missing().into_iter().map(str::to_owned).collect();
-    let retried = retrying.tally.retried;
     match retrying.fault {
-        Some(fault) => Err(CliError::Failed(format!(
-            "{fault} ({retried} were retried before)"
-        ))),
+        Some(fault) => Err(stopped_after(&fault, retrying.tally.retried)),
         None => Ok((retrying.tally, missing)),
     }
 }
@@ -151,6 +153,7 @@ impl Tally {
 struct Retrying {
     publisher: Publisher,
     namespace: Namespace,
+    kind: Kind,
     tally: Tally,
     /// Why no further message is tried, once there is a reason.
     fault: Option<CliError>,
@@ -170,6 +173,7 @@ impl Retrying {
         Ok(Self {
             publisher,
             namespace: broker.namespace.clone(),
+            kind: args.filter.queue,
             tally: Tally::default(),
             fault: None,
             json: args.filter.json,
@@ -178,18 +182,18 @@ impl Retrying {
     }
 
     /// Publishes what replaces the message, then takes it out, and goes on when the broker has seen both: killed at any
-    /// point, this program leaves at most one message in both queues. One that cannot be read is named and stays.
-    async fn retry(
-        &mut self,
-        scan: &mut QueueScan,
-        letter: DeadLetter,
-        receipt: HeldReceipt,
-    ) -> Result<(), CliError> {
+    /// point, this program leaves at most one message in both queues. One that cannot be read is named and stays. Whatever
+    /// else goes wrong is kept as the fault, so that it is told with what was done before.
+    async fn retry(&mut self, scan: &mut QueueScan, letter: DeadLetter, receipt: HeldReceipt) {
         let line = self.line(&letter);
         let name = letter
             .event
             .clone()
             .unwrap_or_else(|| "a message without id".to_owned());
+        let sent = match &letter.endpoint {
+            Some(endpoint) => format!("{name} for {endpoint}"),
+            None => name.clone(),
+        };
         let (to, message) = match letter.again(&self.namespace, Timestamp::now()) {
             Ok(again) => again,
             Err(rejection) => {
@@ -197,23 +201,21 @@ impl Retrying {
                 out::error(&escape(&format!(
                     "{name} cannot be read ({rejection}) and stays in the queue"
                 )));
-                return Ok(());
+                return;
             }
         };
-        match self
-            .publisher
-            .publish(&to, &message, Some(Instant::now() + CONFIRM_TIMEOUT))
-            .await
-        {
-            Ok(Stored) => {
-                scan.take_out(receipt).await?;
-                scan.flush_acks().await?;
-                self.tally.retried += 1;
-                self.out.line(&line)?;
-            }
-            Err(fault) => drop(self.fault.get_or_insert_with(|| stopped(&fault))),
-        }
-        Ok(())
+        let until = Instant::now() + CONFIRM_TIMEOUT;
+        let retried = match self.publisher.publish(&to, &message, Some(until)).await {
+            Ok(Stored) => take_out(scan, receipt)
+                .await
+                .map_err(|error| in_both(&sent, &error, self.kind)),
+            Err(fault) => Err(stopped(&fault)),
+        };
+        let told = retried.and_then(|()| {
+            self.tally.retried += 1;
+            Ok(self.out.line(&line)?)
+        });
+        self.fault = told.err();
     }
 
     fn line(&self, letter: &DeadLetter) -> String {
@@ -227,6 +229,12 @@ impl Retrying {
             |endpoint| format!("retried {event} for {endpoint}"),
         )
     }
+}
+
+/// Takes one message out, and waits until the broker has seen it.
+async fn take_out(scan: &mut QueueScan, receipt: HeldReceipt) -> Result<(), CliError> {
+    scan.take_out(receipt).await?;
+    scan.flush_acks().await
 }
 
 fn unreachable(fault: PublishFault, broker: &BrokerUrl) -> CliError {
@@ -253,4 +261,39 @@ fn stopped(fault: &PublishFault) -> CliError {
         }
     };
     CliError::Failed(format!("{fault}; {todo}"))
+}
+
+/// Why no more is retried where something was sent and is not known to be taken out. It is named, because whoever ran this again
+/// without a look would send it twice.
+fn in_both(what: &str, error: &CliError, kind: Kind) -> CliError {
+    CliError::Failed(format!(
+        "{error}; {what} was sent and may still be in the queue, where another retry would send it twice: look whether \
+         `hookline dlq list{}` still has it before you run this again",
+        kind.flag()
+    ))
+}
+
+/// A fault, with what was done before it.
+fn stopped_after(fault: &CliError, retried: u64) -> CliError {
+    CliError::Failed(format!("{fault} ({retried} were retried before)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_and_may_still_be_there_is_named_with_what_was_done_before() {
+        let error = CliError::Broker("the link broke".to_owned());
+        let fault = in_both("evt_1 for ep_crm", &error, Kind::Rejected);
+        let told = stopped_after(&fault, 2).to_string();
+        for part in [
+            "the link broke; evt_1 for ep_crm was sent and may still be in the queue",
+            "twice",
+            "`hookline dlq list --queue rejected`",
+            "(2 were retried before)",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::commands::signals::on_signals;
 use crate::error::CliError;
 use crate::out;
 
-/// A queue being read. [`QueueScan::close`] gives back what it holds.
+/// A queue being read. [`QueueScan::close`] and [`QueueScan::give_back`] give back what it holds.
 pub(crate) struct QueueScan {
     browser: Browser,
     broker: BrokerSettings,
@@ -123,10 +123,18 @@ impl QueueScan {
     /// Gives back what is held, and returns with what was done what was not seen meanwhile. What went wrong before counts more than
     /// what goes wrong now.
     pub(crate) async fn close<T>(self, done: Result<T, CliError>) -> Result<(T, Unseen), CliError> {
-        let closed = self.browser.close().await;
+        let (given_back, unseen) = self.give_back().await;
         let done = done?;
-        closed.map_err(|error: QueueError| CliError::queue(&error, &self.broker.url))?;
-        Ok((done, self.unseen))
+        given_back?;
+        Ok((done, unseen))
+    }
+
+    /// The same for whoever takes messages out and has to tell how many, whatever went wrong: returns whether the broker has seen
+    /// all that was taken out, and what was not seen meanwhile.
+    pub(crate) async fn give_back(self) -> (Result<(), CliError>, Unseen) {
+        let closed = self.browser.close().await;
+        let closed = closed.map_err(|error: QueueError| CliError::queue(&error, &self.broker.url));
+        (closed, self.unseen)
     }
 }
 

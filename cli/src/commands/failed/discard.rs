@@ -2,6 +2,7 @@
 
 use clap::Args;
 use hookline_common::ids::EventId;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::filter::FilterArgs;
@@ -17,7 +18,8 @@ Examples:
   hookline failed discard evt_0190c2f4b1d87a3e9c5d6f7081a2b3c4 --endpoint ep_crm --company acme
   hookline failed discard --all --endpoint ep_old --company acme --yes
 
-What is discarded can not be had back. Without a terminal nobody can be asked, so that --yes is needed.";
+What is discarded can not be had back. --all asks with a count, and what fails after the question is not in it and stays. \
+Without a terminal nobody can be asked, so that --yes is needed.";
 
 const USAGE: &str = "\
 hookline failed discard <EVENT_ID> --endpoint <ENDPOINT> --company <COMPANY>
@@ -57,9 +59,15 @@ pub(super) async fn run(args: &DiscardArgs) -> Result<(), CliError> {
         &format!("this removes dead letters of {company} for good"),
     )?;
     let api = args.at.api()?;
-    let question = question(args, &api).await?;
-    if !consent::is_given(args.yes, &question).await {
-        return Err(CliError::Failed("nothing was removed, as you said".to_owned()));
+    let mut filter = args.filter.clone();
+    if !args.yes {
+        // Whoever says yes means what was counted, so what fails while they think stays. Where nobody is asked nothing is
+        // counted, and the clock of this machine, which may be wrong, has no say.
+        filter = filter.before(Timestamp::now());
+        let question = question(args, &filter, &api).await?;
+        if !consent::is_given(false, &question).await {
+            return Err(CliError::Failed("nothing was removed, as you said".to_owned()));
+        }
     }
     let count = match (&args.event, &args.filter.endpoint) {
         (Some(event), Some(endpoint)) => {
@@ -69,7 +77,7 @@ pub(super) async fn run(args: &DiscardArgs) -> Result<(), CliError> {
         }
         _ => {
             let ask = api.ask(Method::POST, company, &["failed", "discard"]);
-            let answer = api.answer(ask.json(&args.filter.body())).await?;
+            let answer = api.answer(ask.json(&filter.body())).await?;
             answer.read::<Counted>()?.count
         }
     };
@@ -83,12 +91,12 @@ pub(super) async fn run(args: &DiscardArgs) -> Result<(), CliError> {
 }
 
 /// Says how many it would be.
-async fn question(args: &DiscardArgs, api: &Api) -> Result<String, CliError> {
+async fn question(args: &DiscardArgs, filter: &FilterArgs, api: &Api) -> Result<String, CliError> {
     let company = &args.at.company;
     if let Some(event) = &args.event {
         return Ok(format!("Remove the dead letter {event} of {company} for good?"));
     }
-    let mut body = args.filter.body();
+    let mut body = filter.body();
     body.insert("dry_run".to_owned(), true.into());
     body.insert("again".to_owned(), true.into());
     let ask = api.ask(Method::POST, company, &["failed", "retry"]).json(&body);

@@ -53,6 +53,14 @@ impl FilterArgs {
         ]
     }
 
+    /// Those of them that failed before `at`.
+    pub(super) fn before(&self, at: Timestamp) -> Self {
+        Self {
+            until: Some(self.until.map_or(at, |until| until.min(at))),
+            ..self.clone()
+        }
+    }
+
     /// The list of those.
     pub(super) fn pages<'a>(&self, pages: Pages<'a>) -> Pages<'a> {
         self.parts()
@@ -66,5 +74,34 @@ impl FilterArgs {
         given
             .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        filter: FilterArgs,
+    }
+
+    #[test]
+    fn what_fails_at_a_time_or_later_is_left_out_and_all_else_stays_as_it_was_said() {
+        let at: Timestamp = "2030-01-15T14:30:00Z".parse().unwrap();
+        for (given, until) in [
+            (&[][..], "2030-01-15T14:30:00Z"),
+            (&["--until", "2030-01-15T14:30:01Z"], "2030-01-15T14:30:00Z"),
+            (&["--until", "2030-01-15T14:29:59Z"], "2030-01-15T14:29:59Z"),
+        ] {
+            let line = Line::try_parse_from(["x", "--endpoint", "ep_1"].iter().chain(given));
+            let mut body = line.unwrap().filter.before(at).body();
+            assert_eq!(body.remove("until"), Some(until.into()));
+            assert_eq!(Value::from(body), serde_json::json!({"endpoint": "ep_1"}));
+        }
     }
 }

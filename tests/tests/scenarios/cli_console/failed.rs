@@ -1,10 +1,13 @@
 //! `hookline failed`: what failed for good, from a shell.
 
 use hookline_common::topology::Queue;
+use hookline_tests::answer::status;
 use hookline_tests::cli::run;
 use hookline_tests::console::{database_scenario, setup, start};
 use hookline_tests::log_rows::Row;
-use serde_json::json;
+use hookline_tests::{Receiver, scenario};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Shell;
 use crate::SOON;
@@ -94,6 +97,61 @@ async fn dead_letters_are_listed_shown_retried_and_discarded() {
             output.status.success() && stderr.contains("hookline failed"),
             "{stderr}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_while_the_question_stands_is_neither_counted_nor_removed() {
+    scenario(async |world| {
+        let console = Receiver::scripted(|request| {
+            status(200).body(if request.path.ends_with("/failed/retry") {
+                r#"{"count":2,"skipped":1,"dry_run":true,"retry":null}"#
+            } else {
+                r#"{"count":3}"#
+            })
+        })
+        .await;
+        let shell = Shell::new(world, &console.url(), "t0ken");
+        let asked = || -> Vec<Value> {
+            let requests = console.requests().into_iter();
+            requests
+                .map(|request| serde_json::from_slice(&request.body).unwrap())
+                .collect()
+        };
+        let until = |body: &Value| -> Timestamp { body["until"].as_str().unwrap().parse().unwrap() };
+        let discard = "failed discard --all --company acme";
+
+        let before = Timestamp::now();
+        let (code, screen) = shell.on_a_terminal(discard, "y\n").await;
+        assert!(
+            code == Some(0)
+                && screen.contains("Remove 3 dead letters of acme")
+                && screen.contains("discarded 3"),
+            "{screen}"
+        );
+        let bodies = asked();
+        assert_eq!(bodies.len(), 2, "{bodies:?}");
+        assert!(
+            (before..=Timestamp::now()).contains(&until(&bodies[0])),
+            "{bodies:?}"
+        );
+        // Discarded is what was counted, and no more.
+        assert_eq!(bodies[1], json!({"until": bodies[0]["until"]}));
+
+        let earlier = format!("{discard} --until 2020-01-01T00:00:00Z");
+        let (code, screen) = shell.on_a_terminal(&earlier, "n\n").await;
+        assert!(
+            code == Some(1) && screen.contains("nothing was removed"),
+            "{screen}"
+        );
+        let bodies = asked();
+        assert_eq!(bodies.len(), 3, "{bodies:?}");
+        assert_eq!(bodies[2]["until"], "2020-01-01T00:00:00Z");
+
+        // Where nobody is asked nothing is counted, and all that is there is meant.
+        shell.succeed(&format!("{discard} --yes")).await;
+        assert_eq!(asked()[3..], [json!({})]);
     })
     .await;
 }
