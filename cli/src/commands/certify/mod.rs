@@ -93,7 +93,7 @@ pub(crate) async fn run(args: CertifyArgs) -> Result<(), CliError> {
     });
     let report = played.await.map_err(|error| not_played(&error, &args.url))?;
     if args.json {
-        out.line(&serde_json::to_string(&report).unwrap_or_default())?;
+        out.line(&print::json(&report))?;
     } else {
         printed?;
         out.line(&print::closing(&report, terminal))?;

@@ -1,9 +1,9 @@
-//! A certificate as people read it in a terminal: each check as it ends, and a closing line.
+//! A certificate as it is printed: each check as it ends, and a closing line, for people; all of it as JSON for programs.
 
 use hookline_certify::{Check, Exchange, Report, Verdict};
 
 use crate::out::{Colour, Terminal};
-use crate::text::{escape, fit};
+use crate::text::{escape, fit, json_line};
 
 /// Characters of a receiver's answer that are printed: enough to recognise a page of a proxy's by.
 const MAX_RESPONSE: usize = 60;
@@ -70,26 +70,53 @@ pub(super) fn closing(report: &Report, terminal: Terminal) -> String {
     )
 }
 
+/// The whole certificate as one object.
+pub(super) fn json(report: &Report) -> String {
+    json_line(&serde_json::to_string(report).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[test]
-    fn nothing_that_a_receiver_says_reaches_the_terminal() {
-        let hostile = Check {
+    /// A check whose receiver has said `found`.
+    fn hostile(found: &str) -> Check {
+        Check {
             name: "life".into(),
             title: "A booking's life".into(),
             good: "2xx".into(),
             verdict: Verdict::Failed,
-            found: "500\x1b[2J".to_owned(),
+            found: found.to_owned(),
             advice: None,
             exchanges: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_receiver_says_reaches_the_terminal() {
         let terminal = Terminal {
             width: None,
             has_colour: false,
         };
-        let shown = check(&hostile, terminal);
+        let shown = check(&hostile("500\x1b[2J"), terminal);
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}"), "{shown}");
+    }
+
+    #[test]
+    fn as_json_it_keeps_what_a_receiver_says_and_moves_no_cursor() {
+        let found = "500\u{9b}2J\u{202e}";
+        let report = Report {
+            url: "https://a.example.com/".to_owned(),
+            format: "meeva".into(),
+            at: "2030-01-15T14:30:00Z".to_owned(),
+            passed: false,
+            bookings: "bkg_".to_owned(),
+            checks: vec![hostile(found)],
+        };
+        let line = json(&report);
+        assert!(line.is_ascii(), "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["checks"][0]["found"], found);
     }
 }

@@ -15,7 +15,7 @@ use crate::commands::fields;
 use crate::commands::sign::input;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use crate::text::json_line;
+use crate::text::{escape, json_line};
 
 /// Far more than a header may hold; what is longer is another file.
 const MAX_HEADER_FILE_BYTES: u64 = 64 << 10;
@@ -133,7 +133,7 @@ pub(super) async fn run(args: &AddArgs) -> Result<(), CliError> {
         out::note(&format!(
             "its requests are signed with this secret: give it to whoever runs the receiver. `hookline endpoints show {} \
              --company {company} --secret` shows it again",
-            endpoint.id
+            escape(&endpoint.id)
         ));
     }
     Ok(())

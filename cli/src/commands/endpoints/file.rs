@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 /// The text of the file; that of stdin for `-`.
 pub(super) fn read(file: &str) -> Result<String, CliError> {
@@ -46,24 +46,7 @@ struct FaultRow<'a> {
 pub(super) fn refuse(faults: &[FileFault], file: &str, as_json: bool) -> Result<CliError, CliError> {
     let mut out = Out::new();
     for fault in faults {
-        let FileFault {
-            line,
-            noun: _,
-            entry,
-            key,
-            problem,
-        } = fault;
-        let row = FaultRow {
-            line: *line,
-            endpoint: entry.as_deref(),
-            key: key.as_deref(),
-            problem,
-        };
-        out.line(&if as_json {
-            serde_json::to_string(&row).unwrap_or_default()
-        } else {
-            escape(&fault.to_string())
-        })?;
+        out.line(&line(fault, as_json))?;
     }
     out.flush()?;
     let count = match faults.len() {
@@ -73,4 +56,49 @@ pub(super) fn refuse(faults: &[FileFault], file: &str, as_json: bool) -> Result<
     Ok(CliError::Failed(format!(
         "{count} in {file}; mend what is named above"
     )))
+}
+
+/// A fault. A key stands in it as somebody has written it.
+fn line(fault: &FileFault, as_json: bool) -> String {
+    if !as_json {
+        return escape(&fault.to_string());
+    }
+    let FileFault {
+        line,
+        noun: _,
+        entry,
+        key,
+        problem,
+    } = fault;
+    let row = FaultRow {
+        line: *line,
+        endpoint: entry.as_deref(),
+        key: key.as_deref(),
+        problem,
+    };
+    json_line(&serde_json::to_string(&row).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_file_reaches_the_terminal_that_it_would_obey() {
+        let key = "url\u{9b}2J\u{202e}";
+        let fault = FileFault {
+            line: Some(7),
+            noun: "endpoint",
+            entry: Some("ep_1".to_owned()),
+            key: Some(key.to_owned()),
+            problem: "there is no such key".to_owned(),
+        };
+        for as_json in [false, true] {
+            let line = line(&fault, as_json);
+            assert!(line.is_ascii(), "{line}");
+        }
+        let row: serde_json::Value = serde_json::from_str(&line(&fault, true)).unwrap();
+        assert_eq!((&row["line"], &row["key"]), (&7.into(), &key.into()));
+    }
 }

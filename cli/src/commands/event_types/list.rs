@@ -8,7 +8,7 @@ use crate::catalogue::CatalogueFlags;
 use crate::error::CliError;
 use crate::out::Out;
 use crate::table::{Column, Table};
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 const COLUMNS: [Column; 4] = [
     Column::whole("TYPE"),
@@ -51,7 +51,7 @@ pub(super) fn run(args: &ListArgs) -> Result<(), CliError> {
         out.line(page.trim_end())?;
     } else if args.json {
         for info in catalogue.iter() {
-            out.line(&serde_json::to_string(info).unwrap_or_default())?;
+            out.line(&json_line(&serde_json::to_string(info).unwrap_or_default()))?;
         }
     } else {
         table(&catalogue, &mut out)?;

@@ -3,11 +3,12 @@
 use clap::Args;
 use hookline_catalogue::{EventTypeInfo, RenderedType};
 use hookline_common::endpoint::Format;
+use serde::Serialize;
 
 use crate::catalogue::{self, CatalogueFlags};
 use crate::error::CliError;
 use crate::out::Out;
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -46,11 +47,16 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), CliError> {
     let mut out = Out::new();
     out.line(&match (&rendered, args.json) {
         (None, false) => in_full(info),
-        (None, true) => serde_json::to_string(info).unwrap_or_default(),
+        (None, true) => as_json(info),
         (Some(rendered), false) => request(rendered),
-        (Some(rendered), true) => serde_json::to_string(rendered).unwrap_or_default(),
+        (Some(rendered), true) => as_json(rendered),
     })?;
     Ok(out.flush()?)
+}
+
+/// A platform's file may hold what a terminal obeys.
+fn as_json(shown: &impl Serialize) -> String {
+    json_line(&serde_json::to_string(shown).unwrap_or_default())
 }
 
 fn in_full(info: &EventTypeInfo) -> String {
@@ -112,6 +118,23 @@ mod tests {
             body.starts_with(r#"{"event":"booking_cancelled","data":{"#),
             "{body}"
         );
+    }
+
+    #[test]
+    fn what_a_file_holds_moves_no_cursor() {
+        let description = "Paid\u{202e}.";
+        let mut info = Catalogue::built_in().find("booking.created").unwrap().clone();
+        info.description = description.to_owned();
+        for (line, format) in [
+            (as_json(&info), None),
+            (as_json(&info.rendered(Format::Meeva).unwrap()), Some("meeva")),
+        ] {
+            assert!(!line.contains('\u{202e}'), "{line}");
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(value["description"], description);
+            assert_eq!(value["format"].as_str(), format);
+        }
+        assert!(!in_full(&info).contains('\u{202e}'));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use hookline_common::ids::EventId;
+use hookline_common::ids::{CompanyId, EventId};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -13,7 +13,7 @@ use crate::api::{Api, Method, Pages};
 use crate::commands::at_console::AtConsole;
 use crate::error::CliError;
 use crate::out::{self, Out};
-use crate::text::json_line;
+use crate::text::{escape, json_line};
 
 /// How often the console is asked how far it has come.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -104,6 +104,7 @@ async fn all(args: &RetryArgs, api: &Api) -> Result<(), CliError> {
             break (answer.body, progress);
         }
         if !args.json {
+            let retry = escape(&retry);
             out::note(&format!("{} of {} sent ({retry})", progress.done, progress.total));
         }
         sleep(ASK_EVERY).await;
@@ -152,15 +153,19 @@ async fn some(args: &RetryArgs, api: &Api) -> Result<(), CliError> {
         for endpoint in endpoints {
             let path = ["failed", event.as_str(), &endpoint, "retry"];
             api.answer(api.ask(Method::POST, company, &path)).await?;
-            out.line(&if args.json {
-                json!({"retried": event.as_str(), "endpoint": endpoint, "company": company.as_str()})
-                    .to_string()
-            } else {
-                format!("retried {event} to {endpoint}")
-            })?;
+            out.line(&line(event, &endpoint, company, args.json))?;
         }
     }
     Ok(out.flush()?)
+}
+
+/// One that was sent. The endpoint is called as the console has answered it.
+fn line(event: &EventId, endpoint: &str, company: &CompanyId, as_json: bool) -> String {
+    if as_json {
+        let line = json!({"retried": event.as_str(), "endpoint": endpoint, "company": company.as_str()});
+        return json_line(&line.to_string());
+    }
+    format!("retried {event} to {}", escape(endpoint))
 }
 
 /// The endpoints that did not get an event.
@@ -176,4 +181,30 @@ async fn endpoints_of(args: &RetryArgs, api: &Api, event: &EventId) -> Result<Ve
         }
     }
     Ok(endpoints)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nothing_of_an_answer_reaches_the_terminal_that_it_would_obey() {
+        let (event, company) = (
+            EventId::parse("evt_1").unwrap(),
+            CompanyId::parse("acme").unwrap(),
+        );
+        let endpoint = "ep\u{9b}2J\u{202e}";
+        assert_eq!(
+            line(&event, endpoint, &company, false),
+            "retried evt_1 to ep\\u{9b}2J\\u{202e}"
+        );
+        let as_json = line(&event, endpoint, &company, true);
+        assert!(as_json.is_ascii(), "{as_json}");
+        let value: Value = serde_json::from_str(&as_json).unwrap();
+        assert_eq!(
+            value,
+            json!({"retried": "evt_1", "endpoint": endpoint, "company": "acme"})
+        );
+    }
 }

@@ -8,7 +8,7 @@ use crate::commands::times::age;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::table::{Column, Table};
-use crate::text::escape;
+use crate::text::{escape, json_line};
 
 const COLUMNS: [Column; 6] = [
     Column::number("NUMBER"),
@@ -54,15 +54,7 @@ pub(super) fn list(aside: &[Aside], as_json: bool) -> Result<(), CliError> {
     let mut table = Table::new(&COLUMNS, out.terminal);
     for one in aside {
         if as_json {
-            let line = serde_json::to_string(&Line {
-                number: one.number,
-                company: &one.company,
-                event: &one.event_id,
-                r#type: &one.event_type,
-                reason: &one.reason,
-                set_aside_at: &one.set_aside_at,
-            });
-            out.line(&line.map_err(std::io::Error::from)?)?;
+            out.line(&to_json(one)?)?;
         } else {
             table.row(cells(one, Timestamp::now()), &mut out)?;
         }
@@ -73,6 +65,18 @@ pub(super) fn list(aside: &[Aside], as_json: bool) -> Result<(), CliError> {
         out::note("nothing is set aside");
     }
     Ok(())
+}
+
+fn to_json(one: &Aside) -> Result<String, CliError> {
+    let line = serde_json::to_string(&Line {
+        number: one.number,
+        company: &one.company,
+        event: &one.event_id,
+        r#type: &one.event_type,
+        reason: &one.reason,
+        set_aside_at: &one.set_aside_at,
+    });
+    Ok(json_line(&line.map_err(std::io::Error::from)?))
 }
 
 fn cells(one: &Aside, now: Timestamp) -> Vec<String> {
@@ -119,20 +123,30 @@ mod tests {
         }
     }
 
+    fn aside(company: &str) -> Aside {
+        Aside {
+            number: 17,
+            company: company.into(),
+            event_id: "evt_1".into(),
+            event_type: "b".into(),
+            reason: "company: …".into(),
+            set_aside_at: "2030-01-15T14:20:00Z".into(),
+        }
+    }
+
     #[test]
     fn what_stands_in_the_table_moves_no_cursor() {
         let now = "2030-01-15T14:30:00Z".parse().unwrap();
-        let cells = cells(
-            &Aside {
-                number: 17,
-                company: "a\x1b".into(),
-                event_id: "evt_1".into(),
-                event_type: "b".into(),
-                reason: "company: …".into(),
-                set_aside_at: "2030-01-15T14:20:00Z".into(),
-            },
-            now,
-        );
+        let cells = cells(&aside("a\x1b"), now);
         assert_eq!(cells, ["17", "a\\u{1b}", "evt_1", "b", "10m", "company: …"]);
+    }
+
+    #[test]
+    fn nor_does_a_line_of_json_which_keeps_its_value() {
+        let company = "a\u{9b}2J\u{202e}";
+        let line = to_json(&aside(company)).unwrap();
+        assert!(!line.contains(['\u{9b}', '\u{202e}']), "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["company"], company);
     }
 }

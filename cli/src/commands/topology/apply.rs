@@ -14,6 +14,7 @@ use super::replicas::how_to_grow;
 use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::settings::Flags;
+use crate::text::escape;
 use hookline_common::management::Management;
 
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -75,6 +76,10 @@ fn is_unfinished(found: &Discrepancy) -> bool {
 
 /// Tells people on stderr how the migration goes on.
 fn tell(step: MigrationStep<'_>) {
+    out::note(&in_words(step));
+}
+
+fn in_words(step: MigrationStep<'_>) -> String {
     let text = match step {
         MigrationStep::Moving { from, to } => format!("moving the messages of {from} into {to}"),
         MigrationStep::Moved { messages, to } => format!("{messages} messages are in {to}"),
@@ -89,7 +94,8 @@ fn tell(step: MigrationStep<'_>) {
             "{messages} messages are held by this process alone until the broker takes them, so do not end it: {error}"
         ),
     };
-    out::note(&text);
+    // The broker's own words may stand in it.
+    escape(&text)
 }
 
 /// A policy for all queues holds for the temporary ones as well.
@@ -137,7 +143,7 @@ async fn wait_for_nodes(management: &Management, replicas: u8, wait: Duration) -
             )));
         }
         if !is_told {
-            out::note(&format!("{why}; waiting for the others"));
+            out::note(&escape(&format!("{why}; waiting for the others")));
             is_told = true;
         }
         sleep(ASK_EVERY).await;
@@ -163,4 +169,21 @@ async fn all_have(management: &Management, place: &Place, replicas: u8) -> Resul
         first.members.len(),
         how_to_grow(&few, &nodes, &place.broker)
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_common::broker::BrokerError;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_broker_says_reaches_the_terminal() {
+        let error = BrokerError::Call {
+            what: "moving",
+            source: "no\u{9b}2J\u{202e}".into(),
+        };
+        let told = in_words(MigrationStep::Again { error: &error });
+        assert_eq!(told, "moving failed: no\\u{9b}2J\\u{202e}; trying again");
+    }
 }

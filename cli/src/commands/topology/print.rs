@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::trouble::Trouble;
 use crate::out::{Colour, Out};
+use crate::text::{escape, json_line};
 use hookline_common::management::QueueInfo;
 
 /// How an object stands after it was applied.
@@ -120,7 +121,7 @@ pub(super) fn found_line(object: &Object<'_>, json: bool) -> String {
     format!("{kind:8}  {name}  as it must be")
 }
 
-/// A queue, as the management API shows it.
+/// A queue, as the management API shows it. Nodes and policies are called as somebody else has called them.
 pub(super) fn queue_line(info: &QueueInfo, widest: usize, json: bool) -> String {
     let policy: Vec<String> = info
         .effective_policy_definition
@@ -133,32 +134,32 @@ pub(super) fn queue_line(info: &QueueInfo, widest: usize, json: bool) -> String 
         .map(String::as_str)
         .collect();
     if json {
-        return serde_json::json!({
+        let row = serde_json::json!({
             "kind": "queue", "name": info.name, "type": info.kind, "members": info.members, "online": info.online,
             "leader": info.leader, "policy": info.policy, "operator_policy": info.operator_policy,
             "effective_policy_definition": info.effective_policy_definition,
-        })
-        .to_string();
+        });
+        return json_line(&row.to_string());
     }
     if !info.is_known() {
-        return format!(
+        return escape(&format!(
             "{:widest$}  {:6}  the management API knows no more of it: it is new, or its leader is away",
             info.name, info.kind
-        );
+        ));
     }
     let policy = if names.is_empty() {
         "no policy".to_owned()
     } else {
         format!("policy {} ({})", names.join(" and "), policy.join(", "))
     };
-    format!(
+    escape(&format!(
         "{:widest$}  {:6}  {} of {} replicas online  leader {}  {policy}",
         info.name,
         info.kind,
         info.online.len(),
         info.members.len(),
         info.leader.as_deref().unwrap_or("none"),
-    )
+    ))
 }
 
 /// What the management API shows to be wrong.
@@ -169,12 +170,12 @@ pub(super) fn trouble_line(trouble: &Trouble, json: bool) -> String {
         format!("queue {:?}", trouble.queue)
     };
     if json {
-        return serde_json::json!({
+        let row = serde_json::json!({
             "object": object, "problem": trouble.problem, "loses_messages": trouble.loses, "detail": trouble.detail
-        })
-        .to_string();
+        });
+        return json_line(&row.to_string());
     }
-    format!("{object}: {}", trouble.detail)
+    escape(&format!("{object}: {}", trouble.detail))
 }
 
 #[derive(Debug, Serialize)]
@@ -194,7 +195,7 @@ struct DiscrepancyRow<'a> {
 pub(super) fn discrepancy_line(discrepancy: &Discrepancy, json: bool) -> String {
     let detail = discrepancy.to_string();
     if !json {
-        return detail;
+        return escape(&detail);
     }
     let (problem, argument, found, wanted) = match &discrepancy.kind {
         DiscrepancyKind::Missing => ("missing", None, None, None),
@@ -220,7 +221,7 @@ pub(super) fn discrepancy_line(discrepancy: &Discrepancy, json: bool) -> String 
         wanted,
         detail,
     };
-    serde_json::to_string(&row).unwrap_or_default()
+    json_line(&serde_json::to_string(&row).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -265,5 +266,46 @@ mod tests {
             queue_line(&info, 17, false),
             "hookline.failed    quorum  1 of 2 replicas online  leader a  policy all (max-length=7)"
         );
+    }
+
+    #[test]
+    fn nothing_that_the_broker_says_reaches_the_terminal() {
+        let hostile = "all\u{9b}2J\u{202e}";
+        let info = QueueInfo {
+            name: "hookline.failed".into(),
+            messages: Some(0),
+            members: vec![hostile.to_owned()],
+            leader: Some(hostile.to_owned()),
+            policy: Some(hostile.to_owned()),
+            ..QueueInfo::default()
+        };
+        let unknown = QueueInfo {
+            kind: hostile.to_owned(),
+            ..QueueInfo::default()
+        };
+        let trouble = Trouble {
+            queue: String::new(),
+            problem: "node_down",
+            loses: false,
+            detail: hostile.to_owned(),
+        };
+        let discrepancy = Discrepancy {
+            object: "queue \"q\"".into(),
+            kind: DiscrepancyKind::Other(hostile.to_owned()),
+        };
+        for json in [false, true] {
+            for line in [
+                queue_line(&info, 15, json),
+                queue_line(&unknown, 15, json),
+                trouble_line(&trouble, json),
+                discrepancy_line(&discrepancy, json),
+            ] {
+                assert!(line.is_ascii(), "{line}");
+                if json {
+                    let row = serde_json::from_str::<serde_json::Value>(&line).unwrap();
+                    assert!(row.to_string().contains(hostile), "{line}");
+                }
+            }
+        }
     }
 }

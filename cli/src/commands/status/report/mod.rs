@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::commands::times::age;
 use crate::out::{Colour, Terminal};
 use crate::table::Column;
+use crate::text::json_line;
 use hookline_common::management::{Alarm, AlarmKind, NodeInfo};
 
 pub(super) const COLUMNS: [Column; 5] = [
@@ -236,14 +237,14 @@ impl Report {
                 consumers: depth.map(|depth| depth.consumers),
                 oldest_at: queue.oldest.map(|at| format!("{at:.3}")),
             };
-            serde_json::to_string(&row).unwrap_or_default()
+            json_line(&serde_json::to_string(&row).unwrap_or_default())
         });
         let problems = self.problems().into_iter().map(|detail| {
             let row = ProblemRow {
                 kind: "problem",
                 detail,
             };
-            serde_json::to_string(&row).unwrap_or_default()
+            json_line(&serde_json::to_string(&row).unwrap_or_default())
         });
         queues.chain(problems).collect()
     }

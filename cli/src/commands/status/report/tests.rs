@@ -127,3 +127,19 @@ fn alarms_and_nodes_that_are_down_are_problems() {
     assert!(problems[2].contains("disk alarm on rabbit@a"), "{problems:?}");
     assert_eq!(report(Vec::new(), Some(Err("why".into()))).problems(), ["why"]);
 }
+
+#[test]
+fn nothing_that_the_broker_says_reaches_the_terminal() {
+    let why = "no\u{9b}2J\u{202e}";
+    let silent = QueueState {
+        depth: Err(why.to_owned()),
+        ..queue(Role::SetAside, 0, 0)
+    };
+    let lines = report(vec![silent], Some(Err(why.to_owned()))).to_json();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in &lines[1..] {
+        assert!(line.is_ascii(), "{line}");
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(row["detail"], why);
+    }
+}
