@@ -24,11 +24,15 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 /// receivers that answer within this time, and what is with slow ones must not keep the rest of the queue waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ROOM_WITHIN: Duration = Duration::from_millis(100);
+/// How long a stop waits for a queue that is just being taken up again: a broker that is there takes milliseconds.
+const RESUMED_WITHIN: Duration = Duration::from_secs(1);
+/// How long a stop reads on where the broker is too slow to say that no more comes: what has come is there at once.
+const READ_ON: Duration = Duration::from_millis(20);
 /// Messages that are read before those read are handed on: reading is so quick that a whole window would be, and its first
 /// message would wait for the last.
 const READ_AT_ONCE: usize = 32;
 
-/// After how many messages it is looked at whether the window fits them.
+/// After how many messages it is looked at whether the window fits them; after the very first as well, as its window is narrow.
 const LOOK_AT_SIZES: usize = 8;
 
 /// A message that was taken in.
@@ -96,7 +100,7 @@ impl Intake {
     async fn subscribe(&self) -> Result<Subscription, BrokerError> {
         match self.queue.supply {
             Supply::Pushed { messages, bytes } => {
-                let window = Sizing::new(messages, bytes).window();
+                let window = Sizing::new(messages, bytes).first_window();
                 self.consumer.subscribe(&self.queue.queue, window).await
             }
             Supply::OneByOne => self.consumer.subscribe_without_push(&self.queue.queue).await,
@@ -153,9 +157,17 @@ impl Intake {
                 biased;
                 () = &mut requested => {
                     self.ledger.stop();
-                    subscription.cancel().await;
-                    while let Some(incoming) = subscription.next().await {
-                        drop(self.ledger.receive(&incoming));
+                    let is_all_there = subscription.cancel().await;
+                    let rest = async {
+                        while let Some(incoming) = subscription.next().await {
+                            drop(self.ledger.receive(&incoming));
+                        }
+                    };
+                    if is_all_there {
+                        rest.await;
+                    } else if timeout(READ_ON, rest).await.is_err() {
+                        warn!(queue = self.queue.label, "the broker is slow to end a subscription; what it still sends stays \
+                            unacknowledged, and is somebody else's when this process has ended");
                     }
                     return Ok(());
                 }
@@ -177,7 +189,7 @@ impl Intake {
             if read % READ_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
             }
-            if read % LOOK_AT_SIZES == 0
+            if (read == 1 || read % LOOK_AT_SIZES == 0)
                 && !subscription.is_careful()
                 && sizing.is_unfit(subscription.prefetch(), self.ledger.bytes())
             {
@@ -212,6 +224,7 @@ impl Intake {
         let (before, bytes_before) = (subscription.prefetch(), self.ledger.bytes());
         tokio::select! {
             () = subscription.pause() => {}
+            // Whoever reads on asks for no more once again.
             () = shutdown.requested() => return Ok(()),
         }
         while let Some(incoming) = subscription.next().await {
@@ -235,9 +248,11 @@ impl Intake {
             queue = self.queue.label,
             from, to, bytes_before, "the window follows the size of messages"
         );
+        let mut resuming = std::pin::pin!(subscription.resume(to));
         tokio::select! {
-            resumed = subscription.resume(to) => resumed,
-            () = shutdown.requested() => Ok(()),
+            resumed = &mut resuming => resumed,
+            // What is asked for already comes, and is to be given back.
+            () = shutdown.requested() => timeout(RESUMED_WITHIN, resuming).await.unwrap_or(Ok(())),
         }
     }
 

@@ -7,11 +7,11 @@ const FOLLOWS_SMALLER: usize = 256;
 /// A window that is narrower than it could be is left alone until it could be so many times as wide: taking a queue up again
 /// costs two round trips, in which nothing comes.
 const WIDEN_AT: usize = 2;
-/// What a message takes before any is seen: the largest there may be, so that a start in the middle of large ones is no
+/// What a message takes before any is seen: the largest that an event may be, so that a start in the middle of large ones is no
 /// surprise.
 const UNSEEN_BYTES: usize = 100 * 1024;
-/// That counts for as much as so many messages that were seen: after the first narrow window of small ones the next is wide.
-const UNSEEN_WEIGHT: usize = 8;
+/// That counts for as much as so many messages that were seen: after a few small ones the window is wide.
+const UNSEEN_WEIGHT: usize = 2;
 /// Messages in hand at least, however large they are: fewer would leave the processors waiting for the broker.
 const MIN_MESSAGES: usize = 8;
 
@@ -45,6 +45,12 @@ impl Sizing {
         self.weight = self.weight.saturating_add(1);
         let memory = memory.min(self.weight);
         self.mean_bytes = self.mean_bytes / memory * (memory - 1) + bytes / memory;
+    }
+
+    /// Messages in hand at most before any is seen. A broker may hold messages that no event may be as large as, and whoever took
+    /// fifty of them at once would be killed for it at each start.
+    pub(crate) fn first_window(&self) -> u16 {
+        u16::try_from(self.max_messages.min(MIN_MESSAGES)).unwrap_or(u16::MAX)
     }
 
     /// Messages in hand at most.
@@ -96,14 +102,15 @@ mod tests {
 
     #[test]
     fn a_window_begins_narrow_and_widens_when_messages_are_small() {
-        let sizing = after([]);
-        assert_eq!(sizing.window(), 122);
-        assert!(!sizing.is_unfit(122, 0));
-        // So many come in the first window.
-        let sizing = after([1024; 122]);
+        let first = after([]).first_window();
+        assert_eq!(usize::from(first), MIN_MESSAGES);
+        // The first one shows that there is room for more, and after a few there is for all.
+        assert!(after([1024]).is_unfit(first, 0));
+        assert!(after([1024; MIN_MESSAGES]).window() >= 500);
+        let sizing = after([1024; 50]);
         assert_eq!(sizing.window(), 1000);
-        assert!(sizing.is_unfit(122, 0));
         assert!(!sizing.is_unfit(1000, 300_000));
+        assert_eq!(Sizing::new(2, MAX).first_window(), 2);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! go; what stands behind a straggler follows one by one after a moment, so that a hanging request never holds
 //! back its neighbours.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,15 +31,6 @@ enum State {
     Abandoned,
     /// Settled, not yet acknowledged.
     Settled,
-    /// Nothing of ours any more: acknowledged by itself, ahead of a straggler, or given back.
-    Gone,
-}
-
-impl State {
-    /// Whether nothing more is done about it here.
-    fn is_over(self) -> bool {
-        matches!(self, Self::Abandoned | Self::Settled | Self::Gone)
-    }
 }
 
 #[derive(Debug)]
@@ -60,17 +51,15 @@ impl Slot {
 /// The unacknowledged messages of one subscription.
 #[derive(Debug)]
 pub(crate) struct UnackedWindow {
-    /// The tag of the first slot.
-    first: u64,
-    slots: VecDeque<Slot>,
+    /// By tag, and nothing else: a message that stays for half an hour would keep the place of each that came after it.
+    slots: BTreeMap<u64, Slot>,
     /// Settled behind a straggler, in the order in which they were settled.
     behind: VecDeque<(u64, Instant)>,
     /// Acknowledged last: an acknowledgement that is lost with its connection leaves the message to be given out again.
     /// So many at most as the subscription holds unacknowledged.
     acked: VecDeque<Fingerprint>,
     acked_max: usize,
-    /// What the slots that are not gone add up to.
-    messages: usize,
+    /// What they have in memory.
     bytes: usize,
 }
 
@@ -87,101 +76,95 @@ impl UnackedWindow {
     /// A window of which the broker may have missed the last `acked_max` acknowledgements.
     pub(crate) fn new(acked_max: usize) -> Self {
         Self {
-            first: 1,
-            slots: VecDeque::new(),
+            slots: BTreeMap::new(),
             behind: VecDeque::new(),
             acked: VecDeque::new(),
             acked_max,
-            messages: 0,
             bytes: 0,
         }
     }
 
-    /// Takes a message in. Tags come in order, without gaps.
+    /// Takes a message in. Tags come in order.
     pub(crate) fn received(&mut self, tag: u64, fingerprint: Fingerprint, bytes: usize, now: Instant) {
-        if self.slots.is_empty() {
-            self.first = tag;
-        }
-        self.slots.push_back(Slot {
+        let slot = Slot {
             fingerprint,
             bytes,
             received: now,
             state: State::Waiting,
-        });
-        self.messages += 1;
+        };
+        self.slots.insert(tag, slot);
         self.bytes += bytes;
     }
 
     /// Marks a message as begun, if it still waits.
     pub(crate) fn begin(&mut self, tag: u64) -> bool {
-        let waits = self.slot(tag).filter(|slot| slot.state == State::Waiting);
+        let waits = self
+            .slots
+            .get_mut(&tag)
+            .filter(|slot| slot.state == State::Waiting);
         waits.map(|slot| slot.state = State::Begun).is_some()
     }
 
     /// Marks a message as a redelivery of what is in hand under an earlier subscription.
     pub(crate) fn attach(&mut self, tag: u64) {
-        if let Some(slot) = self.slot(tag) {
+        if let Some(slot) = self.slots.get_mut(&tag) {
             slot.state = State::Attached;
         }
     }
 
     /// Makes an attached message the one that is worked on: the earlier subscription's was given up.
     pub(crate) fn detach(&mut self, tag: u64) {
-        if let Some(slot) = self.slot(tag) {
+        if let Some(slot) = self.slots.get_mut(&tag) {
             slot.state = State::Waiting;
         }
     }
 
-    /// Marks a message as one that nobody will settle.
+    /// Marks a message as one that nobody will settle. It takes its place still, but no memory: the message itself is gone.
     pub(crate) fn abandon(&mut self, tag: u64) {
         // One that is being moved is let go of by whoever had it before.
-        let is_held = |slot: &&mut Slot| !matches!(slot.state, State::Moving | State::Gone);
-        if let Some(slot) = self.slot(tag).filter(is_held) {
+        let is_held = |slot: &&mut Slot| slot.state != State::Moving;
+        if let Some(slot) = self.slots.get_mut(&tag).filter(is_held) {
             slot.state = State::Abandoned;
+            self.bytes -= std::mem::take(&mut slot.bytes);
         }
     }
 
     /// Marks a message as settled; returns whether anything may be acknowledged by now.
     pub(crate) fn settled(&mut self, tag: u64, now: Instant) -> bool {
-        let Some(slot) = self.slot(tag).filter(|slot| slot.state != State::Gone) else {
+        let Some(slot) = self.slots.get_mut(&tag) else {
             return false;
         };
         slot.state = State::Settled;
-        if tag == self.first {
+        let first = self.slots.first_key_value();
+        if first.is_some_and(|(first, _)| *first == tag) {
             return true;
         }
         self.behind.push_back((tag, now));
         false
     }
 
-    /// The tag up to which everything is settled and can be acknowledged in one go, `max` messages at most, if there is any.
+    /// The tag up to which everything is settled and can be acknowledged in one go, `max` messages at most, if there is any. The
+    /// broker knows a tag only once; this one it still waits for.
     pub(crate) fn take_run(&mut self, max: usize) -> Option<u64> {
         let mut through = None;
-        let mut taken = 0;
-        while let Some(slot) = self.slots.front() {
-            match slot.state {
-                State::Waiting | State::Begun | State::Moving | State::Attached | State::Abandoned => break,
-                State::Settled if taken == max => break,
-                // The broker knows a tag only once, so the run must end with one that it still waits for.
-                State::Settled => {
-                    let (fingerprint, bytes) = (slot.fingerprint, slot.bytes);
-                    through = Some(self.first);
-                    taken += 1;
-                    self.remember(fingerprint);
-                    self.forget(bytes);
-                }
-                State::Gone => {}
+        for _ in 0..max {
+            let Some(first) = self.slots.first_entry() else {
+                break;
+            };
+            if first.get().state != State::Settled {
+                break;
             }
-            self.slots.pop_front();
-            self.first += 1;
+            let (tag, slot) = first.remove_entry();
+            through = Some(tag);
+            self.acknowledged(slot);
         }
         through
     }
 
     /// Whether a run can be taken.
     pub(crate) fn has_run(&self) -> bool {
-        let is_settled = |slot: &Slot| slot.state == State::Settled;
-        self.slots.front().is_some_and(is_settled)
+        let first = self.slots.first_key_value();
+        first.is_some_and(|(_, slot)| slot.state == State::Settled)
     }
 
     /// Tags that waited long enough behind a straggler, to be acknowledged one by one, `max` of them at most. After
@@ -193,12 +176,12 @@ impl UnackedWindow {
                 break;
             }
             self.behind.pop_front();
-            let settled = self.slot(tag).filter(|slot| slot.state == State::Settled);
-            if let Some(slot) = settled {
-                slot.state = State::Gone;
-                let (fingerprint, bytes) = (slot.fingerprint, slot.bytes);
-                self.remember(fingerprint);
-                self.forget(bytes);
+            // Unless it went with a run.
+            let is_settled = |slot: &Slot| slot.state == State::Settled;
+            if self.slots.get(&tag).is_some_and(is_settled)
+                && let Some(slot) = self.slots.remove(&tag)
+            {
+                self.acknowledged(slot);
                 overdue.push(tag);
             }
         }
@@ -207,38 +190,30 @@ impl UnackedWindow {
 
     /// Takes a message over that nobody works on, to be moved and not given back.
     pub(crate) fn take_over(&mut self, tag: u64) -> Option<Fingerprint> {
-        let slot = self.slot(tag).filter(|slot| slot.is_idle())?;
+        let slot = self.slots.get_mut(&tag).filter(|slot| slot.is_idle())?;
         slot.state = State::Moving;
         Some(slot.fingerprint)
     }
 
     /// Whether a message is unacknowledged.
     pub(crate) fn holds(&self, tag: u64) -> bool {
-        let index = tag
-            .checked_sub(self.first)
-            .and_then(|index| usize::try_from(index).ok());
-        let slot = index.and_then(|index| self.slots.get(index));
-        slot.is_some_and(|slot| slot.state != State::Gone)
+        self.slots.contains_key(&tag)
     }
 
     /// Everything that nobody works on, to be given back to the queue.
     pub(crate) fn take_waiting(&mut self) -> Vec<u64> {
-        let tags = (self.first..).zip(&self.slots);
-        let waiting = tags.filter(|(_, slot)| slot.is_idle());
-        let waiting = waiting.map(|(tag, _)| tag).collect();
+        let waiting = self.slots.iter().filter(|(_, slot)| slot.is_idle());
+        let waiting = waiting.map(|(tag, _)| *tag).collect();
         self.take_some(waiting)
     }
 
     /// Those of `tags` that nobody works on, to be given back to the queue.
     pub(crate) fn take_some(&mut self, mut tags: Vec<u64>) -> Vec<u64> {
         tags.retain(|tag| {
-            let Some(slot) = self.slot(*tag).filter(|slot| slot.is_idle()) else {
-                return false;
-            };
-            slot.state = State::Gone;
-            let bytes = slot.bytes;
-            self.forget(bytes);
-            true
+            let is_idle = self.slots.get(tag).is_some_and(Slot::is_idle);
+            let taken = is_idle.then(|| self.slots.remove(tag)).flatten();
+            self.bytes -= taken.as_ref().map_or(0, |slot| slot.bytes);
+            taken.is_some()
         });
         tags
     }
@@ -250,18 +225,18 @@ impl UnackedWindow {
 
     /// How many messages are unacknowledged.
     pub(crate) fn messages(&self) -> usize {
-        self.messages
+        self.slots.len()
     }
 
-    /// What they have in bytes.
+    /// What they have in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Since when the oldest message that is not settled is in hand.
+    /// Since when the oldest message that is not settled is in hand, also where nobody will settle it.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        let is_open = |slot: &&Slot| !slot.state.is_over();
-        self.slots.iter().find(is_open).map(|slot| slot.received)
+        let is_open = |slot: &&Slot| slot.state != State::Settled;
+        self.slots.values().find(is_open).map(|slot| slot.received)
     }
 
     /// Ends the window: the subscription is gone.
@@ -270,32 +245,24 @@ impl UnackedWindow {
             open: Vec::new(),
             settled: self.acked.into(),
         };
-        for slot in self.slots {
+        for slot in self.slots.into_values() {
             match slot.state {
                 State::Waiting | State::Begun | State::Moving => leftovers.open.push(slot.fingerprint),
                 State::Settled => leftovers.settled.push(slot.fingerprint),
                 // What an attached one waits for is remembered already; what is abandoned is for somebody else.
-                State::Attached | State::Abandoned | State::Gone => {}
+                State::Attached | State::Abandoned => {}
             }
         }
         leftovers
     }
 
-    fn slot(&mut self, tag: u64) -> Option<&mut Slot> {
-        let index = usize::try_from(tag.checked_sub(self.first)?).ok()?;
-        self.slots.get_mut(index)
-    }
-
-    fn remember(&mut self, fingerprint: Fingerprint) {
+    /// The broker is told that one is settled; it may never hear of that.
+    fn acknowledged(&mut self, slot: Slot) {
+        self.bytes -= slot.bytes;
         if self.acked.len() >= self.acked_max {
             self.acked.pop_front();
         }
-        self.acked.push_back(fingerprint);
-    }
-
-    fn forget(&mut self, bytes: usize) {
-        self.messages -= 1;
-        self.bytes -= bytes;
+        self.acked.push_back(slot.fingerprint);
     }
 }
 
@@ -324,6 +291,44 @@ mod tests {
         assert_eq!(window.take_run(ALL), Some(3));
         assert_eq!(window.take_run(ALL), None);
         assert_eq!((window.messages(), window.bytes()), (2, 20));
+    }
+
+    /// A run that is not taken yet is no reason to forget what stands behind a straggler.
+    #[test]
+    fn what_is_settled_behind_a_straggler_while_a_run_waits_follows_by_itself() {
+        let mut window = window(3);
+        let now = Instant::now();
+        assert!(window.settled(1, now));
+        assert!(!window.settled(3, now));
+        assert_eq!(window.take_run(ALL), Some(1));
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [3]);
+        assert_eq!(window.messages(), 1);
+    }
+
+    #[test]
+    fn one_that_stays_keeps_no_place_of_those_that_came_after_it() {
+        let mut window = window(1);
+        let now = Instant::now();
+        for tag in 2..=10_000 {
+            window.received(tag, tag, 10, now);
+            window.settled(tag, now);
+            assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [tag]);
+        }
+        assert_eq!((window.slots.len(), window.behind.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_nobody_will_settle_takes_no_memory_and_is_told_to_be_old() {
+        let mut window = window(2);
+        let (oldest, now) = (window.oldest(), Instant::now());
+        assert!(window.begin(1));
+        window.abandon(1);
+        assert_eq!((window.messages(), window.bytes()), (2, 10));
+        window.settled(2, now);
+        assert!(oldest.is_some() && window.oldest() == oldest);
+        assert_eq!(window.take_waiting(), [1]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
+        assert_eq!((window.messages(), window.bytes()), (0, 0));
     }
 
     #[test]

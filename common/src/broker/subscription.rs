@@ -137,33 +137,35 @@ impl Subscription {
     }
 
     /// Asks the broker for no more messages, at the end of a process. What was on its way is still handed out by
-    /// [`Subscription::next`]; all that is unacknowledged stays ours until the connection ends.
-    pub async fn cancel(&self) {
-        self.cancel_within(CANCEL_TIMEOUT).await;
+    /// [`Subscription::next`]; all that is unacknowledged stays ours until the connection ends. `false` where the broker does not
+    /// say within a moment that it has heard of it, so that more may come: the connection is kept, as what is in hand would be
+    /// delivered twice without it.
+    pub async fn cancel(&self) -> bool {
+        self.cancelled_within(CANCEL_TIMEOUT).await
     }
 
     /// The same for a while: see [`Subscription::resume`]. A broker that is slow has all the time that any answer has, since what
     /// is in hand would be delivered twice if it was given up.
     pub async fn pause(&self) {
-        self.cancel_within(CALL_TIMEOUT).await;
-    }
-
-    async fn cancel_within(&self, time: Duration) {
-        let Some(stream) = &self.stream else { return };
-        let cancel = self
-            .acker
-            .channel
-            .basic_cancel(stream.tag(), BasicCancelOptions::default());
-        let cancelled = tokio::select! {
-            cancelled = timeout(time, cancel) => cancelled,
-            // Whoever made another connection meanwhile waits for no answer on this one.
-            _ = self.acker.established.ended() => return,
-        };
-        if !matches!(cancelled, Ok(Ok(()))) {
+        if !self.cancelled_within(CALL_TIMEOUT).await {
             let queue = self.acker.queue.as_str();
             self.acker
                 .established
                 .give_up(format!("the consumer of {queue:?} could not be cancelled"));
+        }
+    }
+
+    /// Cancels it, if it stands; whether that was done in time, or its connection is gone.
+    async fn cancelled_within(&self, time: Duration) -> bool {
+        let Some(stream) = &self.stream else { return true };
+        let cancel = self
+            .acker
+            .channel
+            .basic_cancel(stream.tag(), BasicCancelOptions::default());
+        tokio::select! {
+            cancelled = timeout(time, cancel) => matches!(cancelled, Ok(Ok(()))),
+            // Whoever made another connection meanwhile waits for no answer on this one.
+            _ = self.acker.established.ended() => true,
         }
     }
 

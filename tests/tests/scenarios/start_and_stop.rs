@@ -208,6 +208,39 @@ async fn a_dispatcher_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives
     .await;
 }
 
+/// What is under way is still acknowledged, however late the broker says that no more comes.
+#[tokio::test]
+async fn a_stop_beside_a_broker_that_answers_late_repeats_nothing() {
+    /// Longer than a stop waits for the end of a subscription.
+    const LATE: Duration = Duration::from_secs(2);
+    const EVENTS: usize = 5;
+    scenario(async |world| {
+        let gate = Gate::closed();
+        let receiver = Receiver::answering(status(200).behind(&gate)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let wire = Wire::to(&services().amqp_url).await;
+        let late = wire.url(&services().amqp_url);
+        let old = world.dispatcher().set("HOOKLINE_AMQP_URL", late).start().await;
+        for _ in 0..EVENTS {
+            world.publish("booking.created", "{}").await;
+        }
+        eventually(SOON, "all have begun", async || {
+            (receiver.count() == EVENTS).then_some(())
+        })
+        .await;
+        let new = world.dispatcher().start().await;
+        wire.delay(LATE);
+        old.terminate().await;
+        old.says("slow to end a subscription", SOON).await;
+        gate.open();
+        assert_eq!(old.ends_within(2 * SOON).await.code(), Some(0), "{}", old.log());
+        world.is_settled_within(SOON).await;
+        new.stop().await;
+        assert_eq!(receiver.count(), EVENTS);
+    })
+    .await;
+}
+
 /// A stop adds up what it waits for. Where nothing is in flight, that is what a broker which says nothing may take of it, once.
 #[tokio::test]
 async fn a_silent_broker_holds_up_a_stop_for_five_seconds_at_most() {
