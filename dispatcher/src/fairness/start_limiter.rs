@@ -9,15 +9,21 @@
 //! hardly notice. While none do, there is nobody to give way to, and a narrow limiter would only be slow: a handful of
 //! requests in a moment are less than a few quick receivers take.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{self, Notify};
 use tokio::time::{Instant, timeout};
 
-/// How long a request counts that has not ended. With 2 ms a burst for slow receivers would begin sooner, and a backlog for quick ones
-/// drains at 0.94 of the rate: where the processors are busy, a request that only waits for them takes as long.
+/// How long anybody waits where it is full: none of those inside counts any longer then. With 2 ms a burst for slow receivers would
+/// begin sooner, and a backlog for quick ones drains at 0.94 of the rate: where the processors are busy, a request that only waits for
+/// them takes as long.
 const MOMENT: Duration = Duration::from_millis(5);
+/// A request that has not ended by then waits for its receiver, and counts no longer whether it is full or not: a few that hang now and
+/// then must not add up until somebody waits for them. It is longer than one takes that waits for busy processors; with [`MOMENT`] a
+/// backlog drains at 0.93 of the rate.
+const COUNTS_FOR: Duration = Duration::from_millis(20);
 /// So long after a fresh delivery began, the next one is still to be expected: four a second are a trickle. Longer than what falls
 /// due at once delays the fresh ones: a limiter that took that for their end would widen, and delay them more.
 const FRESH: Duration = Duration::from_millis(250);
@@ -34,18 +40,55 @@ pub struct StartLimiter {
     freed: Notify,
 }
 
+/// The permits that count.
 #[derive(Default)]
 struct Inside {
+    /// When each was given, in their order, and whether it is out.
+    given: VecDeque<(Instant, bool)>,
+    /// The number of the first of them.
+    first: u64,
+    /// How many are out.
     permits: usize,
-    /// Permits of earlier generations count no longer.
-    generation: u64,
     begun: Option<Instant>,
 }
 
-/// Leave to begin one attempt; counts until it is dropped or a moment is over.
+impl Inside {
+    /// Counts those out that were given so long ago.
+    fn expire(&mut self, now: Instant, age: Duration) {
+        while let Some((given, is_out)) = self.given.front()
+            && *given + age <= now
+        {
+            self.permits -= usize::from(*is_out);
+            self.given.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn give(&mut self, now: Instant) -> u64 {
+        self.given.push_back((now, true));
+        self.permits += 1;
+        self.begun = Some(now);
+        self.first + self.given.len() as u64 - 1
+    }
+
+    /// Counts one out, unless it counts no longer.
+    fn take_back(&mut self, number: u64) -> bool {
+        let place = number
+            .checked_sub(self.first)
+            .and_then(|place| usize::try_from(place).ok());
+        let Some((_, is_out)) = place.and_then(|place| self.given.get_mut(place)) else {
+            return false;
+        };
+        *is_out = false;
+        self.permits -= 1;
+        true
+    }
+}
+
+/// Leave to begin one attempt; counts until it is dropped or it is clear that it waits for its receiver.
 pub struct Permit {
     limiter: Arc<StartLimiter>,
-    generation: u64,
+    number: u64,
 }
 
 /// Whether an attempt may begin as far as the processors go.
@@ -106,21 +149,21 @@ impl StartLimiter {
         // One after the other: many that found it full in the same moment would all begin when that is over.
         let _turn = self.asking.lock().await;
         let max = self.max(Instant::now());
-        if self.lock().permits >= max {
-            let is_stale = timeout(MOMENT, self.half_free(max)).await.is_err();
-            if is_stale {
-                let mut inside = self.lock();
-                inside.generation += 1;
-                inside.permits = 0;
-            }
+        if self.counted(COUNTS_FOR) >= max && timeout(MOMENT, self.half_free(max)).await.is_err() {
+            self.counted(Duration::ZERO);
         }
-        let mut inside = self.lock();
-        inside.permits += 1;
-        inside.begun = Some(Instant::now());
+        let number = self.lock().give(Instant::now());
         Permit {
             limiter: Arc::clone(self),
-            generation: inside.generation,
+            number,
         }
+    }
+
+    /// How many are out, once those that are so old are counted out.
+    fn counted(&self, age: Duration) -> usize {
+        let mut inside = self.lock();
+        inside.expire(Instant::now(), age);
+        inside.permits
     }
 
     fn max(&self, now: Instant) -> usize {
@@ -151,10 +194,9 @@ impl StartLimiter {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut inside = self.limiter.lock();
-        if inside.generation != self.generation {
+        if !inside.take_back(self.number) {
             return;
         }
-        inside.permits -= 1;
         let beside = self.limiter.beside.as_ref().map(|(beside, _)| *beside / 2);
         if inside.permits == self.limiter.max / 2 || Some(inside.permits) == beside {
             self.limiter.freed.notify_one();
@@ -196,11 +238,26 @@ mod tests {
             permits.push(limiter.acquire().await);
         }
         assert_eq!(since.elapsed(), MOMENT * 2);
-        // Those of earlier generations leave without being counted.
+        // Those that count no longer leave without being counted.
         permits.drain(..4);
         assert_eq!(limiter.lock().permits, 2);
         permits.clear();
         assert_eq!(limiter.lock().permits, 0);
+    }
+
+    /// A few that hang now and then are no reason for anybody to wait, however many have come together.
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_and_began_long_ago_keeps_nobody_waiting() {
+        let limiter = StartLimiter::new(4);
+        let mut hung = Vec::new();
+        for _ in 0..100 {
+            let since = Instant::now();
+            hung.push(limiter.acquire().await);
+            drop(limiter.acquire().await);
+            assert_eq!(since.elapsed(), Duration::ZERO);
+            tokio::time::advance(COUNTS_FOR / 2).await;
+        }
+        assert!(limiter.lock().given.len() < 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use crate::fairness::{Permit, StartLimiter};
 
 /// What stands in `start_limiter.rs`.
 const MOMENT: Duration = Duration::from_millis(5);
+const COUNTS_FOR: Duration = Duration::from_millis(20);
 const FRESH: Duration = Duration::from_millis(250);
 
 const SEEDS: u64 = 670;
@@ -22,10 +23,12 @@ const STEPS: usize = 1_500;
 enum Mistake {
     /// A permit that is dropped frees nothing.
     KeepsWhatIsDropped,
-    /// A permit of an earlier generation is counted out again.
+    /// A permit that counts no longer is counted out again.
     CountsTheOldOut,
     /// A moment that is over frees nothing.
     HoldsForEver,
+    /// What hangs counts until somebody has waited for it.
+    HoldsUntilItIsFull,
     /// It never gives way.
     GivesNoWay,
     /// It gives way for ever, once something fresh began.
@@ -36,8 +39,9 @@ enum Mistake {
 struct Model {
     max: usize,
     beside: Option<usize>,
-    permits: usize,
-    generation: u64,
+    /// Those that count: a number, and since when.
+    permits: Vec<(u64, Instant)>,
+    number: u64,
     begun: Option<Instant>,
 }
 
@@ -46,34 +50,49 @@ impl Model {
         Self {
             max,
             beside,
-            permits: 0,
-            generation: 0,
+            permits: Vec::new(),
+            number: 0,
             begun: None,
         }
     }
 
-    /// Takes a permit while nobody gives any back: its generation, and how long that takes.
-    fn acquire(&mut self, is_beside_fresh: bool, mistake: Option<Mistake>) -> (u64, Duration) {
-        let max = match self.beside {
-            Some(beside) if is_beside_fresh => beside,
-            _ => self.max,
-        };
-        let mut waited = Duration::ZERO;
-        if self.permits >= max {
-            waited = MOMENT;
-            if mistake != Some(Mistake::HoldsForEver) {
-                (self.permits, self.generation) = (0, self.generation + 1);
-            }
-        }
-        self.permits += 1;
-        self.begun = Some(Instant::now() + waited);
-        (self.generation, waited)
+    fn max(&self, is_beside_fresh: bool) -> usize {
+        self.beside.filter(|_| is_beside_fresh).unwrap_or(self.max)
     }
 
-    fn give_back(&mut self, generation: u64, mistake: Option<Mistake>) {
-        let counts = generation == self.generation || mistake == Some(Mistake::CountsTheOldOut);
-        if counts && mistake != Some(Mistake::KeepsWhatIsDropped) {
-            self.permits = self.permits.saturating_sub(1);
+    fn expire(&mut self, now: Instant) {
+        self.permits.retain(|(_, since)| *since + COUNTS_FOR > now);
+    }
+
+    /// Takes a permit while nobody gives any back: its number, and how long that takes.
+    fn acquire(&mut self, is_beside_fresh: bool, mistake: Option<Mistake>) -> (u64, Duration) {
+        let max = self.max(is_beside_fresh);
+        let now = Instant::now();
+        let holds = [Mistake::HoldsForEver, Mistake::HoldsUntilItIsFull];
+        if mistake.is_none_or(|mistake| !holds.contains(&mistake)) {
+            self.expire(now);
+        }
+        let mut waited = Duration::ZERO;
+        if self.permits.len() >= max {
+            waited = MOMENT;
+            if mistake != Some(Mistake::HoldsForEver) {
+                self.permits.clear();
+            }
+        }
+        self.number += 1;
+        self.permits.push((self.number, now + waited));
+        self.begun = Some(now + waited);
+        (self.number, waited)
+    }
+
+    fn give_back(&mut self, number: u64, mistake: Option<Mistake>) {
+        if mistake == Some(Mistake::KeepsWhatIsDropped) {
+            return;
+        }
+        let before = self.permits.len();
+        self.permits.retain(|(other, _)| *other != number);
+        if self.permits.len() == before && mistake == Some(Mistake::CountsTheOldOut) {
+            self.permits.pop();
         }
     }
 
@@ -109,11 +128,11 @@ impl Pair {
     /// Takes a permit, which must take exactly as long as the model says.
     async fn acquire(&mut self, which: usize, mistake: Option<Mistake>) -> Result<(), String> {
         let is_beside_fresh = self.models[0].is_active(mistake);
-        let (generation, expected) = self.models[which].acquire(is_beside_fresh, mistake);
+        let (number, expected) = self.models[which].acquire(is_beside_fresh, mistake);
         let since = Instant::now();
         let permit = self.limiters[which].acquire().await;
         let waited = since.elapsed();
-        self.out.push((which, generation, permit));
+        self.out.push((which, number, permit));
         if waited == expected {
             Ok(())
         } else {
@@ -125,34 +144,32 @@ impl Pair {
     async fn acquire_as_others_end(&mut self, random: &mut Random) -> Result<(), String> {
         let which = random.below(2);
         let is_beside_fresh = self.models[0].is_active(None);
-        let model = &self.models[which];
-        let max = model.beside.filter(|_| is_beside_fresh).unwrap_or(model.max);
-        if model.permits < max {
+        let model = &mut self.models[which];
+        model.expire(Instant::now());
+        let max = model.max(is_beside_fresh);
+        if model.permits.len() < max {
             return Ok(());
         }
         let limiter = Arc::clone(&self.limiters[which]);
         let acquiring = tokio::spawn(async move { limiter.acquire().await });
         tokio::task::yield_now().await;
         let since = Instant::now();
-        let current = self.models[which].generation;
-        let mut place = 0;
-        while self.models[which].permits > max / 2 {
+        while self.models[which].permits.len() > max / 2 {
             if acquiring.is_finished() {
                 return Err(format!("limiter {which} lets somebody in while it is full"));
             }
-            match self.out.get(place) {
-                Some((of, generation, _)) if *of == which && *generation == current => {
-                    drop(self.out.remove(place));
-                    self.models[which].give_back(current, None);
-                    tokio::task::yield_now().await;
-                }
-                Some(_) => place += 1,
-                None => return Err(format!("limiter {which} counts permits that nobody has")),
-            }
+            let (first, _) = self.models[which].permits[0];
+            let is_first = |(of, number, _): &(usize, u64, Permit)| *of == which && *number == first;
+            let Some(place) = self.out.iter().position(is_first) else {
+                return Err(format!("limiter {which} counts permits that nobody has"));
+            };
+            drop(self.out.remove(place));
+            self.models[which].give_back(first, None);
+            tokio::task::yield_now().await;
         }
         let permit = acquiring.await.map_err(|error| error.to_string())?;
-        let (generation, waits) = self.models[which].acquire(is_beside_fresh, None);
-        self.out.push((which, generation, permit));
+        let (number, waits) = self.models[which].acquire(is_beside_fresh, None);
+        self.out.push((which, number, permit));
         if (since.elapsed(), waits) == (Duration::ZERO, Duration::ZERO) {
             Ok(())
         } else {
@@ -166,18 +183,20 @@ impl Pair {
             30..60 => self.acquire(1, mistake).await?,
             60..88 if !self.out.is_empty() => {
                 let place = random.below(self.out.len());
-                let (which, generation, permit) = self.out.swap_remove(place);
+                let (which, number, permit) = self.out.swap_remove(place);
                 drop(permit);
-                self.models[which].give_back(generation, mistake);
+                self.models[which].give_back(number, mistake);
             }
-            88..94 => advance(Duration::from_millis(random.below(400) as u64)).await,
+            88..91 => advance(Duration::from_millis(random.below(400) as u64)).await,
+            91..94 => advance(MOMENT).await,
             94..97 if mistake.is_none() => self.acquire_as_others_end(random).await?,
             97 => {
                 // Whoever waited and was cancelled holds nothing.
                 let which = random.below(2);
                 let limiter = Arc::clone(&self.limiters[which]);
-                let model = &self.models[which];
-                if model.permits >= model.max {
+                let model = &mut self.models[which];
+                model.expire(Instant::now());
+                if model.permits.len() >= model.max {
                     let waiting = tokio::spawn(async move { limiter.acquire().await });
                     tokio::task::yield_now().await;
                     waiting.abort();
@@ -201,7 +220,7 @@ async fn history(seed: u64, mistake: Option<Mistake>) -> Result<(), String> {
     pair.out.clear();
     advance(FRESH).await;
     for which in [1, 0] {
-        pair.models[which].permits = 0;
+        pair.models[which].permits.clear();
         for _ in 0..pair.models[which].max {
             pair.acquire(which, mistake).await?;
         }
@@ -224,6 +243,7 @@ async fn the_steps_find_each_mistake() {
         Mistake::KeepsWhatIsDropped,
         Mistake::CountsTheOldOut,
         Mistake::HoldsForEver,
+        Mistake::HoldsUntilItIsFull,
         Mistake::GivesNoWay,
         Mistake::GivesWayForEver,
     ] {
