@@ -17,7 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Waits for the lead and does the work, again and again, until shutdown. The work ends where it stands, which costs nothing where
-/// it is transactions; what is just sent to the broker is noted first, before another console may go on with it.
+/// it is transactions; what is just sent to the broker is noted before the lead is given up. Where it is lost, others leave that
+/// alone for a while (`RetryPart`).
 pub(crate) async fn run(app: App) {
     loop {
         meters::leads(false);
@@ -54,10 +55,15 @@ async fn lead(app: &App) -> Result<Stopped, StoreError> {
         ended = work.join_next() => Err(StoreError::Unavailable(format!("its work ended: {ended:?}"))),
         () = app.shutdown().requested() => Ok(Stopped),
     };
-    drop(work);
-    match &ended {
-        Ok(Stopped) => app.sendings().end().await,
-        Err(error) => warn!(%error, "this console does not lead any more, and tries to lead again"),
+    // Nothing more is begun.
+    work.shutdown().await;
+    if let Err(error) = &ended {
+        warn!(%error, "this console does not lead any more, and tries to lead again");
+    }
+    // As long as the lead is had, which it is for as long as it is asked for.
+    tokio::select! {
+        () = app.sendings().end() => {}
+        error = lost(&mut session) => tracing::debug!(%error, "the lead is lost before all that was sent is noted"),
     }
     session.give_up().await;
     ended

@@ -1,5 +1,5 @@
-//! Dead letters that are just sent again. What the broker has and the database does not know of looks as if nobody had sent it, and
-//! is sent twice: so a sending goes on to its note, whoever hangs up, stops, or loses the lead in the middle of it.
+//! Dead letters that are just sent again, one or a step of many. What the broker has and the database does not know of looks as if
+//! nobody had sent it, and is sent twice: so a sending goes on to its note, whoever hangs up or stops in the middle of it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -32,12 +32,12 @@ impl Sendings {
         self.0.reopen();
     }
 
-    /// The same at a stop, which waits for [`ENDED_WITHIN`] at most.
+    /// The same where the lead or the process ends, which waits for [`ENDED_WITHIN`] at most.
     pub(crate) async fn end(&self) {
         if timeout(ENDED_WITHIN, self.ended()).await.is_err() {
             warn!(
                 count = self.0.len(),
-                "stopped while dead letters were sent again; the broker may have some that are still listed as if nobody had sent \
+                "giving up while dead letters were sent again; the broker may have some that are still listed as if nobody had sent \
                  them: look at their deliveries' attempts before they are sent once more"
             );
         }

@@ -171,6 +171,11 @@ impl AckLedger {
         bytes
     }
 
+    /// How many messages nobody will settle, though they are in hand.
+    pub(crate) fn abandoned(&self) -> usize {
+        self.lock().ledger.abandoned()
+    }
+
     /// Messages that the broker takes for unacknowledged, or of which it cannot know better yet.
     #[must_use]
     pub fn untold(&self) -> usize {

@@ -7,7 +7,7 @@ use hookline_common::broker::{BrokerError, Consumer, Subscription};
 use hookline_common::message::Message;
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::ack_ledger::{AckLedger, InHand};
@@ -24,6 +24,8 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 /// receivers that answer within this time, and what is with slow ones must not keep the rest of the queue waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ROOM_WITHIN: Duration = Duration::from_millis(100);
+/// How often it is looked at whether the window is full of messages that stay: they are few, if any.
+const LOOK_AT_STUCK: Duration = Duration::from_secs(1);
 /// How long a stop waits for a queue that is just being taken up again: a broker that is there takes milliseconds.
 const RESUMED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a stop reads on where the broker is too slow to say that no more comes: what has come is there at once.
@@ -151,7 +153,9 @@ impl Intake {
     ) -> Result<(), BrokerError> {
         let requested = shutdown.requested();
         let mut requested = std::pin::pin!(requested);
-        let mut read = 0;
+        let mut stuck_looks = interval(LOOK_AT_STUCK);
+        stuck_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut read, mut left_behind) = (0, 0);
         loop {
             let incoming = tokio::select! {
                 biased;
@@ -172,6 +176,16 @@ impl Intake {
                     return Ok(());
                 }
                 incoming = subscription.next() => incoming,
+                _ = stuck_looks.tick() => {
+                    let stuck = self.ledger.abandoned().saturating_sub(left_behind);
+                    if !subscription.is_careful() && 2 * stuck > usize::from(subscription.prefetch()) {
+                        warn!(queue = self.queue.label, stuck, "messages that cannot be settled fill the window; others are taken beside them");
+                        self.resize(&mut subscription, &mut sizing, &sender, shutdown).await?;
+                        left_behind = self.ledger.abandoned();
+                        handler.is_resized(subscription.prefetch());
+                    }
+                    continue;
+                }
             };
             match incoming {
                 Some(incoming) => {
@@ -195,6 +209,8 @@ impl Intake {
             {
                 self.resize(&mut subscription, &mut sizing, &sender, shutdown)
                     .await?;
+                // The broker counts what is unacknowledged anew for each consumer.
+                left_behind = self.ledger.abandoned();
                 handler.is_resized(subscription.prefetch());
             }
         }

@@ -233,6 +233,12 @@ impl UnackedWindow {
         self.bytes
     }
 
+    /// How many nobody will settle.
+    pub(crate) fn abandoned(&self) -> usize {
+        let slots = self.slots.values();
+        slots.filter(|slot| slot.state == State::Abandoned).count()
+    }
+
     /// Since when the oldest message that is not settled is in hand, also where nobody will settle it.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         let is_open = |slot: &&Slot| slot.state != State::Settled;
@@ -324,6 +330,7 @@ mod tests {
         assert!(window.begin(1));
         window.abandon(1);
         assert_eq!((window.messages(), window.bytes()), (2, 10));
+        assert_eq!(window.abandoned(), 1);
         window.settled(2, now);
         assert!(oldest.is_some() && window.oldest() == oldest);
         assert_eq!(window.take_waiting(), [1]);

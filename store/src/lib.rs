@@ -44,7 +44,8 @@ pub use self::companies::CompanySummary;
 pub use self::connect::{Database, InvalidDatabaseUrl, Store, StoreSettings};
 pub use self::counts::{Counts, CountsAt, Histogram, Step};
 pub use self::dead_letters::{
-    DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, RetryJob, RetryPart, RetryState, RetryStep,
+    DeadLetter, DeadLetterFilter, EndpointLetters, NewDeadLetter, NotedStep, RetryJob, RetryPart, RetryState,
+    RetryStep,
 };
 pub use self::deliveries::{
     DeliveryCursor, DeliveryDetail, DeliveryFilter, DeliveryStatus, LoggedAttempt, LoggedDelivery,

@@ -21,9 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKED_AT: usize = 2 * ALL;
 
 /// Sends until it is dropped. Steps that are under way then end by themselves; where this process does not live so long, whoever
-/// goes on repeats one step of each endpoint at most.
+/// goes on after a while repeats one step of each endpoint at most.
 pub(crate) async fn run(app: App) {
-    // Those of an earlier lead: what they have sent and not noted yet would be read again.
+    // Also steps of an earlier lead: what they have sent and not noted yet would be read again.
     app.sendings().ended().await;
     let mut sending: JoinSet<Key> = JoinSet::new();
     let mut slots = Slots::default();

@@ -8,7 +8,7 @@ use hookline_common::delivery::Delivery;
 use hookline_common::endpoint::Rate;
 use hookline_common::ids::EventId;
 use hookline_common::message::FiledDelivery;
-use hookline_store::{RetryPart, RetryStep, StoreError};
+use hookline_store::{NotedStep, RetryPart, RetryStep, StoreError};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
@@ -127,15 +127,15 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
     }
     let until = began + takes(pace.rate, events.len());
     let put_off = pace.put_off(until);
-    let next = note(app, part, &step, &events, now, put_off.unwrap_or_default()).await?;
+    let noted = note(app, part, &step, &events, now, put_off.unwrap_or_default()).await?;
     meters::retried(events.len());
     if let Some(fault) = fault {
         return Err(StoreError::Unavailable(format!("the broker: {}", fault.why)));
     }
-    Ok(match (next, put_off) {
-        (None, _) => Stepped::Done,
-        (Some(_), Some(_)) => Stepped::Later,
-        (Some(next), None) => Stepped::On(Box::new(next), until),
+    Ok(match (noted, put_off) {
+        (NotedStep::Done, _) => Stepped::Done,
+        (NotedStep::Elsewhere, _) | (NotedStep::On(_), Some(_)) => Stepped::Later,
+        (NotedStep::On(next), None) => Stepped::On(Box::new(next), until),
     })
 }
 
@@ -147,7 +147,7 @@ async fn note(
     sent: &[EventId],
     now: Timestamp,
     pause: Duration,
-) -> Result<Option<RetryPart>, StoreError> {
+) -> Result<NotedStep, StoreError> {
     loop {
         let store = app.background_store();
         match store.finish_retry_step(part, step, sent, now, pause).await {

@@ -179,6 +179,12 @@ impl Ledger {
             .is_some_and(|current| current.window.holds(tag))
     }
 
+    /// How many messages of the subscription that stands nobody will settle.
+    pub(crate) fn abandoned(&self) -> usize {
+        let current = self.current.as_ref();
+        current.map_or(0, |current| current.window.abandoned())
+    }
+
     /// No work begins any more.
     pub(crate) fn stop(&mut self) {
         self.is_stopped = true;

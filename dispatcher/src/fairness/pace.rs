@@ -54,7 +54,7 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pace {
     per_second: f32,
-    /// When something last waited for it.
+    /// When something last waited for it, or for a hold.
     bound: Instant,
 }
 
@@ -122,7 +122,7 @@ impl Pacing {
         }
     }
 
-    /// For how long still nothing may begin.
+    /// For how long still nothing may begin because of a refusal.
     pub(super) fn hold(&self, now: Instant) -> Duration {
         self.held_until
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
@@ -169,6 +169,11 @@ impl Pacing {
 
     /// Something waits although there is a slot.
     pub(super) fn made_wait(&mut self, now: Instant) {
+        // Where the owner's rate is slower, that says nothing of the pace, which would grow and grow.
+        let others = self.held_until.max(Some(self.next));
+        if self.allowed_at().max(others) != others {
+            return;
+        }
         if let Some(pace) = &mut self.pace {
             // While nothing waited, what was accepted is what there was to do, and not what is borne.
             if now.saturating_duration_since(pace.bound) > PERIOD && self.since < now {
@@ -294,6 +299,30 @@ mod tests {
                 assert!(left > MINUTE * 9 / 10, "{number}, {retry_after:?}: {left:?}");
             }
         }
+    }
+
+    /// Else a single refusal would leave a pace that no later one brings down again.
+    #[test]
+    fn a_pace_does_not_grow_while_the_owners_rate_is_slower() {
+        let start = Instant::now();
+        let took = Duration::from_millis(20);
+        let mut pacing = Pacing::new(None, start);
+        pacing.allow(Some(10.0));
+        pacing.learn(
+            Feedback::Refused {
+                retry_after: Some(Duration::from_secs(1)),
+            },
+            took,
+            start,
+        );
+        for number in 0..3_000 {
+            let now = start + Duration::from_secs(2) + Duration::from_millis(100) * number;
+            pacing.begin(now);
+            pacing.made_wait(now);
+            pacing.learn(Feedback::Success, took, now + took);
+        }
+        let pace = pacing.pace.map(|pace| pace.per_second);
+        assert!(pace.is_none_or(|pace| pace < 100.0), "{pace:?}");
     }
 
     #[test]

@@ -136,25 +136,28 @@ async fn insert(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> R
     give_way(transaction, letters).await
 }
 
-/// Of each delivery only the newest dead letter stays, since two of them would be sent as two. An older one that was retried has
-/// come back, which is told to its retry; any other failed in vain a second time (after a replay, say, or an event that was
-/// published twice), and a retry that is just sending it goes on with the newer one.
+/// Of each delivery only the newest dead letter stays, since two of them would be sent as two. What was retried before that one failed
+/// has come back, which its retry is told. What was retried since, or is just being sent, hands its retry on, which hears of what
+/// becomes of it by the newer one then.
 async fn give_way(transaction: &mut PgConnection, letters: &[&NewDeadLetter]) -> Result<(), StoreError> {
     let texts = |of: fn(&NewDeadLetter) -> &str| letters.iter().map(|letter| of(letter)).collect::<Vec<_>>();
     sqlx::query(
-        "WITH gone AS ( \
-             DELETE FROM dead_letters old USING dead_letters newer, unnest($1::text[], $2::text[], $3::text[]) \
-             AS u (company, event, endpoint) \
-             WHERE old.company = u.company AND old.event = u.event AND old.endpoint = u.endpoint \
-             AND newer.company = u.company AND newer.event = u.event AND newer.endpoint = u.endpoint \
-             AND newer.failed_at > old.failed_at AND (old.retried_at IS NULL OR old.retried_at < newer.failed_at) \
-             RETURNING old.company, old.event, old.endpoint, old.retry, old.retried_at), \
+        "WITH newest AS ( \
+             SELECT company, event, endpoint, max(failed_at) AS failed_at FROM dead_letters \
+             JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) AS u (company, event, endpoint)) u \
+             USING (company, event, endpoint) GROUP BY company, event, endpoint HAVING count(*) > 1), \
+         gone AS ( \
+             DELETE FROM dead_letters old USING newest n \
+             WHERE old.company = n.company AND old.event = n.event AND old.endpoint = n.endpoint \
+             AND old.failed_at < n.failed_at \
+             RETURNING old.company, old.event, old.endpoint, old.retry, old.retried_at, n.failed_at AS newest), \
          handed_on AS ( \
-             UPDATE dead_letters l SET retry = g.retry FROM gone g \
-             WHERE l.company = g.company AND l.event = g.event AND l.endpoint = g.endpoint \
-             AND g.retry IS NOT NULL AND g.retried_at IS NULL AND l.retry IS NULL) \
+             UPDATE dead_letters l SET retry = g.retry, retried_at = g.retried_at FROM gone g \
+             WHERE l.company = g.company AND l.event = g.event AND l.endpoint = g.endpoint AND l.failed_at = g.newest \
+             AND l.retried_at IS NULL \
+             AND (g.retried_at >= g.newest OR g.retried_at IS NULL AND g.retry IS NOT NULL AND l.retry IS NULL)) \
          UPDATE retries r SET failed_again = r.failed_again + g.n \
-         FROM (SELECT company, retry, count(*) AS n FROM gone WHERE retried_at IS NOT NULL GROUP BY company, retry) g \
+         FROM (SELECT company, retry, count(*) AS n FROM gone WHERE retried_at < newest GROUP BY company, retry) g \
          WHERE r.company = g.company AND r.id = g.retry",
     )
     .bind(texts(|letter| letter.delivery.event.company.as_str()))

@@ -22,4 +22,4 @@ pub(crate) use self::endpoint_gone::endpoint_gone;
 pub use self::filter::DeadLetterFilter;
 pub use self::job::{EndpointLetters, RetryJob, RetryState};
 pub use self::model::{DeadLetter, NewDeadLetter};
-pub use self::step::{RetryPart, RetryStep};
+pub use self::step::{NotedStep, RetryPart, RetryStep};

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use crate::audit::{self, Actor, Deed};
 use crate::connect::{Store, within};
 use crate::error::StoreError;
+use crate::log::in_order;
 use crate::moment::Moment;
 
 impl Store {
@@ -58,8 +59,7 @@ impl Store {
     }
 }
 
-/// Sets when these dead letters were retried, where they failed before, and that their deliveries wait for an attempt. Deliveries
-/// first, as whoever stores their records does: two that took the other's rows first would wait for each other.
+/// Sets when these dead letters were retried, where they failed before, and that their deliveries wait for an attempt.
 pub(super) async fn set_retried(
     transaction: &mut PgConnection,
     company: &CompanyId,
@@ -67,6 +67,7 @@ pub(super) async fn set_retried(
     endpoints: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    in_order(transaction).await?;
     // A record that is newer than the retry says more.
     sqlx::query(
         "UPDATE deliveries d SET status = 'retrying', next_attempt_at = $4 \

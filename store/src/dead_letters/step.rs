@@ -28,6 +28,22 @@ pub struct RetryPart {
     pub(super) filter: DeadLetterFilter,
     pub(super) after: i64,
     pub(super) through: i64,
+    pub(super) done: i64,
+}
+
+/// How long nobody else reads a part of which a step is just sent: longer than a database takes that moves to another machine, and
+/// than the note takes then.
+const HELD_FOR: Duration = Duration::from_secs(20);
+
+/// What a step is noted as.
+#[derive(Debug, PartialEq)]
+pub enum NotedStep {
+    /// The part goes on so.
+    On(RetryPart),
+    /// It was the last.
+    Done,
+    /// Somebody else went on with the part, or this very note had been taken before: it is to be looked for again.
+    Elsewhere,
 }
 
 /// What comes next of a part.
@@ -49,7 +65,7 @@ impl RetryStep {
 
 impl Store {
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
-    /// told what becomes of them, however soon that is.
+    /// told what becomes of them, however soon that is. Nobody else finds the part for [`HELD_FOR`], or until it is noted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -62,6 +78,14 @@ impl Store {
             .push(" ORDER BY position LIMIT ")
             .push_bind(i64::from(limit));
         query
+            .push("), held AS (UPDATE retry_parts SET ready_at = now() + ")
+            .push_bind(millis(HELD_FOR))
+            .push(" * interval '1 millisecond' WHERE company = ")
+            .push_bind(part.company.as_str())
+            .push(" AND retry = ")
+            .push_bind(&part.retry)
+            .push(" AND endpoint = ")
+            .push_bind(part.endpoint.as_str())
             .push("), taken AS (UPDATE dead_letters l SET retry = ")
             .push_bind(&part.retry)
             .push(concat!(
@@ -71,7 +95,7 @@ impl Store {
                  (SELECT company, before, count(*) AS n FROM taken WHERE before <> retry AND retried_at IS NOT NULL \
                  GROUP BY company, before) g WHERE r.company = g.company AND r.id = g.before) SELECT ",
                 letter_columns!(),
-                // Of a delivery that is there more than once the newest alone is sent.
+                // Of a delivery that is there more than once, as former versions have left it, a step sends the newest.
                 ", headers, data FROM taken t WHERE NOT EXISTS \
                  (SELECT 1 FROM taken n WHERE n.event = t.event AND n.failed_at > t.failed_at) ORDER BY position"
             ));
@@ -87,8 +111,7 @@ impl Store {
         })
     }
 
-    /// Notes that a step was sent at `now`, and that the part may go on after `pause`; returns the part as it goes on, `None`
-    /// where it is done, or where somebody else went on with it.
+    /// Notes that a step was sent at `now`, and that the part may go on after `pause`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -99,37 +122,43 @@ impl Store {
         sent: &[EventId],
         now: Timestamp,
         pause: Duration,
-    ) -> Result<Option<RetryPart>, StoreError> {
+    ) -> Result<NotedStep, StoreError> {
         let is_done = step.is_last;
+        let count = i64::try_from(sent.len()).unwrap_or(i64::MAX);
         within(async {
             let mut transaction = self.begin().await?;
             let moved = sqlx::query(
                 "UPDATE retry_parts SET after_position = $5, done = done + $6, \
                  finished_at = CASE WHEN $7 THEN now() END, ready_at = now() + $8::bigint * interval '1 millisecond' \
-                 WHERE company = $1 AND retry = $2 AND endpoint = $3 AND after_position = $4 AND finished_at IS NULL",
+                 WHERE company = $1 AND retry = $2 AND endpoint = $3 AND after_position = $4 AND done = $9 \
+                 AND finished_at IS NULL",
             )
             .bind(part.company.as_str())
             .bind(&part.retry)
             .bind(part.endpoint.as_str())
             .bind(part.after)
             .bind(step.last)
-            .bind(i64::try_from(sent.len()).unwrap_or(i64::MAX))
+            .bind(count)
             .bind(is_done)
             .bind(millis(pause))
+            .bind(part.done)
             .execute(&mut *transaction)
             .await?;
             if moved.rows_affected() == 0 {
-                return Ok(None);
+                return Ok(NotedStep::Elsewhere);
             }
             let events: Vec<&str> = sent.iter().map(EventId::as_str).collect();
             let endpoints = vec![part.endpoint.as_str(); events.len()];
             set_retried(&mut transaction, &part.company, &events, &endpoints, now).await?;
             transaction.commit().await?;
-            let next = RetryPart {
+            if is_done {
+                return Ok(NotedStep::Done);
+            }
+            Ok(NotedStep::On(RetryPart {
                 after: step.last,
+                done: part.done + count,
                 ..part.clone()
-            };
-            Ok((!is_done).then_some(next))
+            }))
         })
         .await
     }

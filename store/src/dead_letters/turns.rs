@@ -70,5 +70,6 @@ fn part(row: &PgRow) -> Result<RetryPart, StoreError> {
         filter: DeadLetterFilter::from_json(&text("filter")?)?,
         after: row.try_get("after_position")?,
         through: row.try_get("through_position")?,
+        done: row.try_get("done")?,
     })
 }

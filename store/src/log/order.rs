@@ -1,6 +1,6 @@
-//! One after the other: whoever inserts into `events` or `deliveries`. So positions of events become visible in their order,
-//! and a row that somebody has looked for in vain is not made by somebody else. So does whoever changes dead letters before their
-//! deliveries: the others do it the other way round, and the two would wait for each other.
+//! One after the other: whoever inserts into `events` or `deliveries`, or changes deliveries together with their dead letters. So
+//! positions of events become visible in their order, a row that somebody has looked for in vain is not made by somebody else, and no
+//! two wait for each other's rows.
 
 use sqlx::PgConnection;
 
@@ -9,7 +9,7 @@ use crate::error::StoreError;
 /// The lock's number: `order` in ASCII.
 const LOCK: i64 = 0x006f_7264_6572;
 
-/// Waits until nobody else inserts. Until the transaction's end nobody else does.
+/// Waits until nobody else does. Until the transaction's end nobody else will.
 ///
 /// # Errors
 /// [`StoreError`], also where it takes longer than a lock may.

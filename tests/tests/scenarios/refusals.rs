@@ -17,6 +17,7 @@ use hookline_tests::pace::Pace;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::records::Records;
 use hookline_tests::{Gate, Receiver, cli, eventually, scenario, status};
+use lapin::BasicProperties;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, timeout};
 
@@ -348,6 +349,51 @@ async fn records_wait_for_the_right_to_be_written_and_none_is_left_out() {
         let log = dispatcher.log();
         assert!(!log.contains("in no size"), "{log}");
         dispatcher.stop().await;
+    })
+    .await;
+}
+
+/// More of them than a dispatcher takes at first: they can be moved nowhere, and what waits behind them is not theirs.
+#[tokio::test]
+async fn messages_larger_than_a_limit_that_was_lowered_keep_no_others_waiting() {
+    const LARGE: usize = 300_000;
+    const COUNT: usize = 20;
+    let private = PrivateBroker::start().await;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        let broker = Broker::connect(&private.url()).await;
+        let settings = Settings::new(&private.url()).unwrap();
+        let producer = Producer::connect(settings.with_namespace(world.namespace().clone()))
+            .await
+            .unwrap();
+        // The queue is there once a dispatcher has been.
+        let dispatcher = || world.dispatcher().set("HOOKLINE_AMQP_URL", private.url());
+        dispatcher().start().await.stop().await;
+        let exchange = world.namespace().events_exchange();
+        for _ in 0..COUNT {
+            let body = vec![b'x'; LARGE];
+            broker
+                .publish(&exchange, "booking.created", BasicProperties::default(), &body)
+                .await;
+        }
+        let lower = "application:set_env(rabbit, max_message_size, 200000), persistent_term:put(max_message_size, 200000).";
+        private.evaluate(lower).await;
+        producer.publish(&event("booking.created")).await.unwrap();
+        let dispatcher = dispatcher().start().await;
+        receiver.expect(1, SOON).await;
+        dispatcher.says("stays on its queue", SOON).await;
+        dispatcher.says("fill the window", SOON).await;
+        // Once the limit allows it, whoever comes next moves them.
+        private.evaluate(&lower.replace("200000", "134217728")).await;
+        dispatcher.stop().await;
+        let next = world.dispatcher().set("HOOKLINE_AMQP_URL", private.url()).start().await;
+        eventually(SOON, "all are rejected", async || {
+            let ready = broker.ready(&world.queue(Queue::Rejected)).await;
+            (ready == Some(COUNT as u32)).then_some(())
+        })
+        .await;
+        next.stop().await;
     })
     .await;
 }

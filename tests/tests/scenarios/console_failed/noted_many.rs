@@ -9,21 +9,25 @@ use hookline_tests::database::Database;
 use hookline_tests::{World, eventually};
 use serde_json::json;
 use sqlx::{Executor as _, PgConnection};
+use tokio::time::sleep;
 
 use super::{FAILED, are_filed, dead_letter, done, filing_console, listed};
 use crate::SOON;
 
 /// Longer than a console waits for a lock.
 const PATIENT: Duration = Duration::from_secs(30);
+/// Longer than the database keeps the lead of a console that does not ask for it (5 s), and shorter than a stop waits (10 s).
+const LONG: Duration = Duration::from_secs(6);
 
-/// Dead letters of `ep_crm`: these events, each with the hours since it failed.
+/// Dead letters of `ep_crm`: these events, each with the hours since it failed, which is its data too.
 fn seed(letters: &[(&str, u32)]) -> String {
     let rows: Vec<String> = letters
         .iter()
         .map(|(event, hours)| {
+            let data = data(*hours);
             format!(
                 "('acme', '{event}', 'ep_crm', now() - interval '{hours} hours', 'booking.created', 'event', \
-                 'retries_exhausted', 4, 'http_status', 500, now(), convert_to('{{}}', 'UTF8'))"
+                 'retries_exhausted', 4, 'http_status', 500, now(), convert_to('{data}', 'UTF8'))"
             )
         })
         .collect();
@@ -33,6 +37,8 @@ fn seed(letters: &[(&str, u32)]) -> String {
         rows.join(", ")
     )
 }
+
+const THREE: [(&str, u32); 3] = [("evt_1", 1), ("evt_2", 1), ("evt_3", 1)];
 
 async fn console(world: &World, database: &Database, rate: &str) -> Console {
     start(setup(world, database).set("HOOKLINE_MANUAL_RETRY_RATE", rate)).await
@@ -57,17 +63,32 @@ async fn are_sent(world: &World, count: u32) {
     .await;
 }
 
-/// The ids of what was sent, in their order.
-async fn sent(world: &World) -> Vec<String> {
+/// The ids of what was sent, in their order, each with its data.
+async fn sent(world: &World) -> Vec<(String, String)> {
     let stored = world.read(Queue::Deliveries).await;
-    let mut ids: Vec<String> = stored.iter().map(|stored| stored.id().to_owned()).collect();
-    ids.sort();
-    ids
+    let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+    let of = stored
+        .iter()
+        .map(|stored| (stored.id().to_owned(), text(&stored.body)));
+    let mut all: Vec<_> = of.collect();
+    all.sort();
+    all
+}
+
+fn data(hours: u32) -> String {
+    format!("{{\"hours\":{hours}}}")
+}
+
+fn once(letters: &[(&str, u32)]) -> Vec<(String, String)> {
+    let of = letters
+        .iter()
+        .map(|(event, hours)| ((*event).to_owned(), data(*hours)));
+    of.collect()
 }
 
 /// Three letters of which one is sent and noted, and whose next note the database does not take before this is rolled back.
 async fn in_the_middle(world: &World, database: &Database) -> (Console, String, PgConnection) {
-    let letters = seed(&[("evt_1", 1), ("evt_2", 1), ("evt_3", 1)]);
+    let letters = seed(&THREE);
     let console = console(world, database, "1/s").await;
     register(&console).await;
     database.execute(&letters).await.unwrap();
@@ -79,8 +100,9 @@ async fn in_the_middle(world: &World, database: &Database) -> (Console, String, 
         (done == ["1"]).then_some(())
     })
     .await;
+    // Of all that a step does only its note changes deliveries.
     holder
-        .execute("BEGIN; SELECT * FROM retry_parts FOR UPDATE")
+        .execute("BEGIN; LOCK TABLE deliveries IN EXCLUSIVE MODE")
         .await
         .unwrap();
     are_sent(world, 2).await;
@@ -97,7 +119,29 @@ async fn a_step_whose_note_the_database_does_not_take_is_not_sent_again() {
         holder.execute("ROLLBACK").await.unwrap();
         let progress = done(&console, &retry).await;
         assert_eq!(progress["done"], 3, "{progress}");
-        assert_eq!(sent(world).await, ["evt_1", "evt_2", "evt_3"]);
+        assert_eq!(sent(world).await, once(&THREE));
+    })
+    .await;
+}
+
+/// Whoever is cut off from the database may have sent what it cannot note yet.
+#[tokio::test]
+async fn another_console_that_takes_the_lead_leaves_a_step_alone_that_is_just_sent() {
+    database_scenario(async |world, database| {
+        world.leaves(Queue::Deliveries);
+        let (first, retry, mut holder) = in_the_middle(world, database).await;
+        let second = console(world, database, "1/s").await;
+        // The lead is lost with its connection, and nothing else is.
+        let cut = "SELECT pg_terminate_backend(pid)::text FROM pg_locks WHERE locktype = 'advisory' AND granted \
+             AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle')";
+        first.process().signal("STOP").await;
+        assert_eq!(database.texts(cut).await.len(), 1);
+        second.process().says("this console leads", SOON).await;
+        first.process().signal("CONT").await;
+        holder.execute("ROLLBACK").await.unwrap();
+        let progress = done(&second, &retry).await;
+        assert_eq!(progress["done"], 3, "{progress}");
+        assert_eq!(sent(world).await, once(&THREE));
     })
     .await;
 }
@@ -114,11 +158,13 @@ async fn a_stop_in_the_middle_of_a_step_repeats_nothing() {
             page.is_err().then_some(())
         })
         .await;
+        sleep(LONG).await;
+        assert!(!second.process().log().contains("this console leads"));
         holder.execute("ROLLBACK").await.unwrap();
         assert_eq!(first.process().ends_within(SOON).await.code(), Some(0));
         let progress = done(&second, &retry).await;
         assert_eq!(progress["done"], 3, "{progress}");
-        assert_eq!(sent(world).await, ["evt_1", "evt_2", "evt_3"]);
+        assert_eq!(sent(world).await, once(&THREE));
     })
     .await;
 }
@@ -135,13 +181,13 @@ async fn of_a_delivery_that_is_there_twice_the_newest_is_sent() {
         let retry = retry_all(&console).await;
         let progress = done(&console, &retry).await;
         assert_eq!((&progress["total"], &progress["done"]), (&3.into(), &2.into()));
-        assert_eq!(sent(world).await, ["evt_1", "evt_2"]);
+        assert_eq!(sent(world).await, once(&[("evt_1", 1), ("evt_2", 2)]));
         assert!(listed(&console, "?open=true").await.is_empty());
     })
     .await;
 }
 
-/// Whoever stores records has the delivery first, and its dead letter then.
+/// Whoever stores records has the delivery first, and its dead letter then: a note has neither while it waits for its turn.
 #[tokio::test]
 async fn a_note_that_waits_for_the_log_does_not_stand_in_its_way() {
     database_scenario(async |world, database| {
@@ -168,7 +214,8 @@ async fn a_note_that_waits_for_the_log_does_not_stand_in_its_way() {
         holder.execute(deletes).await.unwrap();
         let progress = done(&console, &retry).await;
         assert_eq!(progress["done"], 1, "{progress}");
-        assert_eq!(sent(world).await, [letter.id()]);
+        let sent = sent(world).await;
+        assert_eq!((sent.len(), &sent[0].0), (1, &letter.id()));
     })
     .await;
 }
