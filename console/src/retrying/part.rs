@@ -135,7 +135,7 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
     Ok(match (noted, put_off) {
         (NotedStep::Done, _) => Stepped::Done,
         (NotedStep::Elsewhere, _) | (NotedStep::On(_), Some(_)) => Stepped::Later,
-        (NotedStep::On(next), None) => Stepped::On(Box::new(next), until),
+        (NotedStep::On(next), None) => Stepped::On(next, until),
     })
 }
 

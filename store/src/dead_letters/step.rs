@@ -39,7 +39,7 @@ const HELD_FOR: Duration = Duration::from_secs(20);
 #[derive(Debug, PartialEq)]
 pub enum NotedStep {
     /// The part goes on so.
-    On(RetryPart),
+    On(Box<RetryPart>),
     /// It was the last.
     Done,
     /// Somebody else went on with the part, or this very note had been taken before: it is to be looked for again.
@@ -65,7 +65,8 @@ impl RetryStep {
 
 impl Store {
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
-    /// told what becomes of them, however soon that is. Nobody else finds the part for [`HELD_FOR`], or until it is noted.
+    /// told what becomes of them, however soon that is. Nobody else finds the part for
+    /// 20 s, or until it is noted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -154,11 +155,11 @@ impl Store {
             if is_done {
                 return Ok(NotedStep::Done);
             }
-            Ok(NotedStep::On(RetryPart {
+            Ok(NotedStep::On(Box::new(RetryPart {
                 after: step.last,
                 done: part.done + count,
                 ..part.clone()
-            }))
+            })))
         })
         .await
     }
