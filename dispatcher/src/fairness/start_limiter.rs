@@ -50,6 +50,9 @@ struct Inside {
     /// How many are out.
     permits: usize,
     begun: Option<Instant>,
+    /// Those that somebody holds, whether they count or not.
+    #[cfg(test)]
+    held: usize,
 }
 
 impl Inside {
@@ -68,6 +71,10 @@ impl Inside {
         self.given.push_back((now, true));
         self.permits += 1;
         self.begun = Some(now);
+        #[cfg(test)]
+        {
+            self.held += 1;
+        }
         self.first + self.given.len() as u64 - 1
     }
 
@@ -159,6 +166,12 @@ impl StartLimiter {
         }
     }
 
+    /// How many permits somebody holds.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.lock().held
+    }
+
     /// How many are out, once those that are so old are counted out.
     fn counted(&self, age: Duration) -> usize {
         let mut inside = self.lock();
@@ -194,6 +207,10 @@ impl StartLimiter {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut inside = self.limiter.lock();
+        #[cfg(test)]
+        {
+            inside.held -= 1;
+        }
         if !inside.take_back(self.number) {
             return;
         }
