@@ -31,8 +31,8 @@ pub struct RetryPart {
     pub(super) done: i64,
 }
 
-/// How long nobody else reads a part of which a step is just sent: longer than a database takes that moves to another machine, and
-/// than the note takes then.
+/// How long nobody else reads a part of which a step is just sent, so that it can be noted when a database is back that was away for
+/// less. After a crash it is as long until the part goes on.
 const HELD_FOR: Duration = Duration::from_secs(20);
 
 /// What a step is noted as.
@@ -65,8 +65,7 @@ impl RetryStep {
 
 impl Store {
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
-    /// told what becomes of them, however soon that is. Nobody else finds the part for
-    /// 20 s, or until it is noted.
+    /// told what becomes of them, however soon that is. Nobody else finds the part for 20 s, or until the step is noted.
     ///
     /// # Errors
     /// [`StoreError`].

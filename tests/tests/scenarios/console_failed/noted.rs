@@ -11,7 +11,7 @@ use super::{FAILED, are_filed, dead_letter, filing_console, listed};
 use crate::SOON;
 
 /// A dead letter that is filed, and the path that sends it again.
-async fn filed_letter(world: &World, database: &Database) -> (Console, String) {
+pub(super) async fn filed_letter(world: &World, database: &Database) -> (Console, String) {
     world.leaves(Queue::Deliveries);
     let console = filing_console(world, database).await;
     let wanted = json!({"url": "https://example.com/", "id": "ep_crm"});
