@@ -263,9 +263,19 @@ impl Attempts {
             tells_receivers: self.terms.trace_receivers,
         };
         failpoint::reached("before_post", delivery.event.id.as_str());
-        let report = attempt(&*self.client, &endpoint, &delivery, &traced).await;
+        let attempt = attempt(&*self.client, &endpoint, &delivery, &traced);
+        let report = match permit {
+            Some(permit) if self.fairness.takes_its_time(&endpoint.key) => {
+                permit.until_it_waits(attempt).await
+            }
+            permit => {
+                let report = attempt.await;
+                drop(permit);
+                report
+            }
+        };
         failpoint::reached("after_answer", delivery.event.id.as_str());
-        drop((permit, in_flight));
+        drop(in_flight);
         match report {
             Ok(mut report) => {
                 if let Some(trace) = report.trace.take() {

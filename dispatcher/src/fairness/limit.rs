@@ -20,6 +20,12 @@ const RISE: f32 = 1.25;
 const OVERLOADED: f32 = 2.0;
 /// Less than this is our own scheduling, not the receiver.
 const NOISE_S: f32 = 0.002;
+/// An answer that takes so long is waited for; what is quicker may be as long in our own hands. Where all answers take as long,
+/// [`super::StartLimiter`] alone would allow 16,000 a second for each processor.
+const A_WHILE_S: f32 = 0.003;
+/// How much of what a longer answer takes more becomes the quickest: a receiver that has become slow is known as such within
+/// some fifty answers.
+const QUICKEST_FADES: f32 = 1.0 / 64.0;
 /// Throughput is measured over so long at least, and two requests.
 const PERIOD: Duration = Duration::from_millis(500);
 /// Rounds of requests before an increase that did not pay is tried again; twice as many each time, up to the second.
@@ -45,6 +51,8 @@ pub(super) struct Limit {
     health: Health,
     /// Seconds that a request takes of late; unknown until one was answered.
     latency: Option<f32>,
+    /// Seconds that the quickest of late took: what the receiver takes itself, however busy we are.
+    quickest: Option<f32>,
     /// Whether that is only what those took that the endpoint answered after it had hung.
     is_guess: bool,
     /// Answers a second in the last period, which tells more than slots ÷ latency just after the slots were reduced: those
@@ -69,6 +77,7 @@ pub(super) struct Limit {
 pub(super) struct LimitSummary {
     slots: f32,
     latency: Option<f32>,
+    quickest: Option<f32>,
     below: Option<f32>,
     health: Health,
 }
@@ -86,6 +95,7 @@ impl Limit {
         Self {
             slots: summary.slots,
             latency: summary.latency,
+            quickest: summary.quickest,
             below: summary.below,
             health: summary.health,
             ..Self::unknown(1)
@@ -97,6 +107,7 @@ impl Limit {
         LimitSummary {
             slots: self.slots,
             latency: self.latency.filter(|_| !self.is_guess),
+            quickest: self.quickest,
             below: self.below,
             health: self.health,
         }
@@ -107,6 +118,7 @@ impl Limit {
             slots: as_f32(start.max(1)),
             health: Health::Unknown,
             latency: None,
+            quickest: None,
             is_guess: false,
             throughput: 0.0,
             answers: 0.0,
@@ -144,6 +156,11 @@ impl Limit {
     pub(super) fn latency(&self) -> Option<Duration> {
         self.latency
             .map(|seconds| Duration::from_secs_f32(seconds.clamp(0.0, 3_600.0)))
+    }
+
+    /// Whether it takes a while for every answer: what waits for it keeps no processor busy.
+    pub(super) fn takes_its_time(&self) -> bool {
+        self.quickest.is_some_and(|seconds| seconds >= A_WHILE_S)
     }
 
     /// Requests that end in a second with all slots taken. A limit that grows quickly is judged by what it is about to be.
@@ -229,6 +246,8 @@ impl Limit {
             let known = self.latency.filter(|_| !self.is_guess);
             self.latency = Some(known.map_or(took, |latency| (latency * 7.0 + took) / 8.0));
             self.is_guess = false;
+            let quickest = self.quickest.unwrap_or(took);
+            self.quickest = Some((quickest + (took - quickest) * QUICKEST_FADES).min(took));
         }
     }
 
@@ -377,6 +396,23 @@ mod tests {
         assert_eq!(limit.slots(128), 2);
         used(&mut limit, Feedback::Success, 1, |_| FAST);
         assert_eq!(limit.slots(128), 2);
+    }
+
+    #[test]
+    fn who_takes_a_while_is_known_by_the_quickest_answer_of_late() {
+        let mut limit = Limit::unknown(8);
+        assert!(!limit.takes_its_time(), "nothing is known yet");
+        used(&mut limit, Feedback::Success, 1, |_| FAST);
+        assert!(limit.takes_its_time());
+        assert!(Limit::recalled(limit.summary()).takes_its_time());
+        used(&mut limit, Feedback::Success, 1, |_| Duration::from_millis(1));
+        assert!(!limit.takes_its_time(), "it was we who took so long");
+        used(&mut limit, Feedback::Answered, 60, |_| Duration::from_millis(5));
+        assert!(limit.takes_its_time(), "it has become slower");
+        used(&mut limit, Feedback::Refused { retry_after: None }, 1, |_| {
+            Duration::from_millis(1)
+        });
+        assert!(limit.takes_its_time(), "a refusal is no answer");
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
         self.change_if(|state| state.admit(key, info, job, now), is_news)
     }
 
+    /// Whether endpoint `key` is known to take a while for every answer.
+    pub fn takes_its_time(&self, key: &K) -> bool {
+        self.lock().takes_its_time(key)
+    }
+
     /// Gives a slot back after an attempt that took `took`; the jobs to begin now, of any endpoint, since what one gives
     /// back may be another's turn.
     pub fn release(&self, key: &K, queue: usize, feedback: Feedback, took: Duration, now: Instant) -> Vec<J> {

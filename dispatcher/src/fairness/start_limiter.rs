@@ -3,13 +3,16 @@
 //! A queue that has thousands of messages ready would otherwise begin as many requests as its window is wide, in the
 //! same moment. They would answer no sooner, and whatever comes by another queue meanwhile would stand behind them.
 //! Requests that have not ended after a moment wait for their receiver and keep no processor busy: they count no longer,
-//! so the limiter holds nobody back for an endpoint that is slow.
+//! so the limiter holds nobody back for an endpoint that is slow. Where the receiver is known to take a while, a request counts no
+//! longer than until it is sent.
 //!
 //! What falls due, all of it at once perhaps, is narrower still while fresh deliveries begin beside it, so that these
 //! hardly notice. While none do, there is nobody to give way to, and a narrow limiter would only be slow: a handful of
 //! requests in a moment are less than a few quick receivers take.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +99,20 @@ impl Inside {
 pub struct Permit {
     limiter: Arc<StartLimiter>,
     number: u64,
+}
+
+impl Permit {
+    /// Does `work`, and counts only until that waits for the first time.
+    pub async fn until_it_waits<W: Future>(self, work: W) -> W::Output {
+        let mut permit = Some(self);
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let polled = work.as_mut().poll(context);
+            permit = None;
+            polled
+        })
+        .await
+    }
 }
 
 /// Whether an attempt may begin as far as the processors go.
@@ -223,6 +240,8 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -275,6 +294,25 @@ mod tests {
             tokio::time::advance(COUNTS_FOR / 2).await;
         }
         assert!(limiter.lock().given.len() < 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_is_known_to_take_a_while_counts_until_it_waits() {
+        let limiter = StartLimiter::new(2);
+        let since = Instant::now();
+        let mut works = Vec::new();
+        for _ in 0..6 {
+            let permit = limiter.acquire().await;
+            let mut work = Box::pin(permit.until_it_waits(std::future::pending::<()>()));
+            assert!((&mut work).now_or_never().is_none());
+            works.push(work);
+        }
+        assert_eq!(since.elapsed(), Duration::ZERO);
+        assert_eq!(limiter.acquire().await.until_it_waits(async { 5 }).await, 5);
+        let never_begun = limiter.acquire().await.until_it_waits(async { 5 });
+        assert_eq!(limiter.counted(COUNTS_FOR), 1);
+        drop(never_begun);
+        assert_eq!((limiter.counted(COUNTS_FOR), limiter.held()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]

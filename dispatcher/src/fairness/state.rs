@@ -305,6 +305,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         overview
     }
 
+    pub(super) fn takes_its_time(&self, key: &K) -> bool {
+        self.queues
+            .get(key)
+            .is_some_and(|queue| queue.limit.takes_its_time())
+    }
+
     pub(super) fn observe(&mut self, from: usize, ready: u64, consumers: u32, now: Instant) {
         let sees_publishing = from != self.bounds.due;
         if let Some(window) = self.windows.get_mut(from) {
