@@ -171,9 +171,17 @@ impl AckLedger {
         bytes
     }
 
-    /// How many messages nobody will settle, though they are in hand.
-    pub(crate) fn abandoned(&self) -> usize {
-        self.lock().ledger.abandoned()
+    /// How many messages of those that came after tag `after` are in hand for so long that they are waited for no more, or that nobody
+    /// will settle.
+    pub(crate) fn stuck(&self, after: u64, longer_than: Duration) -> usize {
+        let now = Instant::now();
+        let before = now.checked_sub(longer_than);
+        before.map_or(0, |before| self.lock().ledger.stuck(after, before))
+    }
+
+    /// How many messages of those that came up to tag `last` are in hand and not settled.
+    pub(crate) fn open_up_to(&self, last: u64) -> usize {
+        self.lock().ledger.open_up_to(last)
     }
 
     /// Messages that the broker takes for unacknowledged, or of which it cannot know better yet.

@@ -24,8 +24,11 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 /// receivers that answer within this time, and what is with slow ones must not keep the rest of the queue waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ROOM_WITHIN: Duration = Duration::from_millis(100);
-/// How often it is looked at whether the window is full of messages that stay: they are few, if any.
+/// How often it is looked at whether the window is full of messages that stay, which seldom is the case, and for how long one that is
+/// worked on is waited for: endpoints that take longer are known to do so, and hold half of a window at most. More than that are
+/// endpoints that all hang since a moment ago.
 const LOOK_AT_STUCK: Duration = Duration::from_secs(1);
+const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// How long a stop waits for a queue that is just being taken up again: a broker that is there takes milliseconds.
 const RESUMED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a stop reads on where the broker is too slow to say that no more comes: what has come is there at once.
@@ -55,9 +58,10 @@ pub trait Handler: Send + Sync + 'static {
     /// The queue is not there, and only its owner can make it.
     fn queue_is_missing(&self);
 
-    /// The broker gives out so many messages at most from now on: fewer where they are large.
-    fn is_resized(&self, messages: u16) {
-        let _nothing_depends_on_it = messages;
+    /// The broker gives out so many messages at most from now on, fewer where they are large, `beside` so many that are in hand from
+    /// before.
+    fn is_resized(&self, messages: u16, beside: usize) {
+        let _nothing_depends_on_it = (messages, beside);
     }
 }
 
@@ -125,7 +129,7 @@ impl Intake {
             Supply::Pushed { messages, bytes } => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 let sizing = Sizing::new(messages, bytes);
-                handler.is_resized(subscription.prefetch());
+                handler.is_resized(subscription.prefetch(), 0);
                 // Both in one task: what is handed on wakes nobody else. What is not handed on when the reading ends has not
                 // begun, and goes to whoever is given it next.
                 tokio::select! {
@@ -155,7 +159,8 @@ impl Intake {
         let mut requested = std::pin::pin!(requested);
         let mut stuck_looks = interval(LOOK_AT_STUCK);
         stuck_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut read, mut left_behind) = (0, 0);
+        // Of what came up to the second of these tags, the broker counts nothing against the window that stands.
+        let (mut read, mut last, mut left_behind, mut beside) = (0, 0, 0, 0);
         loop {
             let incoming = tokio::select! {
                 biased;
@@ -177,12 +182,16 @@ impl Intake {
                 }
                 incoming = subscription.next() => incoming,
                 _ = stuck_looks.tick() => {
-                    let stuck = self.ledger.abandoned().saturating_sub(left_behind);
+                    let stuck = self.ledger.stuck(left_behind, STUCK_AFTER);
                     if !subscription.is_careful() && 2 * stuck > usize::from(subscription.prefetch()) {
-                        warn!(queue = self.queue.label, stuck, "messages that cannot be settled fill the window; others are taken beside them");
-                        self.resize(&mut subscription, &mut sizing, &sender, shutdown).await?;
-                        left_behind = self.ledger.abandoned();
-                        handler.is_resized(subscription.prefetch());
+                        warn!(queue = self.queue.label, stuck, "messages whose receivers do not answer, or that cannot be settled, fill \
+                            the window; others are taken beside them");
+                        left_behind = last.max(self.resize(&mut subscription, &mut sizing, &sender, shutdown).await?);
+                    }
+                    let open = self.ledger.open_up_to(left_behind);
+                    if open != beside {
+                        beside = open;
+                        handler.is_resized(subscription.prefetch(), beside);
                     }
                     continue;
                 }
@@ -190,6 +199,7 @@ impl Intake {
             match incoming {
                 Some(incoming) => {
                     sizing.saw(incoming.message.size());
+                    last = incoming.tag;
                     self.hand_over(incoming, &sender);
                 }
                 None if subscription.is_lost() => return Ok(()),
@@ -207,11 +217,13 @@ impl Intake {
                 && !subscription.is_careful()
                 && sizing.is_unfit(subscription.prefetch(), self.ledger.bytes())
             {
-                self.resize(&mut subscription, &mut sizing, &sender, shutdown)
-                    .await?;
                 // The broker counts what is unacknowledged anew for each consumer.
-                left_behind = self.ledger.abandoned();
-                handler.is_resized(subscription.prefetch());
+                left_behind = last.max(
+                    self.resize(&mut subscription, &mut sizing, &sender, shutdown)
+                        .await?,
+                );
+                beside = self.ledger.open_up_to(left_behind);
+                handler.is_resized(subscription.prefetch(), beside);
             }
         }
     }
@@ -229,22 +241,24 @@ impl Intake {
     }
 
     /// Takes the queue up again with the window that goes with the sizes seen, once there is room for one, or else with what fits
-    /// beside what takes long.
+    /// beside what takes long. The last tag that came meanwhile, or 0.
     async fn resize(
         &self,
         subscription: &mut Subscription,
         sizing: &mut Sizing,
         sender: &mpsc::UnboundedSender<Taken>,
         shutdown: &Shutdown,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<u64, BrokerError> {
+        let mut last = 0;
         let (before, bytes_before) = (subscription.prefetch(), self.ledger.bytes());
         tokio::select! {
             () = subscription.pause() => {}
             // Whoever reads on asks for no more once again.
-            () = shutdown.requested() => return Ok(()),
+            () = shutdown.requested() => return Ok(last),
         }
         while let Some(incoming) = subscription.next().await {
             sizing.saw(incoming.message.size());
+            last = incoming.tag;
             self.hand_over(incoming, sender);
         }
         let room = async {
@@ -257,7 +271,7 @@ impl Intake {
             () = shutdown.requested() => {}
         }
         if subscription.is_lost() || shutdown.is_requested() {
-            return Ok(());
+            return Ok(last);
         }
         let (from, to) = (before, sizing.window_beside(self.ledger.bytes()));
         debug!(
@@ -265,11 +279,12 @@ impl Intake {
             from, to, bytes_before, "the window follows the size of messages"
         );
         let mut resuming = std::pin::pin!(subscription.resume(to));
-        tokio::select! {
+        let resumed = tokio::select! {
             resumed = &mut resuming => resumed,
             // What is asked for already comes, and is to be given back.
             () = shutdown.requested() => timeout(RESUMED_WITHIN, resuming).await.unwrap_or(Ok(())),
-        }
+        };
+        resumed.map(|()| last)
     }
 
     /// Asks for one message after the other.

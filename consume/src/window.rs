@@ -228,15 +228,23 @@ impl UnackedWindow {
         self.slots.len()
     }
 
+    /// How many of those that came up to tag `last` are not settled.
+    pub(crate) fn open_up_to(&self, last: u64) -> usize {
+        let earlier = self.slots.range(..=last);
+        earlier.filter(|(_, slot)| slot.state != State::Settled).count()
+    }
+
     /// What they have in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many nobody will settle.
-    pub(crate) fn abandoned(&self) -> usize {
-        let slots = self.slots.values();
-        slots.filter(|slot| slot.state == State::Abandoned).count()
+    /// How many of those that came after tag `after` nobody will settle, or has not since before `before` although it is worked on.
+    pub(crate) fn stuck(&self, after: u64, before: Instant) -> usize {
+        let later = self.slots.range(after.saturating_add(1)..);
+        let old = later.take_while(|(_, slot)| slot.received <= before);
+        let is_stuck = |state| matches!(state, State::Begun | State::Attached | State::Abandoned);
+        old.filter(|(_, slot)| is_stuck(slot.state)).count()
     }
 
     /// Since when the oldest message that is not settled is in hand, also where nobody will settle it.
@@ -287,6 +295,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_worked_on_for_long_is_stuck_and_what_waits_or_is_settled_is_not() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut window = UnackedWindow::new(2);
+        for tag in 1..=8 {
+            window.received(tag, tag, 10, start + second * u32::try_from(tag).unwrap());
+        }
+        for tag in [2, 3, 4, 5, 7] {
+            assert!(window.begin(tag));
+        }
+        window.settled(3, start + second * 9);
+        window.abandon(6);
+        assert_eq!(window.stuck(0, start + second * 9), 5);
+        assert_eq!(window.stuck(0, start + second * 5), 3);
+        assert_eq!(window.stuck(4, start + second * 9), 3);
+        assert_eq!(window.stuck(8, start + second * 9), 0);
+        assert_eq!(window.stuck(u64::MAX, start + second * 9), 0);
+        assert_eq!([0, 3, 8].map(|last| window.open_up_to(last)), [0, 2, 7]);
+    }
+
+    #[test]
     fn what_is_settled_from_the_oldest_on_goes_in_one_run() {
         let mut window = window(5);
         let now = Instant::now();
@@ -330,7 +358,7 @@ mod tests {
         assert!(window.begin(1));
         window.abandon(1);
         assert_eq!((window.messages(), window.bytes()), (2, 10));
-        assert_eq!(window.abandoned(), 1);
+        assert_eq!(window.stuck(0, Instant::now()), 1);
         window.settled(2, now);
         assert!(oldest.is_some() && window.oldest() == oldest);
         assert_eq!(window.take_waiting(), [1]);

@@ -24,6 +24,7 @@ use crate::route;
 use crate::settings::KeepPayloads;
 use crate::settle::{self, Settler, Subject};
 use crate::spans::{self, Traced};
+use crate::standstill::Standstill;
 #[cfg(test)]
 use crate::tests::simulation::mistakes::{Mistake, is_back};
 
@@ -97,6 +98,7 @@ pub struct Attempts {
     terms: Terms,
     meters: Meters,
     tasks: TaskTracker,
+    standstill: Standstill,
 }
 
 impl Attempts {
@@ -119,6 +121,7 @@ impl Attempts {
             terms,
             meters,
             tasks,
+            standstill: Standstill::default(),
         })
     }
 
@@ -134,6 +137,10 @@ impl Attempts {
         let (fairness, queue) = (&self.fairness, job.queue.index());
         // Whatever it waits for here, its endpoint may be changed meanwhile.
         let mut is_fresh = !matches!(leave, Leave::Needed(_));
+        while !self.standstill.lasts(Instant::now()).is_zero() && !fairness.is_closed() {
+            (leave, is_fresh) = (leave.give_back(), false);
+            sleep(ASK_AGAIN_AFTER).await;
+        }
         let _turn = match fairness.try_turn(queue) {
             Some(turn) => turn,
             None => {
@@ -278,6 +285,9 @@ impl Attempts {
         drop(in_flight);
         match report {
             Ok(mut report) => {
+                if report.verdict.outcome != Outcome::Blocked {
+                    self.standstill.is_over();
+                }
                 if let Some(trace) = report.trace.take() {
                     delivery.event.trace = trace;
                 }
@@ -287,7 +297,10 @@ impl Attempts {
                 self.pass_on(&endpoint, queue, feedback, report.duration);
                 self.conclude(in_hand, &delivery, Some(&endpoint), report).await;
             }
-            Err(_) => {
+            Err(shortage) => {
+                if shortage.keeps_everything_in() {
+                    self.standstill.met(Instant::now());
+                }
                 self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
                 self.meters.parked();
                 let parked = route::parked(Work::Deliver(delivery.clone()), SHORTAGE_DELAY);

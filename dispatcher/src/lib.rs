@@ -15,6 +15,7 @@ pub mod route; // step 3: what each message asks for
 pub mod fairness; // step 4: whose turn it is
 pub mod spans; // what is traced of a delivery and of its attempts
 pub mod attempts; // step 4, carried out: turns, one after the other
+mod standstill; // while no request gets out
 pub mod attempt; // steps 5 to 7: one attempt
 pub mod classify; // step 7: what the answer means
 mod failure_log; // and what the operator reads of it

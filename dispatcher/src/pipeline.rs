@@ -355,8 +355,8 @@ impl Handler for Reception {
         self.publisher.look_for_missing();
     }
 
-    fn is_resized(&self, messages: u16) {
+    fn is_resized(&self, messages: u16, beside: usize) {
         let fairness = self.pipeline.attempts.fairness();
-        fairness.resized(self.queue.index(), usize::from(messages));
+        fairness.resized(self.queue.index(), usize::from(messages), beside);
     }
 }

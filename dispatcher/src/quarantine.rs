@@ -8,7 +8,7 @@
 //!
 //! A receiver that hangs must not hold up the others here for as long as it likes. So what has been in hand for a moment
 //! is no longer waited for, up to a few of them. If the process ends then, they are counted with the one that ended it;
-//! so the last try before a message is called the cause is made with nothing else in hand (`suspects.rs`), and an
+//! so the last tries before a message is called the cause are made with nothing else in hand (`suspects.rs`), and an
 //! attempt that comes to its end clears the message again.
 
 use std::sync::Arc;

@@ -11,9 +11,11 @@ use crate::queues::Working;
 /// Returns to a working queue from which on a message is suspected. Restarts and lost connections give each a return or
 /// two; suspecting those would only make work.
 const SUSPECT_RETURNS: u32 = 3;
-/// Ends of a process with this message in its hand, the last of them with this message alone, that are enough to call it the
-/// cause. With the three before it that makes eight crashes.
-const MAX_CRASHES: u32 = 5;
+/// Ends of a process with this message in its hand that are enough to call it the cause. With the three before it that makes nine
+/// crashes.
+const MAX_CRASHES: u32 = 6;
+/// So many of them, the last, are with this message alone: a single kill may come when it will.
+const ALONE: u32 = 2;
 /// How long the process must have been consuming before it takes a suspect. A process that is killed as it starts, again
 /// and again, would otherwise have its harmless suspects counted as the cause.
 pub const SETTLING_TIME: Duration = Duration::from_secs(2);
@@ -66,17 +68,17 @@ pub fn counted(queue: Working, message: &Message) -> Option<u32> {
 /// Decides what to do with a suspect that the process ended with `crashes` times, in a process that has consumed for `lived`
 /// and whose attempts take at most `longest_attempt`.
 ///
-/// The last end that it takes to reject a message must be one of which nothing but the message can be the cause. A process
+/// The last ends that it takes to reject a message must be such of which nothing but the message can be the cause. A process
 /// that is killed every few seconds, whatever it does, would end with the same message in hand each time if its receiver
-/// hangs. So the last try is for a process that has lived longer than any attempt takes: one that is killed sooner never
-/// makes it, and one that lives as long would have come to the end of the tries before.
+/// hangs. So the last tries are for a process that has lived longer than any attempt takes: one that is killed sooner never
+/// makes them, and one that lives as long would have come to the end of the tries before.
 #[must_use]
 pub fn treatment(crashes: u32, lived: Duration, longest_attempt: Duration) -> Treatment {
     if crashes >= MAX_CRASHES {
         return Treatment::Reject;
     }
-    let is_last_try = crashes + 1 == MAX_CRASHES;
-    let lives = if is_last_try {
+    let is_alone = crashes + ALONE >= MAX_CRASHES;
+    let lives = if is_alone {
         SETTLING_TIME + longest_attempt
     } else {
         SETTLING_TIME
@@ -87,7 +89,7 @@ pub fn treatment(crashes: u32, lived: Duration, longest_attempt: Duration) -> Tr
         let [.., longest] = PARK_DELAYS;
         return Treatment::Later(PARK_DELAYS.into_iter().find(fits).unwrap_or(longest));
     }
-    if is_last_try {
+    if is_alone {
         Treatment::HandleAlone
     } else {
         Treatment::Handle
@@ -133,16 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn a_suspect_is_handled_until_it_is_the_cause_and_the_last_time_alone() {
+    fn a_suspect_is_handled_until_it_is_the_cause_and_the_last_times_alone() {
         let old = SETTLING_TIME + ATTEMPT;
         let treatments: Vec<_> = (0..=MAX_CRASHES)
             .map(|crashes| treatment(crashes, old, ATTEMPT))
             .collect();
-        let [tries @ .., last, end] = treatments.as_slice() else {
+        let [tries @ .., before, last, end] = treatments.as_slice() else {
             panic!("{treatments:?}");
         };
         assert!(tries.iter().all(|tried| *tried == Treatment::Handle));
-        assert_eq!((last, end), (&Treatment::HandleAlone, &Treatment::Reject));
+        assert_eq!([before, last], [&Treatment::HandleAlone; 2]);
+        assert_eq!(end, &Treatment::Reject);
     }
 
     /// Whatever the pace of the kills, and though each comes with the suspect in hand.
@@ -171,6 +174,26 @@ mod tests {
                 };
             }
         }
+    }
+
+    /// Kills that come quickly, and one that comes late, as when somebody mends a crash loop and then rolls out.
+    #[test]
+    fn one_late_kill_after_many_quick_ones_makes_no_cause_of_what_only_takes_long() {
+        let quick = [Duration::from_secs(10); 20];
+        let mut crashes = 0;
+        for lives in quick.into_iter().chain([Duration::from_secs(40)]) {
+            let takes = |lived: &Duration| {
+                let treatment = treatment(crashes, *lived, ATTEMPT);
+                matches!(treatment, Treatment::Handle | Treatment::HandleAlone)
+            };
+            let takes_at = (0..).map(Duration::from_secs).find(takes).unwrap();
+            crashes += u32::from(takes_at < lives);
+        }
+        assert!(crashes > 3, "{crashes}");
+        assert_ne!(
+            treatment(crashes, SETTLING_TIME + ATTEMPT, ATTEMPT),
+            Treatment::Reject
+        );
     }
 
     #[test]

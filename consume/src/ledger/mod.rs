@@ -179,10 +179,17 @@ impl Ledger {
             .is_some_and(|current| current.window.holds(tag))
     }
 
-    /// How many messages of the subscription that stands nobody will settle.
-    pub(crate) fn abandoned(&self) -> usize {
+    /// How many messages of the subscription that stands, from those after tag `after`, nobody will settle or has not since before
+    /// `before`.
+    pub(crate) fn stuck(&self, after: u64, before: Instant) -> usize {
         let current = self.current.as_ref();
-        current.map_or(0, |current| current.window.abandoned())
+        current.map_or(0, |current| current.window.stuck(after, before))
+    }
+
+    /// How many messages of the subscription that stands, of those up to tag `last`, are not settled.
+    pub(crate) fn open_up_to(&self, last: u64) -> usize {
+        let current = self.current.as_ref();
+        current.map_or(0, |current| current.window.open_up_to(last))
     }
 
     /// No work begins any more.

@@ -31,12 +31,17 @@ const KEPT: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_secs(1);
 /// What would wait in memory for longer is parked: a window full of such jobs would move on too slowly.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
-/// What is parked for endpoints that do not answer comes back no faster than one in this time, over all of them: a
-/// mountain that is moved to and fro must not show in the machine's throughput.
+/// What is parked for endpoints that do not answer comes back hardly faster than one in this time, over all of them: a mountain that is
+/// moved to and fro must not show in the machine's throughput.
 const RETURN_EVERY: Duration = Duration::from_millis(5);
 /// Times that a job of a silent endpoint may be parked longer than before although few are: up to 4 s, so that an
 /// endpoint that answers again soon gets what was set aside.
 const MAX_STEPS: usize = 2;
+
+/// How long so many jobs take.
+fn lasts(jobs: usize, per_second: f32) -> Duration {
+    Duration::from_secs_f32((as_f32(jobs) / per_second.max(MIN_PER_SECOND)).min(1e6))
+}
 
 /// How an endpoint is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +121,7 @@ impl<J> EndpointQueue<J> {
             holdings.limited_in_flight = self.in_flight;
         }
         if self.is_silent() || self.is_unknown() {
-            holdings.silent_parked = self.returns.count();
+            holdings.silent_parking = usize::from(self.returns.count() > 0);
         }
         holdings
     }
@@ -192,9 +197,6 @@ impl<J> EndpointQueue<J> {
 
     /// How long it takes until so many jobs more have begun, if anything is known of that.
     fn time_for(&self, jobs: usize, max: usize, now: Instant) -> Option<Duration> {
-        let lasts = |jobs: usize, per_second: f32| {
-            Duration::from_secs_f32((as_f32(jobs) / per_second.max(MIN_PER_SECOND)).min(1e6))
-        };
         // The first begins as soon as it may, and the others after it.
         let wait = self.pacing.wait(now);
         let paced = self.pacing.per_second();
@@ -216,7 +218,7 @@ impl<J> EndpointQueue<J> {
     /// Takes out what is to wait in no window any more, each with how long to park it.
     pub(super) fn give_up_waiting(
         &mut self,
-        silent_parked_of_others: usize,
+        others_parking: usize,
         max: usize,
         now: Instant,
     ) -> Vec<(Waiting<J>, Delay)> {
@@ -234,8 +236,7 @@ impl<J> EndpointQueue<J> {
             parked.reverse();
         }
         let park = |waiting: Waiting<J>| {
-            let silent_parked = silent_parked_of_others + self.returns.count();
-            let delay = self.park(waiting.parked, silent_parked, max, now);
+            let delay = self.park(waiting.parked, others_parking, max, now);
             (waiting, delay)
         };
         parked.into_iter().map(park).collect()
@@ -251,15 +252,25 @@ impl<J> EndpointQueue<J> {
     /// Whether one more would have its turn only after the shortest park time, so that parking it loses nothing.
     pub(super) fn is_turn_far(&self, max: usize, now: Instant) -> bool {
         let [shortest, ..] = PARK_DELAYS;
-        self.is_busy_for(shortest, max, now)
+        self.busy_for(max, now) >= shortest.as_duration()
     }
 
-    /// Whether what waits, and what comes back until then, keeps it busy for so long.
-    fn is_busy_for(&self, delay: Delay, max: usize, now: Instant) -> bool {
-        let delay = delay.as_duration();
-        let ahead = self.waiting.len() + self.returns.until(now + delay);
-        self.time_for(ahead + 1, max, now)
-            .is_some_and(|busy| busy >= delay)
+    /// For how long it has something to begin without a gap, if one more waits: what waits, and what comes back before that is done.
+    fn busy_for(&self, max: usize, now: Instant) -> Duration {
+        let Some(mut busy) = self.time_for(self.waiting.len() + 1, max, now) else {
+            return Duration::ZERO;
+        };
+        let rates = [self.pacing.per_second(), self.limit.rate(max)];
+        let Some(rate) = rates.into_iter().flatten().reduce(f32::min) else {
+            return busy;
+        };
+        for (back, count) in self.returns.after(now) {
+            if back > busy {
+                break;
+            }
+            busy += lasts(count, rate);
+        }
+        busy
     }
 
     pub(super) fn start(&mut self, queue: usize, now: Instant) {
@@ -337,19 +348,22 @@ impl<J> EndpointQueue<J> {
             if self.pacing.learn(feedback, took, now) {
                 self.limit.shrink();
             }
+        } else {
+            self.pacing.was_not_made();
         }
         self.refresh(now);
     }
 
-    /// For how long to park a job that was parked `times` before, with so many parked for all silent endpoints.
-    pub(super) fn park(&mut self, times: u32, silent_parked: usize, max: usize, now: Instant) -> Delay {
+    /// For how long to park a job that was parked `times` before, where so many other silent endpoints have something parked.
+    pub(super) fn park(&mut self, times: u32, others_parking: usize, max: usize, now: Instant) -> Delay {
         let [shortest, .., longest] = PARK_DELAYS;
         let is_known = self.time_for(1, max, now).is_some();
         let delay = match is_known && !self.is_silent() {
             // It answers: back while it is still busy, or it would stand idle meanwhile; but no sooner than it must, or
             // what has come back in vain is parked again.
             true => {
-                let keeps_busy = |delay: &&Delay| self.is_busy_for(**delay, max, now);
+                let busy = self.busy_for(max, now);
+                let keeps_busy = |delay: &&Delay| delay.as_duration() <= busy;
                 PARK_DELAYS
                     .iter()
                     .rev()
@@ -359,8 +373,9 @@ impl<J> EndpointQueue<J> {
             }
             // It does not: longer each time, and so long that a mountain of them is not moved to and fro all the time.
             false => {
-                let parked = silent_parked.max(self.returns.count()) + 1;
-                let ahead = RETURN_EVERY.saturating_mul(u32::try_from(parked).unwrap_or(u32::MAX));
+                // Each has its part of what may come back: one with few must not wait for another's mountain.
+                let ahead = (self.returns.count() + 1).saturating_mul(others_parking + 1);
+                let ahead = RETURN_EVERY.saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
                 let lasts = |delay: &&Delay| delay.as_duration() >= ahead;
                 let steps = usize::try_from(times).unwrap_or(usize::MAX).min(MAX_STEPS);
                 PARK_DELAYS

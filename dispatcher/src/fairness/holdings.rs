@@ -14,8 +14,8 @@ pub(super) struct Holdings {
     pub(super) in_flight: usize,
     /// The same of endpoints that share half.
     pub(super) limited_in_flight: usize,
-    /// Jobs of silent endpoints that are parked on the broker.
-    pub(super) silent_parked: usize,
+    /// Silent endpoints with jobs that are parked on the broker.
+    pub(super) silent_parking: usize,
 }
 
 impl Holdings {
@@ -35,6 +35,10 @@ impl Holdings {
             before.limited_in_flight,
             after.limited_in_flight,
         );
-        swap(&mut self.silent_parked, before.silent_parked, after.silent_parked);
+        swap(
+            &mut self.silent_parking,
+            before.silent_parking,
+            after.silent_parking,
+        );
     }
 }

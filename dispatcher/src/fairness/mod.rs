@@ -26,6 +26,7 @@ mod pace; // its holds, pace and rate
 mod returns; // when what was parked comes back
 mod turns; // whose turn it is for a connection
 mod window; // how much of a working queue may wait
+mod witnesses; // who else there is
 mod holdings; // what all endpoints hold
 mod memory; // what is kept of idle ones
 mod asking; // one job of each working queue asks at a time
@@ -148,9 +149,9 @@ impl<K: Eq + Hash + Clone, J> Fairness<K, J> {
     }
 
     /// The broker gives out so many messages of a working queue from now on: what may wait, and what slow endpoints may hold, are
-    /// parts of that.
-    pub fn resized(&self, queue: usize, messages: usize) {
-        self.change(|state| state.resized(queue, messages));
+    /// parts of that. Beside them so many are in hand that came before, most of them for endpoints that hang.
+    pub fn resized(&self, queue: usize, messages: usize, beside: usize) {
+        self.change(|state| state.resized(queue, messages, beside));
     }
 
     /// How endpoints fare at this moment.

@@ -34,8 +34,13 @@ const OVERLOADED_SHARE: f32 = 0.25;
 /// refusal that comes sooner after a hold than that says that the hold was too short, and little of the pace.
 const LEAST: f32 = 0.5;
 const LEAST_UNSURE: f32 = 0.9;
-/// Attempts a second at least, however little was borne.
-const MIN_PACE: f32 = 2.0;
+/// The same where few are taken: that one was accepted and the next refused says only that they were too close to each other.
+const LEAST_OF_FEW: f32 = 0.7;
+/// Attempts a second at first at least, and as long as none was accepted since the last hold: one that refuses everything is not
+/// known to count at all, and is to be seen to take something again soon.
+const MIN_PACE_UNSURE: f32 = 2.0;
+/// The same of one that takes something between its refusals: some take one in ten seconds, of all replicas together.
+const MIN_PACE: f32 = 0.1;
 /// Attempts a second at least that may begin, whoever limits them: far below one an hour, which is the least that an owner may
 /// allow, as one of a thousand replicas has of it.
 pub(super) const MIN_PER_SECOND: f32 = 1e-7;
@@ -47,8 +52,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 const RECENT: Duration = Duration::from_secs(4);
 /// A pace is forgotten when nothing waited for it for so long.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
-/// Attempts that were not begun in time may be made up for within this time, or late timers would slow the pace down.
+/// Attempts that were not begun in time may be made up for within this time, or late timers would slow the pace down. Less where they
+/// are few: of two that come close upon each other a receiver that takes one a second refuses one.
 const CATCH_UP: Duration = Duration::from_millis(100);
+const CATCH_UP_OF_FEW: Duration = Duration::from_millis(20);
 
 /// What is remembered of the pace of an endpoint that has nothing in hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,6 +150,12 @@ impl Pacing {
         Some(self.counted? + period(self.rate?))
     }
 
+    /// Whether the owner's rate allows the next attempt later than everything else.
+    fn is_limited_by_owner(&self) -> bool {
+        let others = self.held_until.max(Some(self.next));
+        self.allowed_at() > others
+    }
+
     /// For how long still nothing may begin, for any reason.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         self.ready_at().saturating_duration_since(now)
@@ -158,20 +171,41 @@ impl Pacing {
 
     /// An attempt begins.
     pub(super) fn begin(&mut self, now: Instant) {
-        let soonest = now.checked_sub(CATCH_UP).unwrap_or(now);
-        if let Some(pace) = self.pace {
-            self.next = self.next.max(soonest) + period(pace.per_second);
+        let is_limited_by_owner = self.is_limited_by_owner();
+        if let Some(pace) = &mut self.pace {
+            let period = period(pace.per_second);
+            let soonest = soonest(period, now);
+            // What begins as soon as it may has waited for that.
+            if self.held_until.max(Some(self.next)) >= Some(soonest) && !is_limited_by_owner {
+                pace.bound = now;
+            }
+            self.next = self.next.max(soonest) + period;
         }
-        if self.rate.is_some() {
+        if let Some(rate) = self.rate {
+            let soonest = soonest(period(rate), now);
             self.counted = Some(self.allowed_at().map_or(now, |allowed| allowed.max(soonest)));
         }
     }
 
+    /// An attempt that was begun asked nothing of the endpoint: the next may take its place.
+    pub(super) fn was_not_made(&mut self) {
+        if let Some(pace) = self.pace {
+            self.next = self
+                .next
+                .checked_sub(period(pace.per_second))
+                .unwrap_or(self.next);
+        }
+        // One that is younger than its period, as the clock begins with the machine, leaves nothing to wait for.
+        self.counted = match (self.counted, self.rate) {
+            (Some(counted), Some(rate)) => counted.checked_sub(period(rate)),
+            (counted, _) => counted,
+        };
+    }
+
     /// Something waits although there is a slot.
     pub(super) fn made_wait(&mut self, now: Instant) {
-        // Where the owner's rate is slower, that says nothing of the pace, which would grow and grow.
-        let others = self.held_until.max(Some(self.next));
-        if self.allowed_at().max(others) != others {
+        // That says nothing of the pace, which would grow and grow.
+        if self.is_limited_by_owner() {
             return;
         }
         if let Some(pace) = &mut self.pace {
@@ -227,13 +261,17 @@ impl Pacing {
         let measured = now.saturating_duration_since(self.since);
         let borne = self.accepted / measured.max(PERIOD).as_secs_f32() * CAUTION;
         let least = if measured < PERIOD { LEAST_UNSURE } else { LEAST };
-        let per_second = match self.pace {
+        let per_second = match self.pace.map(|pace| pace.per_second) {
+            None => borne.max(MIN_PACE_UNSURE),
+            Some(pace) if self.accepted == 0.0 => (pace * least).max(MIN_PACE_UNSURE.min(pace)),
+            Some(pace) if pace <= MIN_PACE_UNSURE && self.accepted < 2.0 => {
+                (pace * LEAST_OF_FEW).max(MIN_PACE)
+            }
             // It was measured at this pace, so it can be neither much less nor more.
-            Some(pace) => borne.clamp(pace.per_second * least, pace.per_second * CAUTION),
-            None => borne,
+            Some(pace) => borne.clamp(pace * least, pace * CAUTION).max(MIN_PACE),
         };
         self.pace = Some(Pace {
-            per_second: per_second.max(MIN_PACE),
+            per_second,
             bound: now,
         });
         self.next = now;
@@ -266,6 +304,16 @@ impl Pacing {
         }
         self.grown = now;
     }
+}
+
+/// When an attempt may have been due that begins now, where one is due in each period.
+fn soonest(period: Duration, now: Instant) -> Instant {
+    let catch_up = if period < CATCH_UP {
+        CATCH_UP
+    } else {
+        CATCH_UP_OF_FEW
+    };
+    now.checked_sub(catch_up).unwrap_or(now)
 }
 
 /// The time between two attempts.
@@ -338,6 +386,28 @@ mod tests {
         assert!(pacing.wait(now) > MINUTE * 9 / 10);
         pacing.allow(None);
         assert!(pacing.is_ready(now));
+    }
+
+    /// A shortage of ours at one attempt an hour would cost an hour.
+    #[test]
+    fn an_attempt_that_was_not_made_is_not_counted() {
+        let now = Instant::now();
+        let mut pacing = Pacing::new(None, now);
+        pacing.allow(Some(1.0 / 3600.0));
+        pacing.begin(now);
+        pacing.was_not_made();
+        assert!(pacing.is_ready(now));
+        pacing.begin(now);
+        assert!(pacing.wait(now) > MINUTE * 59, "one that is made counts");
+        pacing.allow(Some(10.0));
+        let later = now + MINUTE;
+        for _ in 0..2 {
+            pacing.begin(later);
+        }
+        let wait = pacing.wait(later);
+        pacing.begin(later);
+        pacing.was_not_made();
+        assert_eq!(pacing.wait(later), wait);
     }
 
     #[test]

@@ -30,12 +30,16 @@ impl Returns {
         self.count
     }
 
-    /// How many are expected until `at`.
-    pub(super) fn until(&self, at: Instant) -> usize {
-        let until = self.expected.iter().take_while(|(time, _)| *time <= at);
-        until
-            .map(|(_, count)| usize::try_from(*count).unwrap_or_default())
-            .sum()
+    /// In how long how many are expected. Without what is due already, which comes behind whoever asks: of many that fall due at
+    /// once, each would be set aside again for the sake of the others.
+    pub(super) fn after(&self, now: Instant) -> impl Iterator<Item = (Duration, usize)> {
+        let later = self.expected.iter().skip_while(move |(time, _)| *time <= now);
+        later.map(move |(time, count)| {
+            (
+                time.saturating_duration_since(now),
+                usize::try_from(*count).unwrap_or_default(),
+            )
+        })
     }
 
     /// One more is expected at `at`.
@@ -95,9 +99,12 @@ mod tests {
             returns.expect(start + second * delay);
         }
         assert_eq!((returns.count(), returns.expected.len()), (5, 3));
+        let after = |now: Instant| returns.after(now).collect::<Vec<_>>();
+        assert_eq!(after(start), [(second, 2), (second * 4, 2), (second * 60, 1)]);
         assert_eq!(
-            [0, 1, 59, 60].map(|seconds| returns.until(start + second * seconds)),
-            [0, 2, 4, 5]
+            after(start + second),
+            [(second * 3, 2), (second * 59, 1)],
+            "two are due"
         );
         returns.came_back(start);
         assert_eq!(returns.count(), 5, "none is due");

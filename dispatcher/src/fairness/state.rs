@@ -13,7 +13,8 @@ use super::feedback::Feedback;
 use super::holdings::Holdings;
 use super::memory::{Memory, Remembered};
 use super::terms::{Admission, Bounds, Due, JobInfo, MAX_QUEUES, Overview};
-use super::window::Window;
+use super::window::{LATELY, Window};
+use super::witnesses::Witnesses;
 
 /// How long new endpoints are given to show whether they answer, before what is for one more is parked.
 const GET_TO_KNOW: Duration = Duration::from_millis(100);
@@ -32,6 +33,8 @@ pub(super) struct State<K, J> {
     pub(super) holdings: Holdings,
     pub(super) windows: Vec<Window>,
     memory: Memory,
+    /// Who was served of late from any working queue.
+    witnesses: Witnesses,
     /// Endpoints that could begin something if there was a connection: proven ones, and those that share half.
     pub(super) lines: [VecDeque<K>; 2],
     /// Whose turn it is where both could begin.
@@ -59,6 +62,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             holdings: Holdings::default(),
             windows: bounds.windows.iter().map(|size| Window::new(*size)).collect(),
             memory: Memory::default(),
+            witnesses: Witnesses::default(),
             lines: [VecDeque::new(), VecDeque::new()],
             turn: 0,
             wakes: BTreeMap::new(),
@@ -68,9 +72,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         }
     }
 
-    pub(super) fn resized(&mut self, queue: usize, size: usize) {
+    pub(super) fn resized(&mut self, queue: usize, size: usize, beside: usize) {
         if let Some(window) = self.windows.get_mut(queue) {
-            window.resized(size);
+            window.resized(size, beside);
         }
     }
 
@@ -98,13 +102,13 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         });
         if is_other_rate == Some(true) {
             // What waits may begin sooner than it is to be looked at.
-            self.line_up(key, now);
+            self.wake(key, now);
         }
         let verdict = self.judge(key, info.queue, now);
         if let Some(window) = self.windows.get_mut(info.queue) {
             match verdict {
                 Verdict::Hold => window.hold(now),
-                Verdict::HoldCrowded => window.hold_crowded(),
+                Verdict::HoldCrowded => window.hold_crowded(now),
                 _ => window.took(),
             }
         }
@@ -148,7 +152,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
                 .newcomer
                 .is_none_or(|since| now.saturating_duration_since(since) < GET_TO_KNOW);
             let held_by_quiet = || window.held_by_quiet(now, || self.held_by_quiet(from, now));
-            let will_show = is_new && may_soon && window.limited() > 2 * held_by_quiet();
+            let will_show = is_new && may_soon && window.may_show(held_by_quiet());
             return if will_show { Verdict::Hold } else { Verdict::Park };
         }
         if !queue.is_turn_near(max, now) {
@@ -171,6 +175,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         if is_first {
             let hash = self.memory.hash(key);
             self.windows.iter_mut().for_each(|window| window.is_queued(hash));
+            self.witnesses.is_queued(hash);
         }
         self.update(key, |queue| queue.wait(info.queue, info.parked, job));
         if let Some(window) = self.windows.get_mut(info.queue) {
@@ -182,9 +187,12 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
     }
 
     fn park(&mut self, key: &K, info: JobInfo, job: J, now: Instant) -> Admission<J> {
-        let silent_parked = self.holdings.silent_parked;
+        let parking = self.holdings.silent_parking;
         let max = self.bounds.concurrency.max;
-        let delay = self.update(key, |queue| queue.park(info.parked, silent_parked, max, now));
+        let delay = self.update(key, |queue| {
+            let others = parking.saturating_sub(queue.holdings().silent_parking);
+            queue.park(info.parked, others, max, now)
+        });
         if let Some(window) = self.windows.get_mut(info.queue) {
             window.parked();
         }
@@ -208,6 +216,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             queue.waiting.is_empty() && feedback.is_accepted()
         });
         let lone = is_lone.unwrap_or_default().then(|| self.memory.hash(key));
+        if let Some(lone) = lone {
+            self.witnesses.saw(lone, now);
+        }
         if let Some(window) = self.windows.get_mut(from) {
             window.ended(lone, now);
         }
@@ -273,7 +284,7 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
             if queue.is_silent() && faults::is_back(Fault::DroppedWhenParked) {
                 while queue.take_first().is_some() {}
             }
-            let others = holdings.silent_parked.saturating_sub(before.silent_parked);
+            let others = holdings.silent_parking.saturating_sub(before.silent_parking);
             for (waiting, delay) in queue.give_up_waiting(others, max, now) {
                 if let Some(window) = windows.get_mut(waiting.queue) {
                     window.parked();
@@ -313,8 +324,9 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
 
     pub(super) fn observe(&mut self, from: usize, ready: u64, consumers: u32, now: Instant) {
         let sees_publishing = from != self.bounds.due;
+        let others = self.witnesses.last_but(None, LATELY, now);
         if let Some(window) = self.windows.get_mut(from) {
-            window.observe(ready, consumers, sees_publishing, now);
+            window.observe(ready, consumers, sees_publishing, others, now);
         }
     }
 

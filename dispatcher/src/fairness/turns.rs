@@ -63,6 +63,14 @@ impl<K: Eq + Hash + Clone, J> State<K, J> {
         }
         queue.pacing.made_wait(now);
         let at = queue.pacing.ready_at();
+        self.wake(key, at);
+    }
+
+    /// Sees to it that an endpoint is looked at by the first tick from `at` on.
+    pub(super) fn wake(&mut self, key: &K, at: Instant) {
+        let Some(queue) = self.queues.get_mut(key) else {
+            return;
+        };
         if queue.wake_at.is_none_or(|wake_at| at < wake_at) {
             queue.wake_at = Some(at);
             self.wake_number += 1;

@@ -7,8 +7,9 @@
 //!
 //! - an endpoint that had no queue of its own was served from this working queue within the last two seconds, and has
 //!   none still: others are in the stream, and the mountain is parked at intake speed while they keep being found;
-//! - or the working queue has been growing for some seconds: somebody publishes, whoever it is for. When such a sprint
-//!   finds nobody else, the next has to wait longer.
+//! - or the working queue has been growing for some seconds: somebody publishes, whoever it is for;
+//! - or it has been crowded for some seconds, and others were served within the last ten minutes, from whatever queue: an event or a
+//!   retry of theirs may stand behind. When such a sprint finds nobody else, the next has to wait longer.
 //!
 //! Where nothing is known, a fifth of the mountain is parked to look for others behind it: few enough that hardly any
 //! delivery costs more for it, and only what has its turn so late that it is back in time.
@@ -18,12 +19,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::witnesses::Witnesses;
+
 /// How long an endpoint without a queue is evidence after it was served.
 const EVIDENCE: Duration = Duration::from_secs(2);
-/// Endpoints that are remembered as evidence: more than one, since the latest may be the next to have a queue.
-const WITNESSES: usize = 4;
 /// A queue that grows for so long is no burst that is being published, for that would have passed.
 const GROWING: Duration = Duration::from_secs(5);
+/// A window that was crowded for so long is no short burst.
+const CROWDED: Duration = Duration::from_secs(2);
+/// A window is crowded at one moment and has room at the next: so long after it was the last time, it is no more.
+const CROWD_LASTS: Duration = Duration::from_millis(500);
+/// How long whoever was served may be behind a crowd, as far as a sprint is worth it: that costs a park a delivery at most.
+pub(super) const LATELY: Duration = Duration::from_secs(600);
 /// A sprint lasts as long as the queue's depth takes at this many jobs a second, which is a slow intake.
 const SPRINT_RATE: u64 = 5_000;
 /// Before the next sprint after one that found nobody, at first and at most.
@@ -36,15 +43,19 @@ const EXPLORE: u64 = 5;
 
 pub(super) struct Window {
     size: usize,
+    /// In hand beside it, from before it was taken up again.
+    beside: usize,
     /// Whether the last answer was to hold, and a job is held outside.
     pub(super) is_holding: bool,
     /// Whether that was because no more may wait: then it is asked for again when a good part of it is free.
     is_crowded: bool,
+    /// Since when it was crowded again and again, and when it was last.
+    crowd: Option<(Instant, Instant)>,
     /// Since when a job of an endpoint that nothing is known of is held.
     pub(super) newcomer: Option<Instant>,
     /// What quiet endpoints held of it, and when they were counted.
     quiet: Cell<Option<(Instant, usize)>>,
-    witnesses: [Option<(u64, Instant)>; WITNESSES],
+    witnesses: Witnesses,
     /// Jobs that ended and that were parked since the window was first crowded.
     served: u64,
     parked: u64,
@@ -53,8 +64,10 @@ pub(super) struct Window {
     taken: u64,
     growing: Option<Instant>,
     sprint: Option<Instant>,
+    /// When the last one began and ended, and whether it found anybody.
+    sprint_began: Option<Instant>,
+    sprint_ended: Option<Instant>,
     sprint_found: bool,
-    next_sprint: Option<Instant>,
     pause: Duration,
 }
 
@@ -62,11 +75,13 @@ impl Window {
     pub(super) fn new(size: usize) -> Self {
         Self {
             size: size.max(1),
+            beside: 0,
             is_holding: false,
             is_crowded: false,
+            crowd: None,
             newcomer: None,
             quiet: Cell::new(None),
-            witnesses: [None; WITNESSES],
+            witnesses: Witnesses::default(),
             served: 0,
             parked: 0,
             depth: 0,
@@ -74,20 +89,27 @@ impl Window {
             taken: 0,
             growing: None,
             sprint: None,
+            sprint_began: None,
+            sprint_ended: None,
             sprint_found: false,
-            next_sprint: None,
             pause: SPRINT_PAUSE.0,
         }
     }
 
-    /// The window has another size now.
-    pub(super) fn resized(&mut self, size: usize) {
+    /// The window has another size now, and so many are in hand beside it.
+    pub(super) fn resized(&mut self, size: usize, beside: usize) {
         self.size = size.max(1);
+        self.beside = beside;
     }
 
-    /// Messages that endpoints without proof, slow and silent ones hold at most.
+    /// Messages that endpoints without proof, slow and silent ones hold at most: half of the window, beside what has left it.
     pub(super) fn limited(&self) -> usize {
-        (self.size / 2).max(1)
+        (self.size / 2).max(1) + self.beside
+    }
+
+    /// Whether endpoints that nothing is known of may show themselves soon, where quiet ones hold so many.
+    pub(super) fn may_show(&self, held_by_quiet: usize) -> bool {
+        self.limited() - self.beside > 2 * held_by_quiet.saturating_sub(self.beside)
     }
 
     /// Jobs that may wait, half of the window: what is in flight needs the rest. Once crowded, a sixteenth has to be free
@@ -147,8 +169,11 @@ impl Window {
     }
 
     /// A job is held for which there is no room.
-    pub(super) fn hold_crowded(&mut self) {
+    pub(super) fn hold_crowded(&mut self, now: Instant) {
         self.is_holding = true;
+        let goes_on = |(_, last): &(Instant, Instant)| now.saturating_duration_since(*last) < CROWD_LASTS;
+        let since = self.crowd.filter(goes_on).map_or(now, |(since, _)| since);
+        self.crowd = Some((since, now));
         self.newcomer = None;
         self.is_crowded = true;
     }
@@ -163,33 +188,18 @@ impl Window {
         self.served += 1;
         let Some(key) = lone else { return };
         self.sprint_found = true;
-        let oldest_first = |witness: &Option<(u64, Instant)>| witness.map(|(_, at)| at);
-        let same = self
-            .witnesses
-            .iter_mut()
-            .find(|w| w.is_some_and(|(other, _)| other == key));
-        let place = match same {
-            Some(same) => Some(same),
-            None => self.witnesses.iter_mut().min_by_key(|w| oldest_first(w)),
-        };
-        if let Some(place) = place {
-            *place = Some((key, now));
-        }
+        self.witnesses.saw(key, now);
     }
 
     /// An endpoint has a queue now: it is one of the many, and no evidence of others.
     pub(super) fn is_queued(&mut self, key: u64) {
-        for witness in &mut self.witnesses {
-            *witness = witness.filter(|(other, _)| *other != key);
-        }
+        self.witnesses.is_queued(key);
     }
 
     /// Whether to park a job of endpoint `key` for which there is no room, with so many waiting: because others are
     /// behind, or to find out, if its turn `is_far`.
     pub(super) fn should_park(&self, key: u64, waiting: usize, is_far: bool, now: Instant) -> bool {
-        let is_other =
-            |(other, at): &(u64, Instant)| *other != key && now.saturating_duration_since(*at) < EVIDENCE;
-        self.witnesses.iter().flatten().any(is_other)
+        self.witnesses.last_but(Some(key), EVIDENCE, now).is_some()
             || self.sprint.is_some_and(|until| now < until)
             || is_far
                 && (self.parked + 1) * EXPLORE
@@ -200,8 +210,15 @@ impl Window {
         self.parked += 1;
     }
 
-    /// Takes note of what the broker says of the queue.
-    pub(super) fn observe(&mut self, ready: u64, consumers: u32, sees_publishing: bool, now: Instant) {
+    /// Takes note of what the broker says of the queue. `others`: when one was last served lately that has no queue.
+    pub(super) fn observe(
+        &mut self,
+        ready: u64,
+        consumers: u32,
+        sees_publishing: bool,
+        others: Option<Instant>,
+        now: Instant,
+    ) {
         // Other replicas take from it, too: it may have grown by more, not by less.
         let has_grown = ready + self.taken > self.depth && ready > 0;
         self.depth = ready;
@@ -213,26 +230,33 @@ impl Window {
                 return;
             }
             self.sprint = None;
+            self.sprint_ended = Some(now);
             self.pause = if self.sprint_found {
                 SPRINT_PAUSE.0
             } else {
                 (self.pause * 2).min(SPRINT_PAUSE.1)
             };
-            self.next_sprint = Some(
-                now + if self.sprint_found {
-                    Duration::ZERO
-                } else {
-                    self.pause
-                },
-            );
         }
-        let long_enough = self
-            .growing
-            .is_some_and(|since| now.duration_since(since) >= GROWING);
-        if sees_publishing && self.is_crowded && long_enough && self.next_sprint.is_none_or(|at| at <= now) {
+        if self.is_sprint_due(sees_publishing, others, now) {
             self.sprint = Some(now + Duration::from_secs(1) + Duration::from_secs(ready / SPRINT_RATE));
+            self.sprint_began = Some(now);
             self.sprint_found = false;
         }
+    }
+
+    fn is_sprint_due(&self, sees_publishing: bool, others: Option<Instant>, now: Instant) -> bool {
+        let has_paused = self.sprint_ended.is_none_or(|ended| ended + self.pause <= now);
+        let grows = self
+            .growing
+            .is_some_and(|since| now.duration_since(since) >= GROWING);
+        if sees_publishing && self.is_crowded && grows && (has_paused || self.sprint_found) {
+            return true;
+        }
+        let is_crowd = self.crowd.is_some_and(|(since, last)| {
+            now.saturating_duration_since(last) < CROWD_LASTS && last.duration_since(since) >= CROWDED
+        });
+        // Whoever was served before the last sprint has been looked for.
+        is_crowd && has_paused && self.depth > 0 && others.is_some_and(|seen| self.sprint_began < Some(seen))
     }
 }
 

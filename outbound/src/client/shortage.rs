@@ -91,6 +91,12 @@ impl Shortage {
         }
     }
 
+    /// Whether no request gets out while it lasts, whatever its receiver and its connection.
+    #[must_use]
+    pub const fn keeps_everything_in(self) -> bool {
+        matches!(self, Self::Proxy | Self::ProxyCredentials)
+    }
+
     /// Whether an idle connection that is closed leaves room for one that is needed.
     pub(super) const fn is_eased_by_closing(self) -> bool {
         match self {

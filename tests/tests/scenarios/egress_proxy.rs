@@ -294,6 +294,51 @@ async fn while_the_proxy_is_down_deliveries_wait_without_an_attempt_spent_and_ot
     .await;
 }
 
+/// What waits stays where it is while nothing gets out, instead of being moved at the broker as fast as that can.
+#[tokio::test]
+async fn while_the_proxy_is_down_only_few_are_tried() {
+    const EVENTS: usize = 3_000;
+    scenario(async |world| {
+        let peer = Peer::kind().await;
+        let port = free_port();
+        world.endpoints(&[Endpoint::at("ep_crm", "http://hooks.example.com/hook")]);
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_EGRESS_PROXY", format!("http://127.0.0.1:{port}"))
+            .start()
+            .await;
+        world.publish_many(EVENTS, "booking.created").await;
+        let parked = async || {
+            let parked = dispatcher.metric("hookline_deliveries_parked_total").await;
+            parked.unwrap_or_default()
+        };
+        eventually(SOON, "some are set aside", async || {
+            (parked().await > 0.0).then_some(())
+        })
+        .await;
+        // In so long, each would be begun several times.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let parks = parked().await;
+        assert!(parks < EVENTS as f64, "{parks} times something was set aside");
+        let there = format!("127.0.0.1:{}", peer.port());
+        let _proxy = WebProxy::listen(&format!("127.0.0.1:{port}"), move |_, _| {
+            Tunnel::To(there.clone())
+        })
+        .await;
+        eventually(SOON * 2, "all deliveries", async || {
+            (peer.posts() == EVENTS).then_some(())
+        })
+        .await;
+        dispatcher.has_let_go_within(SOON).await;
+        assert!(
+            peer.requests()
+                .iter()
+                .all(|request| request.values("webhook-attempt") == ["1"])
+        );
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_proxy_that_is_written_wrongly_is_refused_at_the_start_and_no_password_is_repeated() {
     scenario(async |world| {

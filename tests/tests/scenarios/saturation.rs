@@ -8,6 +8,7 @@ use hookline_common::topology::{PARK_DELAYS, Queue};
 use hookline_producer::Event;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::load;
 use hookline_tests::records::Records;
 use hookline_tests::{Answer, Gate, Receiver, World, eventually, scenario, status};
 use tokio::time::Instant;
@@ -85,6 +86,53 @@ async fn a_hung_endpoint_delays_no_other_and_gets_everything_when_it_recovers() 
             "being set aside spends no attempt"
         );
         judge.saw("ep_hung", &hung);
+        judge.saw("ep_healthy", &healthy);
+        assert_eq!(judge.verdict(), Verdict::default());
+    })
+    .await;
+}
+
+/// As when a host on which many have their endpoints stops answering: within a second, before any is known to hang, they hold the window.
+#[tokio::test]
+async fn endpoints_that_all_hang_in_the_same_moment_hold_no_window_until_they_answer() {
+    const HUNG: usize = 30;
+    const EACH: usize = 10;
+    scenario(async |world| {
+        let gate = Gate::closed();
+        let host = Receiver::answering(status(200)).await;
+        let healthy = Receiver::answering(status(200)).await;
+        let id = |number: usize| format!("ep_{number}");
+        let kind = |number: usize| format!("booking.n{number}");
+        let mut endpoints: Vec<_> = (0..HUNG)
+            .map(|number| endpoint(&id(number), &host).events(&[&kind(number)]))
+            .collect();
+        endpoints.push(endpoint("ep_healthy", &healthy).events(&["invoice.*"]));
+        world.endpoints(endpoints);
+        let setup = world.dispatcher().set("HOOKLINE_PREFETCH", "100");
+        let dispatcher = setup.set("HOOKLINE_REQUEST_TIMEOUT", "600s").start().await;
+        let mut judge = Judge::default();
+        let event = |kind: &str| Event::new("acme", kind, "{}").unwrap();
+        // They are known to answer.
+        let mut events: Vec<_> = (0..HUNG).map(|number| event(&kind(number))).collect();
+        load::publish_until_stored(world.producer().await, &events).await;
+        host.expect(HUNG, SOON).await;
+        host.answer_now(status(200).behind(&gate));
+        let burst = (0..HUNG * EACH).map(|number| event(&kind(number % HUNG)));
+        let burst: Vec<_> = burst.collect();
+        load::publish_until_stored(world.producer().await, &burst).await;
+        let others: Vec<_> = (0..20).map(|_| event("invoice.paid")).collect();
+        load::publish_until_stored(world.producer().await, &others).await;
+        healthy.expect(others.len(), SOON).await;
+        assert_eq!(host.accepted().len(), HUNG, "none has answered meanwhile");
+        gate.open();
+        host.expect(HUNG * (EACH + 1), 5 * SOON).await;
+        dispatcher.has_let_go_within(SOON).await;
+        world.is_settled_within(SOON).await;
+        events.extend(burst);
+        // Each event is for one of them.
+        judge.accepted(&events, &["one of the host's"]);
+        judge.accepted(&others, &["ep_healthy"]);
+        judge.saw("one of the host's", &host);
         judge.saw("ep_healthy", &healthy);
         assert_eq!(judge.verdict(), Verdict::default());
     })

@@ -86,7 +86,8 @@ impl Model {
 
     fn step(&mut self) -> Result<(), String> {
         match self.random(100) {
-            0..40 => self.take()?,
+            // What may begin by another rate begins with the tick that falls due.
+            0..40 => self.take().and_then(|()| self.pass(Duration::ZERO))?,
             40..80 => self.end()?,
             80..90 => self.pass(Duration::from_millis(1))?,
             90..97 => self.pass(Duration::from_millis(20))?,
@@ -273,7 +274,7 @@ impl Model {
         }
         let state = self.fairness.lock();
         let kept = Holdings {
-            silent_parked: state.holdings.silent_parked,
+            silent_parking: state.holdings.silent_parking,
             ..Holdings::default()
         };
         if state.holdings != kept {

@@ -65,7 +65,7 @@ impl Receiver {
             } => {
                 let since = now - *at;
                 *at = now;
-                *tokens = (*tokens + since.as_secs_f64() * *per_second).min(*per_second);
+                *tokens = (*tokens + since.as_secs_f64() * *per_second).min(per_second.max(1.0));
                 let is_within = *tokens >= 1.0;
                 if is_within {
                     *tokens -= 1.0;
