@@ -13,10 +13,13 @@ mod text; // untrusted text on a terminal
 
 use std::process::ExitCode;
 
-use crate::args::Command;
+use hookline_common::stderr;
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+use crate::args::{Cli, Command};
+use crate::error::CliError;
+
+fn main() -> ExitCode {
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answer) => return args::answer(&answer),
@@ -26,14 +29,29 @@ async fn main() -> ExitCode {
     if !names_variables {
         warn_of_unknown();
     }
-    let ended = commands::run(cli).await;
+    let ended = run(cli);
     if names_variables {
         warn_of_unknown();
     }
+    // Before the error, which is the last that is told.
+    stderr::flush();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let runtime = Runtime::new().map_err(|error| {
+        CliError::Failed(format!(
+            "the async runtime cannot start: {error}; check the limits of this account"
+        ))
+    })?;
+    let ended = runtime.block_on(commands::run(cli));
+    // Taken down, it would wait for what is under way on its threads: for a name server that never answers, or for whoever does not
+    // read. And the broker client has threads of its own, which panic when their runtime goes away under them.
+    std::mem::forget(runtime);
+    ended
 }
 
 /// A misspelt setting is easily taken for one that does not work.

@@ -1,11 +1,20 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 
+use hookline_common::stderr::{self, FLUSH_WITHIN, LineWriter};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::settings;
+
+/// How much may wait for whoever reads an [`Outlet`]: a dozen of the longest bodies.
+const OUTLET_BYTES: usize = 16 << 20;
 
 /// What is known of the terminal at the other end of stdout, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +140,68 @@ impl Out {
     }
 }
 
+/// Results on stdout of a command that answers others meanwhile, none of whom may wait long for whoever reads. What is read too late
+/// is dropped, counted, and told on stderr.
+pub(crate) struct Outlet {
+    lines: Arc<LineWriter>,
+    /// Whether somebody has waited for the reader in vain. Nobody does again until all is read.
+    is_behind: AtomicBool,
+    pub(crate) terminal: Terminal,
+}
+
+impl Outlet {
+    pub(crate) fn open() -> Self {
+        let notice = |dropped: u64| {
+            tell(&format!(
+                "at least {dropped} lines were dropped because nobody read stdout in time"
+            ));
+        };
+        Self {
+            lines: Arc::new(LineWriter::start(OUTLET_BYTES, io::stdout(), notice)),
+            is_behind: AtomicBool::new(false),
+            terminal: Terminal::at_stdout(),
+        }
+    }
+
+    /// Prints lines in one piece; the text comes without its last line break. Returns when they are out, or have been waited for.
+    pub(crate) async fn line(&self, text: &str) {
+        let is_waited_for = !self.is_behind.load(Relaxed) || self.lines.flush(Duration::ZERO);
+        self.lines.push(format!("{text}\n").as_bytes());
+        if is_waited_for {
+            let lines = Arc::clone(&self.lines);
+            let waiting = spawn_blocking(move || lines.flush(FLUSH_WITHIN));
+            self.is_behind.store(!waiting.await.unwrap_or(false), Relaxed);
+        }
+    }
+
+    /// Waits a moment for whoever reads the last lines, and tells what was not read in all.
+    pub(crate) fn close(&self) {
+        let is_read = self.lines.flush(FLUSH_WITHIN);
+        let dropped = self.lines.dropped();
+        if !is_read {
+            tell(&format!(
+                "nobody reads stdout: its last lines are dropped, and {dropped} or more before them"
+            ));
+        } else if dropped > 0 {
+            tell(&format!(
+                "in all, at least {dropped} lines were dropped because nobody read stdout in time"
+            ));
+        }
+    }
+}
+
+/// Prints the last line of a command that was told to end. It waits no longer for whoever reads than the log does.
+pub(crate) async fn last_line(text: String) -> io::Result<()> {
+    let printing = spawn_blocking(move || {
+        let mut out = Out::new();
+        out.line(&text).and_then(|()| out.flush())
+    });
+    match timeout(FLUSH_WITHIN, printing).await {
+        Ok(printed) => printed.map_err(io::Error::from).flatten(),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Whether the reader of our output has gone, as `head` does when it has seen enough.
 pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
@@ -139,6 +210,12 @@ pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
 /// Tells people something beside the results. Nothing is to be done where nobody can be told.
 pub(crate) fn note(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// The same for a command that goes on until it is told to end: it waits for nobody, and goes where the log goes, behind what was
+/// logged before.
+pub(crate) fn tell(text: &str) {
+    stderr::writer().push(format!("{text}\n").as_bytes());
 }
 
 /// Tells why the command failed.

@@ -1,13 +1,12 @@
 //! What every command is told by flags and the environment. A flag wins over its variable.
 
-use std::io;
-
 use clap::Args;
 use hookline_common::schedule::RetrySchedule;
 use hookline_common::settings::{
     BrokerSettings, Environment, Faults, NotText, Reader, SettingSource, Variable, parse, unknown_variables,
     variables,
 };
+use hookline_common::stderr;
 use tracing_subscriber::EnvFilter;
 
 use hookline_common::management::ManagementUrl;
@@ -98,7 +97,7 @@ impl Flags {
 }
 
 /// Logs to stderr what `RUST_LOG` asks for; without it nothing, because a command's stderr is for its one
-/// error.
+/// error. Lines that nobody reads in time are dropped and counted: a log holds up neither the work nor its end.
 pub(crate) fn start_logs() -> Result<(), Faults> {
     let mut reader = Reader::new(&Environment);
     if !reader.is_set(&variables::RUST_LOG) {
@@ -112,7 +111,7 @@ pub(crate) fn start_logs() -> Result<(), Faults> {
     let filter = reader.finish(|| filter)?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(stderr::writer)
         .init();
     Ok(())
 }
@@ -124,7 +123,7 @@ pub(crate) fn start_service_logs() {
     if !is_asked_for {
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new("warn,lapin=off"))
-            .with_writer(io::stderr)
+            .with_writer(stderr::writer)
             .init();
     }
 }

@@ -1,7 +1,9 @@
 //! Lines for stderr that never wait for whoever reads it. A terminal that is stopped, or a collector that hangs, would
 //! otherwise hold every thread that logs, and with them the whole service.
 //!
-//! Lines go into a bounded buffer, which a thread of its own writes out. What does not fit is dropped and counted.
+//! Lines go into a bounded buffer, which a thread of its own writes out. What does not fit is dropped and counted; a line that is
+//! longer than all of the buffer fits where nothing else waits. For the stdout of a program that must not wait either, another
+//! [`LineWriter`] does the same.
 
 use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -91,7 +93,7 @@ impl LineWriter {
         });
         let ours = Arc::clone(&shared);
         let started = std::thread::Builder::new()
-            .name("stderr".to_owned())
+            .name("lines".to_owned())
             .spawn(move || ours.write_for_ever(sink, notice));
         if started.is_err() {
             // Without a thread every line counts as dropped: waiting for a reader would be worse.
@@ -146,8 +148,8 @@ impl Shared {
 
     fn push(&self, line: &[u8]) {
         let mut state = self.lock();
-        let is_full = !state.is_announcing && state.waiting.len() + line.len() > self.capacity;
-        if state.is_closed || is_full {
+        let fits = state.waiting.is_empty() || state.waiting.len() + line.len() <= self.capacity;
+        if state.is_closed || !(fits || state.is_announcing) {
             state.dropped += 1;
             state.unannounced += 1;
             return;
@@ -295,6 +297,23 @@ mod tests {
         permit.send(()).unwrap();
         assert!(writer.flush(SOON));
         assert_eq!((writer.dropped(), announced.try_iter().count()), (2, 0));
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_the_room_is_taken_where_nothing_else_waits() {
+        let (writer, permit, reading, _announced) = writer(10);
+        writer.push(b"first\n");
+        is_stuck(&writer);
+        writer.push(b"longer than ten\n");
+        writer.push(b"a\n");
+        assert_eq!(writer.dropped(), 1);
+        permit.send(()).unwrap();
+        permit.send(()).unwrap();
+        assert!(writer.flush(SOON));
+        assert_eq!(
+            reading.try_iter().collect::<Vec<_>>(),
+            ["first\n", "longer than ten\n"]
+        );
     }
 
     #[test]

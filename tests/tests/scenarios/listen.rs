@@ -5,15 +5,16 @@ use std::process::Stdio;
 use hookline_tests::cli::command;
 use hookline_tests::endpoint::{Endpoint, SECRET};
 use hookline_tests::records::Records;
-use hookline_tests::{Receiver, World, scenario, status};
+use hookline_tests::{Receiver, World, http, scenario, status};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
+use url::Url;
 
 use crate::SOON;
 
 struct Listening {
-    _child: Child,
+    child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     url: String,
 }
@@ -28,7 +29,7 @@ impl Listening {
         let url = first.strip_prefix("listening on ").expect("its address");
         Self {
             url: url.to_owned(),
-            _child: child,
+            child,
             lines,
         }
     }
@@ -107,6 +108,26 @@ async fn a_program_that_is_not_up_is_told_and_answered_for_with_502() {
         world
             .expect_in(hookline_common::topology::Queue::Failed, 1, SOON)
             .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_holds_up_neither_an_answer_nor_the_end() {
+    /// Of some 200 bytes each in the output, together several times what a pipe holds.
+    const REQUESTS: usize = 1000;
+    scenario(async |world| {
+        let mut listening = Listening::start(world, &[]).await;
+        let hook: Url = format!("{}/hooks", listening.url).parse().unwrap();
+        for _ in 0..REQUESTS {
+            let answered = timeout(SOON, http::get(&hook)).await.expect("an answer");
+            assert_eq!(answered.unwrap().status, 200);
+        }
+        let pid = listening.child.id().unwrap().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(killed.await.unwrap().success());
+        let ended = timeout(SOON, listening.child.wait()).await.expect("it ends");
+        assert!(ended.unwrap().success());
     })
     .await;
 }

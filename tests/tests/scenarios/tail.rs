@@ -200,6 +200,36 @@ async fn tail_skips_what_it_cannot_read_and_says_so() {
 }
 
 #[tokio::test]
+async fn tail_that_nobody_reads_is_ended_by_a_signal() {
+    /// A line of more than 100 bytes each, together more than a pipe holds.
+    const EVENTS: usize = 1000;
+    scenario(async |world| {
+        let receiver = Receiver::answering(status(200)).await;
+        world.endpoints([endpoint("ep_crm", &receiver)]);
+        world.dispatcher().start().await;
+        world.publish_many(EVENTS, "booking.created").await;
+        Records::of(world).await.expect(EVENTS, SOON).await;
+        let (_unread, pipe) = std::io::pipe().unwrap();
+        let mut command = command(world, &["tail", "--since", "first"]);
+        command.stdout(pipe).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let pid = child.id().unwrap().to_string();
+        eventually(SOON, "the pipe is all but full", async || {
+            // What it has written, but to sockets (proc_pid_io(5)).
+            let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+            let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+            (written.unwrap().parse::<u64>().unwrap() > 55_000).then_some(())
+        })
+        .await;
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(killed.await.unwrap().success());
+        let ended = timeout(SOON, child.wait()).await.expect("it ends").unwrap();
+        assert_eq!(ended.code(), Some(0));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tail_ends_quietly_when_nobody_reads_and_with_a_word_when_the_broker_is_gone() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;

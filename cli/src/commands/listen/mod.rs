@@ -5,7 +5,7 @@ mod report; // a request as people read it
 mod forward; // and as a program on this machine gets it
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::commands::signals::on_signals;
 use crate::error::CliError;
-use crate::out::{self, Out};
+use crate::out::Outlet;
 use forward::Forward;
 use report::{Received, Shown};
 
@@ -92,7 +92,7 @@ struct Receiver {
     delay: Duration,
     shown: Shown,
     forward: Option<Forward>,
-    out: Mutex<Out>,
+    out: Outlet,
 }
 
 pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
@@ -111,12 +111,10 @@ pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
         ))
     };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
-    let mut out = Out::live();
-    out.line(&format!(
-        "listening on http://{}",
-        listener.local_addr().map_err(cannot)?
-    ))?;
-    let receiver = Receiver {
+    let bound = listener.local_addr().map_err(cannot)?;
+    let out = Outlet::open();
+    out.line(&format!("listening on http://{bound}")).await;
+    let receiver = Arc::new(Receiver {
         secrets,
         status: StatusCode::from_u16(args.status).unwrap_or_default(),
         delay: args.delay,
@@ -125,25 +123,28 @@ pub(crate) async fn run(args: ListenArgs) -> Result<(), CliError> {
             max_lines: if args.full { usize::MAX } else { 40 },
         },
         forward,
-        out: Mutex::new(out),
-    };
-    let router = Router::new().fallback(receive).with_state(Arc::new(receiver));
-    tokio::select! {
+        out,
+    });
+    let router = Router::new().fallback(receive).with_state(Arc::clone(&receiver));
+    let ended = tokio::select! {
         served = async { axum::serve(listener, router).await } => served.map_err(cannot),
         // Whoever waits for an answer sees the connection close: nobody depends on this receiver.
         () = shutdown.requested() => Ok(()),
-    }
+    };
+    receiver.out.close();
+    ended
 }
 
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
     let at = Timestamp::now();
     let (head, body) = request.into_parts();
     let Some(body) = read(body).await else {
-        receiver.print(&format!(
+        let text = format!(
             "{at:.3}  {} {}: cut off, or longer than {MAX_BYTES} bytes",
             head.method,
             report::path(&head.uri)
-        ));
+        );
+        receiver.print(&text).await;
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let received = Received {
@@ -153,18 +154,15 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
         headers: &head.headers,
         body: &body,
     };
-    let terminal = receiver
-        .out
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .terminal;
+    let terminal = receiver.out.terminal;
     let text = report::text(&received, &receiver.secrets, receiver.shown, terminal);
     let name = received.name();
-    receiver.print(&text);
+    receiver.print(&text).await;
     let response = match &receiver.forward {
         Some(forward) => {
             let forwarded = forward.pass_on(&head, body.into()).await;
-            receiver.print(&report::forwarded(&name, &forwarded.text, terminal));
+            let text = report::forwarded(&name, &forwarded.text, terminal);
+            receiver.print(&text).await;
             forwarded.response
         }
         None => receiver.status.into_response(),
@@ -183,10 +181,7 @@ async fn read(body: Body) -> Option<Vec<u8>> {
 
 impl Receiver {
     /// Prints one request in one piece, with a blank line behind it.
-    fn print(&self, text: &str) {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = out.line(&format!("{text}\n")) {
-            out::error(&error.to_string());
-        }
+    async fn print(&self, text: &str) {
+        self.out.line(&format!("{text}\n")).await;
     }
 }

@@ -114,7 +114,7 @@ pub(crate) async fn run(args: RelayArgs, flags: &Flags) -> Result<(), CliError> 
     };
     let shutdown = on_signals()?;
     settings::start_service_logs();
-    out::note(&format!(
+    out::tell(&format!(
         "relaying to {} in {}; {} events wait, {} are set aside; Ctrl-C ends it",
         broker.url,
         broker.namespace,
@@ -129,11 +129,6 @@ pub(crate) async fn run(args: RelayArgs, flags: &Flags) -> Result<(), CliError> 
     let relay = Relay::new(&pool, producer, relay_settings);
     let stats = relay.stats();
     relay.run(async move { shutdown.requested().await }).await;
-    let mut out = Out::new();
-    out.line(&format!(
-        "published {}, set aside {}",
-        stats.published(),
-        stats.set_aside()
-    ))?;
-    Ok(out.flush()?)
+    let done = format!("published {}, set aside {}", stats.published(), stats.set_aside());
+    Ok(out::last_line(done).await?)
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(args: TailArgs, flags: &Flags) -> Result<(), CliError> {
         () = shutdown.requested() => return Ok(()),
     };
     let log = AttemptsLog::new(broker.link("hookline tail"), &broker.namespace);
-    out::note(&format!(
+    out::tell(&format!(
         "following {}; Ctrl-C ends it",
         broker.namespace.queue(Queue::Attempts)
     ));
@@ -125,13 +125,13 @@ async fn follow(
     spilled: &mut Spilled,
     broker: &BrokerUrl,
 ) -> Result<(), CliError> {
-    let mut printer = Printer::new(&args.filter, args.since.not_before(), args.json);
+    let mut printer = Printer::new(args.filter.clone(), args.since.not_before(), args.json);
     if let Some(since) = args.since.not_before()
         && let Ok(Some((removed, oldest))) = log.oldest(LOOK_BACK_WITHIN).await
         && removed > 0
         && oldest > since
     {
-        out::note(&format!(
+        out::tell(&format!(
             "the stream begins at about {oldest:.0}: {removed} batches before it were removed, by age or because there was \
              more of it than it may hold"
         ));
@@ -142,10 +142,13 @@ async fn follow(
         let item = loop {
             tokio::select! {
                 item = &mut next => break item,
-                Some(line) = spilled.next() => printer.line(line)?,
+                Some(line) = spilled.next() => {
+                    printer = printer.aside(move |printer| printer.line(line)).await?;
+                }
             }
         };
-        printer.item(item.map_err(|error| lost(&error, broker))?)?;
+        let item = item.map_err(|error| lost(&error, broker))?;
+        printer = printer.aside(move |printer| printer.item(item)).await?;
     }
 }
 

@@ -1,19 +1,21 @@
 //! Prints each attempt once, whichever way it comes, and tells what cannot be printed.
 
+use std::io;
+
 use hookline_common::broker::StreamItem;
 use jiff::Timestamp;
+use tokio::task::spawn_blocking;
 
 use super::batch::{Line, lines};
 use super::filter::FilterArgs;
 use super::line;
 use super::seen::Seen;
-use crate::error::CliError;
 use crate::out::{self, Out};
 use crate::text::{escape, json_line};
 
 /// What is printed, and what was.
-pub(super) struct Printer<'a> {
-    filter: &'a FilterArgs,
+pub(super) struct Printer {
+    filter: FilterArgs,
     not_before: Option<Timestamp>,
     is_json: bool,
     seen: Seen,
@@ -22,8 +24,8 @@ pub(super) struct Printer<'a> {
     out: Out,
 }
 
-impl<'a> Printer<'a> {
-    pub(super) fn new(filter: &'a FilterArgs, not_before: Option<Timestamp>, is_json: bool) -> Self {
+impl Printer {
+    pub(super) fn new(filter: FilterArgs, not_before: Option<Timestamp>, is_json: bool) -> Self {
         Self {
             filter,
             not_before,
@@ -34,8 +36,18 @@ impl<'a> Printer<'a> {
         }
     }
 
+    /// Prints on a thread that may wait for whoever reads, and returns when that is done. Given up before, it waits there alone: so
+    /// Ctrl-C ends a command that nobody reads.
+    pub(super) async fn aside(
+        mut self,
+        print: impl FnOnce(&mut Self) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let printing = spawn_blocking(move || print(&mut self).map(|()| self));
+        printing.await.map_err(io::Error::from).flatten()
+    }
+
     /// A message of the stream.
-    pub(super) fn item(&mut self, item: StreamItem) -> Result<(), CliError> {
+    pub(super) fn item(&mut self, item: StreamItem) -> io::Result<()> {
         let StreamItem { removed, message, .. } = item;
         let lines = lines(&message);
         if removed > 0 {
@@ -61,7 +73,7 @@ impl<'a> Printer<'a> {
     }
 
     /// A line of a batch.
-    pub(super) fn line(&mut self, line: Line) -> Result<(), CliError> {
+    pub(super) fn line(&mut self, line: Line) -> io::Result<()> {
         match line {
             Ok((record, text)) => {
                 let is_recent = self.not_before.is_none_or(|since| record.started_at >= since);

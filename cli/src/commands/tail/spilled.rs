@@ -61,7 +61,7 @@ async fn follow(log: AttemptsLog, since: Timestamp, sender: mpsc::Sender<Line>) 
         failures = failures.saturating_add(1);
         // A lost connection ends the command, with a word of its own.
         if failures == 2 {
-            out::note(&format!(
+            out::tell(&format!(
                 "what the stream of attempts does not have yet cannot be read, and comes later: {}",
                 escape(&error.to_string())
             ));

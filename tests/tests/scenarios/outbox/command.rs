@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use hookline_common::topology::Queue;
-use hookline_producer::outbox::MIGRATIONS;
+use hookline_producer::outbox::{self, MIGRATIONS};
 use hookline_tests::cli::{command, out, run, why};
 use hookline_tests::database::Database;
 use hookline_tests::{World, eventually, scenario};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::{Bookings, event, events, ids, published_ids};
 use crate::SOON;
@@ -22,10 +23,14 @@ fn relay(world: &World, database: &Database, options: &[&str]) -> Command {
     command
 }
 
-async fn terminate(child: Child) -> String {
+async fn ask_to_stop(child: &Child) {
     let pid = child.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-TERM", &pid]).status();
     assert!(killed.await.unwrap().success());
+}
+
+async fn terminate(child: Child) -> String {
+    ask_to_stop(&child).await;
     let output = child.wait_with_output().await.unwrap();
     assert!(
         output.status.success(),
@@ -113,7 +118,7 @@ async fn it_makes_the_tables_and_stops_in_order() {
             .unwrap();
         let pool = eventually(SOON, "the tables are there", async || {
             let pool = sqlx::PgPool::connect(database.url().as_str()).await.unwrap();
-            hookline_producer::outbox::backlog(&pool).await.ok().map(|_| pool)
+            outbox::backlog(&pool).await.ok().map(|_| pool)
         })
         .await;
         let bookings = Bookings { database, pool };
@@ -121,6 +126,36 @@ async fn it_makes_the_tables_and_stops_in_order() {
         bookings.is_empty().await;
         assert_eq!(terminate(running).await, "published 3, set aside 0\n");
         world.expect_in(Queue::Events, 3, SOON).await;
+        bookings.remove().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_holds_up_neither_the_relay_nor_its_end() {
+    /// A line of the log each, together several times what a pipe holds.
+    const NONE: u64 = 2000;
+    scenario(async |world| {
+        world.leaves(Queue::Events);
+        let bookings = Bookings::new().await;
+        let insert = format!(
+            "INSERT INTO hookline_outbox (company, event_id, type, data) \
+             SELECT 'acme', 'evt_' || number, 'no type', '{{}}' FROM generate_series(1, {NONE}) AS number"
+        );
+        bookings.database.execute(&insert).await.unwrap();
+        // Where stderr is full, so is stdout: a shell's `2>&1`.
+        let (_unread, pipe) = std::io::pipe().unwrap();
+        let mut command = relay(world, &bookings.database, &[]);
+        command.stdout(pipe.try_clone().unwrap()).stderr(pipe);
+        let mut running = command.spawn().unwrap();
+        bookings.is_empty().await;
+        bookings.commit_all(&events("acme", 3)).await;
+        bookings.is_empty().await;
+        world.expect_in(Queue::Events, 3, SOON).await;
+        ask_to_stop(&running).await;
+        let ended = timeout(SOON, running.wait()).await.expect("it ends").unwrap();
+        assert!(ended.success(), "{ended}");
+        assert_eq!(outbox::backlog(&bookings.pool).await.unwrap().aside, NONE);
         bookings.remove().await;
     })
     .await;
