@@ -46,7 +46,13 @@ fn main() -> ExitCode {
     let flags = CommandLine::read(command, VARIABLES);
     let ended = Runtime::new()
         .map_err(|error| failed(format!("the async runtime cannot start: {error}")))
-        .and_then(|runtime| runtime.block_on(run(flags)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(run(flags));
+            // Taken down, it would wait for what is under way on its threads, and a name server that never answers keeps one for
+            // ever. And the broker client has threads of its own, which panic when their runtime goes away under them.
+            std::mem::forget(runtime);
+            ended
+        });
     match ended {
         Ok(()) => {
             stderr::flush();
