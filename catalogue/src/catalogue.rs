@@ -1,13 +1,12 @@
 //! All types of an installation: the built-in ones, and a platform's own in their place or after them.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
 
 use hookline_common::endpoint::{EventFilter, Format};
 use hookline_common::ids::EventType;
 use hookline_common::text_file::{self, ReadError};
-use hookline_common::toml_file::FileFault;
+use hookline_common::toml_file::{FileFault, FileFaults};
 
 use crate::built_in;
 use crate::file::{self, MAX_FILE_BYTES};
@@ -35,7 +34,7 @@ impl Catalogue {
     /// and most of all where the built-in schema is a minimal one.
     ///
     /// # Errors
-    /// [`EventTypesFileError`]: the file cannot be read, or everything that is wrong with it.
+    /// [`EventTypesFileError`]: the file cannot be read, or what is wrong with it.
     pub fn with_file(self, path: &Path) -> Result<Self, EventTypesFileError> {
         let text = text_file::read(path, MAX_FILE_BYTES)?;
         self.with_text(&text).map_err(EventTypesFileError::Faults)
@@ -44,8 +43,8 @@ impl Catalogue {
     /// The same from a text.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
-    pub fn with_text(mut self, text: &str) -> Result<Self, Vec<FileFault>> {
+    /// What is wrong with it.
+    pub fn with_text(mut self, text: &str) -> Result<Self, FileFaults> {
         for own in file::parse(text)? {
             match self.types.iter_mut().find(|known| known.name == own.name) {
                 Some(known) => *known = own,
@@ -53,7 +52,11 @@ impl Catalogue {
             }
         }
         let faults = self.ambiguous();
-        if faults.is_empty() { Ok(self) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(self)
+        } else {
+            Err(faults.into_iter().collect())
+        }
     }
 
     /// Types that some format calls like another: a receiver could not tell them apart, nor a filter.
@@ -124,21 +127,13 @@ pub enum EventTypesFileError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Everything that is wrong with it.
-    #[error("{}", Joined(.0))]
-    Faults(Vec<FileFault>),
+    /// What is wrong with it.
+    #[error("{}", on_one_line(.0))]
+    Faults(FileFaults),
 }
 
-struct Joined<'a>(&'a [FileFault]);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            let separator = if index > 0 { "; " } else { "" };
-            write!(f, "{separator}{fault}")?;
-        }
-        Ok(())
-    }
+fn on_one_line(faults: &FileFaults) -> String {
+    faults.told().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -228,8 +223,8 @@ mod tests {
             (&["a.b_c", "a_b.c"], "a_b_c"),
         ] {
             let faults = Catalogue::built_in().with_text(&own(own_names)).unwrap_err();
-            assert_eq!(faults.len(), 1, "{faults:?}");
-            let told = faults[0].to_string();
+            assert_eq!(faults.count(), 1, "{faults:?}");
+            let told = faults.first()[0].to_string();
             assert!(
                 told.contains(called) && told.contains(own_names[own_names.len() - 1]),
                 "{told}"

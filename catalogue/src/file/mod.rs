@@ -1,4 +1,4 @@
-//! A platform's own types: a TOML text, read whole, all its faults told at once.
+//! A platform's own types: a TOML text, read whole, its faults told at once.
 
 mod json; // a value that is JSON
 mod toml_json; // TOML's values as JSON
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use hookline_common::event::Data;
 use hookline_common::ids::EventType;
 use hookline_common::json_limits::JsonLimits;
-use hookline_common::toml_file::{self, Entry, FileFault, Kind};
+use hookline_common::toml_file::{self, Entry, FileFault, FileFaults, Kind};
 
 use self::json::json;
 use crate::check::{self, Mismatch};
@@ -37,19 +37,20 @@ const KEYS: [&str; 4] = ["name", "description", "schema", "sample"];
 /// The types of a file, in its order. Each one's sample is data that its schema allows.
 ///
 /// # Errors
-/// Every fault of the file, in the order of its lines; where it is not TOML, the faults of that alone.
-pub(crate) fn parse(text: &str) -> Result<Vec<EventTypeInfo>, Vec<FileFault>> {
+/// The faults of the file, in the order of its lines; where it is not TOML, the faults of that alone.
+pub(crate) fn parse(text: &str) -> Result<Vec<EventTypeInfo>, FileFaults> {
     let mut lines = HashMap::new();
     let types = toml_file::read(text, &EVENT_TYPES, |entry| read(entry, &mut lines))?;
     if types.is_empty() {
         let problem = "it holds no [[event_type]]; add one, or leave the setting out";
-        return Err(vec![FileFault {
+        let fault = FileFault {
             line: None,
             noun: EVENT_TYPES.noun,
             entry: None,
             key: None,
             problem: problem.to_owned(),
-        }]);
+        };
+        return Err(FileFaults::from_iter([fault]));
     }
     Ok(types)
 }

@@ -14,7 +14,7 @@ sample = '{ "invoice": { "id": "inv_1", "total": 49.00 } }'
 "#;
 
 fn told(text: &str) -> Vec<String> {
-    parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    parse(text).unwrap_err().told().collect()
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The endpoints file: endpoints from a TOML text instead of a database. Read at start and whenever it
-//! changes; all its faults are told at once.
+//! changes; its faults are told at once.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::endpoint::{Endpoint, EventFilter, EventPattern, Format, Rate, StaticHeader};
-use crate::guard::check_header;
+use crate::guard::{Policy, check_header};
 use crate::ids::{CompanyId, EndpointId};
 use crate::secret::Secret;
 use crate::signature::SigningKeys;
-use crate::toml_file::{self, Entry, FileFault, Kind};
+use crate::toml_file::{self, Entry, FileFaults, Kind};
 
 /// The longest file that is read, in bytes: room for some 250,000 endpoints, several times what one installation has, and
 /// little enough that whatever else stands at the path cannot fill the memory.
@@ -66,13 +66,27 @@ const PREVIOUS: [&str; 3] = ["previous_secret", "previous_secret_env", "previous
 /// trimmed.
 ///
 /// # Errors
-/// Every fault of the file, in the order of its lines; where it is not TOML, the faults of that alone.
+/// The faults of the file, in the order of its lines; where it is not TOML, the faults of that alone.
 pub fn parse(
     text: &str,
     default_format: Format,
     secrets: &dyn SecretSource,
-) -> Result<Vec<Endpoint>, Vec<FileFault>> {
+) -> Result<Vec<Endpoint>, FileFaults> {
     let entries = parse_with_secrets(text, default_format, secrets)?;
+    Ok(entries.into_iter().map(|entry| entry.endpoint).collect())
+}
+
+/// As [`parse`], for whoever judges a file before it is used: a URL that `policy` refuses is a fault as well.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_guarded(
+    text: &str,
+    default_format: Format,
+    secrets: &dyn SecretSource,
+    policy: &Policy,
+) -> Result<Vec<Endpoint>, FileFaults> {
+    let entries = read_all(text, default_format, secrets, Some(policy))?;
     Ok(entries.into_iter().map(|entry| entry.endpoint).collect())
 }
 
@@ -95,10 +109,23 @@ pub fn parse_with_secrets(
     text: &str,
     default_format: Format,
     secrets: &dyn SecretSource,
-) -> Result<Vec<WithSecrets>, Vec<FileFault>> {
+) -> Result<Vec<WithSecrets>, FileFaults> {
+    read_all(text, default_format, secrets, None)
+}
+
+fn read_all(
+    text: &str,
+    default_format: Format,
+    secrets: &dyn SecretSource,
+    policy: Option<&Policy>,
+) -> Result<Vec<WithSecrets>, FileFaults> {
     let mut seen = HashMap::new();
     toml_file::read(text, &ENDPOINTS, |entry| {
-        read(entry, default_format, secrets, &mut seen)
+        let read = read(entry, default_format, secrets, &mut seen);
+        if let Some(policy) = policy {
+            refuse_url(entry, policy);
+        }
+        read
     })
 }
 
@@ -155,6 +182,13 @@ fn refuse_second(entry: &mut Entry<'_>, company: &CompanyId, id: &EndpointId, se
         let problem =
             format!("line {line} has the same id; an id must be the only one of its kind within a company");
         entry.fault("id", problem);
+    }
+}
+
+/// A URL that is no text is a fault already.
+fn refuse_url(entry: &mut Entry<'_>, policy: &Policy) {
+    if let Some(Err(refusal)) = entry.peek("url").map(|url| policy.check_url(url)) {
+        entry.fault("url", format!("{refusal} ({})", refusal.reason()));
     }
 }
 

@@ -37,7 +37,7 @@ impl SecretSource for Source {
 }
 
 fn read_text(text: &str) -> Result<Vec<Endpoint>, Vec<String>> {
-    parse(text, Format::Meeva, &Source).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    parse(text, Format::Meeva, &Source).map_err(|faults| faults.told().collect())
 }
 
 /// One endpoint with these further lines.
@@ -224,7 +224,8 @@ fn a_broken_file_does_not_show_its_lines() {
             !faults.is_empty() && !format!("{faults:?}").contains("MARKER"),
             "{text:?}: {faults:?}"
         );
-        assert!(faults[0].to_string().starts_with("line "), "{}", faults[0]);
+        let first = faults.first()[0].to_string();
+        assert!(first.starts_with("line "), "{first}");
     }
 }
 
@@ -333,6 +334,20 @@ fn all_faults_come_at_once_in_the_order_of_their_lines() {
     for (fault, start) in faults.iter().zip(starts) {
         assert!(fault.starts_with(start), "{fault} / {start}");
     }
+}
+
+#[test]
+fn whoever_judges_a_file_is_told_of_urls_that_the_guard_refuses_too() {
+    let text = with("nonsense = 1").replace("https://crm.example.com", "https://10.0.0.1");
+    let policy = Policy::default();
+    let faults = parse_guarded(&text, Format::Meeva, &Source, &policy).unwrap_err();
+    let told: Vec<String> = faults.told().collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told[1].starts_with("line 4: endpoint ep_crm: url: the address "),
+        "{told:?}"
+    );
+    assert!(parse_guarded(&with_secret(""), Format::Meeva, &Source, &policy).is_ok());
 }
 
 #[test]

@@ -93,7 +93,13 @@ impl<'a> Entry<'a> {
         value
     }
 
-    /// The text of `key`, or nothing where it is not there or has another type.
+    /// The text of `key` where it is one; anything else is no fault here.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<&'a str> {
+        self.table.get(key)?.get_ref().as_str()
+    }
+
+    /// The text of `key`, or nothing where it is not there or, which is a fault, has another type.
     pub fn text(&mut self, key: &str) -> Option<&'a str> {
         let value = self.table.get(key)?;
         let text = value.get_ref().as_str();

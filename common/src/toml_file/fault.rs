@@ -27,28 +27,110 @@ fn place(line: Option<usize>, noun: &str, entry: Option<&str>, key: Option<&str>
     [line, entry, key].into_iter().flatten().collect()
 }
 
-/// The faults found so far in one text.
+/// What is wrong with a file: the first of its faults, and how many there are. A file may be wrong in each of its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileFaults {
+    /// In the order of their lines; of one line, as they were found.
+    first: Vec<FileFault>,
+    count: usize,
+    is_cut_short: bool,
+}
+
+impl FileFaults {
+    /// How many are kept: as many as somebody mends before the file is looked at again.
+    pub const KEPT: usize = 20;
+
+    /// The first of them, in the order of their lines.
+    #[must_use]
+    pub fn first(&self) -> &[FileFault] {
+        &self.first
+    }
+
+    /// How many there are, of which not all may be kept.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The same in words: `3`, or `at least 3` where what follows was not looked at any more.
+    #[must_use]
+    pub fn how_many(&self) -> String {
+        let least = if self.is_cut_short { "at least " } else { "" };
+        format!("{least}{}", self.count)
+    }
+
+    /// How many there are besides the first ones.
+    #[must_use]
+    pub fn more(&self) -> usize {
+        self.count - self.first.len()
+    }
+
+    /// A text for each that is kept, and one that says how many there are besides.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        let more = Some(self.more()).filter(|more| *more > 0);
+        let rest = more.map(|more| format!("and {more} more"));
+        self.first.iter().map(ToString::to_string).chain(rest)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn add(&mut self, fault: FileFault) {
+        self.count += 1;
+        let place = self.first.partition_point(|kept| kept.line <= fault.line);
+        if place < Self::KEPT {
+            self.first.insert(place, fault);
+            self.first.truncate(Self::KEPT);
+        }
+    }
+}
+
+impl FromIterator<FileFault> for FileFaults {
+    fn from_iter<I: IntoIterator<Item = FileFault>>(faults: I) -> Self {
+        let mut all = Self::default();
+        faults.into_iter().for_each(|fault| all.add(fault));
+        all
+    }
+}
+
+/// The faults found so far in a text, which is read piece by piece.
 pub(super) struct Faults {
-    lines: Lines,
     noun: &'static str,
-    found: Vec<FileFault>,
+    /// How many lines are before the piece that is read.
+    lines_before: usize,
+    lines: Lines,
+    found: FileFaults,
+    /// Whether it is no TOML. Then nothing else is told.
+    is_broken: bool,
 }
 
 impl Faults {
-    pub(super) fn new(text: &str, noun: &'static str) -> Self {
+    pub(super) fn new(noun: &'static str) -> Self {
         Self {
-            lines: Lines::of(text),
             noun,
-            found: Vec::new(),
+            lines_before: 0,
+            lines: Lines::of(""),
+            found: FileFaults::default(),
+            is_broken: false,
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    /// Goes on to the next piece, which begins with a line.
+    pub(super) fn begin(&mut self, piece: &str) {
+        self.lines_before += self.lines.count();
+        self.lines = Lines::of(piece);
     }
 
+    /// The line of the text on which `span`, of the piece, begins.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        self.lines.line(span)
+        self.lines_before + self.lines.line(span)
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     pub(super) fn add(
@@ -58,23 +140,49 @@ impl Faults {
         key: Option<&str>,
         problem: impl Into<String>,
     ) {
-        self.found.push(FileFault {
-            line: span.map(|span| self.line(&span)),
-            noun: self.noun,
-            entry: entry.map(str::to_owned),
-            key: key.map(shown),
-            problem: problem.into(),
-        });
+        let line = span.map(|span| self.line(&span));
+        self.add_at(line, entry, key, problem);
+    }
+
+    /// A fault on a line of the text, whichever piece is read.
+    pub(super) fn add_at(
+        &mut self,
+        line: Option<usize>,
+        entry: Option<&str>,
+        key: Option<&str>,
+        problem: impl Into<String>,
+    ) {
+        if !self.is_broken {
+            self.keep(line, entry, key, problem.into());
+        }
     }
 
     /// A fault of the TOML itself. Only the parser's message is taken: its full text quotes the line.
-    pub(super) fn add_syntax(&mut self, error: &toml::de::Error) {
-        let problem = format!("this is not TOML: {}", error.message());
-        self.add(error.span(), None, None, problem);
+    pub(super) fn add_syntax(&mut self, span: Option<Range<usize>>, message: &str) {
+        if !self.is_broken {
+            self.is_broken = true;
+            self.found = FileFaults::default();
+        }
+        let line = span.map(|span| self.line(&span));
+        self.keep(line, None, None, format!("this is not TOML: {message}"));
     }
 
-    pub(super) fn into_sorted(mut self) -> Vec<FileFault> {
-        self.found.sort_by_key(|fault| fault.line);
+    /// Not all of the text is looked at.
+    pub(super) fn cut_short(&mut self) {
+        self.found.is_cut_short = true;
+    }
+
+    fn keep(&mut self, line: Option<usize>, entry: Option<&str>, key: Option<&str>, problem: String) {
+        self.found.add(FileFault {
+            line,
+            noun: self.noun,
+            entry: entry.map(str::to_owned),
+            key: key.map(shown),
+            problem,
+        });
+    }
+
+    pub(super) fn into_found(self) -> FileFaults {
         self.found
     }
 }

@@ -3,15 +3,14 @@
 use std::ops::Range;
 
 /// Where the lines of a text begin: found once, so that a file of many entries is not counted through for each of them.
-pub struct Lines {
+pub(super) struct Lines {
     /// The positions of the line breaks, ascending.
     breaks: Vec<usize>,
 }
 
 impl Lines {
     /// Finds the line breaks of `text`.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let bytes = text.bytes().enumerate();
         let breaks = bytes.filter(|(_, byte)| *byte == b'\n');
         Self {
@@ -19,9 +18,13 @@ impl Lines {
         }
     }
 
+    /// How many lines end in the text.
+    pub(super) fn count(&self) -> usize {
+        self.breaks.len()
+    }
+
     /// The line, counted from 1, on which `span` (in bytes) begins.
-    #[must_use]
-    pub fn line(&self, span: &Range<usize>) -> usize {
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
         self.breaks.partition_point(|position| *position < span.start) + 1
     }
 }
@@ -34,7 +37,7 @@ mod tests {
     fn a_line_break_belongs_to_the_line_that_it_ends() {
         let lines = Lines::of("ab\n\nc");
         let found = [0, 2, 3, 4, 5, 99].map(|position| lines.line(&(position..position)));
-        assert_eq!(found, [1, 1, 2, 3, 3, 3]);
+        assert_eq!((found, lines.count()), ([1, 1, 2, 3, 3, 3], 2));
         assert_eq!(Lines::of("").line(&(0..0)), 1);
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct ImportedRow {
         in it"),
     responses(
         (status = 200, description = "What became of each", body = Imported),
-        (status = "4XX", description = "Refused; `errors` has a line for each fault", body = ProblemBody,
+        (status = "4XX", description = "Refused; `errors` has a line for each of the first 20 faults", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn import(
@@ -78,7 +78,7 @@ pub(crate) async fn import(
     let entries = endpoints_file::parse_with_secrets(&text, settings.default_format, &InTheFile);
     let entries = entries.map_err(|faults| {
         let problem = Problem::invalid("the file has faults, and nothing was imported; see `errors`");
-        problem.errors(faults.iter().map(ToString::to_string).collect())
+        problem.errors(faults.told().collect())
     })?;
     let is_dry_run = asked.dry_run.unwrap_or(false);
     let mut rows = Vec::with_capacity(entries.len());

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 
 use hookline_common::endpoints_file::MAX_BYTES;
-use hookline_common::toml_file::FileFault;
+use hookline_common::toml_file::{FileFault, FileFaults};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -42,20 +42,25 @@ struct FaultRow<'a> {
     problem: &'a str,
 }
 
-/// Prints each fault; the error that ends the command says how many there are.
-pub(super) fn refuse(faults: &[FileFault], file: &str, as_json: bool) -> Result<CliError, CliError> {
+/// Prints the first faults; the error that ends the command says how many there are.
+pub(super) fn refuse(faults: &FileFaults, file: &str, as_json: bool) -> Result<CliError, CliError> {
     let mut out = Out::new();
-    for fault in faults {
+    for fault in faults.first() {
         out.line(&line(fault, as_json))?;
     }
     out.flush()?;
-    let count = match faults.len() {
-        1 => "one fault".to_owned(),
+    let count = match faults.how_many().as_str() {
+        "1" => "one fault".to_owned(),
         count => format!("{count} faults"),
     };
-    Ok(CliError::Failed(format!(
-        "{count} in {file}; mend what is named above"
-    )))
+    let mend = match faults.more() {
+        0 => "mend what is named above".to_owned(),
+        _ => format!(
+            "mend the first {}, named above, and look again",
+            faults.first().len()
+        ),
+    };
+    Ok(CliError::Failed(format!("{count} in {file}; {mend}")))
 }
 
 /// A fault. A key stands in it as somebody has written it.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hookline_common::text_file::ReadError;
-use hookline_common::toml_file::FileFault;
+use hookline_common::toml_file::FileFaults;
 
-use super::shortlist::shortlist;
+use super::shortlist::shortlist_of;
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +38,17 @@ pub enum UnusableFile {
     #[error("no thread can be started to read the file: {0}")]
     NoThread(io::Error),
     /// It is not what an endpoints file must be.
-    #[error("{} has {} fault(s):\n  {}", path.display(), faults.len(), shortlist(faults, "\n  "))]
+    #[error(
+        "{} has {} fault(s):\n  {}",
+        path.display(),
+        faults.how_many(),
+        shortlist_of(faults.first(), faults.count(), "\n  ")
+    )]
     Faulty {
         /// The file.
         path: PathBuf,
-        /// All that is wrong with it; the text names the first of them.
-        faults: Vec<FileFault>,
+        /// What is wrong with it.
+        faults: FileFaults,
     },
     /// It is the first that is read, and holds no endpoint.
     #[error(

@@ -10,8 +10,13 @@ const MAX_ITEM_CHARS: usize = 400;
 
 /// The first [`MAX_SHOWN`] items, and how many there are besides: `a, b, and 79,980 more`.
 pub(super) fn shortlist(items: &[impl Display], separator: &str) -> String {
-    let shown = items.iter().take(MAX_SHOWN).map(shortened);
-    let more = items.len().saturating_sub(MAX_SHOWN);
+    shortlist_of(items, items.len(), separator)
+}
+
+/// The same of so many in all, of which at least those that are shown are at hand.
+pub(super) fn shortlist_of(first: &[impl Display], count: usize, separator: &str) -> String {
+    let shown = first.iter().take(MAX_SHOWN).map(shortened);
+    let more = count.saturating_sub(first.len().min(MAX_SHOWN));
     let rest = (more > 0).then(|| format!("and {} more", grouped(more)));
     shown.chain(rest).collect::<Vec<_>>().join(separator)
 }

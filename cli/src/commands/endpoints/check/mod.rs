@@ -1,7 +1,6 @@
 //! `hookline endpoints check`: whether a dispatcher could work with an endpoints file, before it is asked to.
 
 mod settings; // what the dispatcher would be told
-mod guarded; // the URLs, held against the guard
 
 use clap::Args;
 use hookline_common::endpoint::{Endpoint, EventPattern, Format};
@@ -9,7 +8,7 @@ use hookline_common::endpoints_file;
 use hookline_common::guard::{Host, Policy, Target};
 use hookline_common::ids::EventId;
 use hookline_common::settings::Environment;
-use hookline_common::toml_file::FileFault;
+use hookline_common::toml_file::FileFaults;
 use serde::Serialize;
 
 use self::settings::{CheckFlags, CheckSettings};
@@ -38,8 +37,8 @@ Examples:
 Checked are the grammar, every URL against the guard, headers, event patterns and secrets; secret_env and secret_file are \
 read here, as the dispatcher reads them there. No name is resolved and nothing is connected to: an address behind a \
 name is checked at each attempt. Give the settings that the dispatcher has.
-Neither secrets nor URLs' paths are printed. Exit status: 0 valid (stdout lists the endpoints), 1 not (stdout names each \
-fault: line, endpoint, key, reason), 2 usage or settings.";
+Neither secrets nor URLs' paths are printed. Exit status: 0 valid (stdout lists the endpoints), 1 not (stdout names the first \
+20 faults: line, endpoint, key, reason; stderr says how many there are), 2 usage or settings.";
 
 /// Check an endpoints file, and list what it holds.
 #[derive(Debug, Args)]
@@ -64,19 +63,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), CliError> {
     }
 }
 
-/// The endpoints, or everything that is wrong with them, in the order of the lines.
-fn check(text: &str, settings: &CheckSettings) -> Result<Vec<Endpoint>, Vec<FileFault>> {
-    let refused = guarded::faults(text, &settings.policy);
-    let parsed = endpoints_file::parse(text, settings.default_format, &Environment);
-    match parsed {
-        Ok(endpoints) if refused.is_empty() => Ok(endpoints),
-        parsed => {
-            let mut faults = parsed.err().unwrap_or_default();
-            faults.extend(refused);
-            faults.sort_by_key(|fault| fault.line);
-            Err(faults)
-        }
-    }
+/// The endpoints, or what is wrong with them, in the order of the lines.
+fn check(text: &str, settings: &CheckSettings) -> Result<Vec<Endpoint>, FileFaults> {
+    let CheckSettings {
+        policy,
+        default_format,
+    } = settings;
+    endpoints_file::parse_guarded(text, *default_format, &Environment, policy)
 }
 
 /// An endpoint as it is listed. Of its URL only what holds no token.

@@ -10,8 +10,9 @@ fn entry(id: &str, url: &str, secret: &str) -> String {
 fn faults(text: &str) -> Vec<(Option<usize>, Option<String>, Option<String>)> {
     let faults = check(text, &CheckSettings::default()).unwrap_err();
     faults
-        .into_iter()
-        .map(|fault| (fault.line, fault.entry, fault.key))
+        .first()
+        .iter()
+        .map(|fault| (fault.line, fault.entry.clone(), fault.key.clone()))
         .collect()
 }
 
