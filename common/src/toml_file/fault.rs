@@ -37,8 +37,8 @@ pub struct FileFaults {
 }
 
 impl FileFaults {
-    /// How many are kept: as many as somebody mends before the file is looked at again.
-    pub const KEPT: usize = 20;
+    /// How many are kept: more than somebody mends before the file is looked at again.
+    pub const KEPT: usize = 100;
 
     /// The first of them, in the order of their lines.
     #[must_use]
@@ -96,41 +96,28 @@ impl FromIterator<FileFault> for FileFaults {
     }
 }
 
-/// The faults found so far in a text, which is read piece by piece.
+/// The faults found so far in one text.
 pub(super) struct Faults {
-    noun: &'static str,
-    /// How many lines are before the piece that is read.
-    lines_before: usize,
     lines: Lines,
+    noun: &'static str,
     found: FileFaults,
-    /// Whether it is no TOML. Then nothing else is told.
-    is_broken: bool,
 }
 
 impl Faults {
-    pub(super) fn new(noun: &'static str) -> Self {
+    pub(super) fn new(text: &str, noun: &'static str) -> Self {
         Self {
+            lines: Lines::of(text),
             noun,
-            lines_before: 0,
-            lines: Lines::of(""),
             found: FileFaults::default(),
-            is_broken: false,
         }
     }
 
-    /// Goes on to the next piece, which begins with a line.
-    pub(super) fn begin(&mut self, piece: &str) {
-        self.lines_before += self.lines.count();
-        self.lines = Lines::of(piece);
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
-    /// The line of the text on which `span`, of the piece, begins.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        self.lines_before + self.lines.line(span)
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.is_broken
+        self.lines.line(span)
     }
 
     pub(super) fn add(
@@ -140,46 +127,24 @@ impl Faults {
         key: Option<&str>,
         problem: impl Into<String>,
     ) {
-        let line = span.map(|span| self.line(&span));
-        self.add_at(line, entry, key, problem);
-    }
-
-    /// A fault on a line of the text, whichever piece is read.
-    pub(super) fn add_at(
-        &mut self,
-        line: Option<usize>,
-        entry: Option<&str>,
-        key: Option<&str>,
-        problem: impl Into<String>,
-    ) {
-        if !self.is_broken {
-            self.keep(line, entry, key, problem.into());
-        }
+        self.found.add(FileFault {
+            line: span.map(|span| self.lines.line(&span)),
+            noun: self.noun,
+            entry: entry.map(str::to_owned),
+            key: key.map(shown),
+            problem: problem.into(),
+        });
     }
 
     /// A fault of the TOML itself. Only the parser's message is taken: its full text quotes the line.
-    pub(super) fn add_syntax(&mut self, span: Option<Range<usize>>, message: &str) {
-        if !self.is_broken {
-            self.is_broken = true;
-            self.found = FileFaults::default();
-        }
-        let line = span.map(|span| self.line(&span));
-        self.keep(line, None, None, format!("this is not TOML: {message}"));
+    pub(super) fn add_syntax(&mut self, error: &toml::de::Error) {
+        let problem = format!("this is not TOML: {}", error.message());
+        self.add(error.span(), None, None, problem);
     }
 
     /// Not all of the text is looked at.
     pub(super) fn cut_short(&mut self) {
         self.found.is_cut_short = true;
-    }
-
-    fn keep(&mut self, line: Option<usize>, entry: Option<&str>, key: Option<&str>, problem: String) {
-        self.found.add(FileFault {
-            line,
-            noun: self.noun,
-            entry: entry.map(str::to_owned),
-            key: key.map(shown),
-            problem,
-        });
     }
 
     pub(super) fn into_found(self) -> FileFaults {

@@ -4,20 +4,21 @@ mod entry; // one of them while it is read
 mod fault; // what is wrong, and where
 mod kind; // what a file holds
 mod lines; // which line a position is on
-mod pieces; // a long file in short ones
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
 
 use self::fault::Faults;
-use self::pieces::{LONGEST, Piece, Pieces};
 
 pub use self::entry::Entry;
 pub use self::fault::{FileFault, FileFaults};
 pub use self::kind::Kind;
 
-/// The entries of `text`, as `read` makes them, in their order. What it makes nothing of has a fault. What it takes of the memory besides
-/// is bounded, whatever the text is.
+/// Of a longer text that is not TOML, only the first fault is told: whatever else stands at the path of a file of entries may have one in
+/// each of its bytes, and the parser keeps them all.
+const ALL_FAULTS_UP_TO: usize = 1 << 20;
+
+/// The entries of `text`, as `read` makes them, in their order. What it makes nothing of has a fault.
 ///
 /// # Errors
 /// The faults of the file, in the order of its lines; where it is not TOML, the faults of that alone.
@@ -26,35 +27,33 @@ pub fn read<T>(
     kind: &Kind,
     mut read: impl FnMut(&mut Entry<'_>) -> Option<T>,
 ) -> Result<Vec<T>, FileFaults> {
-    let mut faults = Faults::new(kind.noun);
-    let mut entries = Vec::new();
-    let (mut count, mut surplus, mut is_list) = (0, None, false);
-    for piece in Pieces::of(text, kind.table) {
-        faults.begin(piece.text);
-        if is_list {
-            // The header that this piece begins with would add to a list that is closed.
-            faults.add_syntax(Some(0..0), "duplicate key");
-        }
-        let Some(document) = parse(&piece, kind, &mut faults) else {
-            continue;
-        };
-        if faults.is_broken() {
-            continue;
-        }
-        is_list = has_list(document.get_ref(), kind);
-        for value in tables(document.get_ref(), kind, &mut faults) {
-            count += 1;
-            if count > kind.max {
-                surplus = surplus.or_else(|| Some(faults.line(&value.span())));
-            } else if let Some(mut entry) = Entry::new(value, count, kind, &mut faults) {
-                entries.extend(read(&mut entry));
-            }
-        }
-    }
-    if surplus.is_some() {
-        let (max, noun) = (kind.max, kind.noun);
+    let mut faults = Faults::new(text, kind.noun);
+    let parsed = if text.len() <= ALL_FAULTS_UP_TO {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        errors.iter().for_each(|error| faults.add_syntax(error));
+        Some(document)
+    } else {
+        DeTable::parse(text)
+            .map_err(|error| {
+                faults.add_syntax(&error);
+                faults.cut_short();
+            })
+            .ok()
+    };
+    let Some(document) = parsed.filter(|_| faults.is_empty()) else {
+        return Err(faults.into_found());
+    };
+    let tables = tables(document.get_ref(), kind, &mut faults);
+    if let Some(surplus) = tables.get(kind.max) {
+        let (max, noun, count) = (kind.max, kind.noun, tables.len());
         let problem = format!("a file may hold {max} {noun}s at most, and this has {count}");
-        faults.add_at(surplus, None, None, problem);
+        faults.add(Some(surplus.span()), None, None, problem);
+    }
+    let mut entries = Vec::new();
+    for (index, value) in tables.into_iter().take(kind.max).enumerate() {
+        if let Some(mut entry) = Entry::new(value, index + 1, kind, &mut faults) {
+            entries.extend(read(&mut entry));
+        }
     }
     let faults = faults.into_found();
     if faults.is_empty() {
@@ -62,53 +61,6 @@ pub fn read<T>(
     } else {
         Err(faults)
     }
-}
-
-/// What a piece says, unless it is no TOML, which is a fault.
-fn parse<'t>(piece: &Piece<'t>, kind: &Kind, faults: &mut Faults) -> Option<Spanned<DeTable<'t>>> {
-    let Some(beginning) = piece.beginning() else {
-        let (document, errors) = DeTable::parse_recoverable(piece.text);
-        errors.iter().for_each(|error| add(error, faults));
-        return errors.is_empty().then_some(document);
-    };
-    // Of what is long, only the beginning is parsed with all its faults, of which there may be one for each byte. Towards its end it may
-    // seem broken for being cut off.
-    let (_, errors) = DeTable::parse_recoverable(beginning);
-    let is_certain = |error: &&Error| error.span().is_none_or(|span| span.start < beginning.len() / 2);
-    let certain: Vec<&Error> = errors.iter().filter(is_certain).collect();
-    if !certain.is_empty() {
-        certain.into_iter().for_each(|error| add(error, faults));
-        faults.cut_short();
-        return None;
-    }
-    if piece.is_endless {
-        let (table, noun, mebibytes) = (kind.table, kind.noun, LONGEST >> 20);
-        let problem = format!(
-            "here begin {mebibytes} MiB without another [[{table}]]; write one for each {noun}, at the beginning of a line"
-        );
-        faults.add(Some(0..0), None, None, problem);
-        faults.cut_short();
-        return None;
-    }
-    match DeTable::parse(piece.text) {
-        Ok(document) => Some(document),
-        Err(error) => {
-            add(&error, faults);
-            faults.cut_short();
-            None
-        }
-    }
-}
-
-fn add(error: &Error, faults: &mut Faults) {
-    faults.add_syntax(error.span(), error.message());
-}
-
-/// Whether the entries stand in one list, and not each behind a header of its own.
-fn has_list(document: &DeTable<'_>, kind: &Kind) -> bool {
-    let found = document.get_key_value(kind.table);
-    // The span of what headers make is that of the first of them.
-    found.is_some_and(|(key, value)| value.get_ref().is_array() && key.span().start < value.span().start)
 }
 
 /// The values of the one kind of table that a file may hold.

@@ -65,7 +65,7 @@ pub(crate) struct ImportedRow {
         in it"),
     responses(
         (status = 200, description = "What became of each", body = Imported),
-        (status = "4XX", description = "Refused; `errors` has a line for each of the first 20 faults", body = ProblemBody,
+        (status = "4XX", description = "Refused; `errors` has a line for each of the first 100 faults", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = "5XX", description = "Not now", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn import(
