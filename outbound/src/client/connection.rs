@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::drip::{Drip, Tap};
 use super::hosts::HostId;
 use super::interim::Interim;
+use super::keep_alive;
 use super::socket::{Socket, Stream};
 use super::spread::spread;
 
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) host: HostId,
     pub(super) id: u64,
     pub(super) interim: Arc<Interim>,
+    /// How long it may be idle, as its receiver said last.
+    pub(super) idle_time: Duration,
     /// When it is too old to be used again.
     old_at: Instant,
     task: JoinHandle<()>,
@@ -71,6 +74,7 @@ impl Connection {
             host,
             id,
             interim,
+            idle_time: keep_alive::IDLE,
             old_at: Instant::now() + lifetime(max_age, id),
             task,
         })

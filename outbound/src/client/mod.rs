@@ -9,6 +9,7 @@ mod shortage; // what we have run out of
 mod target; // where a request goes
 mod spread; // what belongs together, taken apart
 mod interim; // what comes before a response, and how much of it
+mod keep_alive; // how long a receiver keeps a connection
 mod hosts; // which connections are idle, and who waits
 mod room; // and how many there may be
 mod pool; // the same with real connections
@@ -204,7 +205,8 @@ impl Shared {
         }
         let read_until = deadline.min(Instant::now() + BODY_TIME);
         let answer = answer::read(response, read_until).await;
-        if let Some(connection) = in_use.into_connection() {
+        if let Some(mut connection) = in_use.into_connection() {
+            connection.idle_time = keep_alive::idle_time(&answer.headers);
             self.pool.take_back(connection, read_until).await;
         }
         Ok(answer)

@@ -4,6 +4,7 @@
 //! more of them than it had requests in flight at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use hyper::http::uri::Authority;
 use slab::Slab;
@@ -26,6 +27,8 @@ pub(super) struct Hosts<C, W> {
     hosts: Slab<Host<C, W>>,
     /// Whose idle connection was given back how long ago, over all hosts: the lowest number is the oldest.
     idle: BTreeMap<u64, HostId>,
+    /// The same by when they have been idle for long enough.
+    expiring: BTreeMap<(Instant, u64), HostId>,
     /// Connections that are there, by their ids.
     open: HashSet<u64>,
     /// Those of them that were let go: their places are free in a moment.
@@ -50,7 +53,8 @@ struct Host<C, W> {
 struct Idle<C> {
     number: u64,
     connection_id: u64,
-    since: Instant,
+    /// When it has been idle for long enough.
+    until: Instant,
     connection: C,
 }
 
@@ -74,7 +78,8 @@ pub(super) struct Place {
 pub(super) enum GivenBack<C, W> {
     /// It goes to the request that has waited longest.
     Handed(W, C),
-    /// It is idle. Those that were idle for longest had to make room, where there were too many.
+    /// It is idle. Those that were idle for long enough go, and where there are too many, those that were so for longest; it may
+    /// be among them.
     Kept { evicted: Vec<C> },
     /// Its host is no longer known: it has been closed meanwhile.
     Closed(C),
@@ -97,6 +102,7 @@ impl<C, W> Hosts<C, W> {
             places: Default::default(),
             hosts: Slab::new(),
             idle: BTreeMap::new(),
+            expiring: BTreeMap::new(),
             open: HashSet::new(),
             let_go: HashSet::new(),
             next_number: 0,
@@ -111,8 +117,7 @@ impl<C, W> Hosts<C, W> {
     pub(super) fn take_idle(&mut self, target: &Target) -> Option<C> {
         let place = *self.places[usize::from(target.is_https)].get(&target.authority)?;
         let idle = self.hosts[place].idle.pop_back()?;
-        self.idle.remove(&idle.number);
-        self.idle_bytes -= target.idle_bytes();
+        self.is_idle_no_more(&idle, target.idle_bytes());
         Some(idle.connection)
     }
 
@@ -192,12 +197,13 @@ impl<C, W> Hosts<C, W> {
         relied.map(|waiter| waiter.contact)
     }
 
-    /// A connection whose last response is read can be used again.
+    /// A connection whose last response is read can be used again, and be idle for `idle_time`.
     pub(super) fn give_back(
         &mut self,
         id: HostId,
         connection_id: u64,
         connection: C,
+        idle_time: Duration,
         now: Instant,
     ) -> GivenBack<C, W> {
         let number = self.number();
@@ -207,15 +213,17 @@ impl<C, W> Hosts<C, W> {
         if let Some(waiter) = host.waiting.pop_front() {
             return GivenBack::Handed(waiter.contact, connection);
         }
+        let until = now + idle_time;
         host.idle.push_back(Idle {
             number,
             connection_id,
-            since: now,
+            until,
             connection,
         });
         self.idle_bytes += host.target.idle_bytes();
         self.idle.insert(number, id);
-        let mut evicted = Vec::new();
+        self.expiring.insert((until, number), id);
+        let mut evicted: Vec<_> = std::iter::from_fn(|| self.evict_expired(now)).collect();
         while self.idle.len() > self.max_idle || self.idle_bytes > self.max_idle_bytes {
             let Some(oldest) = self.evict_oldest() else { break };
             evicted.push(oldest);
@@ -236,8 +244,7 @@ impl<C, W> Hosts<C, W> {
         let idle = position.and_then(|position| host.idle.remove(position));
         let bytes = host.target.idle_bytes();
         if let Some(idle) = &idle {
-            self.idle.remove(&idle.number);
-            self.idle_bytes -= bytes;
+            self.is_idle_no_more(idle, bytes);
         }
         self.forget_if_unused(id);
         idle.map(|idle| idle.connection)
@@ -245,13 +252,17 @@ impl<C, W> Hosts<C, W> {
 
     /// Takes out the connection that has been idle for longest, of whichever host. It is about to be closed.
     pub(super) fn evict_oldest(&mut self) -> Option<C> {
-        let (_, id) = self.idle.pop_first()?;
-        let host = self.host(id)?;
-        let idle = host.idle.pop_front()?;
-        let bytes = host.target.idle_bytes();
-        self.idle_bytes -= bytes;
-        self.let_go(idle.connection_id);
-        Some(idle.connection)
+        let (&number, &id) = self.idle.first_key_value()?;
+        self.evict(id, number)
+    }
+
+    /// Takes out a connection that has been idle for long enough, of whichever host. It is about to be closed.
+    pub(super) fn evict_expired(&mut self, now: Instant) -> Option<C> {
+        let (&(until, number), &id) = self.expiring.first_key_value()?;
+        if now < until {
+            return None;
+        }
+        self.evict(id, number)
     }
 
     /// How many connections are idle.
@@ -259,10 +270,26 @@ impl<C, W> Hosts<C, W> {
         self.idle.len()
     }
 
-    /// Since when the connection is idle that has been so for longest.
-    pub(super) fn oldest(&self) -> Option<Instant> {
-        let (_, id) = self.idle.first_key_value()?;
-        Some(self.hosts.get(id.place)?.idle.front()?.since)
+    /// When the next connection has been idle for long enough.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let ((until, _), _) = self.expiring.first_key_value()?;
+        Some(*until)
+    }
+
+    fn evict(&mut self, id: HostId, number: u64) -> Option<C> {
+        let host = self.host(id)?;
+        let position = host.idle.iter().position(|idle| idle.number == number)?;
+        let idle = host.idle.remove(position)?;
+        let bytes = host.target.idle_bytes();
+        self.is_idle_no_more(&idle, bytes);
+        self.let_go(idle.connection_id);
+        Some(idle.connection)
+    }
+
+    fn is_idle_no_more(&mut self, idle: &Idle<C>, bytes: usize) {
+        self.idle.remove(&idle.number);
+        self.expiring.remove(&(idle.until, idle.number));
+        self.idle_bytes -= bytes;
     }
 
     fn host(&mut self, id: HostId) -> Option<&mut Host<C, W>> {

@@ -9,6 +9,9 @@ use super::*;
 
 type Plain = Hosts<u64, u64>;
 
+/// How long connections may be idle where it does not matter.
+const REST: Duration = Duration::from_secs(30);
+
 fn target(authority: &'static str) -> Target {
     Target {
         is_https: false,
@@ -22,7 +25,7 @@ fn with_idle(hosts: &mut Plain, target: &Target, now: Instant) -> (HostId, u64) 
     assert!(place.must_connect);
     let id = hosts.connected(place);
     assert_eq!(
-        hosts.give_back(place.host, id, id, now),
+        hosts.give_back(place.host, id, id, REST, now),
         GivenBack::Kept { evicted: vec![] }
     );
     (place.host, id)
@@ -33,8 +36,8 @@ fn the_connection_that_became_idle_last_is_taken_first() {
     let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let (first, second) = (hosts.wait(&a, 1), hosts.wait(&a, 2));
     let (one, two) = (hosts.connected(first), hosts.connected(second));
-    hosts.give_back(first.host, one, one, now);
-    hosts.give_back(first.host, two, two, now);
+    hosts.give_back(first.host, one, one, REST, now);
+    hosts.give_back(first.host, two, two, REST, now);
     assert_eq!(hosts.take_idle(&a), Some(two));
     assert_eq!(hosts.take_idle(&a), Some(one));
     assert_eq!(hosts.take_idle(&a), None);
@@ -60,7 +63,10 @@ fn whoever_has_waited_longest_gets_what_is_given_back() {
     let id = hosts.connected(first);
     let second = hosts.wait(&a, 2);
     hosts.wait(&a, 3);
-    assert_eq!(hosts.give_back(first.host, id, id, now), GivenBack::Handed(2, id));
+    assert_eq!(
+        hosts.give_back(first.host, id, id, REST, now),
+        GivenBack::Handed(2, id)
+    );
     assert!(!hosts.stop_waiting(second), "it is served");
     // The second one's connection is still on its way, and is for whoever comes next.
     assert!(!hosts.wait(&a, 4).must_connect);
@@ -73,7 +79,7 @@ fn who_relied_on_a_connection_that_failed_asks_anew() {
     let first = hosts.wait(&a, 1);
     let id = hosts.connected(first);
     let second = hosts.wait(&a, 2);
-    hosts.give_back(first.host, id, id, now);
+    hosts.give_back(first.host, id, id, REST, now);
     let third = hosts.wait(&a, 3);
     assert!(!third.must_connect);
     assert_eq!(hosts.not_connected(second), Some(3));
@@ -96,7 +102,7 @@ fn too_many_idle_ones_push_out_the_oldest_of_any_host() {
     with_idle(&mut hosts, &target("b"), now);
     let place = hosts.wait(&target("c"), 0);
     let id = hosts.connected(place);
-    let kept = hosts.give_back(place.host, id, id, now);
+    let kept = hosts.give_back(place.host, id, id, REST, now);
     assert_eq!(
         kept,
         GivenBack::Kept {
@@ -122,7 +128,7 @@ fn idle_ones_are_bounded_by_what_they_keep_of_memory_and_those_behind_tls_keep_m
     let pushed_out = tls.idle_bytes().div_ceil(plain_bytes);
     let place = hosts.wait(&tls, 0);
     let id = hosts.connected(place);
-    let GivenBack::Kept { evicted } = hosts.give_back(place.host, id, id, now) else {
+    let GivenBack::Kept { evicted } = hosts.give_back(place.host, id, id, REST, now) else {
         panic!("nobody waits for it");
     };
     assert_eq!((evicted.len(), hosts.idle()), (pushed_out, 9 - pushed_out));
@@ -160,11 +166,11 @@ fn hosts_are_forgotten_with_their_last_connection_and_old_ids_mean_nothing() {
     let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
     let (id, connection) = with_idle(&mut hosts, &a, now);
     assert_eq!(hosts.closed(id, connection), Some(connection));
-    assert!(hosts.hosts.is_empty() && hosts.idle.is_empty() && hosts.oldest().is_none());
+    assert!(hosts.hosts.is_empty() && hosts.idle.is_empty() && hosts.expiring.is_empty());
     with_idle(&mut hosts, &target("b"), now);
     assert_eq!(hosts.closed(id, connection), None);
     assert_eq!(
-        hosts.give_back(id, connection, connection, now),
+        hosts.give_back(id, connection, connection, REST, now),
         GivenBack::Closed(connection)
     );
 }
@@ -226,7 +232,7 @@ impl Model {
 
 impl Model {
     fn put(&mut self, hosts: &mut Plain, id: HostId, connection: u64, now: Instant) {
-        match hosts.give_back(id, connection, connection, now) {
+        match hosts.give_back(id, connection, connection, REST, now) {
             GivenBack::Handed(contact, connection) => {
                 let longest = self.waiting.remove(0);
                 assert_eq!(longest.0, contact, "first come, first served");
@@ -315,15 +321,43 @@ fn a_host_never_has_more_connections_than_it_had_requests_in_flight() {
 }
 
 #[test]
-fn what_is_oldest_is_known_over_all_hosts() {
+fn each_is_idle_for_its_own_time_over_all_hosts() {
     let (mut hosts, now) = (Plain::new(10, usize::MAX), Instant::now());
-    assert_eq!(hosts.oldest(), None);
-    with_idle(&mut hosts, &target("a"), now);
-    with_idle(&mut hosts, &target("b"), now + Duration::from_secs(1));
-    assert_eq!(hosts.oldest(), Some(now));
-    let reused = hosts.take_idle(&target("a")).unwrap();
-    let place = hosts.wait(&target("a"), 0);
-    hosts.give_back(place.host, reused, reused, now + Duration::from_secs(2));
-    assert!(!hosts.stop_waiting(place));
-    assert_eq!(hosts.oldest(), Some(now + Duration::from_secs(1)));
+    let after = |seconds| now + Duration::from_secs(seconds);
+    assert_eq!(hosts.next_expiry(), None);
+    let (_, long) = with_idle(&mut hosts, &target("a"), now);
+    assert_eq!(hosts.next_expiry(), Some(now + REST));
+    // Given back later, and to go sooner.
+    let place = hosts.wait(&target("b"), 0);
+    let short = hosts.connected(place);
+    hosts.give_back(place.host, short, short, Duration::from_secs(4), after(1));
+    assert_eq!(hosts.next_expiry(), Some(after(5)));
+    assert_eq!(hosts.evict_expired(after(4)), None);
+    assert_eq!(hosts.evict_expired(after(5)), Some(short));
+    assert_eq!(hosts.evict_expired(after(5)), None);
+    assert_eq!((hosts.idle(), hosts.closing()), (1, 1));
+    assert_eq!(hosts.closed(place.host, short), None);
+    // Used again, it has its time anew.
+    assert_eq!(hosts.take_idle(&target("a")), Some(long));
+    assert_eq!(hosts.next_expiry(), None);
+    let waiting = hosts.wait(&target("a"), 0);
+    assert!(hosts.stop_waiting(waiting));
+    hosts.give_back(waiting.host, long, long, REST, after(6));
+    assert_eq!(hosts.next_expiry(), Some(after(6) + REST));
+    assert_eq!(hosts.evict_oldest(), Some(long));
+    assert!(hosts.idle.is_empty() && hosts.expiring.is_empty() && hosts.idle_bytes == 0);
+}
+
+#[test]
+fn one_that_may_not_be_idle_goes_to_whoever_waits_and_otherwise_at_once() {
+    let (mut hosts, a, now) = (Plain::new(10, usize::MAX), target("a"), Instant::now());
+    let first = hosts.wait(&a, 1);
+    let id = hosts.connected(first);
+    let second = hosts.wait(&a, 2);
+    let given_back = hosts.give_back(first.host, id, id, Duration::ZERO, now);
+    assert_eq!(given_back, GivenBack::Handed(2, id));
+    assert_eq!(hosts.not_connected(second), None);
+    let given_back = hosts.give_back(first.host, id, id, Duration::ZERO, now);
+    assert_eq!(given_back, GivenBack::Kept { evicted: vec![id] });
+    assert_eq!((hosts.idle(), hosts.closing()), (0, 1));
 }

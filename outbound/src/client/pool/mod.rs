@@ -15,8 +15,8 @@ use super::hosts::{GivenBack, HostId, Hosts, Place};
 use super::room::{Places, Room};
 use super::target::Target;
 
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(30);
+/// How often idle connections are looked at, at least: those that are given back meanwhile may go sooner than others.
+const SWEPT_EVERY: Duration = Duration::from_secs(1);
 /// How long a response that is read waits for its connection at least: hyper says that it is ready a few microseconds later, and
 /// handed back before its next request begins, no other has to be made.
 const READY_TIME: Duration = Duration::from_millis(5);
@@ -64,6 +64,8 @@ impl Pool {
     pub(super) fn checkout(self: &Arc<Self>, target: &Target) -> Checkout {
         let now = Instant::now();
         let mut hosts = self.hosts();
+        // Not one that its receiver may be closing.
+        while hosts.evict_expired(now).is_some() {}
         while let Some(connection) = hosts.take_idle(target) {
             if connection.is_too_old(now) {
                 hosts.let_go(connection.id);
@@ -136,12 +138,12 @@ impl Pool {
     pub(super) fn put(&self, mut connection: Connection) {
         loop {
             let now = Instant::now();
-            let (host, id) = (connection.host, connection.id);
+            let (host, id, idle_time) = (connection.host, connection.id, connection.idle_time);
             if connection.is_too_old(now) {
                 self.hosts().let_go(id);
                 return drop(connection);
             }
-            let given_back = self.hosts().give_back(host, id, connection, now);
+            let given_back = self.hosts().give_back(host, id, connection, idle_time, now);
             match given_back {
                 GivenBack::Handed(contact, handed) => match contact.send(Handover::Connection(handed)) {
                     // Whoever waited has just given up.
@@ -176,11 +178,9 @@ impl Pool {
     /// Closes what has been idle for too long. Returns when to look again, unless nothing is idle.
     fn expire(&self, now: Instant) -> Option<Instant> {
         let mut hosts = self.hosts();
-        while let Some(since) = hosts.oldest() {
-            if now < since + IDLE {
-                return Some(since + IDLE);
-            }
-            drop(hosts.evict_oldest());
+        while hosts.evict_expired(now).is_some() {}
+        if let Some(next) = hosts.next_expiry() {
+            return Some(next.min(now + SWEPT_EVERY));
         }
         // Under the lock: whatever becomes idle from now on sees it.
         self.is_swept.store(false, Ordering::Release);

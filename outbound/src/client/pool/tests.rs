@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use hyper::http::uri::Authority;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::advance;
 
 use super::super::connection::InUse;
 use super::super::socket::Stream;
@@ -12,19 +13,23 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(600);
 
+fn target(listener: &TcpListener) -> Target {
+    let address = listener.local_addr().expect("it listens").to_string();
+    Target {
+        is_https: false,
+        authority: Authority::from_maybe_shared(address).expect("an authority"),
+    }
+}
+
 /// A connection of the pool to whoever listens.
 #[expect(clippy::disallowed_methods, reason = "the test plays the connector")]
 async fn connection(pool: &Arc<Pool>, listener: &TcpListener) -> Connection {
-    let address = listener.local_addr().expect("it listens").to_string();
-    let target = Target {
-        is_https: false,
-        authority: Authority::from_maybe_shared(address.clone()).expect("an authority"),
-    };
-    let Checkout::Wait(waiting) = pool.checkout(&target) else {
+    let Checkout::Wait(waiting) = pool.checkout(&target(listener)) else {
         panic!("none is idle");
     };
     let connecting = waiting.connecting().expect("nobody else connects");
     let places = pool.reserve(1).await.expect("there is room");
+    let address = listener.local_addr().expect("it listens");
     let stream = TcpStream::connect(address).await.expect("it listens");
     let open = connecting.succeeded(places);
     let (host, id) = (open.host, open.id);
@@ -59,7 +64,7 @@ async fn what_one_who_waits_relies_on_is_counted_for_nobody_else() {
     let (first, second, third, fourth, fifth) = tokio::join!(reserving, async { drop(too_old) }).0;
     let held = [first, second, third, fourth].map(|reserved| reserved.expect("there is room for four"));
     assert!(matches!(fifth, Err(Shortage::Connections)), "and for no more");
-    assert!(pool.hosts().oldest().is_none());
+    assert_eq!(pool.hosts().idle(), 0);
     drop(held);
     assert!(pool.reserve(4).await.is_ok(), "all is free again");
 }
@@ -75,9 +80,48 @@ async fn idle_connections_stay_where_there_would_not_be_room_without_them() {
     let idle = connection(&pool, &listener).await;
     pool.put(idle);
     assert!(matches!(pool.reserve(2).await, Err(Shortage::Connections)));
-    assert!(pool.hosts().oldest().is_some(), "it is of use to others");
+    assert_eq!(pool.hosts().idle(), 1, "it is of use to others");
     assert!(pool.reserve(1).await.is_ok());
     drop(in_use);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_used_for_no_longer_than_its_receiver_keeps_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let pool = Pool::new(4, 4, usize::MAX);
+    let (long, mut short) = (
+        connection(&pool, &listener).await,
+        connection(&pool, &listener).await,
+    );
+    let (long_id, short_id) = (long.id, short.id);
+    short.idle_time = Duration::from_secs(4);
+    let checked_out = || match pool.checkout(&target(&listener)) {
+        Checkout::Idle(connection) => Some(connection),
+        Checkout::Wait(_) => None,
+    };
+    pool.put(long);
+    pool.put(short);
+    advance(Duration::from_millis(3999)).await;
+    let short = checked_out().expect("its time is not over");
+    assert_eq!(short.id, short_id, "the one that became idle last");
+    pool.put(short);
+    advance(Duration::from_secs(4)).await;
+    let long = checked_out().expect("the other has its time");
+    assert_eq!(long.id, long_id);
+    assert!(checked_out().is_none());
+
+    // Used only at once.
+    let mut at_once = long;
+    at_once.idle_time = Duration::ZERO;
+    let Checkout::Wait(mut waiting) = pool.checkout(&target(&listener)) else {
+        panic!("none is idle");
+    };
+    pool.put(at_once);
+    let at_once = waiting.handed().expect("whoever waits has it");
+    assert_eq!(at_once.id, long_id);
+    pool.put(at_once);
+    assert!(checked_out().is_none());
+    assert_eq!(pool.hosts().idle(), 0);
 }
 
 #[tokio::test]
