@@ -1,9 +1,5 @@
 //! Which connections to the health port stand, and which has to go for a new one. Pure: closing is left to the caller.
 
-/// Connections that stand at once at most. Probes and scrapers are a handful; each connection is a file descriptor that
-/// deliveries cannot have.
-pub(super) const MAX_CONNECTIONS: usize = 64;
-
 /// A connection as this module sees it.
 pub(super) trait Connection {
     /// Whether it is closed already.
@@ -14,19 +10,25 @@ pub(super) trait Connection {
 
 /// Open connections, the oldest first.
 #[derive(Debug)]
-pub(super) struct Connections<C>(Vec<C>);
+pub(super) struct Connections<C> {
+    open: Vec<C>,
+    max: usize,
+}
 
 impl<C: Connection> Connections<C> {
-    /// None.
-    pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(MAX_CONNECTIONS))
+    /// None, and `max` at most.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            open: Vec::with_capacity(max),
+            max,
+        }
     }
 
     /// Makes room for one more, so that a probe is always let in, and returns what has to be closed for it.
     #[must_use]
     pub(super) fn make_room(&mut self) -> Option<C> {
-        self.0.retain(|connection| !connection.is_over());
-        if self.0.len() < MAX_CONNECTIONS {
+        self.open.retain(|connection| !connection.is_over());
+        if self.open.len() < self.max {
             return None;
         }
         self.give_way()
@@ -37,20 +39,22 @@ impl<C: Connection> Connections<C> {
     /// all within that moment.
     #[must_use]
     pub(super) fn give_way(&mut self) -> Option<C> {
-        self.0.retain(|connection| !connection.is_over());
-        let silent = self.0.iter().position(|connection| !connection.has_asked());
-        (!self.0.is_empty()).then(|| self.0.remove(silent.unwrap_or(0)))
+        self.open.retain(|connection| !connection.is_over());
+        let silent = self.open.iter().position(|connection| !connection.has_asked());
+        (!self.open.is_empty()).then(|| self.open.remove(silent.unwrap_or(0)))
     }
 
     /// A new connection stands.
     pub(super) fn add(&mut self, connection: C) {
-        self.0.push(connection);
+        self.open.push(connection);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAX: usize = 5;
 
     #[derive(Debug, PartialEq, Eq, Clone, Copy)]
     struct Fake {
@@ -70,8 +74,8 @@ mod tests {
     }
 
     fn full(has_asked: impl Fn(usize) -> bool) -> Connections<Fake> {
-        let mut connections = Connections::new();
-        for number in 0..MAX_CONNECTIONS {
+        let mut connections = Connections::new(MAX);
+        for number in 0..MAX {
             assert_eq!(connections.make_room(), None);
             connections.add(Fake {
                 number,
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn in_a_shortage_one_gives_way_although_there_is_room() {
-        let mut connections = Connections::new();
+        let mut connections = Connections::new(MAX);
         assert!(connections.give_way().is_none());
         for (number, is_over, has_asked) in [(0, true, false), (1, false, true), (2, false, false)] {
             connections.add(Fake {
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn closed_ones_take_no_room() {
         let mut connections = full(|_| false);
-        connections.0[10].is_over = true;
+        connections.open[2].is_over = true;
         assert_eq!(connections.make_room(), None);
     }
 }

@@ -10,11 +10,13 @@ use hookline_common::broker::Publisher;
 use hookline_common::shutdown::Shutdown;
 use hookline_common::telemetry::Telemetry;
 use hookline_consume::AckLedger;
+use hookline_outbound::client::max_probes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
 
+use crate::descriptors;
 use crate::endpoints::Endpoints;
 
 /// What readiness depends on.
@@ -72,8 +74,11 @@ impl Health {
 
 /// Serves until it is dropped: probes ask during the drain, too.
 pub async fn serve(listener: TcpListener, health: Health) {
+    // As many as deliveries leave to it.
+    let max = max_probes(descriptors::limit());
     server::serve(
         listener,
+        max,
         Arc::new(move |method, path| health.answer(method, path)),
     )
     .await;

@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
-use super::connections::{Connection, Connections, MAX_CONNECTIONS};
+use super::connections::{Connection, Connections};
 
 /// How long the head of a request may take. Probes send it in one packet.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -34,10 +34,12 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// What answers a request, by its method and path.
 pub(super) type Answer = Arc<dyn Fn(&Method, &str) -> Response<Full<Bytes>> + Send + Sync>;
 
-/// Serves until it is dropped, and its connections with it.
-pub(super) async fn serve(listener: TcpListener, answer: Answer) {
+/// Serves until it is dropped, and its connections with it. No more than `max` of them are open at once, the one that is let in
+/// while another has to go for it among them.
+pub(super) async fn serve(listener: TcpListener, max: usize, answer: Answer) {
+    let max_standing = max.saturating_sub(1).max(1);
     let mut tasks = JoinSet::new();
-    let mut connections: Connections<Open> = Connections::new();
+    let mut connections: Connections<Open> = Connections::new(max_standing);
     let mut complained: Option<Instant> = None;
     loop {
         let stream = match listener.accept().await {
@@ -61,7 +63,7 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) {
             pushed_out.task.abort();
         }
         // What is pushed out holds its file until its thread comes to it.
-        while tasks.len() >= MAX_CONNECTIONS {
+        while tasks.len() >= max_standing {
             tasks.join_next().await;
         }
         let has_asked = Arc::new(AtomicBool::new(false));
@@ -118,11 +120,14 @@ async fn answer_one(
 mod tests {
     use hyper::StatusCode;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::net::TcpStream;
 
     use super::*;
 
     /// As much as a socket holds for a reader that does not read.
     const SOCKET_BYTES: usize = 64;
+    /// As few connections as there are with the fewest files.
+    const MAX: usize = 6;
 
     fn connect(body: &'static str) -> (DuplexStream, Arc<AtomicBool>) {
         let (client, server) = duplex(SOCKET_BYTES);
@@ -156,12 +161,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         // Fewer than wait at a port at least before it is listened to.
-        let waiting: Vec<_> = (0..MAX_CONNECTIONS + 50)
+        let waiting: Vec<_> = (0..MAX + 100)
             .map(|_| std::net::TcpStream::connect(address).unwrap())
             .collect();
         // Each connection holds it for as long as it has its socket, and so do the server and this test.
         let answer: Answer = Arc::new(|_, _| Response::default());
-        let serving = tokio::spawn(serve(listener, Arc::clone(&answer)));
+        let serving = tokio::spawn(serve(listener, MAX, Arc::clone(&answer)));
         let mut most = 0;
         let last = waiting.last().unwrap();
         last.set_nonblocking(true).unwrap();
@@ -170,7 +175,32 @@ mod tests {
         while std::io::Read::read(&mut &*last, &mut [0; 1]).is_err() {
             most = most.max(Arc::strong_count(&answer).saturating_sub(2));
         }
-        assert!(most <= MAX_CONNECTIONS, "{most}");
+        assert!(most < MAX, "{most}, and the one that is let in");
+        serving.abort();
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test plays probes")]
+    async fn a_probe_is_answered_beside_half_requests_that_take_all_there_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer: Answer = Arc::new(|_, _| Response::default());
+        let serving = tokio::spawn(serve(listener, MAX, answer));
+        let mut half_sent = Vec::new();
+        for _ in 0..3 * MAX {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // It may be closed already for the ones after it.
+            drop(stream.write_all(b"GET / HTTP/1.1\r\nhost:").await);
+            half_sent.push(stream);
+        }
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        probe
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut response = String::new();
+        probe.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
         serving.abort();
     }
 

@@ -1,4 +1,4 @@
-//! How many connections to receivers fit into the limit of open files. Pure.
+//! How many connections to receivers, and of probes, fit into the limit of open files. Pure.
 
 /// What the rest of the process needs at rest, as counted: stdin, stdout and stderr; three descriptors of the runtime and
 /// three of its signals; six connections to the broker (to publish, for records, and one for each of the four working
@@ -6,10 +6,13 @@
 const AT_REST: usize = 17;
 /// What comes and goes beside it: six links to the broker that are made anew while the old ones still close; two more while
 /// the stream of attempts is silent, to the spill and back; three descriptors of a second runtime, which the broker's client
-/// library starts when a link ends, and without which it panics; half a dozen probes and scrapes on the health port, where
-/// the oldest give way; two connections to the collector of traces; resolv.conf and three more, be they the endpoints file,
-/// a secret's and a spare one, or the registry's connections to the database.
-const COMING_AND_GOING: usize = 23;
+/// library starts when a link ends, and without which it panics; two connections to the collector of traces; resolv.conf and
+/// three more, be they the endpoints file, a secret's and a spare one, or the registry's connections to the database.
+const COMING_AND_GOING: usize = 17;
+/// Connections to the health port where few files may be open: those of a probe or two and of a scrape, and the next one.
+const MIN_PROBES: usize = 6;
+/// However many files may be open, more than these are not wanted by anybody.
+const MAX_PROBES: usize = 64;
 /// Of a larger limit an eighth stays free, and no more than this: sockets are closed a moment after they are let go.
 const MAX_SLACK: usize = 256;
 /// More connections than this are of no use, however many files may be open: all local ports for one address of a
@@ -21,10 +24,17 @@ const MIN_CONNECTIONS: usize = 4;
 /// How many connections to receivers may be open at once where the process may open `limit` files.
 #[must_use]
 pub fn max_connections(limit: usize) -> usize {
-    let others = AT_REST + COMING_AND_GOING + (limit / 8).min(MAX_SLACK);
+    let others = AT_REST + COMING_AND_GOING + max_probes(limit) + (limit / 8).min(MAX_SLACK);
     limit
         .saturating_sub(others)
         .clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
+}
+
+/// How many connections to the health port may be open at once where the process may open `limit` files, the one among them that
+/// is let in while another has to go for it. They are counted in [`max_connections`].
+#[must_use]
+pub fn max_probes(limit: usize) -> usize {
+    (limit / 64).clamp(MIN_PROBES, MAX_PROBES)
 }
 
 #[cfg(test)]
@@ -37,12 +47,36 @@ mod tests {
             (0, 4),
             (64, 16),
             (256, 184),
-            (1024, 856),
-            (4096, 3800),
+            (1024, 846),
+            (4096, 3742),
             (65_536, 16_384),
             (usize::MAX, 16_384),
         ] {
             assert_eq!(max_connections(limit), connections, "{limit}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_counted_fits_into_the_limit() {
+        for limit in 54..100_000 {
+            let connections = max_connections(limit);
+            let rest = AT_REST + COMING_AND_GOING + max_probes(limit);
+            let open = rest + connections;
+            assert!(open <= limit - (limit / 8).min(MAX_SLACK), "{open} of {limit}");
+        }
+    }
+
+    #[test]
+    fn probes_follow_the_limit_between_bounds() {
+        for (limit, probes) in [
+            (0, 6),
+            (64, 6),
+            (256, 6),
+            (1024, 16),
+            (4096, 64),
+            (usize::MAX, 64),
+        ] {
+            assert_eq!(max_probes(limit), probes, "{limit}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! HTTP/1.1 only; no redirects, no proxy but the operator's, no cookies, no decompression. A request is sent again by itself
 //! only where a kept-alive connection was closed before a byte of it was written.
 
-mod budget; // how many connections fit
+mod budget; // how many connections fit, and what else
 mod error; // why there is no answer
 mod shortage; // what we have run out of
 mod target; // where a request goes
@@ -40,7 +40,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 pub use self::answer::Answer;
-pub use self::budget::max_connections;
+pub use self::budget::{max_connections, max_probes};
 use self::connect::Connector;
 use self::connection::{Connection, InUse};
 pub use self::drip::Drip;
