@@ -1,4 +1,4 @@
-//! How many connections to receivers, and of probes, fit into the limit of open files. Pure.
+//! How many connections to receivers, sockets for name lookups and probes fit into the limit of open files. Pure.
 
 /// What the rest of the process needs at rest, as counted: stdin, stdout and stderr; three descriptors of the runtime and
 /// three of its signals; six connections to the broker (to publish, for records, and one for each of the four working
@@ -13,6 +13,11 @@ const COMING_AND_GOING: usize = 17;
 const MIN_PROBES: usize = 6;
 /// However many files may be open, more than these are not wanted by anybody.
 const MAX_PROBES: usize = 64;
+/// Sockets for name lookups, at least: a name is asked for with two at once, one for each family of addresses, and half of them
+/// may be taken by names that nobody answers for.
+const MIN_LOOKUP_SOCKETS: usize = 4;
+/// However many connections there may be, so many are enough: each is free again after some milliseconds.
+const MAX_LOOKUP_SOCKETS: usize = 2048;
 /// Of a larger limit an eighth stays free, and no more than this: sockets are closed a moment after they are let go.
 const MAX_SLACK: usize = 256;
 /// More connections than this are of no use, however many files may be open: all local ports for one address of a
@@ -25,8 +30,9 @@ const MIN_CONNECTIONS: usize = 4;
 #[must_use]
 pub fn max_connections(limit: usize) -> usize {
     let others = AT_REST + COMING_AND_GOING + max_probes(limit) + (limit / 8).min(MAX_SLACK);
-    limit
-        .saturating_sub(others)
+    let left = limit.saturating_sub(others);
+    // Fewer connections have no more sockets for lookups, so that both fit.
+    left.saturating_sub(lookup_sockets(left))
         .clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
@@ -37,6 +43,11 @@ pub fn max_probes(limit: usize) -> usize {
     (limit / 64).clamp(MIN_PROBES, MAX_PROBES)
 }
 
+/// How many sockets name lookups may have open at once beside so many connections. They are counted in [`max_connections`].
+pub(super) fn lookup_sockets(connections: usize) -> usize {
+    (connections / 8).clamp(MIN_LOOKUP_SOCKETS, MAX_LOOKUP_SOCKETS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,10 +56,10 @@ mod tests {
     fn connections_leave_room_for_everything_else() {
         for (limit, connections) in [
             (0, 4),
-            (64, 16),
-            (256, 184),
-            (1024, 846),
-            (4096, 3742),
+            (64, 12),
+            (256, 161),
+            (1024, 741),
+            (4096, 3275),
             (65_536, 16_384),
             (usize::MAX, 16_384),
         ] {
@@ -61,13 +72,13 @@ mod tests {
         for limit in 54..100_000 {
             let connections = max_connections(limit);
             let rest = AT_REST + COMING_AND_GOING + max_probes(limit);
-            let open = rest + connections;
+            let open = rest + connections + lookup_sockets(connections);
             assert!(open <= limit - (limit / 8).min(MAX_SLACK), "{open} of {limit}");
         }
     }
 
     #[test]
-    fn probes_follow_the_limit_between_bounds() {
+    fn probes_and_lookups_follow_the_limit_between_bounds() {
         for (limit, probes) in [
             (0, 6),
             (64, 6),
@@ -77,6 +88,9 @@ mod tests {
             (usize::MAX, 64),
         ] {
             assert_eq!(max_probes(limit), probes, "{limit}");
+        }
+        for (connections, sockets) in [(4, 4), (12, 4), (161, 20), (741, 92), (16_384, 2048)] {
+            assert_eq!(lookup_sockets(connections), sockets, "{connections}");
         }
     }
 }

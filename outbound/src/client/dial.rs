@@ -16,6 +16,7 @@ use tracing::debug;
 use super::addresses::to_try;
 use super::error::capped;
 use super::pool::Pool;
+use super::resolve::lacking;
 use super::room::Places;
 use super::spread::spread;
 use super::{RequestError, Resolver, SendError, Shortage};
@@ -58,37 +59,33 @@ impl Dialer {
         }
     }
 
-    /// Every address of `host`, and a place among the connections of `pool`.
+    /// Every address of `host`, and a place among the connections of `pool`. The place comes last: a name that nobody answers for
+    /// would hold it for as long as a request may take, and lookups have sockets of their own.
     pub(super) async fn addresses(
         &self,
         host: &str,
         pool: &Pool,
         deadline: Instant,
     ) -> Result<(Vec<IpAddr>, Places), ConnectError> {
-        if let Ok(literal) = host.parse() {
-            return Ok((vec![literal], pool.reserve(1).await?));
-        }
-        // The sockets of the lookup are closed before the connection's own is there.
-        let places = pool.reserve(self.resolver.sockets_at_once()).await?;
-        let addresses = self.look_up(host, deadline).await?;
-        Ok((addresses, places.keep_one()))
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(literal) => vec![literal],
+            Err(_) => self.look_up(host, deadline).await?,
+        };
+        Ok((addresses, pool.reserve(1).await?))
     }
 
     async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {
-        let short_before = self.resolver.short().count;
         let error = match timeout_at(deadline, self.resolver.addresses(host)).await {
             Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
             Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(capped(error.to_string())),
+            Ok(Err(error)) => match lacking(&error) {
+                Some(shortage) => return Err(shortage.into()),
+                None => Some(capped(error.to_string())),
+            },
             Err(_) => Some("no answer in time".to_owned()),
         };
         debug!(host, error, "name lookup failed");
-        // Perhaps it was another lookup that had no socket; then this one is only made again.
-        let short = self.resolver.short();
-        match short.last {
-            Some(shortage) if short.count > short_before => Err(shortage.into()),
-            _ => Err(RequestError::plain(Cause::NoAddress).into()),
-        }
+        Err(RequestError::plain(Cause::NoAddress).into())
     }
 
     /// Tries some of the addresses in turn; each has an equal share of the time that is left.

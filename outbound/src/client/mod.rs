@@ -14,7 +14,8 @@ mod hosts; // which connections are idle, and who waits
 mod room; // and how many there may be
 mod pool; // the same with real connections
 mod connection; // one of them
-mod dns_socket; // what name servers are asked with
+mod lookup_sockets; // how many sockets name servers are asked with
+mod name_server; // how one of them is asked
 mod resolve; // from names to addresses
 mod addresses; // which of them are tried
 mod dial; // from addresses to sockets
@@ -40,6 +41,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 pub use self::answer::Answer;
+use self::budget::lookup_sockets;
 pub use self::budget::{max_connections, max_probes};
 use self::connect::Connector;
 use self::connection::{Connection, InUse};
@@ -78,7 +80,7 @@ pub struct ClientSettings {
     pub proxy: Option<EgressProxy>,
     /// The time of one request, from DNS to the response's head.
     pub timeout: Duration,
-    /// Connections at most, in use or idle.
+    /// Connections at most, in use or idle. Name lookups have an eighth as many sockets beside them.
     pub max_connections: usize,
     /// How old a connection may be, at most, that carries another request. Each has a little less, no two the same.
     pub max_connection_age: Duration,
@@ -139,6 +141,7 @@ impl Client {
         if let Some(proxy) = &proxy {
             info!(%proxy, "requests leave through the egress proxy, which alone sees the addresses of names");
         }
+        resolver.add_sockets(lookup_sockets(max_connections), timeout);
         let connector = Connector::new(policy, resolver, proxy, tls, timeout);
         if max_connections < FEW_CONNECTIONS {
             warn!(

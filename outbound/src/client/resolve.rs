@@ -12,7 +12,9 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
-use super::dns_socket::{DnsSockets, Short};
+use super::Shortage;
+use super::lookup_sockets::LookupSockets;
+use super::name_server::NameServers;
 
 /// How long the answer for one address family is waited for when the other has one already.
 const SECOND_FAMILY: Duration = Duration::from_secs(1);
@@ -20,27 +22,22 @@ const SECOND_FAMILY: Duration = Duration::from_secs(1);
 /// Name servers that are asked at once: all that a resolv.conf names. Whichever is there answers, however many are away.
 const SERVERS_AT_ONCE: usize = 3;
 
-/// How long the first question waits for its answer: no less than the longest request timeout that can be set, so that an
-/// answer which comes late is used, and not asked for once more. The request's own deadline ends it.
+/// How long a question waits for its answer: no less than the longest request timeout that can be set, so that an answer which
+/// comes late is used. The request's own deadline ends it.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How long nothing may come before the question is asked anew, on other sockets, and then after as long once more, six times:
-/// datagrams get lost, and a name server that was away at first has not heard any.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Refusals by a name server or by the network come at once: so often a question is put, and no further.
+const MAX_REFUSALS: usize = 6;
 
 /// How long an answer that there is none counts: less than the shortest delay of the usual schedule, so that each retry looks
 /// afresh. Zones have it remembered for an hour, in which an endpoint whose name was there too late would lose everything.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
-/// A caching stub resolver. Clones share the cache.
+/// A caching stub resolver. Clones share the cache, and the sockets that there are for lookups.
 #[derive(Clone)]
 pub struct Resolver {
-    /// Asks once, and waits.
-    patient: hickory_resolver::Resolver<DnsSockets>,
-    /// Asks what the patient one has no answer for yet, again and again.
-    insistent: hickory_resolver::Resolver<DnsSockets>,
-    sockets: DnsSockets,
-    sockets_at_once: usize,
+    hickory: hickory_resolver::Resolver<NameServers>,
+    sockets: LookupSockets,
 }
 
 impl Resolver {
@@ -61,36 +58,21 @@ impl Resolver {
         Self::build(config, ResolverOpts::default())
     }
 
-    fn build(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
-        let sockets = DnsSockets::default();
-        let with_timeout = |timeout| {
-            let mut builder =
-                hickory_resolver::Resolver::builder_with_config(config.clone(), sockets.clone());
-            *builder.options_mut() = options.clone();
-            set_options(builder.options_mut(), timeout);
-            builder.build()
-        };
+    fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
+        let sockets = LookupSockets::new();
+        let servers = NameServers::new(sockets.clone());
+        let mut builder = hickory_resolver::Resolver::builder_with_config(config, servers);
+        set_options(&mut options);
+        *builder.options_mut() = options;
         Ok(Self {
-            patient: with_timeout(PATIENCE)?,
-            insistent: with_timeout(ASK_AGAIN_AFTER)?,
-            // Both address families are asked for at once.
-            sockets_at_once: match config.name_servers().len() {
-                0 | 1 => 2,
-                2 => 4,
-                _ => 6,
-            },
+            hickory: builder.build()?,
             sockets,
         })
     }
 
-    /// How many sockets a lookup has open at once.
-    pub(super) fn sockets_at_once(&self) -> usize {
-        self.sockets_at_once
-    }
-
-    /// For what want of ours sockets could not be opened.
-    pub(super) fn short(&self) -> Short {
-        self.sockets.short()
+    /// Lets lookups have so many sockets more, for requests that may take so long. Before there are any, no name has an address.
+    pub(super) fn add_sockets(&self, count: usize, request_timeout: Duration) {
+        self.sockets.add(count, request_timeout);
     }
 
     /// Every address of `name`, of both families, IPv4 first.
@@ -117,30 +99,46 @@ impl Resolver {
         };
         let mut addresses: Vec<IpAddr> = both.iter().flatten().flat_map(addresses_in).collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
-        match both {
-            [Err(error), Err(_)] => Err(error),
+        if !addresses.is_empty() {
+            return Ok(addresses);
+        }
+        // Where one family could not be asked for, nothing is known of the name.
+        let mut errors = both.iter().filter_map(|answer| answer.as_ref().err());
+        let not_asked = errors.find(|error| lacking(error).is_some()).cloned();
+        match (not_asked, both) {
+            (Some(error), _) | (None, [Err(error), Err(_)]) => Err(error),
             _ => Ok(addresses),
         }
     }
 
-    /// The first answer to one question, however late it comes.
+    /// The answer to one question, however late it comes.
     async fn ask(&self, name: Name, kind: RecordType) -> Result<Lookup, NetError> {
-        let mut patient = pin!(self.patient.lookup(name.clone(), kind));
-        if let Ok(answer) = timeout(ASK_AGAIN_AFTER, &mut patient).await {
-            return answer;
-        }
-        let insistent = pin!(self.insistent.lookup(name, kind));
-        match select(patient, insistent).await {
-            Either::Left((answer, insistent)) => match answer {
-                Err(error) if !error.is_no_records_found() => insistent.await,
-                answer => answer,
-            },
-            Either::Right((answer, patient)) => match answer {
-                Err(error) if !error.is_no_records_found() => patient.await,
-                answer => answer,
-            },
+        let mut refusals = 0;
+        loop {
+            let answer = self.hickory.lookup(name.clone(), kind).await;
+            refusals += 1;
+            match answer {
+                Err(error) if refusals < MAX_REFUSALS && is_refusal(&error) => {}
+                answer => return answer,
+            }
         }
     }
+}
+
+/// What of ours has run out, where that is why nobody could be asked.
+pub(super) fn lacking(error: &NetError) -> Option<Shortage> {
+    let NetError::Io(error) = error else { return None };
+    let named = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Shortage>().copied());
+    // That there is no address to ask from says more often that there is no way to that name server.
+    named.or_else(|| Shortage::once_connected(error))
+}
+
+/// Whether whoever was asked may say something else when asked once more. Not so where there was no place to ask from, or nobody
+/// has answered for too long.
+fn is_refusal(error: &NetError) -> bool {
+    !error.is_no_records_found() && !matches!(error, NetError::NoConnections) && lacking(error).is_none()
 }
 
 /// The name letter by letter, as it was checked, and full: the library's reading of a text has rules of its own, of
@@ -154,10 +152,10 @@ fn addresses_in(lookup: &Lookup) -> impl Iterator<Item = IpAddr> + '_ {
     lookup.answers().iter().filter_map(|record| record.data.ip_addr())
 }
 
-fn set_options(options: &mut ResolverOpts, timeout: Duration) {
-    options.timeout = timeout;
-    // Refusals by a name server or by the network come at once: so often they are asked again, and no further.
-    options.attempts = 5;
+fn set_options(options: &mut ResolverOpts) {
+    options.timeout = PATIENCE;
+    // What is worth another question is known better here.
+    options.attempts = 0;
     options.num_concurrent_reqs = SERVERS_AT_ONCE;
     options.use_hosts_file = ResolveHosts::Never;
     // Two for each host, one for each family of addresses: as many hosts as idle connections are kept for.

@@ -21,10 +21,10 @@ pub enum Shortage {
          --ulimit nofile= in Docker)"
     )]
     Descriptors,
-    /// All connections that the limit of open files allows are in use.
+    /// All connections that the limit of open files allows are in use, or all sockets for name lookups.
     #[error(
-        "all connections that the limit of open files allows are in use; raise its hard limit (ulimit -Hn, \
-         LimitNOFILE= in systemd, --ulimit nofile= in Docker) or run more replicas"
+        "all connections, or sockets for name lookups, that the limit of open files allows are in use; raise its hard limit \
+         (ulimit -Hn, LimitNOFILE= in systemd, --ulimit nofile= in Docker) or run more replicas"
     )]
     Connections,
     /// The machine may open no more files (ENFILE).

@@ -51,6 +51,11 @@ impl Room {
         })))
     }
 
+    /// So many places more than there were.
+    pub(super) fn add(&self, count: usize) {
+        self.give_back(count);
+    }
+
     /// So many places, or a place in the line for them.
     pub(super) fn ask(&self, count: usize) -> Result<Places, InLine> {
         let mut line = self.line();
@@ -74,6 +79,12 @@ impl Room {
     pub(super) fn missing(&self) -> usize {
         let line = self.line();
         line.asked.saturating_sub(line.free)
+    }
+
+    /// How many places are free.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.line().free
     }
 
     fn give_back(&self, count: usize) {
@@ -129,16 +140,6 @@ fn send(grants: Grants) {
     for (contact, places) in grants {
         // Whoever waited may have just given up.
         drop(contact.send(places));
-    }
-}
-
-impl Places {
-    /// Gives all but one back.
-    pub(super) fn keep_one(mut self) -> Self {
-        let others = self.count.saturating_sub(1);
-        self.count -= others;
-        self.room.give_back(others);
-        self
     }
 }
 

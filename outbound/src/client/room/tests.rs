@@ -28,10 +28,11 @@ fn in_line(room: &Room, count: usize) -> InLine {
 #[test]
 fn places_are_given_in_the_order_in_which_they_were_asked_for() {
     let room = Room::new(3);
-    let held = room.ask(3).ok().expect("there is room");
+    let held = room.ask(1).ok().expect("there is room");
+    let others = room.ask(2).ok().expect("there is room");
     let (mut many, mut one) = (in_line(&room, 3), in_line(&room, 1));
     assert_eq!(room.missing(), 4);
-    let held = held.keep_one();
+    drop(others);
     assert_eq!(room.missing(), 2);
     assert!(
         granted(&mut many).is_none() && granted(&mut one).is_none(),
@@ -61,6 +62,19 @@ fn who_gives_up_lets_those_behind_it_pass_and_keeps_nothing() {
 }
 
 #[test]
+fn places_that_are_added_go_to_those_who_wait() {
+    let room = Room::new(0);
+    let mut waiting = in_line(&room, 2);
+    room.add(1);
+    assert!(granted(&mut waiting).is_none());
+    room.add(2);
+    let places = granted(&mut waiting).expect("its turn");
+    assert_eq!(room.free(), 1);
+    drop(places);
+    assert_eq!(room.free(), 3);
+}
+
+#[test]
 fn in_any_disorder_no_place_is_lost_or_given_twice_and_everyone_gets_some() {
     const PLACES: usize = 9;
     for seed in 1..=50 {
@@ -77,12 +91,8 @@ fn in_any_disorder_no_place_is_lost_or_given_twice_and_everyone_gets_some() {
                     }
                     Err(in_line) => waiting.push_back(in_line),
                 },
-                4 | 5 if !held.is_empty() => {
+                4..=6 if !held.is_empty() => {
                     drop(held.swap_remove(disorder.below(held.len())));
-                }
-                6 if !held.is_empty() => {
-                    let places = held.swap_remove(disorder.below(held.len()));
-                    held.push(places.keep_one());
                 }
                 7 if waiting.len() > 5 => {
                     drop(waiting.remove(disorder.below(waiting.len())));
