@@ -15,8 +15,8 @@ use tracing::debug;
 
 use super::addresses::to_try;
 use super::error::capped;
+use super::lookup_sockets::lacking;
 use super::pool::Pool;
-use super::resolve::lacking;
 use super::room::Places;
 use super::spread::spread;
 use super::{RequestError, Resolver, SendError, Shortage};

@@ -3,7 +3,6 @@
 //! places; the other half is for names that have their answer within moments, as nearly all do.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,25 @@ const LONG: Duration = Duration::from_secs(2);
 const SILENCE_COUNTS: Duration = Duration::from_secs(30);
 /// How often those are forgotten whose silence counts no more. Names are many where somebody makes them up.
 const FORGOTTEN_EVERY: Duration = Duration::from_secs(1);
+
+/// Said of a name that nobody answers for, where as many are waited for as may be. Of errors that are words hickory takes the first for the
+/// answer; what goes wrong with a socket it forgets.
+const STAYS_SILENT: NetError = NetError::Message("nobody answers for this name, as for many others");
+
+/// What of ours a question lacked, as an error that comes through hickory.
+pub(super) fn want_of(shortage: Shortage) -> NetError {
+    NetError::Message(shortage.as_str())
+}
+
+/// What of ours has run out, where that is why nobody could be asked.
+pub(super) fn lacking(error: &NetError) -> Option<Shortage> {
+    let NetError::Message(name) = error else {
+        return None;
+    };
+    Shortage::ALL
+        .into_iter()
+        .find(|shortage| shortage.as_str() == *name)
+}
 
 /// The places of all sockets for name lookups. Clones are the same.
 #[derive(Clone)]
@@ -85,31 +103,31 @@ impl LookupSockets {
     /// What the first socket of a question needs. One that nobody answered lately has to be among those that take long.
     ///
     /// # Errors
-    /// With [`Shortage::Connections`] inside where there is no place. Where that question was silent lately its silence counts on:
-    /// no connections, which is no want of ours. Otherwise dead names would have no attempt fail, and ask again every two seconds.
+    /// [`Shortage::Connections`] where there is no place. Where that question was silent lately its silence counts on, which is no
+    /// want of ours. Otherwise dead names would have no attempt fail, and ask again every two seconds.
     pub(super) async fn begin(&self, question: &Query) -> Result<Allowance, NetError> {
         let long = if self.was_silent(question) {
             let place = self.place(&self.0.long).await;
-            Some(place.ok_or(NetError::NoConnections)?)
+            Some(place.ok_or(STAYS_SILENT)?)
         } else {
             None
         };
         match self.place(&self.0.all).await {
             Some(place) => Ok(Allowance { long, _socket: place }),
-            None if long.is_some() => Err(NetError::NoConnections),
-            None => Err(io::Error::other(Shortage::Connections).into()),
+            None if long.is_some() => Err(STAYS_SILENT),
+            None => Err(want_of(Shortage::Connections)),
         }
     }
 
     /// `question` takes long by now, and would be waited for on.
     ///
     /// # Errors
-    /// No connections, where too many others are waited for already.
+    /// Where too many others are waited for already.
     pub(super) fn wait_on(&self, question: &Query, allowance: &mut Allowance) -> Result<(), NetError> {
         self.note_silence(question);
         if allowance.long.is_none() {
             let place = self.0.long.ask(1).ok();
-            allowance.long = Some(place.ok_or(NetError::NoConnections)?);
+            allowance.long = Some(place.ok_or(STAYS_SILENT)?);
         }
         Ok(())
     }
@@ -179,7 +197,6 @@ mod tests {
     use hickory_resolver::proto::rr::{Name, RecordType};
     use tokio::time::advance;
 
-    use super::super::resolve::lacking;
     use super::*;
 
     const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -212,7 +229,7 @@ mod tests {
         }
         // One that was silent has none of the others, also when it is asked once more.
         let silent = sockets.begin(&question("7.example.")).await;
-        assert!(matches!(silent, Err(NetError::NoConnections)));
+        assert!(matches!(silent, Err(NetError::Message(_))));
         let fresh = sockets.begin(&question("8.example.")).await.unwrap();
         assert!(sockets.another(&fresh).is_some());
         drop(held.pop());

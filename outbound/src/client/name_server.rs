@@ -17,7 +17,8 @@ use hickory_resolver::proto::op::{DnsRequest, DnsResponse};
 use hickory_resolver::{ConnectionProvider, PoolContext};
 use tokio::time::{Instant, timeout};
 
-use super::lookup_sockets::{Allowance, LookupSockets};
+use super::Shortage;
+use super::lookup_sockets::{Allowance, LookupSockets, want_of};
 
 /// After how long without an answer a question is asked once more, each time after the time before. Datagrams get lost, and a name
 /// server that was away at first has not heard any.
@@ -77,6 +78,16 @@ impl ConnectionProvider for NameServers {
     }
 }
 
+/// An error as it comes through hickory: of what goes wrong with sockets it forgets everything.
+fn told(error: NetError) -> NetError {
+    let shortage = match &error {
+        // That there is no address to ask from says more often that there is no way to that name server.
+        NetError::Io(error) => Shortage::once_connected(error),
+        _ => None,
+    };
+    shortage.map_or(error, want_of)
+}
+
 /// A name server, by UDP or by TCP.
 #[derive(Clone)]
 pub(super) struct NameServer {
@@ -125,7 +136,7 @@ impl NameServer {
                 if answer.is_ok() {
                     self.sockets.has_answer(&question);
                 }
-                return answer;
+                return answer.map_err(told);
             }
             newest = Box::pin(pending());
             if begun.elapsed() >= long {
@@ -240,7 +251,7 @@ mod tests {
         let mut both = <[_; 2]>::from(both);
         both.sort_by_key(|(_, took)| *took);
         let [(ended, after), (waiting, _)] = both;
-        assert!(matches!(ended, Some(Err(NetError::NoConnections))));
+        assert!(matches!(ended, Some(Err(NetError::Message(_)))));
         let long = sockets.long();
         assert!(after >= long && after < 2 * long, "{after:?}");
         assert!(waiting.is_none(), "the other is waited for on and on");

@@ -12,8 +12,7 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::timeout;
 
-use super::Shortage;
-use super::lookup_sockets::LookupSockets;
+use super::lookup_sockets::{LookupSockets, lacking};
 use super::name_server::NameServers;
 
 /// How long the answer for one address family is waited for when the other has one already.
@@ -125,20 +124,10 @@ impl Resolver {
     }
 }
 
-/// What of ours has run out, where that is why nobody could be asked.
-pub(super) fn lacking(error: &NetError) -> Option<Shortage> {
-    let NetError::Io(error) = error else { return None };
-    let named = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Shortage>().copied());
-    // That there is no address to ask from says more often that there is no way to that name server.
-    named.or_else(|| Shortage::once_connected(error))
-}
-
 /// Whether whoever was asked may say something else when asked once more. Not so where there was no place to ask from, or nobody
 /// has answered for too long.
 fn is_refusal(error: &NetError) -> bool {
-    !error.is_no_records_found() && !matches!(error, NetError::NoConnections) && lacking(error).is_none()
+    !error.is_no_records_found() && !matches!(error, NetError::Message(_) | NetError::Timeout)
 }
 
 /// The name letter by letter, as it was checked, and full: the library's reading of a text has rules of its own, of
