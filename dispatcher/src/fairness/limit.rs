@@ -24,8 +24,8 @@ const NOISE_S: f32 = 0.002;
 /// [`super::StartLimiter`] alone would allow 16,000 a second for each processor.
 const A_WHILE_S: f32 = 0.003;
 /// How much of what a longer answer takes more becomes the quickest: a receiver that has become slow is known as such within
-/// some fifty answers.
-const QUICKEST_FADES: f32 = 1.0 / 64.0;
+/// some four hundred answers. Sooner, a moment in which the processors are busy would make quick ones seem slow.
+const QUICKEST_FADES: f32 = 1.0 / 512.0;
 /// Throughput is measured over so long at least, and two requests.
 const PERIOD: Duration = Duration::from_millis(500);
 /// Rounds of requests before an increase that did not pay is tried again; twice as many each time, up to the second.
@@ -407,7 +407,9 @@ mod tests {
         assert!(Limit::recalled(limit.summary()).takes_its_time());
         used(&mut limit, Feedback::Success, 1, |_| Duration::from_millis(1));
         assert!(!limit.takes_its_time(), "it was we who took so long");
-        used(&mut limit, Feedback::Answered, 60, |_| Duration::from_millis(5));
+        used(&mut limit, Feedback::Answered, 100, |_| Duration::from_millis(5));
+        assert!(!limit.takes_its_time(), "we may be busy");
+        used(&mut limit, Feedback::Answered, 350, |_| Duration::from_millis(5));
         assert!(limit.takes_its_time(), "it has become slower");
         used(&mut limit, Feedback::Refused { retry_after: None }, 1, |_| {
             Duration::from_millis(1)

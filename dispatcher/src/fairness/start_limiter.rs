@@ -102,13 +102,16 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Does `work`, and counts only until that waits for the first time.
+    /// Does `work`, and counts only until that waits for the first time; to its end while it gives way to others, who notice each
+    /// answer as well.
     pub async fn until_it_waits<W: Future>(self, work: W) -> W::Output {
         let mut permit = Some(self);
         let mut work = pin!(work);
         poll_fn(|context| {
             let polled = work.as_mut().poll(context);
-            permit = None;
+            permit = permit
+                .take()
+                .filter(|permit| permit.limiter.gives_way(Instant::now()));
             polled
         })
         .await
@@ -198,9 +201,15 @@ impl StartLimiter {
 
     fn max(&self, now: Instant) -> usize {
         match &self.beside {
-            Some((beside, fresh)) if fresh.iter().any(|limiter| limiter.is_active(now)) => *beside,
+            Some((beside, _)) if self.gives_way(now) => *beside,
             _ => self.max,
         }
+    }
+
+    /// Whether others begin attempts beside it to which it gives way.
+    fn gives_way(&self, now: Instant) -> bool {
+        let others = self.beside.as_ref().map(|(_, fresh)| fresh);
+        others.is_some_and(|fresh| fresh.iter().any(|limiter| limiter.is_active(now)))
     }
 
     fn is_active(&self, now: Instant) -> bool {
@@ -354,6 +363,20 @@ mod tests {
             }
             since.elapsed()
         };
+        // Beside something fresh it is not enough that it waits.
+        let waits = async |limiter: &Arc<StartLimiter>| {
+            let permit = limiter.acquire().await;
+            let mut work = Box::pin(permit.until_it_waits(std::future::pending::<()>()));
+            assert!((&mut work).now_or_never().is_none());
+            let counted = limiter.counted(COUNTS_FOR);
+            drop(work);
+            counted
+        };
+        assert_eq!(waits(&due).await, 0);
+        drop(fresh.acquire().await);
+        assert_eq!(waits(&due).await, 1);
+        assert_eq!(waits(&fresh).await, 0);
+        tokio::time::advance(FRESH).await;
         // Alone: 64 in each moment.
         assert_eq!(begin(128).await, MOMENT);
         drop(fresh.acquire().await);
