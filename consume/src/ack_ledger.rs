@@ -179,9 +179,16 @@ impl AckLedger {
         before.map_or(0, |before| self.lock().ledger.stuck(after, before))
     }
 
-    /// How many messages of those that came up to tag `last` are in hand and not settled.
-    pub(crate) fn open_up_to(&self, last: u64) -> usize {
-        self.lock().ledger.open_up_to(last)
+    /// For how many messages of those that came up to tag `last` somebody outside is waited for.
+    pub(crate) fn asking_up_to(&self, last: u64) -> usize {
+        self.lock().ledger.asking_up_to(last)
+    }
+
+    /// The queue was taken up again, for so many messages beside those in hand.
+    pub(crate) fn taken_up_beside(&self, messages: u16) {
+        let mut state = self.lock();
+        let (in_hand, _) = state.ledger.in_hand();
+        state.ledger.may_miss(in_hand + usize::from(messages));
     }
 
     /// Messages that the broker takes for unacknowledged, or of which it cannot know better yet.
@@ -351,10 +358,27 @@ impl InHand {
 
     /// Begins work on the message: from now on it is finished, whatever happens. `None` when it is not ours any more,
     /// because its subscription is lost or a stop gave it back: the broker gives it to somebody else.
-    pub fn begin(mut self) -> Option<Self> {
+    pub fn begin(self) -> Option<Self> {
+        self.begin_as(false)
+    }
+
+    /// The same of work that asks somebody outside, who may never answer: where too many do not, others are taken beside them.
+    /// [`Self::has_asked`] ends that.
+    pub fn begin_asking(self) -> Option<Self> {
+        self.begin_as(true)
+    }
+
+    fn begin_as(mut self, is_asking: bool) -> Option<Self> {
         let entry = self.entry.take()?;
-        self.entry = Some(self.ledger.lock().ledger.begin(entry)?);
+        self.entry = Some(self.ledger.lock().ledger.begin(entry, is_asking)?);
         Some(self)
+    }
+
+    /// Nobody outside is waited for any more.
+    pub fn has_asked(&self) {
+        if let Some(entry) = self.entry {
+            self.ledger.lock().ledger.has_asked(entry);
+        }
     }
 
     /// The message is settled: everything that replaces it is stored. It is acknowledged in a moment.

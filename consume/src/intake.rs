@@ -58,8 +58,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The queue is not there, and only its owner can make it.
     fn queue_is_missing(&self);
 
-    /// The broker gives out so many messages at most from now on, fewer where they are large, `beside` so many that are in hand from
-    /// before.
+    /// The broker gives out so many messages at most from now on, fewer where they are large, `beside` so many for which
+    /// somebody outside is waited for from before.
     fn is_resized(&self, messages: u16, beside: usize) {
         let _nothing_depends_on_it = (messages, beside);
     }
@@ -187,10 +187,11 @@ impl Intake {
                         warn!(queue = self.queue.label, stuck, "messages whose receivers do not answer, or that cannot be settled, fill \
                             the window; others are taken beside them");
                         left_behind = last.max(self.resize(&mut subscription, &mut sizing, &sender, shutdown).await?);
+                        self.ledger.taken_up_beside(subscription.prefetch());
                     }
-                    let open = self.ledger.open_up_to(left_behind);
-                    if open != beside {
-                        beside = open;
+                    let asking = self.ledger.asking_up_to(left_behind);
+                    if asking != beside {
+                        beside = asking;
                         handler.is_resized(subscription.prefetch(), beside);
                     }
                     continue;
@@ -222,7 +223,8 @@ impl Intake {
                     self.resize(&mut subscription, &mut sizing, &sender, shutdown)
                         .await?,
                 );
-                beside = self.ledger.open_up_to(left_behind);
+                self.ledger.taken_up_beside(subscription.prefetch());
+                beside = self.ledger.asking_up_to(left_behind);
                 handler.is_resized(subscription.prefetch(), beside);
             }
         }

@@ -23,6 +23,8 @@ enum State {
     Waiting,
     /// Being worked on.
     Begun,
+    /// The same, and somebody outside is waited for, who may take long or never answer.
+    Asking,
     /// Not begun when the stop came, and being moved to where somebody else finds it.
     Moving,
     /// A redelivery of something that is still in hand under an earlier subscription.
@@ -96,13 +98,30 @@ impl UnackedWindow {
         self.bytes += bytes;
     }
 
-    /// Marks a message as begun, if it still waits.
-    pub(crate) fn begin(&mut self, tag: u64) -> bool {
+    /// Marks a message as begun, if it still waits; `is_asking`: whether somebody outside is asked.
+    pub(crate) fn begin(&mut self, tag: u64, is_asking: bool) -> bool {
         let waits = self
             .slots
             .get_mut(&tag)
             .filter(|slot| slot.state == State::Waiting);
-        waits.map(|slot| slot.state = State::Begun).is_some()
+        let begun = if is_asking { State::Asking } else { State::Begun };
+        waits.map(|slot| slot.state = begun).is_some()
+    }
+
+    /// Nobody outside is waited for any more: what is left to be done of it is ours and the broker's.
+    pub(crate) fn has_asked(&mut self, tag: u64) {
+        if let Some(slot) = self
+            .slots
+            .get_mut(&tag)
+            .filter(|slot| slot.state == State::Asking)
+        {
+            slot.state = State::Begun;
+        }
+    }
+
+    /// The broker may miss so many acknowledgements when the subscription ends.
+    pub(crate) fn may_miss(&mut self, acknowledgements: usize) {
+        self.acked_max = self.acked_max.max(acknowledgements);
     }
 
     /// Marks a message as a redelivery of what is in hand under an earlier subscription.
@@ -228,10 +247,10 @@ impl UnackedWindow {
         self.slots.len()
     }
 
-    /// How many of those that came up to tag `last` are not settled.
-    pub(crate) fn open_up_to(&self, last: u64) -> usize {
+    /// For how many of those that came up to tag `last` somebody outside is waited for.
+    pub(crate) fn asking_up_to(&self, last: u64) -> usize {
         let earlier = self.slots.range(..=last);
-        earlier.filter(|(_, slot)| slot.state != State::Settled).count()
+        earlier.filter(|(_, slot)| slot.state == State::Asking).count()
     }
 
     /// What they have in memory.
@@ -239,11 +258,12 @@ impl UnackedWindow {
         self.bytes
     }
 
-    /// How many of those that came after tag `after` nobody will settle, or has not since before `before` although it is worked on.
+    /// How many of those that came after tag `after` nobody will settle, or are in hand since before `before` for somebody outside who
+    /// does not answer. Not those that wait for the broker: while that takes nothing, no more must be taken from it.
     pub(crate) fn stuck(&self, after: u64, before: Instant) -> usize {
         let later = self.slots.range(after.saturating_add(1)..);
         let old = later.take_while(|(_, slot)| slot.received <= before);
-        let is_stuck = |state| matches!(state, State::Begun | State::Attached | State::Abandoned);
+        let is_stuck = |state| matches!(state, State::Asking | State::Abandoned);
         old.filter(|(_, slot)| is_stuck(slot.state)).count()
     }
 
@@ -261,7 +281,9 @@ impl UnackedWindow {
         };
         for slot in self.slots.into_values() {
             match slot.state {
-                State::Waiting | State::Begun | State::Moving => leftovers.open.push(slot.fingerprint),
+                State::Waiting | State::Begun | State::Asking | State::Moving => {
+                    leftovers.open.push(slot.fingerprint)
+                }
                 State::Settled => leftovers.settled.push(slot.fingerprint),
                 // What an attached one waits for is remembered already; what is abandoned is for somebody else.
                 State::Attached | State::Abandoned => {}
@@ -301,17 +323,18 @@ mod tests {
         for tag in 1..=8 {
             window.received(tag, tag, 10, start + second * u32::try_from(tag).unwrap());
         }
-        for tag in [2, 3, 4, 5, 7] {
-            assert!(window.begin(tag));
+        for tag in [2, 3, 4, 5, 7, 8] {
+            assert!(window.begin(tag, tag != 8));
         }
         window.settled(3, start + second * 9);
+        window.has_asked(7);
         window.abandon(6);
-        assert_eq!(window.stuck(0, start + second * 9), 5);
+        assert_eq!(window.stuck(0, start + second * 9), 4);
         assert_eq!(window.stuck(0, start + second * 5), 3);
-        assert_eq!(window.stuck(4, start + second * 9), 3);
+        assert_eq!(window.stuck(4, start + second * 9), 2);
         assert_eq!(window.stuck(8, start + second * 9), 0);
         assert_eq!(window.stuck(u64::MAX, start + second * 9), 0);
-        assert_eq!([0, 3, 8].map(|last| window.open_up_to(last)), [0, 2, 7]);
+        assert_eq!([0, 3, 8].map(|last| window.asking_up_to(last)), [0, 1, 3]);
     }
 
     #[test]
@@ -355,7 +378,7 @@ mod tests {
     fn what_nobody_will_settle_takes_no_memory_and_is_told_to_be_old() {
         let mut window = window(2);
         let (oldest, now) = (window.oldest(), Instant::now());
-        assert!(window.begin(1));
+        assert!(window.begin(1, false));
         window.abandon(1);
         assert_eq!((window.messages(), window.bytes()), (2, 10));
         assert_eq!(window.stuck(0, Instant::now()), 1);
@@ -416,11 +439,11 @@ mod tests {
     fn only_what_has_not_begun_is_given_back_and_only_once() {
         let mut window = window(4);
         let now = Instant::now();
-        assert!(window.begin(2));
+        assert!(window.begin(2, true));
         window.settled(4, now);
         assert_eq!(window.take_waiting(), [1, 3]);
         assert_eq!(window.take_waiting(), Vec::<u64>::new());
-        assert!(!window.begin(1), "it is somebody else's by now");
+        assert!(!window.begin(1, false), "it is somebody else's by now");
         assert!(!window.settled(1, now));
         window.settled(2, now);
         assert_eq!(window.take_run(ALL), Some(4));
@@ -437,7 +460,7 @@ mod tests {
         window.attach(4);
         window.take_overdue(now + ACK_RUN_DELAY, ALL);
         window.settled(5, now + ACK_RUN_DELAY);
-        window.begin(6);
+        window.begin(6, true);
         let leftovers = Leftovers {
             open: vec![100, 600],
             settled: vec![200, 300, 500],

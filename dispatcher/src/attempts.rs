@@ -137,7 +137,7 @@ impl Attempts {
         let (fairness, queue) = (&self.fairness, job.queue.index());
         // Whatever it waits for here, its endpoint may be changed meanwhile.
         let mut is_fresh = !matches!(leave, Leave::Needed(_));
-        while !self.standstill.lasts(Instant::now()).is_zero() && !fairness.is_closed() {
+        while !self.standstill.may_try(Instant::now()) && !fairness.is_closed() {
             (leave, is_fresh) = (leave.give_back(), false);
             sleep(ASK_AGAIN_AFTER).await;
         }
@@ -261,7 +261,7 @@ impl Attempts {
             span,
             ..
         } = *job;
-        let Some(in_hand) = in_hand.begin() else {
+        let Some(in_hand) = in_hand.begin_asking() else {
             return self.pass_on(&endpoint, queue, Feedback::NothingAsked, Duration::ZERO);
         };
         let in_flight = self.meters.attempting();
@@ -282,6 +282,7 @@ impl Attempts {
             }
         };
         failpoint::reached("after_answer", delivery.event.id.as_str());
+        in_hand.has_asked();
         drop(in_flight);
         match report {
             Ok(mut report) => {

@@ -9,6 +9,11 @@ use tokio::time::Instant;
 /// The first pause, which is hardly longer than a proxy takes to restart a worker, and the longest: what was set aside meanwhile is
 /// back by then.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// So many are tried after a pause.
+const TRIED: u32 = 8;
+/// After so long without a word of those, as many more are: a proxy that is silent keeps each for seconds, and some may have been set aside
+/// for a reason of their endpoint's.
+const TRY_MORE_AFTER: Duration = Duration::from_secs(2);
 
 /// Whether anything gets out, as the last attempts show.
 #[derive(Debug, Default)]
@@ -18,6 +23,8 @@ pub(crate) struct Standstill(Mutex<Option<Pause>>);
 struct Pause {
     until: Instant,
     lasts: Duration,
+    /// How many may be tried from then on.
+    tries: u32,
 }
 
 impl Standstill {
@@ -33,6 +40,7 @@ impl Standstill {
         *pause = Some(Pause {
             until: now + lasts,
             lasts,
+            tries: TRIED,
         });
     }
 
@@ -41,10 +49,16 @@ impl Standstill {
         *self.lock() = None;
     }
 
-    /// For how long nothing is to begin.
-    pub(crate) fn lasts(&self, now: Instant) -> Duration {
-        self.lock()
-            .map_or(Duration::ZERO, |pause| pause.until.saturating_duration_since(now))
+    /// Whether one more may be tried.
+    pub(crate) fn may_try(&self, now: Instant) -> bool {
+        let mut pause = self.lock();
+        let Some(pause) = &mut *pause else { return true };
+        if pause.tries == 0 && now >= pause.until + TRY_MORE_AFTER {
+            (pause.until, pause.tries) = (now, TRIED);
+        }
+        let may = now >= pause.until && pause.tries > 0;
+        pause.tries -= u32::from(may);
+        may
     }
 
     /// A panic elsewhere leaves a pause that is whole.
@@ -57,28 +71,41 @@ impl Standstill {
 mod tests {
     use super::*;
 
+    /// How many of a hundred that ask are tried.
+    fn tried(standstill: &Standstill, now: Instant) -> usize {
+        (0..100).filter(|_| standstill.may_try(now)).count()
+    }
+
     #[test]
     fn pauses_grow_while_nothing_gets_out_and_end_with_the_first_that_does() {
         let standstill = Standstill::default();
         let mut now = Instant::now();
-        assert_eq!(standstill.lasts(now), Duration::ZERO);
-        let mut pauses = Vec::new();
-        for _ in 0..7 {
+        assert_eq!(tried(&standstill, now), 100);
+        for lasts in [100, 200, 400, 800, 1600, 2000, 2000].map(Duration::from_millis) {
             standstill.met(now);
-            let lasts = standstill.lasts(now);
-            pauses.push(lasts.as_millis());
             standstill.met(now + lasts / 2);
+            let over = now + lasts;
+            let before = over.checked_sub(Duration::from_millis(1)).unwrap();
+            assert_eq!(tried(&standstill, before), 0, "{lasts:?}");
             assert_eq!(
-                standstill.lasts(now),
-                lasts,
-                "what began before makes it no longer"
+                tried(&standstill, over),
+                8,
+                "what began before makes it no longer than {lasts:?}"
             );
-            now += lasts;
-            assert_eq!(standstill.lasts(now), Duration::ZERO);
+            now = over;
         }
-        assert_eq!(pauses, [100, 200, 400, 800, 1600, 2000, 2000]);
         standstill.met(now);
         standstill.is_over();
-        assert_eq!(standstill.lasts(now), Duration::ZERO);
+        assert_eq!(tried(&standstill, now), 100);
+    }
+
+    #[test]
+    fn where_those_that_are_tried_say_nothing_others_are() {
+        let standstill = Standstill::default();
+        let now = Instant::now();
+        standstill.met(now);
+        let over = now + PAUSE.0;
+        let at = |seconds| tried(&standstill, over + Duration::from_secs(seconds));
+        assert_eq!([0, 1, 2, 3, 4].map(at), [8, 0, 8, 0, 8]);
     }
 }

@@ -65,7 +65,9 @@ impl Ledger {
 
     /// The subscription is lost: what it held will be redelivered.
     pub(crate) fn lost(&mut self, now: Instant) {
-        if let Some(current) = self.current.take() {
+        if let Some(mut current) = self.current.take() {
+            // Nobody works on these, so nobody would ever end that work.
+            current.window.take_some(std::mem::take(&mut current.orphaned));
             self.redeliveries.remember(current.window.close(), now);
         }
     }
@@ -110,7 +112,7 @@ impl Ledger {
 
     /// Begins work on a message, unless it is not ours any more: its subscription is lost, and the broker gives it to
     /// somebody again, or it was given back. If it came back to us meanwhile, that redelivery is begun in its place.
-    pub(crate) fn begin(&mut self, entry: Entry) -> Option<Entry> {
+    pub(crate) fn begin(&mut self, entry: Entry, is_asking: bool) -> Option<Entry> {
         let stands = self.stands(entry);
         if self.is_stopped {
             if !stands {
@@ -120,12 +122,12 @@ impl Ledger {
         }
         if stands {
             let current = self.current.as_mut()?;
-            return current.window.begin(entry.tag).then_some(entry);
+            return current.window.begin(entry.tag, is_asking).then_some(entry);
         }
         let tag = self.redeliveries.abandoned(entry.fingerprint)?;
         let current = self.current.as_mut()?;
         current.window.detach(tag);
-        current.window.begin(tag);
+        current.window.begin(tag, is_asking);
         Some(Entry {
             tag,
             generation: current.generation,
@@ -186,10 +188,24 @@ impl Ledger {
         current.map_or(0, |current| current.window.stuck(after, before))
     }
 
-    /// How many messages of the subscription that stands, of those up to tag `last`, are not settled.
-    pub(crate) fn open_up_to(&self, last: u64) -> usize {
+    /// For how many messages of the subscription that stands, of those up to tag `last`, somebody outside is waited for.
+    pub(crate) fn asking_up_to(&self, last: u64) -> usize {
         let current = self.current.as_ref();
-        current.map_or(0, |current| current.window.open_up_to(last))
+        current.map_or(0, |current| current.window.asking_up_to(last))
+    }
+
+    /// Nobody outside is waited for any more for this message.
+    pub(crate) fn has_asked(&mut self, entry: Entry) {
+        if let (true, Some(current)) = (self.stands(entry), &mut self.current) {
+            current.window.has_asked(entry.tag);
+        }
+    }
+
+    /// The broker may miss so many acknowledgements when the subscription that stands ends.
+    pub(crate) fn may_miss(&mut self, acknowledgements: usize) {
+        if let Some(current) = &mut self.current {
+            current.window.may_miss(acknowledgements);
+        }
     }
 
     /// No work begins any more.

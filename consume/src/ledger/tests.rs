@@ -170,7 +170,8 @@ impl Model {
         }
         let index = self.random.below(self.waiting.len());
         let entry = self.waiting.swap_remove(index);
-        match self.ledger.begin(entry) {
+        let is_asking = self.random.below(2) == 0;
+        match self.ledger.begin(entry, is_asking) {
             Some(entry) => self.begun.push(entry),
             None if self.faults.never_asks => self.begun.push(entry),
             None => {}
@@ -393,6 +394,27 @@ fn a_million_steps_lose_nothing_double_nothing_and_leave_nothing_behind() {
     for seed in 1..=500 {
         history(seed, 2_000, Faults::default()).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
     }
+}
+
+/// Its redelivery was to be given back, and is nobody's work that goes on.
+#[test]
+fn what_was_given_up_and_is_lost_once_more_before_it_is_given_back_is_new_when_it_comes() {
+    let now = Instant::now();
+    let mut ledger = Ledger::default();
+    ledger.subscribed(1, WINDOW);
+    let Received::Fresh(entry) = ledger.receive(1, 7, BYTES, false, now) else {
+        panic!("it is new");
+    };
+    ledger.lost(now);
+    ledger.subscribed(2, WINDOW);
+    assert_eq!(ledger.receive(1, 7, BYTES, true, now), Received::Nothing);
+    ledger.give_up(entry);
+    ledger.lost(now);
+    ledger.subscribed(3, WINDOW);
+    assert!(matches!(
+        ledger.receive(1, 7, BYTES, true, now),
+        Received::Fresh(_)
+    ));
 }
 
 #[test]

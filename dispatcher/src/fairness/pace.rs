@@ -41,6 +41,8 @@ const LEAST_OF_FEW: f32 = 0.7;
 const MIN_PACE_UNSURE: f32 = 2.0;
 /// The same of one that takes something between its refusals: some take one in ten seconds, of all replicas together.
 const MIN_PACE: f32 = 0.1;
+/// More than any endpoint is served with.
+const MAX_PACE: f32 = 100_000.0;
 /// Attempts a second at least that may begin, whoever limits them: far below one an hour, which is the least that an owner may
 /// allow, as one of a thousand replicas has of it.
 pub(super) const MIN_PER_SECOND: f32 = 1e-7;
@@ -82,6 +84,9 @@ pub(super) struct Pacing {
     since: Instant,
     /// When the next attempt may begin by the pace.
     next: Instant,
+    /// When the last attempt began, and how long the last that was accepted took.
+    begun: Option<Instant>,
+    took: Duration,
     /// What the endpoint's owner allows this replica.
     rate: Option<f32>,
     /// When the last attempt began or was due that counts for the rate. The next follows by the rate of then, which may be another.
@@ -100,6 +105,8 @@ impl Pacing {
             accepted: 0.0,
             since: now,
             next: now,
+            begun: None,
+            took: Duration::ZERO,
             rate: None,
             counted: None,
         }
@@ -175,12 +182,14 @@ impl Pacing {
         if let Some(pace) = &mut self.pace {
             let period = period(pace.per_second);
             let soonest = soonest(period, now);
-            // What begins as soon as it may has waited for that.
-            if self.held_until.max(Some(self.next)) >= Some(soonest) && !is_limited_by_owner {
+            // What begins as soon as it may, and could not with the one before, has waited for that.
+            let ready = self.held_until.max(Some(self.next));
+            if ready >= Some(soonest) && ready > self.begun && !is_limited_by_owner {
                 pace.bound = now;
             }
             self.next = self.next.max(soonest) + period;
         }
+        self.begun = Some(now);
         if let Some(rate) = self.rate {
             let soonest = soonest(period(rate), now);
             self.counted = Some(self.allowed_at().map_or(now, |allowed| allowed.max(soonest)));
@@ -210,7 +219,8 @@ impl Pacing {
         }
         if let Some(pace) = &mut self.pace {
             // While nothing waited, what was accepted is what there was to do, and not what is borne.
-            if now.saturating_duration_since(pace.bound) > PERIOD && self.since < now {
+            let is_usual = PERIOD.max(period(pace.per_second)) + self.took;
+            if now.saturating_duration_since(pace.bound) > is_usual && self.since < now {
                 self.accepted = 0.0;
                 self.since = now;
             }
@@ -223,7 +233,7 @@ impl Pacing {
         let is_refused = matches!(feedback, Feedback::Refused { .. });
         self.refused_share += (f32::from(u8::from(is_refused)) - self.refused_share) / SHARE_OVER;
         if feedback.is_accepted() {
-            self.accept(now);
+            self.accept(took, now);
             return false;
         }
         let Feedback::Refused { retry_after } = feedback else {
@@ -277,7 +287,8 @@ impl Pacing {
         self.next = now;
     }
 
-    fn accept(&mut self, now: Instant) {
+    fn accept(&mut self, took: Duration, now: Instant) {
+        self.took = took;
         // Requests that were under way when another was refused are no sign that the hold was too long.
         if self.held_until.is_some_and(|until| until > now) {
             return;
@@ -298,9 +309,10 @@ impl Pacing {
             now.saturating_duration_since(refused).as_secs_f32()
         });
         let growth = (GROWTH.0 * GROWTH.1.powf(quiet.min(60.0))).min(GROWTH.2);
-        let binds = now.saturating_duration_since(pace.bound) < PERIOD;
-        if binds {
-            pace.per_second *= 1.0 + growth * passed.min(1.0);
+        // When it began.
+        let began = now.checked_sub(took).unwrap_or(now);
+        if began.saturating_duration_since(pace.bound) < PERIOD {
+            pace.per_second = (pace.per_second * (1.0 + growth * passed.min(1.0))).min(MAX_PACE);
         }
         self.grown = now;
     }
@@ -386,6 +398,68 @@ mod tests {
         assert!(pacing.wait(now) > MINUTE * 9 / 10);
         pacing.allow(None);
         assert!(pacing.is_ready(now));
+    }
+
+    /// One request at a time, each of which takes longer than a second: the pace that is too slow for it must not stay.
+    #[test]
+    fn a_receiver_that_takes_long_and_limits_nothing_any_more_is_found_out() {
+        for took in [20, 900, 1_300, 3_000].map(Duration::from_millis) {
+            let mut now = Instant::now();
+            let mut pacing = Pacing::new(None, now);
+            let refused = Feedback::Refused {
+                retry_after: Some(Duration::from_secs(1)),
+            };
+            for feedback in [
+                refused,
+                refused,
+                Feedback::Success,
+                refused,
+                Feedback::Success,
+                refused,
+            ] {
+                now = pacing.ready_at().max(now);
+                pacing.begin(now);
+                now += took;
+                pacing.learn(feedback, took, now);
+            }
+            let slow = pacing.per_second().unwrap();
+            for _ in 0..600 {
+                pacing.made_wait(now);
+                now = pacing.ready_at().max(now);
+                pacing.begin(now);
+                now += took;
+                pacing.learn(Feedback::Success, took, now);
+            }
+            let paced = pacing.per_second();
+            assert!(
+                paced.is_none_or(|pace| pace > slow * 10.0),
+                "{took:?}: {slow} and {paced:?}"
+            );
+        }
+    }
+
+    /// A limit on slots that grows begins several at once, none of which the pace has kept waiting.
+    #[test]
+    fn what_begins_together_has_not_waited_for_the_pace() {
+        const FAST: f32 = 1_000.0;
+        let start = Instant::now();
+        let took = Duration::from_millis(20);
+        let pace = Pace {
+            per_second: FAST,
+            bound: start,
+        };
+        let mut pacing = Pacing::new(Some(pace), start);
+        for second in 2..50 {
+            let now = start + Duration::from_secs(second);
+            for _ in 0..10 {
+                assert!(pacing.is_ready(now));
+                pacing.begin(now);
+            }
+            for _ in 0..10 {
+                pacing.learn(Feedback::Success, took, now + took);
+            }
+        }
+        assert_eq!(pacing.per_second(), Some(FAST));
     }
 
     /// A shortage of ours at one attempt an hour would cost an hour.

@@ -4,7 +4,7 @@
 //! same moment. They would answer no sooner, and whatever comes by another queue meanwhile would stand behind them.
 //! Requests that have not ended after a moment wait for their receiver and keep no processor busy: they count no longer,
 //! so the limiter holds nobody back for an endpoint that is slow. Where the receiver is known to take a while, a request counts no
-//! longer than until it is sent.
+//! longer than until it waits for the first time, for its connection or for the answer.
 //!
 //! What falls due, all of it at once perhaps, is narrower still while fresh deliveries begin beside it, so that these
 //! hardly notice. While none do, there is nobody to give way to, and a narrow limiter would only be slow: a handful of

@@ -19,9 +19,11 @@ const PLACE_WITHIN: Duration = Duration::from_millis(500);
 /// What has no answer by then takes long. The caches of name servers answer within milliseconds, and those that have to ask
 /// elsewhere first within a second.
 const LONG: Duration = Duration::from_secs(2);
-/// How long it counts that nobody answered a question: less than the shortest delay of the usual schedule, as with an answer that
-/// there is none.
-const SILENCE_COUNTS: Duration = Duration::from_secs(30);
+/// How long it counts that nobody answered a question: longer than the first two delays of the usual schedule. Until then it is asked from
+/// among those that take long, so that retries for dead names are in nobody else's way; an answer ends it.
+const SILENCE_COUNTS: Duration = Duration::from_secs(400);
+/// So many silent questions are remembered at most.
+const MAX_SILENT: usize = 10_000;
 /// How often those are forgotten whose silence counts no more. Names are many where somebody makes them up.
 const FORGOTTEN_EVERY: Duration = Duration::from_secs(1);
 
@@ -158,7 +160,9 @@ impl LookupSockets {
             known.silent.retain(|_, since| counts(*since, now));
             known.forgotten = Some(now);
         }
-        known.silent.insert(question.clone(), now);
+        if known.silent.len() < MAX_SILENT {
+            known.silent.insert(question.clone(), now);
+        }
     }
 
     fn was_silent(&self, question: &Query) -> bool {

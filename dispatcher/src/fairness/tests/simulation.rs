@@ -189,12 +189,13 @@ fn a_receiver_that_limits_its_rate_gets_what_it_can_take() {
 
 #[test]
 fn a_receiver_that_takes_one_now_and_then_gets_what_it_can_take() {
-    for (per_second, replicas, events, asks) in [
-        (1.0, 1, 300, 1),
-        (0.5, 1, 200, 2),
-        (0.2, 1, 100, 5),
-        (3.0, 3, 500, 1),
-        (5.0, 4, 500, 1),
+    for (per_second, replicas, events, asks, took) in [
+        (1.0, 1, 300, 1, 5),
+        (1.0, 1, 300, 1, 1_300),
+        (0.5, 1, 200, 2, 5),
+        (0.2, 1, 100, 5, 5),
+        (3.0, 3, 500, 1, 5),
+        (5.0, 4, 500, 1, 5),
     ] {
         let asks = Some(SECOND * asks);
         for retry_after in if per_second < 0.5 {
@@ -207,7 +208,7 @@ fn a_receiver_that_takes_one_now_and_then_gets_what_it_can_take() {
                 tokens: 1.0,
                 at: Duration::ZERO,
                 retry_after,
-                took: ms(5),
+                took: ms(took),
             };
             let mut world = World::new(replicas, 128, vec![receiver]);
             for _ in 0..events {
@@ -218,7 +219,7 @@ fn a_receiver_that_takes_one_now_and_then_gets_what_it_can_take() {
             let needed = f64::from(events) / per_second;
             let times = last.unwrap_or_default().as_secs_f64() / needed;
             println!(
-                "{events} at {per_second} a second, {replicas} replicas, Retry-After {retry_after:?}: {} delivered, {} dead, {} refusals, {times:.2} of the time needed, {} parks",
+                "{events} at {per_second} a second in {took} ms, {replicas} replicas, Retry-After {retry_after:?}: {} delivered, {} dead, {} refusals, {times:.2} of the time needed, {} parks",
                 seen.delivered.len(),
                 seen.dead,
                 seen.refusals,
