@@ -27,6 +27,9 @@ const SOON: Duration = Duration::from_millis(100);
 /// one has accepted of late is the pace that it bears. One that answers sooner than its next event comes would be new to us
 /// with each event otherwise, which also costs more than keeping it: with ten thousand endpoints each has one in a second.
 const KEPT: Duration = Duration::from_secs(5);
+/// Requests at once to one that does not answer: enough to see that it does again, and its slots are not halved before one has timed out.
+/// What it has beyond would hold the share of those that nothing is known of.
+const SLOTS_OF_SILENT: usize = 2;
 /// Slower than this, a few endpoints with all slots taken would fill a window.
 const SLOW: Duration = Duration::from_secs(1);
 /// What would wait in memory for longer is parked: a window full of such jobs would move on too slowly.
@@ -188,7 +191,13 @@ impl<J> EndpointQueue<J> {
     }
 
     pub(super) fn has_slot(&self, max: usize) -> bool {
-        self.in_flight < self.limit.slots(max)
+        let slots = self.limit.slots(max);
+        let slots = if self.is_silent() {
+            slots.min(SLOTS_OF_SILENT)
+        } else {
+            slots
+        };
+        self.in_flight < slots
     }
 
     pub(super) fn can_start(&self, max: usize, now: Instant) -> bool {
