@@ -112,7 +112,12 @@ pub(crate) async fn alternate(
 ) -> Result<Compared> {
     let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 1..=rounds {
-        for (case, measured) in cases.iter().zip(&mut measured) {
+        // Each begins as many rounds as any other: what comes before a measurement is not without influence on it.
+        for turn in 0..cases.len() {
+            let place = (turn + round) % cases.len();
+            let (Some(case), Some(measured)) = (cases.get(place), measured.get_mut(place)) else {
+                continue;
+            };
             let one = measure(stage, case).await?;
             progress(&format!(
                 "{what}, round {round}: {} {:.0}/s, {:.1} µs of CPU a delivery",

@@ -23,14 +23,6 @@ use crate::work_queue::Supply;
 /// one acknowledgement of ten, and nobody waits for one.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// Messages that are acknowledged at once at most. Each makes room for another, which the broker sends in the same moment: where large
-/// messages follow small ones, no more of them come than this before the first is seen. A round takes two milliseconds on a busy
-/// machine, so this is more than 100,000 a second; with 64 it was 30,000, less than a dispatcher delivers.
-const MAX_AT_ONCE: usize = 256;
-/// The same where twice the bytes are in hand that the queue may have, and the window is about to be narrowed. With 32 the worst mix of
-/// sizes took 155 MB in one of five runs, with this 117 at most.
-const FEW_AT_ONCE: usize = 8;
-
 /// How many of those acknowledged last are remembered where each message is asked for: more than are in hand at once.
 const ASKED_FOR: usize = 64;
 
@@ -240,21 +232,18 @@ impl AckLedger {
     /// Acknowledges what is settled, until the ledger is closed. Then everything is acknowledged without gathering,
     /// and this returns when the queue has taken it.
     pub async fn acknowledge(&self) {
-        let mut has_more = false;
         while !self.is_closing.load(Ordering::Acquire) {
             let next = self.lock().ledger.next_overdue();
             tokio::select! {
                 biased;
-                () = sleep(GATHER), if has_more => {}
-                () = self.wake.notified(), if !has_more => if !self.is_in_haste() {
+                () = self.wake.notified() => if !self.is_in_haste() {
                     sleep(GATHER).await;
                 },
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() && !has_more => {}
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
-            has_more = self.acknowledge_now(Instant::now(), self.at_once()).await;
+            self.acknowledge_now(Instant::now()).await;
         }
-        self.acknowledge_now(Instant::now() + ACK_RUN_DELAY, usize::MAX)
-            .await;
+        self.acknowledge_now(Instant::now() + ACK_RUN_DELAY).await;
         let (acker, supply) = {
             let state = self.lock();
             (state.acker.clone(), state.supply)
@@ -282,34 +271,17 @@ impl AckLedger {
         self.is_closing.load(Ordering::Acquire) || self.lock().ledger.is_stopped()
     }
 
-    /// How many messages may be acknowledged now.
-    fn at_once(&self) -> usize {
-        let state = self.lock();
-        let (_, in_hand) = state.ledger.in_hand();
-        match state.supply {
-            Some(Supply::Pushed { bytes, .. }) if in_hand > bytes.saturating_mul(2) => FEW_AT_ONCE,
-            _ => MAX_AT_ONCE,
-        }
-    }
-
-    /// Tells the broker what it is owed by now, and returns whether there is more.
-    async fn acknowledge_now(&self, now: Instant, max: usize) -> bool {
+    /// Tells the broker what it is owed by now.
+    async fn acknowledge_now(&self, now: Instant) {
         let (acker, owed, messages) = {
             let mut state = self.lock();
-            let Some(acker) = state.acker.clone() else {
-                return false;
-            };
+            let Some(acker) = state.acker.clone() else { return };
             let (before, _) = state.ledger.in_hand();
-            let owed = state.ledger.take_owed(now, max);
+            let owed = state.ledger.take_owed(now);
             let (after, _) = state.ledger.in_hand();
             (acker, owed, before - after)
         };
-        let Owed {
-            through,
-            each,
-            back,
-            has_more,
-        } = owed;
+        let Owed { through, each, back } = owed;
         let tell = async {
             if let Some(tag) = through {
                 acker.ack_through(tag).await?;
@@ -319,7 +291,7 @@ impl AckLedger {
         };
         if let Err(error) = tell.await {
             debug!(queue = self.label, %error, "an acknowledgement did not go out; the message comes again");
-            return false;
+            return;
         }
         if messages > 0 {
             failpoint::reached("acked", self.label);
@@ -331,7 +303,6 @@ impl AckLedger {
             drop(state);
             self.told.notify_waiters();
         }
-        has_more
     }
 
     /// A panic elsewhere leaves counts that are still sound: every change under the lock is whole.

@@ -9,6 +9,7 @@
 
 mod work_queue; // which queue, how much of it at once
 mod intake; // messages come in, whatever becomes of the connection
+mod reading; // those that the broker pushes
 mod sizing; // how wide a window is for messages of their sizes
 mod window; // what is unacknowledged of one subscription
 mod redeliveries; // what is remembered of lost subscriptions

@@ -82,6 +82,11 @@ impl Sizing {
         is_too_wide || is_too_narrow
     }
 
+    /// Whether more is in hand than a window that is too wide explains.
+    pub(crate) fn is_too_much(&self, bytes_in_hand: usize) -> bool {
+        bytes_in_hand > 2 * self.max_bytes
+    }
+
     /// Whether so much is in hand that more may come.
     pub(crate) fn has_room(&self, bytes_in_hand: usize) -> bool {
         bytes_in_hand <= self.max_bytes / 2

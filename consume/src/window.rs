@@ -162,17 +162,11 @@ impl UnackedWindow {
         false
     }
 
-    /// The tag up to which everything is settled and can be acknowledged in one go, `max` messages at most, if there is any. The
-    /// broker knows a tag only once; this one it still waits for.
-    pub(crate) fn take_run(&mut self, max: usize) -> Option<u64> {
+    /// The tag up to which everything is settled and can be acknowledged in one go, if there is any. The broker knows a tag only
+    /// once; this one it still waits for.
+    pub(crate) fn take_run(&mut self) -> Option<u64> {
         let mut through = None;
-        for _ in 0..max {
-            let Some(first) = self.slots.first_entry() else {
-                break;
-            };
-            if first.get().state != State::Settled {
-                break;
-            }
+        while let Some(first) = self.slots.first_entry().filter(|first| first.get().state == State::Settled) {
             let (tag, slot) = first.remove_entry();
             through = Some(tag);
             self.acknowledged(slot);
@@ -180,18 +174,11 @@ impl UnackedWindow {
         through
     }
 
-    /// Whether a run can be taken.
-    pub(crate) fn has_run(&self) -> bool {
-        let first = self.slots.first_key_value();
-        first.is_some_and(|(_, slot)| slot.state == State::Settled)
-    }
-
-    /// Tags that waited long enough behind a straggler, to be acknowledged one by one, `max` of them at most. After
-    /// [`Self::take_run`].
-    pub(crate) fn take_overdue(&mut self, now: Instant, max: usize) -> Vec<u64> {
+    /// Tags that waited long enough behind a straggler, to be acknowledged one by one. After [`Self::take_run`].
+    pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
         let mut overdue = Vec::new();
         while let Some((tag, since)) = self.behind.front().copied() {
-            if now.duration_since(since) < ACK_RUN_DELAY || overdue.len() == max {
+            if now.duration_since(since) < ACK_RUN_DELAY {
                 break;
             }
             self.behind.pop_front();
@@ -306,7 +293,6 @@ impl UnackedWindow {
 mod tests {
     use super::*;
 
-    const ALL: usize = usize::MAX;
 
     fn window(messages: u64) -> UnackedWindow {
         let mut window = UnackedWindow::new(2);
@@ -342,11 +328,11 @@ mod tests {
         let mut window = window(5);
         let now = Instant::now();
         assert!(!window.settled(2, now));
-        assert_eq!(window.take_run(ALL), None);
+        assert_eq!(window.take_run(), None);
         assert!(window.settled(1, now));
         window.settled(3, now);
-        assert_eq!(window.take_run(ALL), Some(3));
-        assert_eq!(window.take_run(ALL), None);
+        assert_eq!(window.take_run(), Some(3));
+        assert_eq!(window.take_run(), None);
         assert_eq!((window.messages(), window.bytes()), (2, 20));
     }
 
@@ -357,8 +343,8 @@ mod tests {
         let now = Instant::now();
         assert!(window.settled(1, now));
         assert!(!window.settled(3, now));
-        assert_eq!(window.take_run(ALL), Some(1));
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [3]);
+        assert_eq!(window.take_run(), Some(1));
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [3]);
         assert_eq!(window.messages(), 1);
     }
 
@@ -369,7 +355,7 @@ mod tests {
         for tag in 2..=10_000 {
             window.received(tag, tag, 10, now);
             window.settled(tag, now);
-            assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [tag]);
+            assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [tag]);
         }
         assert_eq!((window.slots.len(), window.behind.len()), (1, 0));
     }
@@ -385,20 +371,8 @@ mod tests {
         window.settled(2, now);
         assert!(oldest.is_some() && window.oldest() == oldest);
         assert_eq!(window.take_waiting(), [1]);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
         assert_eq!((window.messages(), window.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn a_long_run_is_taken_in_pieces() {
-        let mut window = window(5);
-        let now = Instant::now();
-        (2..=5).for_each(|tag| assert!(!window.settled(tag, now)));
-        assert!(window.settled(1, now));
-        assert_eq!(window.take_run(2), Some(2));
-        assert!(window.has_run());
-        assert_eq!(window.take_run(ALL), Some(5));
-        assert!(!window.has_run());
     }
 
     #[test]
@@ -408,17 +382,17 @@ mod tests {
         window.settled(2, now);
         window.settled(4, now + ACK_RUN_DELAY / 2);
         assert_eq!(
-            window.take_overdue(now + ACK_RUN_DELAY / 2, ALL),
+            window.take_overdue(now + ACK_RUN_DELAY / 2),
             Vec::<u64>::new()
         );
         assert_eq!(window.next_overdue(), Some(now + ACK_RUN_DELAY));
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY * 2, ALL), [4]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY * 2), [4]);
         window.settled(1, now + ACK_RUN_DELAY * 2);
-        assert_eq!(window.take_run(ALL), Some(1));
+        assert_eq!(window.take_run(), Some(1));
         window.settled(3, now + ACK_RUN_DELAY * 3);
         // 4 was acknowledged by itself: the run ends with 3, and 4 falls away with it.
-        assert_eq!(window.take_run(ALL), Some(3));
+        assert_eq!(window.take_run(), Some(3));
         assert_eq!((window.messages(), window.bytes()), (0, 0));
     }
 
@@ -427,12 +401,12 @@ mod tests {
         let mut window = window(2);
         let now = Instant::now();
         window.settled(2, now);
-        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY, ALL), [2]);
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
         window.settled(1, now + ACK_RUN_DELAY);
-        assert_eq!(window.take_run(ALL), Some(1));
+        assert_eq!(window.take_run(), Some(1));
         window.received(3, 300, 10, now);
         window.settled(3, now + ACK_RUN_DELAY);
-        assert_eq!(window.take_run(ALL), Some(3));
+        assert_eq!(window.take_run(), Some(3));
     }
 
     #[test]
@@ -446,7 +420,7 @@ mod tests {
         assert!(!window.begin(1, false), "it is somebody else's by now");
         assert!(!window.settled(1, now));
         window.settled(2, now);
-        assert_eq!(window.take_run(ALL), Some(4));
+        assert_eq!(window.take_run(), Some(4));
         assert_eq!((window.messages(), window.bytes()), (0, 0));
         assert_eq!(window.close().open, Vec::<u64>::new());
     }
@@ -458,7 +432,7 @@ mod tests {
         window.settled(2, now);
         window.settled(3, now);
         window.attach(4);
-        window.take_overdue(now + ACK_RUN_DELAY, ALL);
+        window.take_overdue(now + ACK_RUN_DELAY);
         window.settled(5, now + ACK_RUN_DELAY);
         window.begin(6, true);
         let leftovers = Leftovers {
@@ -474,7 +448,7 @@ mod tests {
         let now = Instant::now();
         assert!(window.settled(1, now));
         (2..=4).for_each(|tag| assert!(!window.settled(tag, now)));
-        assert_eq!(window.take_run(ALL), Some(4));
+        assert_eq!(window.take_run(), Some(4));
         assert_eq!(window.close().settled, [300, 400]);
     }
 

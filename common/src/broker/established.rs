@@ -30,7 +30,7 @@ pub(super) struct Established<T> {
     /// Counts the lives; what belonged to an earlier one is void.
     pub(super) generation: u64,
     pub(super) connection: Connection,
-    heard: Heard,
+    pub(super) heard: Heard,
     pub(super) ready: T,
     /// Whether the life before ended with bytes that the client library cannot read. It ends the connection for any
     /// property that is not UTF-8, and would again and again with everything that was in flight beside it.

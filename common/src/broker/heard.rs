@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::hang_up::HangUp;
 use super::returns::Returns;
+use super::unread::Unread;
 
 /// How often it is looked in one heartbeat.
 const LOOKS: u32 = 10;
@@ -17,11 +18,12 @@ const LOOKS: u32 = 10;
 /// machine that is busy, and half a heartbeat less than two, in which a new connection can be made.
 const SILENT_LOOKS: u32 = 15;
 
-/// What is heard on a connection: how often something was read, and what the broker gave back.
+/// What is heard on a connection: how often something was read, what the broker gave back, and what nobody has taken out yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard {
     reads: Arc<AtomicU64>,
     pub(super) returns: Returns,
+    pub(super) unread: Unread,
     /// By which whoever hears it ends it.
     pub(super) hang_up: HangUp,
 }

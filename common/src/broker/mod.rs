@@ -29,6 +29,7 @@ mod link; // one that comes back
 mod tolerated; // what may stand otherwise
 mod object; // one thing of the topology
 mod declare; // all of it, made so
+mod unread;
 mod upkeep; // and kept so
 mod migrate; // queues with other arguments, replaced
 mod depth; // how deep queues are

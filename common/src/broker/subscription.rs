@@ -42,6 +42,7 @@ impl Subscription {
         established: &Arc<Established<()>>,
         queue: &str,
     ) -> Result<Self, BrokerError> {
+        established.heard.unread.bound();
         Ok(Self {
             prefetch: 0,
             stream: None,
@@ -68,7 +69,7 @@ impl Subscription {
             _ = established.ended() => None,
         };
         match delivery {
-            Some(Ok(delivery)) => Some(Incoming::from_broker(delivery)),
+            Some(Ok(delivery)) => Some(self.taken(delivery)),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a subscription ended");
                 established.give_up_after(
@@ -96,7 +97,12 @@ impl Subscription {
         if let Err(error) = &got {
             self.acker.give_up(error);
         }
-        Ok(got?.map(|message| Incoming::from_broker(message.delivery)))
+        Ok(got?.map(|message| self.taken(message.delivery)))
+    }
+
+    fn taken(&self, delivery: lapin::message::Delivery) -> Incoming {
+        self.acker.established.heard.unread.taken(delivery.data.len());
+        Incoming::from_broker(delivery)
     }
 
     /// Whether messages are taken one at a time, because one could not be read at all.
@@ -141,31 +147,37 @@ impl Subscription {
     /// say within a moment that it has heard of it, so that more may come: the connection is kept, as what is in hand would be
     /// delivered twice without it.
     pub async fn cancel(&self) -> bool {
+        // The answer stands behind all that is on its way, and nobody takes that out meanwhile.
+        self.acker.established.heard.unread.unbound();
         self.cancelled_within(CANCEL_TIMEOUT).await
     }
 
-    /// The same for a while: see [`Subscription::resume`]. A broker that is slow has all the time that any answer has, since what
+    /// The same for a while: see [`Subscription::resume`]. The answer stands behind all that is on its way, so
+    /// [`Subscription::next`] is to be called meanwhile. A broker that is slow has all the time that any answer has, since what
     /// is in hand would be delivered twice if it was given up.
-    pub async fn pause(&self) {
-        if !self.cancelled_within(CALL_TIMEOUT).await {
-            let queue = self.acker.queue.as_str();
-            self.acker
-                .established
-                .give_up(format!("the consumer of {queue:?} could not be cancelled"));
+    pub fn pause(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (cancelled, acker) = (self.cancelled_within(CALL_TIMEOUT), self.acker.clone());
+        async move {
+            if !cancelled.await {
+                let queue = acker.queue.as_str();
+                acker
+                    .established
+                    .give_up(format!("the consumer of {queue:?} could not be cancelled"));
+            }
         }
     }
 
     /// Cancels it, if it stands; whether that was done in time, or its connection is gone.
-    async fn cancelled_within(&self, time: Duration) -> bool {
-        let Some(stream) = &self.stream else { return true };
-        let cancel = self
-            .acker
-            .channel
-            .basic_cancel(stream.tag(), BasicCancelOptions::default());
-        tokio::select! {
-            cancelled = timeout(time, cancel) => matches!(cancelled, Ok(Ok(()))),
-            // Whoever made another connection meanwhile waits for no answer on this one.
-            _ = self.acker.established.ended() => true,
+    fn cancelled_within(&self, time: Duration) -> impl Future<Output = bool> + Send + use<> {
+        let (acker, tag) = (self.acker.clone(), self.stream.as_ref().map(lapin::Consumer::tag));
+        async move {
+            let Some(tag) = tag else { return true };
+            let cancel = acker.channel.basic_cancel(tag, BasicCancelOptions::default());
+            tokio::select! {
+                cancelled = timeout(time, cancel) => matches!(cancelled, Ok(Ok(()))),
+                // Whoever made another connection meanwhile waits for no answer on this one.
+                _ = acker.established.ended() => true,
+            }
         }
     }
 

@@ -32,8 +32,6 @@ pub(crate) struct Owed {
     pub(crate) each: Vec<u64>,
     /// To be given back.
     pub(crate) back: Vec<u64>,
-    /// Whether there is more than was asked for.
-    pub(crate) has_more: bool,
 }
 
 /// What is held of one working queue.
@@ -218,31 +216,19 @@ impl Ledger {
         self.is_stopped
     }
 
-    /// What the broker is to be told by now; of what is settled, `max` messages at most.
-    pub(crate) fn take_owed(&mut self, now: Instant, max: usize) -> Owed {
+    /// What the broker is to be told by now.
+    pub(crate) fn take_owed(&mut self, now: Instant) -> Owed {
         let Some(current) = &mut self.current else {
             return Owed::default();
         };
-        let through = current.window.take_run(max);
-        let has_run = current.window.has_run();
-        // What the next run takes along needs no acknowledgement of its own.
-        let each = if has_run {
-            Vec::new()
-        } else {
-            current.window.take_overdue(now, max)
-        };
-        let has_more = has_run || each.len() == max;
+        let through = current.window.take_run();
+        let each = current.window.take_overdue(now);
         let back = if self.is_stopped {
             current.window.take_waiting()
         } else {
             current.window.take_some(std::mem::take(&mut current.orphaned))
         };
-        Owed {
-            through,
-            each,
-            back,
-            has_more,
-        }
+        Owed { through, each, back }
     }
 
     /// When [`Self::take_owed`] will next have something, if nothing else happens.

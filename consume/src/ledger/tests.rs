@@ -202,12 +202,7 @@ impl Model {
 
     /// Tells the broker what it is owed; a connection that is about to be lost may lose the last of it.
     fn tell(&mut self, is_lost_on_the_way: bool) -> Result<(), String> {
-        let max = 1 + self.random.below(WINDOW);
-        self.tell_at_most(max, is_lost_on_the_way)
-    }
-
-    fn tell_at_most(&mut self, max: usize, is_lost_on_the_way: bool) -> Result<(), String> {
-        let mut owed = self.ledger.take_owed(self.now, max);
+        let mut owed = self.ledger.take_owed(self.now);
         if self.faults.stop_gives_back_what_has_begun && self.ledger.is_stopped() {
             owed.back = self.broker.given_out.keys().copied().collect();
         }
@@ -262,7 +257,7 @@ impl Model {
             self.settle_one();
         }
         self.now += ACK_RUN_DELAY;
-        self.tell_at_most(usize::MAX, false)?;
+        self.tell(false)?;
         self.check_acknowledged()?;
         let unsettled = self.ledger.in_hand().0;
         // What an earlier subscription's work stands for may be attached, and nothing else.

@@ -66,14 +66,11 @@ impl Keeps for Willing {
 
 /// The ledger of a working queue that is consumed.
 pub(crate) fn ledger() -> Arc<AckLedger> {
-    ledger_for(usize::MAX)
-}
-
-/// The same of one that may have so many bytes in hand.
-fn ledger_for(bytes: usize) -> Arc<AckLedger> {
     let ledger = AckLedger::new("events");
-    let messages = u16::MAX;
-    let supply = Supply::Pushed { messages, bytes };
+    let supply = Supply::Pushed {
+        messages: u16::MAX,
+        bytes: usize::MAX,
+    };
     ledger.subscribed(Arc::new(Willing), supply);
     ledger
 }
@@ -92,38 +89,4 @@ pub(crate) fn take_in(ledger: &Arc<AckLedger>, tag: u64, message: Message) -> Ta
         returned: 0,
         message: incoming.message,
     }
-}
-
-/// How many of so many messages that are settled in one moment are acknowledged in the first round, and how many in the next.
-async fn rounds(bytes_in_hand: usize) -> [usize; 2] {
-    const MESSAGES: usize = 300;
-    let ledger = ledger_for(bytes_in_hand);
-    let taken = (1..)
-        .take(MESSAGES)
-        .map(|tag| take_in(&ledger, tag, Message::default()));
-    let taken: Vec<_> = taken.collect();
-    taken.into_iter().for_each(|taken| taken.in_hand.settle());
-    let acknowledging = tokio::spawn({
-        let ledger = Arc::clone(&ledger);
-        async move { ledger.acknowledge().await }
-    });
-    let mut untold = MESSAGES;
-    let mut rounds = [0; 2];
-    for round in &mut rounds {
-        ledger.untold_at_most(untold - 1).await;
-        *round = untold - ledger.untold();
-        untold = ledger.untold();
-        if untold == 0 {
-            break;
-        }
-    }
-    acknowledging.abort();
-    rounds
-}
-
-/// Each acknowledgement makes room for another message, and where large ones follow small ones there would be room for too many.
-#[tokio::test(start_paused = true)]
-async fn few_are_acknowledged_at_once_where_more_bytes_are_in_hand_than_may_be() {
-    assert_eq!(rounds(usize::MAX).await, [256, 44]);
-    assert_eq!(rounds(1).await, [8, 8]);
 }

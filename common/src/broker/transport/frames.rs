@@ -1,7 +1,9 @@
 //! The frames of a connection, followed through reads that begin and end anywhere. Whole content headers and methods are
 //! mended; bodies pass unseen.
 
-use super::super::returns::{Listener, Returns};
+use super::super::heard::Heard;
+use super::super::returns::Listener;
+use super::super::unread::Bodies;
 use super::{header, method};
 
 /// Type, channel and length of the payload.
@@ -30,6 +32,7 @@ pub(super) struct Frames {
     pub(super) mended: u64,
     /// Told of methods and content headers.
     listener: Listener,
+    bodies: Bodies,
     /// The client library takes no frame that is longer, in bytes with head and end; 0 where it takes any.
     max_frame: usize,
 }
@@ -66,9 +69,10 @@ fn frame(bytes: &[u8]) -> Frame {
 
 impl Frames {
     /// Frames of a connection, on which the broker may give something back.
-    pub(super) fn heard_by(returns: Returns, max_frame: u32) -> Self {
+    pub(super) fn heard_by(heard: &Heard, max_frame: u32) -> Self {
         Self {
-            listener: Listener::new(returns),
+            listener: Listener::new(heard.returns.clone()),
+            bodies: Bodies::new(heard.unread.clone()),
             max_frame: bytes(max_frame),
             ..Self::default()
         }
@@ -128,6 +132,7 @@ impl Frames {
             Some(HEADER) => {
                 let is_mended = header::mend(payload);
                 self.listener.header(channel, payload);
+                self.bodies.header(channel, payload);
                 self.shorten(frame) || is_mended
             }
             _ => {

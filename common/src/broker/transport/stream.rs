@@ -35,7 +35,7 @@ impl<S> JudgedStream<S> {
     pub(super) fn new(inner: S, heard: Heard, max_frame: u32) -> Self {
         Self {
             inner,
-            frames: Frames::heard_by(heard.returns.clone(), max_frame),
+            frames: Frames::heard_by(&heard, max_frame),
             held: Vec::new(),
             judged: Vec::new(),
             heard,
@@ -91,6 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for JudgedStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.heard.hang_up.before_read(context)?;
+        ready!(this.heard.unread.poll_room(context));
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }

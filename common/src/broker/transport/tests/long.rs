@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::super::frames::Frames;
 use super::{Random, made};
-use crate::broker::returns::Returns;
+use crate::broker::heard::Heard;
 use crate::broker::wire::from_broker;
 use crate::headers::Headers;
 
@@ -65,7 +65,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(AMQPFrame, usize)> {
 /// and what remains of the bytes is heartbeats.
 fn shortened(properties: &BasicProperties, before: &[u8], limit: usize) -> (FieldTable, usize) {
     let mut bytes = before.to_vec();
-    let mut judge = Frames::heard_by(Returns::default(), u32::try_from(limit).unwrap());
+    let mut judge = Frames::heard_by(&Heard::default(), u32::try_from(limit).unwrap());
     assert_eq!(judge.judge(&mut bytes), before.len());
     if before.len() <= limit {
         assert_eq!(bytes, before);
@@ -189,7 +189,7 @@ fn the_brokers_limit_counts_where_it_is_the_lower_one_and_ours_where_it_has_none
         (0, 8192, 8192),
     ] {
         let tune = [&[0, 10, 0, 30, 7, 0xff][..], &tuned.to_be_bytes(), &[0, 60]].concat();
-        let mut judge = Frames::heard_by(Returns::default(), asked);
+        let mut judge = Frames::heard_by(&Heard::default(), asked);
         judge.judge(&mut made::frame(1, 0, &tune));
         let (_, mut bytes) = header(in_pieces(20_000));
         judge.judge(&mut bytes);
@@ -202,6 +202,6 @@ fn the_brokers_limit_counts_where_it_is_the_lower_one_and_ours_where_it_has_none
 fn a_frame_that_is_long_by_something_else_is_left_for_the_client_library_to_refuse() {
     let (_, before) = padded(10);
     let mut bytes = before.clone();
-    Frames::heard_by(Returns::default(), 60).judge(&mut bytes);
+    Frames::heard_by(&Heard::default(), 60).judge(&mut bytes);
     assert_eq!(bytes, before);
 }

@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 
 use super::super::frames::Frames;
 use super::{Random, made};
-use crate::broker::returns::Returns;
+use crate::broker::heard::Heard;
 use crate::broker::wire::{from_broker, to_properties};
 use crate::delivery::Work;
 use crate::message::{Message, read_work, write_rejected, write_suspect, write_work};
@@ -37,7 +37,7 @@ fn fuzz_whatever_arrives_is_a_message_and_so_is_what_is_published_for_it() {
         } else {
             64 + random.below(1_500)
         };
-        Frames::heard_by(Returns::default(), u32::try_from(max_frame).unwrap()).judge(&mut frame);
+        Frames::heard_by(&Heard::default(), u32::try_from(max_frame).unwrap()).judge(&mut frame);
         let message = from_broker(&properties(&frame), b"{}".to_vec());
         if let Ok(suspect) = write_suspect(&message, random.one_in(2)) {
             check_arrives(&suspect);

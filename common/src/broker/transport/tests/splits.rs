@@ -12,7 +12,6 @@ use super::super::super::heard::Heard;
 use super::super::frames::Frames;
 use super::super::stream::JudgedStream;
 use super::{Random, made};
-use crate::broker::returns::Returns;
 
 /// Bytes that come in pieces, with waits between them.
 struct Pieces {
@@ -90,7 +89,7 @@ fn pieces_of_any_size_are_handed_on_as_the_whole_would_be() {
         let mut whole = bytes.clone();
         // Some of the headers are longer than a frame may be, where there is a limit.
         let max_frame = if random.one_in(2) { 0 } else { 200 };
-        let judged = Frames::heard_by(Returns::default(), max_frame).judge(&mut whole);
+        let judged = Frames::heard_by(&Heard::default(), max_frame).judge(&mut whole);
         assert_eq!(judged, whole.len(), "they are whole frames");
         if random.one_in(3) {
             // The connection ends within a frame; or what comes is none.
@@ -212,4 +211,33 @@ async fn whoever_waits_for_a_silent_end_is_woken_when_we_hang_up() {
     };
     let (read, ()) = tokio::join!(stream.read(&mut buffer), hanging_up);
     assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+}
+
+#[tokio::test]
+async fn a_connection_of_which_much_is_unread_is_read_on_when_that_is_taken_out() {
+    const BODY: usize = 100_000;
+    let heard = Heard::default();
+    heard.unread.bound();
+    let length = u64::try_from(BODY).unwrap().to_be_bytes();
+    let header = made::frame(2, 1, &[&[0, 60, 0, 0][..], &length, &[0; 2]].concat());
+    let message = [header, made::frame(3, 1, &[b'x'; BODY])].concat();
+    let pieces = std::iter::repeat_n(message.clone(), 100).collect();
+    let mut stream = JudgedStream::new(Cut { pieces, reads: 0 }, heard.clone(), 0);
+    let mut buffer = vec![0; 2 * BODY];
+    let mut context = Context::from_waker(Waker::noop());
+    let mut messages = 0;
+    while let Poll::Ready(read) = Pin::new(&mut stream).poll_read(&mut context, &mut buffer) {
+        assert_eq!(read.unwrap(), message.len());
+        messages += 1;
+    }
+    assert!((40..50).contains(&messages), "{messages}");
+    for _ in 0..messages {
+        heard.unread.taken(BODY);
+    }
+    let mut rest = 0;
+    while stream.read(&mut buffer).await.unwrap() > 0 {
+        rest += 1;
+        heard.unread.taken(BODY);
+    }
+    assert_eq!(messages + rest, 100);
 }
