@@ -100,7 +100,7 @@ impl Case {
     }
 }
 
-/// Measures all cases by turns, A B A B, so that a machine that changes its pace changes it for all of them.
+/// Measures all cases by turns, A B B A, so that a machine that changes its pace changes it for all of them.
 ///
 /// # Errors
 /// A measurement fails: what is left of a comparison would compare nothing.
@@ -112,9 +112,13 @@ pub(crate) async fn alternate(
 ) -> Result<Compared> {
     let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 1..=rounds {
-        // Each begins as many rounds as any other: what comes before a measurement is not without influence on it.
+        // To and fro: what comes before a measurement is not without influence on it.
         for turn in 0..cases.len() {
-            let place = (turn + round) % cases.len();
+            let place = if round % 2 == 1 {
+                turn
+            } else {
+                cases.len() - 1 - turn
+            };
             let (Some(case), Some(measured)) = (cases.get(place), measured.get_mut(place)) else {
                 continue;
             };

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) struct Plan {
     /// Whether times mean anything: not on a machine that does other things, and not in small.
     pub(crate) is_judged: bool,
-    /// Rounds of each comparison: A B A B A B.
+    /// Rounds of each comparison: A B B A A B.
     pub(crate) rounds: usize,
     /// The same of what is judged: the more, the less a stumble of the machine counts.
     pub(crate) judged_rounds: usize,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookline_common::broker::{BrokerError, Incoming, Subscription};
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::intake::{Handler, Intake, Taken};
@@ -30,10 +30,12 @@ const READ_ON: Duration = Duration::from_millis(20);
 const READ_AT_ONCE: usize = 32;
 /// After how many messages it is looked at whether the window fits them; after the very first as well, as its window is narrow.
 const LOOK_AT_SIZES: usize = 8;
-/// Where more is in hand than the broker should have sent, so many bytes are read each time, and then this is waited for: some
-/// 30 MB a second, so that a window of large messages takes three seconds to come and not a tenth, in which most are delivered.
+/// Where more is in hand than the broker should have sent, this is waited for after so many bytes: 30 to 60 MB a second, so that a window
+/// of large messages takes two or three seconds to come and not a tenth, in which most are delivered.
 const SLOWLY: usize = 64 * 1024;
 const SLOWLY_EVERY: Duration = Duration::from_millis(1);
+/// For how long a pause is read slowly: the broker's answer stands behind all that comes, and is waited for no longer than any other.
+const SLOWLY_FOR: Duration = Duration::from_secs(4);
 
 /// One subscription being read.
 pub(crate) struct Reading<'a, H> {
@@ -102,7 +104,10 @@ impl<'a, H: Handler> Reading<'a, H> {
                 }
             };
             match incoming {
-                Some(incoming) => self.came(incoming).await,
+                Some(incoming) => {
+                    self.came(incoming);
+                    self.makes_way().await;
+                }
                 None if self.subscription.is_lost() => return Ok(()),
                 // The broker ended it: its queue is gone, or has a new leader.
                 None => {
@@ -114,10 +119,11 @@ impl<'a, H: Handler> Reading<'a, H> {
             if self.read.is_multiple_of(READ_AT_ONCE) {
                 tokio::task::yield_now().await;
             }
-            let (prefetch, in_hand) = (self.subscription.prefetch(), self.intake.ledger.bytes());
             if (self.read == 1 || self.read.is_multiple_of(LOOK_AT_SIZES))
                 && !self.subscription.is_careful()
-                && self.sizing.is_unfit(prefetch, in_hand)
+                && self
+                    .sizing
+                    .is_unfit(self.subscription.prefetch(), self.intake.ledger.bytes())
             {
                 self.take_up_again().await?;
                 self.look_beside(true);
@@ -129,7 +135,18 @@ impl<'a, H: Handler> Reading<'a, H> {
     async fn stop(&mut self) {
         let ledger = &self.intake.ledger;
         ledger.stop();
-        let is_all_there = self.subscription.cancel().await;
+        let mut cancelling = std::pin::pin!(self.subscription.cancel());
+        let mut is_over = false;
+        let is_all_there = loop {
+            tokio::select! {
+                biased;
+                is_all_there = &mut cancelling => break is_all_there,
+                incoming = self.subscription.next(), if !is_over => match incoming {
+                    Some(incoming) => drop(ledger.receive(&incoming)),
+                    None => is_over = true,
+                },
+            }
+        };
         let rest = async {
             while let Some(incoming) = self.subscription.next().await {
                 drop(ledger.receive(&incoming));
@@ -146,7 +163,7 @@ impl<'a, H: Handler> Reading<'a, H> {
         }
     }
 
-    async fn came(&mut self, incoming: Incoming) {
+    fn came(&mut self, incoming: Incoming) {
         let bytes = incoming.message.size();
         self.sizing.saw(bytes);
         self.last = incoming.tag;
@@ -162,10 +179,15 @@ impl<'a, H: Handler> Reading<'a, H> {
         }
         if self.sizing.is_too_much(ledger.bytes()) {
             self.too_much += bytes;
-            if self.too_much > SLOWLY {
-                self.too_much = 0;
-                sleep(SLOWLY_EVERY).await;
-            }
+        }
+    }
+
+    /// Leaves receivers the time to take some of what is in hand, where that is too much.
+    async fn makes_way(&mut self) {
+        let times = self.too_much / SLOWLY;
+        if times > 0 {
+            self.too_much = 0;
+            sleep(SLOWLY_EVERY.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))).await;
         }
     }
 
@@ -225,6 +247,7 @@ impl<'a, H: Handler> Reading<'a, H> {
     async fn pause(&mut self) {
         let mut pausing = std::pin::pin!(self.subscription.pause());
         let mut is_paused = false;
+        let since = Instant::now();
         loop {
             let incoming = tokio::select! {
                 () = &mut pausing, if !is_paused => {
@@ -234,8 +257,11 @@ impl<'a, H: Handler> Reading<'a, H> {
                 incoming = self.subscription.next() => incoming,
             };
             match incoming {
-                Some(incoming) => self.came(incoming).await,
+                Some(incoming) => self.came(incoming),
                 None => break,
+            }
+            if since.elapsed() < SLOWLY_FOR {
+                self.makes_way().await;
             }
         }
         if !is_paused {

@@ -84,7 +84,7 @@ impl Sizing {
 
     /// Whether more is in hand than a window that is too wide explains.
     pub(crate) fn is_too_much(&self, bytes_in_hand: usize) -> bool {
-        bytes_in_hand > 2 * self.max_bytes
+        bytes_in_hand > self.max_bytes.saturating_mul(2)
     }
 
     /// Whether so much is in hand that more may come.

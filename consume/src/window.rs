@@ -166,7 +166,11 @@ impl UnackedWindow {
     /// once; this one it still waits for.
     pub(crate) fn take_run(&mut self) -> Option<u64> {
         let mut through = None;
-        while let Some(first) = self.slots.first_entry().filter(|first| first.get().state == State::Settled) {
+        while let Some(first) = self
+            .slots
+            .first_entry()
+            .filter(|first| first.get().state == State::Settled)
+        {
             let (tag, slot) = first.remove_entry();
             through = Some(tag);
             self.acknowledged(slot);
@@ -293,7 +297,6 @@ impl UnackedWindow {
 mod tests {
     use super::*;
 
-
     fn window(messages: u64) -> UnackedWindow {
         let mut window = UnackedWindow::new(2);
         for tag in 1..=messages {
@@ -381,10 +384,7 @@ mod tests {
         let now = Instant::now();
         window.settled(2, now);
         window.settled(4, now + ACK_RUN_DELAY / 2);
-        assert_eq!(
-            window.take_overdue(now + ACK_RUN_DELAY / 2),
-            Vec::<u64>::new()
-        );
+        assert_eq!(window.take_overdue(now + ACK_RUN_DELAY / 2), Vec::<u64>::new());
         assert_eq!(window.next_overdue(), Some(now + ACK_RUN_DELAY));
         assert_eq!(window.take_overdue(now + ACK_RUN_DELAY), [2]);
         assert_eq!(window.take_overdue(now + ACK_RUN_DELAY * 2), [4]);

@@ -115,7 +115,11 @@ impl Acker {
             for _ in 0..3 {
                 let get = BasicGetOptions { no_ack: false };
                 let answer = self.channel.basic_get(self.queue.clone(), get).await;
-                got.extend(answer.map_err(BrokerError::call(WHAT))?);
+                let message = answer.map_err(BrokerError::call(WHAT))?;
+                if let Some(message) = &message {
+                    self.established.heard.unread.taken(message.delivery.data.len());
+                }
+                got.extend(message);
             }
             let given_back = got
                 .iter()

@@ -95,6 +95,8 @@ impl<T> Established<T> {
 
     /// Says goodbye, and hangs up whether it is answered or not.
     pub(super) async fn close(&self) {
+        // The answer stands behind what nobody takes out any more.
+        self.heard.unread.unbound();
         close_and_hang_up(&self.connection, &self.heard.hang_up).await;
     }
 

@@ -143,13 +143,17 @@ impl Subscription {
     }
 
     /// Asks the broker for no more messages, at the end of a process. What was on its way is still handed out by
-    /// [`Subscription::next`]; all that is unacknowledged stays ours until the connection ends. `false` where the broker does not
+    /// [`Subscription::next`], which is to be called meanwhile, as the answer stands behind it; all that is unacknowledged stays ours until the connection ends. `false` where the broker does not
     /// say within a moment that it has heard of it, so that more may come: the connection is kept, as what is in hand would be
     /// delivered twice without it.
-    pub async fn cancel(&self) -> bool {
-        // The answer stands behind all that is on its way, and nobody takes that out meanwhile.
-        self.acker.established.heard.unread.unbound();
-        self.cancelled_within(CANCEL_TIMEOUT).await
+    pub fn cancel(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (cancelled, acker) = (self.cancelled_within(CANCEL_TIMEOUT), self.acker.clone());
+        async move {
+            let is_cancelled = cancelled.await;
+            // What comes of a broker that is slow to answer is taken out by nobody, and other answers stand behind it.
+            acker.established.heard.unread.unbound();
+            is_cancelled
+        }
     }
 
     /// The same for a while: see [`Subscription::resume`]. The answer stands behind all that is on its way, so

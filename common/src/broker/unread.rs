@@ -2,7 +2,8 @@
 //!
 //! It reads whatever the broker sends, as fast as it comes, and the broker counts messages and knows nothing of bytes: where large ones
 //! follow small ones, a thousand of them are in the library's queues before the first of them is looked at. So a connection that
-//! consumes is not read on while much is unread; what the broker sends waits in the network then, and with the broker.
+//! consumes is not read on while much is unread; what the broker sends waits in the network then, and with the broker. Bodies count, and
+//! headers do not: those are bounded by the length of a frame.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use futures_util::task::AtomicWaker;
 
 /// Bytes of bodies that may be unread: more than a thousand messages of ordinary size, and few enough to be no weight.
 const MAX_UNREAD: i64 = 4 * 1024 * 1024;
-/// What stands in a content header before the properties: class, weight and the length of the body.
+/// What stands in a content header before the length of the body: class and weight.
 const BEFORE_BODY_LENGTH: usize = 2 + 2;
 
 /// What is unread of one connection.
@@ -90,7 +91,10 @@ impl Bodies {
         if !self.unread.0.is_bounded.load(Ordering::Acquire) {
             return;
         }
-        let Some(length) = payload.get(BEFORE_BODY_LENGTH..).and_then(|rest| rest.first_chunk()) else {
+        let Some(length) = payload
+            .get(BEFORE_BODY_LENGTH..)
+            .and_then(|rest| rest.first_chunk())
+        else {
             return;
         };
         let length = i64::try_from(u64::from_be_bytes(*length)).unwrap_or(i64::MAX);
@@ -116,7 +120,9 @@ mod tests {
     }
 
     fn is_read_on(unread: &Unread) -> bool {
-        unread.poll_room(&Context::from_waker(noop_waker_ref())).is_ready()
+        unread
+            .poll_room(&Context::from_waker(noop_waker_ref()))
+            .is_ready()
     }
 
     #[test]
