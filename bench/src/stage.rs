@@ -80,6 +80,11 @@ impl<'a> Stage<'a> {
         Ok(name)
     }
 
+    /// Whether another build is measured beside this one.
+    pub(crate) fn compares_builds(&self) -> bool {
+        self.settings.baseline.is_some()
+    }
+
     /// A namespace whose queues are made by the subject itself, as another build may want other queues than this one.
     ///
     /// # Errors
