@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::{BrokerError, Consumer, Subscription};
-use hookline_common::message::Message;
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::ack_ledger::{AckLedger, InHand};
+use crate::ack_ledger::AckLedger;
+use crate::handler::{Handler, Taken};
 use crate::reading::Reading;
 use crate::sizing::Sizing;
 use crate::work_queue::{Supply, WorkQueue};
@@ -21,31 +21,6 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How often an empty queue is asked whether it has a message, where each is asked for: little work for the broker, and a
 /// delay that nobody minds in a queue that is empty most of the time.
 const ASK_EVERY: Duration = Duration::from_millis(250);
-
-/// A message that was taken in.
-pub struct Taken {
-    /// The handle by which it is settled.
-    pub in_hand: InHand,
-    /// How often it came back unacknowledged, as quorum queues count.
-    pub returned: u32,
-    /// The message itself.
-    pub message: Message,
-}
-
-/// What becomes of the messages of a queue.
-pub trait Handler: Send + Sync + 'static {
-    /// Takes one message. As long as this takes, no further one is handed over.
-    fn take(&self, taken: Taken) -> impl Future<Output = ()> + Send;
-
-    /// The queue is not there, and only its owner can make it.
-    fn queue_is_missing(&self);
-
-    /// The broker gives out so many messages at most from now on, fewer where they are large, `beside` so many for which
-    /// somebody outside is waited for from before.
-    fn is_resized(&self, messages: u16, beside: usize) {
-        let _nothing_depends_on_it = (messages, beside);
-    }
-}
 
 /// Consumes one working queue until shutdown.
 pub struct Intake {
@@ -111,7 +86,7 @@ impl Intake {
             Supply::Pushed { messages, bytes } => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 let sizing = Sizing::new(messages, bytes);
-                let reading = Reading::new(self, subscription, sizing, sender, handler, shutdown);
+                let reading = Reading::new(&self.ledger, subscription, sizing, sender, handler, shutdown);
                 // Both in one task: what is handed on wakes nobody else. What is not handed on when the reading ends has not
                 // begun, and goes to whoever is given it next.
                 tokio::select! {

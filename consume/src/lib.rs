@@ -8,6 +8,7 @@
 //! and acknowledged. Nothing else acknowledges.
 
 mod work_queue; // which queue, how much of it at once
+mod handler; // who takes its messages
 mod intake; // messages come in, whatever becomes of the connection
 mod reading; // those that the broker pushes
 mod sizing; // how wide a window is for messages of their sizes
@@ -21,6 +22,7 @@ mod relay; // beside all that: messages moved elsewhere, unread
 
 pub use ack_ledger::{AckLedger, InHand, Load};
 pub use acknowledges::Acknowledges;
-pub use intake::{Handler, Intake, Taken};
+pub use handler::{Handler, Taken};
+pub use intake::Intake;
 pub use relay::{Relayed, relay};
 pub use work_queue::{Supply, WorkQueue};

@@ -1,6 +1,7 @@
 //! Step 2 of a queue whose messages the broker pushes: they are read into the ledger and handed over, and the window follows
 //! their sizes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_common::broker::{BrokerError, Incoming, Subscription};
@@ -9,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::intake::{Handler, Intake, Taken};
+use crate::ack_ledger::AckLedger;
+use crate::handler::{Handler, Taken};
 use crate::sizing::Sizing;
 
 /// How often it is looked at whether there is room for a window of another size, and for how long: most of what is in hand is with
@@ -39,7 +41,7 @@ const SLOWLY_FOR: Duration = Duration::from_secs(4);
 
 /// One subscription being read.
 pub(crate) struct Reading<'a, H> {
-    intake: &'a Intake,
+    ledger: &'a Arc<AckLedger>,
     subscription: Subscription,
     sizing: Sizing,
     sender: mpsc::UnboundedSender<Taken>,
@@ -60,7 +62,7 @@ pub(crate) struct Reading<'a, H> {
 
 impl<'a, H: Handler> Reading<'a, H> {
     pub(crate) fn new(
-        intake: &'a Intake,
+        ledger: &'a Arc<AckLedger>,
         subscription: Subscription,
         sizing: Sizing,
         sender: mpsc::UnboundedSender<Taken>,
@@ -70,7 +72,7 @@ impl<'a, H: Handler> Reading<'a, H> {
         let mut stuck_looks = interval(LOOK_AT_STUCK);
         stuck_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            intake,
+            ledger,
             subscription,
             sizing,
             sender,
@@ -123,7 +125,7 @@ impl<'a, H: Handler> Reading<'a, H> {
                 && !self.subscription.is_careful()
                 && self
                     .sizing
-                    .is_unfit(self.subscription.prefetch(), self.intake.ledger.bytes())
+                    .is_unfit(self.subscription.prefetch(), self.ledger.bytes())
             {
                 self.take_up_again().await?;
                 self.look_beside(true);
@@ -133,7 +135,7 @@ impl<'a, H: Handler> Reading<'a, H> {
 
     /// The broker is asked for no more, and what has not begun is given back.
     async fn stop(&mut self) {
-        let ledger = &self.intake.ledger;
+        let ledger = self.ledger;
         ledger.stop();
         let mut cancelling = std::pin::pin!(self.subscription.cancel());
         let mut is_over = false;
@@ -167,7 +169,7 @@ impl<'a, H: Handler> Reading<'a, H> {
         let bytes = incoming.message.size();
         self.sizing.saw(bytes);
         self.last = incoming.tag;
-        let ledger = &self.intake.ledger;
+        let ledger = self.ledger;
         if let Some(in_hand) = ledger.receive(&incoming) {
             let taken = Taken {
                 in_hand,
@@ -193,10 +195,10 @@ impl<'a, H: Handler> Reading<'a, H> {
 
     /// Takes others beside messages that fill the window and stay.
     async fn look_at_stuck(&mut self) -> Result<(), BrokerError> {
-        let stuck = self.intake.ledger.stuck(self.left_behind, STUCK_AFTER);
+        let stuck = self.ledger.stuck(self.left_behind, STUCK_AFTER);
         if !self.subscription.is_careful() && 2 * stuck > usize::from(self.subscription.prefetch()) {
             warn!(
-                queue = self.intake.ledger.label(),
+                queue = self.ledger.label(),
                 stuck,
                 "messages whose receivers do not answer, or that cannot be settled, fill the window; others are taken beside them"
             );
@@ -208,7 +210,7 @@ impl<'a, H: Handler> Reading<'a, H> {
 
     /// Tells the handler what is still waited for beside the window, if that or the window is another one.
     fn look_beside(&mut self, is_resized: bool) {
-        let asking = self.intake.ledger.asking_up_to(self.left_behind);
+        let asking = self.ledger.asking_up_to(self.left_behind);
         if is_resized || asking != self.beside {
             self.beside = asking;
             self.handler.is_resized(self.subscription.prefetch(), asking);
@@ -218,7 +220,7 @@ impl<'a, H: Handler> Reading<'a, H> {
     /// Takes the queue up again with the window that goes with the sizes seen, once there is room for one, or else with what fits
     /// beside what takes long. The broker counts what is unacknowledged anew then.
     async fn take_up_again(&mut self) -> Result<(), BrokerError> {
-        let (ledger, shutdown) = (&self.intake.ledger, self.shutdown);
+        let (ledger, shutdown) = (self.ledger, self.shutdown);
         let (from, bytes_before) = (self.subscription.prefetch(), ledger.bytes());
         let resumes = tokio::select! {
             () = self.pause() => self.has_room_soon().await,
@@ -272,7 +274,7 @@ impl<'a, H: Handler> Reading<'a, H> {
     /// Waits for room for a window, for a while. Whether there is still a use for one.
     async fn has_room_soon(&self) -> bool {
         let room = async {
-            while !self.sizing.has_room(self.intake.ledger.bytes()) && !self.subscription.is_lost() {
+            while !self.sizing.has_room(self.ledger.bytes()) && !self.subscription.is_lost() {
                 sleep(LOOK_EVERY).await;
             }
         };
