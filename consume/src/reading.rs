@@ -189,7 +189,11 @@ impl<'a, H: Handler> Reading<'a, H> {
         let times = self.too_much / SLOWLY;
         if times > 0 {
             self.too_much = 0;
-            sleep(SLOWLY_EVERY.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))).await;
+            tokio::select! {
+                () = sleep(SLOWLY_EVERY.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))) => {}
+                // A single message may be larger than any event, and a stop gives back at once.
+                () = self.shutdown.requested() => {}
+            }
         }
     }
 

@@ -143,9 +143,9 @@ impl Subscription {
     }
 
     /// Asks the broker for no more messages, at the end of a process. What was on its way is still handed out by
-    /// [`Subscription::next`], which is to be called meanwhile, as the answer stands behind it; all that is unacknowledged stays ours until the connection ends. `false` where the broker does not
-    /// say within a moment that it has heard of it, so that more may come: the connection is kept, as what is in hand would be
-    /// delivered twice without it.
+    /// [`Subscription::next`], which is to be called meanwhile, as the answer stands behind it; all that is unacknowledged stays ours
+    /// until the connection ends. `false` where the broker does not say within a moment that it has heard of it, so that more may
+    /// come: the connection is kept, as what is in hand would be delivered twice without it.
     pub fn cancel(&self) -> impl Future<Output = bool> + Send + use<> {
         let (cancelled, acker) = (self.cancelled_within(CANCEL_TIMEOUT), self.acker.clone());
         async move {

@@ -109,7 +109,7 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
         let (_, peak) = dispatcher.resident_kb();
         assert_eq!(judge.verdict(), Verdict::default());
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");
-        // Records that the log did not confirm in time, on a busy machine, were set aside, and are moved back by and by.
+        // Records that the log did not confirm in time, on a busy machine, were set aside, and are moved back over this wire.
         world.is_empty_within(5 * SOON).await;
     })
     .await;
