@@ -10,7 +10,7 @@ use lapin::options::{
     ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Event};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
@@ -97,6 +97,13 @@ impl Broker {
     async fn connection(url: &str) -> lapin::Result<Self> {
         let properties = ConnectionProperties::default().with_connection_name("hookline-tests".into());
         let connection = Connection::connect(url, properties).await?;
+        let events = connection.events_listener();
+        // Whoever finds the connection broken later is told that it is, and no more: why is said here alone.
+        tokio::spawn(events.for_each(async |event| {
+            if let Event::Error(error) = event {
+                eprintln!("the tests' own connection to the broker: {error}");
+            }
+        }));
         Ok(Self {
             connection,
             looking: Mutex::default(),

@@ -20,6 +20,7 @@ use crate::endpoint::{Endpoint, file};
 use crate::eventually::{SOON, eventually};
 use crate::in_the_open;
 use crate::services::{name, services};
+use crate::wire::Wire;
 
 /// What the names of all our namespaces start with.
 const OURS: &str = "scenario-";
@@ -35,6 +36,7 @@ pub struct World {
     broker: Broker,
     producer: OnceCell<Producer>,
     dispatchers: Mutex<Vec<Arc<Dispatcher>>>,
+    wires: Mutex<Vec<Arc<Wire>>>,
     left_on_purpose: Mutex<BTreeSet<String>>,
 }
 
@@ -77,6 +79,7 @@ impl World {
             broker,
             producer: OnceCell::new(),
             dispatchers: Mutex::default(),
+            wires: Mutex::default(),
             left_on_purpose: Mutex::default(),
         }
     }
@@ -97,6 +100,14 @@ impl World {
     #[must_use]
     pub fn queue(&self, queue: Queue) -> String {
         self.namespace.queue(queue)
+    }
+
+    /// A link to the shared broker that stands until all has come to rest: what a program still has in hand, and records that a busy
+    /// machine's log set aside, are settled over it when the scenario's own part is over.
+    pub async fn wire(&self) -> Arc<Wire> {
+        let wire = Arc::new(Wire::to(&services().amqp_url).await);
+        self.wires.lock().unwrap().push(Arc::clone(&wire));
+        wire
     }
 
     /// A path for a file of the scenario's.

@@ -83,10 +83,7 @@ async fn a_dispatcher_whose_node_goes_away_takes_the_other_one() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let nodes = [
-            Wire::to(&services().amqp_url).await,
-            Wire::to(&services().amqp_url).await,
-        ];
+        let nodes = [world.wire().await, world.wire().await];
         let urls = nodes.each_ref().map(|node| node.url(&services().amqp_url));
         let dispatcher = world
             .dispatcher()

@@ -4,7 +4,6 @@ use hookline_common::topology::Queue;
 use hookline_tests::endpoint::endpoint;
 use hookline_tests::message::{HandMade, text};
 use hookline_tests::services::services;
-use hookline_tests::wire::Wire;
 use hookline_tests::{Receiver, scenario, status};
 use serde_json::Value;
 
@@ -44,7 +43,7 @@ async fn numbers_are_numbers_in_every_line() {
         world.endpoints([endpoint("ep_crm", &receiver)]);
         world.leaves(Queue::Failed);
         world.leaves(Queue::Rejected);
-        let wire = Wire::to(&services().amqp_url).await;
+        let wire = world.wire().await;
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))

@@ -16,8 +16,8 @@ use lapin::BasicProperties;
 use crate::SOON;
 
 /// A dispatcher whose link to the broker can be cut, with one endpoint.
-async fn on_a_wire(world: &World, receiver: &Receiver) -> (Wire, Arc<Dispatcher>) {
-    let wire = Wire::to(&services().amqp_url).await;
+async fn on_a_wire(world: &World, receiver: &Receiver) -> (Arc<Wire>, Arc<Dispatcher>) {
+    let wire = world.wire().await;
     world.endpoints([endpoint("ep_crm", receiver)]);
     let dispatcher = world
         .dispatcher()
@@ -48,8 +48,6 @@ async fn an_attempt_that_ends_while_the_link_is_down_is_not_made_again() {
         wire.restore();
         dispatcher.is_ready_within(SOON).await;
         world.is_settled_within(SOON).await;
-        // What it holds it settles over the wire, which ends with the scenario.
-        dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
     })
     .await;
@@ -75,8 +73,6 @@ async fn an_attempt_that_goes_on_across_a_reconnect_is_not_made_again() {
         dispatcher.is_ready_within(SOON).await;
         gate.open();
         world.is_settled_within(SOON).await;
-        // What it holds it settles over the wire, which ends with the scenario.
-        dispatcher.stop().await;
         assert_eq!(receiver.count(), 5);
     })
     .await;
@@ -108,8 +104,6 @@ async fn a_failed_attempt_across_a_reconnect_is_retried_once_and_on_time() {
         wire.restore();
         let requests = receiver.expect(2, SOON).await;
         world.is_settled_within(SOON).await;
-        // What it holds it settles over the wire, which ends with the scenario.
-        dispatcher.stop().await;
         assert_eq!(receiver.count(), 2);
         assert!(requests[1].arrived - requests[0].ended.unwrap() >= Duration::from_secs(1));
     })

@@ -7,7 +7,6 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::private_broker::PrivateBroker;
 use hookline_tests::records::Records;
 use hookline_tests::services::services;
-use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
 use tokio::time::Instant;
 
@@ -140,7 +139,7 @@ async fn a_link_that_comes_back_and_a_receiver_that_hangs_show_in_the_metrics() 
         let gate = Gate::closed();
         let receiver = Receiver::answering(status(200).behind(&gate)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let wire = Wire::to(&services().amqp_url).await;
+        let wire = world.wire().await;
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))

@@ -67,22 +67,42 @@ enum Started {
     Before,
 }
 
+/// Receivers that take their time, each with an endpoint of a company of its own.
+async fn receivers(world: &World) -> Vec<Receiver> {
+    let mut receivers = Vec::new();
+    for _ in 0..ENDPOINTS {
+        receivers.push(Receiver::answering(status(200).after(Duration::from_millis(50))).await);
+    }
+    let endpoints: Vec<_> = receivers
+        .iter()
+        .enumerate()
+        .map(|(number, receiver)| {
+            endpoint(&format!("ep_{number}"), receiver).text("company", &format!("company_{number}"))
+        })
+        .collect();
+    world.endpoints(endpoints);
+    receivers
+}
+
+/// Waits until each has had what is for it, the dispatcher has nothing in hand, and says what is wrong with what they got.
+async fn verdict(receivers: &[Receiver], events: &[Vec<Event>], dispatcher: &Dispatcher) -> Verdict {
+    let mut judge = Judge::default();
+    for (number, (receiver, events)) in receivers.iter().zip(events).enumerate() {
+        receiver.expect(events.len(), 5 * SOON).await;
+        judge.accepted(events, &[&format!("ep_{number}")]);
+    }
+    dispatcher.has_let_go_within(5 * SOON).await;
+    for (number, receiver) in receivers.iter().enumerate() {
+        judge.saw(&format!("ep_{number}"), receiver);
+    }
+    judge.verdict()
+}
+
 async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
     scenario(async |world| {
-        let mut receivers = Vec::new();
-        for _ in 0..ENDPOINTS {
-            receivers.push(Receiver::answering(status(200).after(Duration::from_millis(50))).await);
-        }
-        let endpoints: Vec<_> = receivers
-            .iter()
-            .enumerate()
-            .map(|(number, receiver)| {
-                endpoint(&format!("ep_{number}"), receiver).text("company", &format!("company_{number}"))
-            })
-            .collect();
-        world.endpoints(endpoints);
+        let receivers = receivers(world).await;
         let amqp_url = &services().amqp_url;
-        let wire = Wire::to(amqp_url).await;
+        let wire = world.wire().await;
         let dispatcher = world.dispatcher().set("HOOKLINE_AMQP_URL", wire.url(amqp_url));
         let (events, dispatcher) = match started {
             Started::Afresh => (backlog(world, &sizes).await, dispatcher.start().await),
@@ -98,16 +118,9 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
                 (events, dispatcher)
             }
         };
-        let mut judge = Judge::default();
-        for (number, (receiver, events)) in receivers.iter().zip(&events).enumerate() {
-            receiver.expect(events.len(), 5 * SOON).await;
-            let id = format!("ep_{number}");
-            judge.accepted(events, &[&id]);
-            judge.saw(&id, receiver);
-        }
-        dispatcher.has_let_go_within(5 * SOON).await;
+        let verdict = verdict(&receivers, &events, &dispatcher).await;
         let (_, peak) = dispatcher.resident_kb();
-        assert_eq!(judge.verdict(), Verdict::default());
+        assert_eq!(verdict, Verdict::default());
         assert!(peak <= MAX_RESIDENT_KB, "{what}: {peak} KiB at the worst");
         // Records that the log did not confirm in time, on a busy machine, were set aside, and are moved back over this wire.
         world.is_empty_within(5 * SOON).await;
@@ -172,6 +185,31 @@ async fn a_backlog_of_small_ones_and_then_one_of_large_ones_for_a_dispatcher_tha
     assert_bounded("sudden, cut off", sizes, Started::Before).await;
 }
 
+/// They are read no faster than others are delivered, and what of them is read already when the stop comes goes back to its queue.
+#[tokio::test]
+async fn a_stop_while_large_ones_follow_small_ones_delivers_none_of_them_twice() {
+    const SMALL_ONES: usize = 4000;
+    scenario(async |world| {
+        let receivers = receivers(world).await;
+        let events = backlog(world, &[vec![SMALL; SMALL_ONES], vec![LARGE; 400]].concat()).await;
+        let received = || receivers.iter().map(Receiver::count).sum::<usize>();
+        // The first large ones come while the window is the one for small ones, others later.
+        for until in [SMALL_ONES - 200, SMALL_ONES + 40, SMALL_ONES + 100] {
+            let dispatcher = world.dispatcher().start().await;
+            eventually(5 * SOON, "so many are delivered", async || {
+                (received() >= until).then_some(())
+            })
+            .await;
+            dispatcher.terminate().await;
+            assert_eq!(dispatcher.ends_within(SOON).await.code(), Some(0));
+        }
+        let last = world.dispatcher().start().await;
+        assert_eq!(verdict(&receivers, &events, &last).await, Verdict::default());
+        world.is_empty_within(5 * SOON).await;
+    })
+    .await;
+}
+
 /// Six receivers that do not answer yet hold as many bytes as slow ones may. Whose deliveries stand in the same queue get theirs.
 #[tokio::test]
 async fn slow_receivers_of_large_events_keep_nobody_else_waiting() {
@@ -228,7 +266,7 @@ async fn a_window_that_widens_while_the_broker_is_slow_gives_no_link_up() {
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
         let amqp_url = &services().amqp_url;
-        let wire = Wire::to(amqp_url).await;
+        let wire = world.wire().await;
         let dispatcher = world
             .dispatcher()
             .set("HOOKLINE_AMQP_URL", wire.url(amqp_url))

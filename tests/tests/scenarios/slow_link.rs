@@ -10,7 +10,6 @@ use futures_util::StreamExt as _;
 use hookline_producer::Event;
 use hookline_tests::endpoint::Endpoint;
 use hookline_tests::services::services;
-use hookline_tests::wire::Wire;
 use hookline_tests::{eventually, scenario};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::server::conn::http1;
@@ -87,7 +86,7 @@ async fn each_is_sent_once(events: usize, endpoints: usize, bytes_per_second: Op
         }
         drop(receipts);
         let amqp_url = &services().amqp_url;
-        let wire = Wire::to(amqp_url).await;
+        let wire = world.wire().await;
         if let Some(bytes_per_second) = bytes_per_second {
             wire.limit(bytes_per_second);
         }

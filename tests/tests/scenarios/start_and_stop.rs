@@ -8,7 +8,6 @@ use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::message::text;
 use hookline_tests::pace::{Pace, paced};
 use hookline_tests::services::services;
-use hookline_tests::wire::Wire;
 use hookline_tests::{Gate, Receiver, eventually, scenario, status};
 use lapin::types::AMQPValue;
 use tokio::net::TcpStream;
@@ -19,7 +18,7 @@ use crate::SOON;
 async fn a_dispatcher_waits_for_a_broker_that_is_away_and_tells_or_counts_each_try() {
     scenario(async |world| {
         world.endpoints([]);
-        let wire = Wire::to(&services().amqp_url).await;
+        let wire = world.wire().await;
         wire.cut();
         let dispatcher = world
             .dispatcher()
@@ -218,7 +217,7 @@ async fn a_stop_beside_a_broker_that_answers_late_repeats_nothing() {
         let gate = Gate::closed();
         let receiver = Receiver::answering(status(200).behind(&gate)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let wire = Wire::to(&services().amqp_url).await;
+        let wire = world.wire().await;
         let late = wire.url(&services().amqp_url);
         let old = world.dispatcher().set("HOOKLINE_AMQP_URL", late).start().await;
         for _ in 0..EVENTS {
@@ -248,7 +247,7 @@ async fn a_silent_broker_holds_up_a_stop_for_five_seconds_at_most() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200)).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let wire = Wire::to(&services().amqp_url).await;
+        let wire = world.wire().await;
         let start = async || {
             let setup = world.dispatcher();
             let dispatcher = setup
