@@ -33,6 +33,19 @@ impl ReadError {
         self.problem.to_string()
     }
 
+    /// Whether another look may find it mended without anybody's help: the system had no answer, and nothing is wrong with the path.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+        match &self.problem {
+            Problem::Io(error) => !matches!(
+                error.kind(),
+                NotFound | PermissionDenied | NotADirectory | InvalidFilename
+            ),
+            Problem::NotRegular | Problem::TooLong { .. } | Problem::NotText => false,
+        }
+    }
+
     /// What is wrong, for places where the path must not be printed because a secret may stand in its place.
     #[must_use]
     pub fn without_path(&self) -> String {
@@ -107,6 +120,26 @@ mod tests {
         assert!(problem(&path, 4).ends_with("is longer than 4 bytes"));
         std::fs::write(&path, [0xFF]).unwrap();
         assert!(problem(&path, 5).ends_with("is not UTF-8 text"));
+    }
+
+    #[test]
+    fn what_stands_in_the_path_does_not_pass_by_itself_and_what_the_system_lacks_may() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!read(&folder.path().join("file"), 5).unwrap_err().may_pass());
+        assert!(!read(folder.path(), 5).unwrap_err().may_pass());
+        for (code, may_pass) in [
+            (libc::EMFILE, true),
+            (libc::EIO, true),
+            (libc::ESTALE, true),
+            (libc::EACCES, false),
+            (libc::ENOTDIR, false),
+        ] {
+            let error = ReadError {
+                path: folder.path().to_owned(),
+                problem: Problem::Io(io::Error::from_raw_os_error(code)),
+            };
+            assert_eq!(error.may_pass(), may_pass, "{error}");
+        }
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! their sizes.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::poll;
 use hookline_common::broker::{BrokerError, Incoming, Subscription};
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
@@ -136,13 +138,18 @@ impl<'a, H: Handler> Reading<'a, H> {
     /// The broker is asked for no more, and what has not begun is given back.
     async fn stop(&mut self) {
         let ledger = self.ledger;
-        ledger.stop();
         let mut cancelling = std::pin::pin!(self.subscription.cancel());
+        // The broker has to hear of it before anything comes back, or it sends that once more.
+        let mut cancelled = poll!(cancelling.as_mut());
+        ledger.stop();
         let mut is_over = false;
         let is_all_there = loop {
+            if let Poll::Ready(is_all_there) = cancelled {
+                break is_all_there;
+            }
             tokio::select! {
                 biased;
-                is_all_there = &mut cancelling => break is_all_there,
+                is_all_there = &mut cancelling => cancelled = Poll::Ready(is_all_there),
                 incoming = self.subscription.next(), if !is_over => match incoming {
                     Some(incoming) => drop(ledger.receive(&incoming)),
                     None => is_over = true,

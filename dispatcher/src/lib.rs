@@ -72,7 +72,11 @@ impl RunError {
     /// Whether the settings are wrong, and not the world around.
     #[must_use]
     pub fn is_about_settings(&self) -> bool {
-        matches!(self, Self::Endpoints(_) | Self::Tls(_))
+        match self {
+            Self::Endpoints(file) => !file.may_pass(),
+            Self::Tls(_) => true,
+            Self::Resolver(_) | Self::Broker(_) => false,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `hookline-dispatcher`: settings → run. Exit status: 0 stopped as asked, 1 failed, 2 wrong settings.
+//! `hookline-dispatcher`: settings → run. Exit status: 0 stopped as asked, 1 failed, 2 wrong settings or a wrong file
+//! that they name.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::net::SocketAddr;

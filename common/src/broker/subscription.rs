@@ -1,7 +1,8 @@
 //! One queue being consumed, for as long as its connection lives, and its messages as they were received.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt as _;
 use lapin::Channel;
@@ -22,6 +23,8 @@ pub struct Subscription {
     prefetch: u16,
     /// None while the broker is asked for nothing.
     stream: Option<lapin::Consumer>,
+    /// Whether a message has come since somebody last looked.
+    is_coming: Arc<AtomicBool>,
     acker: Acker,
 }
 
@@ -46,6 +49,7 @@ impl Subscription {
         Ok(Self {
             prefetch: 0,
             stream: None,
+            is_coming: Arc::default(),
             acker: Acker {
                 queue: ShortString::try_new(queue).unwrap_or_default(),
                 channel: open_channel(&established.connection).await?,
@@ -69,7 +73,10 @@ impl Subscription {
             _ = established.ended() => None,
         };
         match delivery {
-            Some(Ok(delivery)) => Some(self.taken(delivery)),
+            Some(Ok(delivery)) => {
+                self.is_coming.store(true, Ordering::Relaxed);
+                Some(self.taken(delivery))
+            }
             Some(Err(error)) => {
                 tracing::debug!(%error, "a subscription ended");
                 established.give_up_after(
@@ -147,9 +154,9 @@ impl Subscription {
     /// until the connection ends. `false` where the broker does not say within a moment that it has heard of it, so that more may
     /// come: the connection is kept, as what is in hand would be delivered twice without it.
     pub fn cancel(&self) -> impl Future<Output = bool> + Send + use<> {
-        let (cancelled, acker) = (self.cancelled_within(CANCEL_TIMEOUT), self.acker.clone());
+        let (cancelled, acker) = (self.cancelled(), self.acker.clone());
         async move {
-            let is_cancelled = cancelled.await;
+            let is_cancelled = timeout(CANCEL_TIMEOUT, cancelled).await == Ok(true);
             // What comes of a broker that is slow to answer is taken out by nobody, and other answers stand behind it.
             acker.established.heard.unread.unbound();
             is_cancelled
@@ -157,12 +164,21 @@ impl Subscription {
     }
 
     /// The same for a while: see [`Subscription::resume`]. The answer stands behind all that is on its way, so
-    /// [`Subscription::next`] is to be called meanwhile. A broker that is slow has all the time that any answer has, since what
-    /// is in hand would be delivered twice if it was given up.
+    /// [`Subscription::next`] is to be called meanwhile. A broker that is slow has all the time that any answer has, counted from the last
+    /// message that came, since what is in hand would be delivered twice if it was given up.
     pub fn pause(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (cancelled, acker) = (self.cancelled_within(CALL_TIMEOUT), self.acker.clone());
+        let (cancelled, acker) = (self.cancelled(), self.acker.clone());
+        let is_coming = Arc::clone(&self.is_coming);
         async move {
-            if !cancelled.await {
+            let mut cancelled = pin!(cancelled);
+            let is_cancelled = loop {
+                match timeout(CALL_TIMEOUT, &mut cancelled).await {
+                    Ok(is_cancelled) => break is_cancelled,
+                    Err(_) if is_coming.swap(false, Ordering::Relaxed) => {}
+                    Err(_) => break false,
+                }
+            };
+            if !is_cancelled {
                 let queue = acker.queue.as_str();
                 acker
                     .established
@@ -171,14 +187,14 @@ impl Subscription {
         }
     }
 
-    /// Cancels it, if it stands; whether that was done in time, or its connection is gone.
-    fn cancelled_within(&self, time: Duration) -> impl Future<Output = bool> + Send + use<> {
+    /// Cancels it, if it stands; whether that was done, or its connection is gone.
+    fn cancelled(&self) -> impl Future<Output = bool> + Send + use<> {
         let (acker, tag) = (self.acker.clone(), self.stream.as_ref().map(lapin::Consumer::tag));
         async move {
             let Some(tag) = tag else { return true };
             let cancel = acker.channel.basic_cancel(tag, BasicCancelOptions::default());
             tokio::select! {
-                cancelled = timeout(time, cancel) => matches!(cancelled, Ok(Ok(()))),
+                cancelled = cancel => cancelled.is_ok(),
                 // Whoever made another connection meanwhile waits for no answer on this one.
                 _ = acker.established.ended() => true,
             }

@@ -3,7 +3,7 @@
 //! It reads whatever the broker sends, as fast as it comes, and the broker counts messages and knows nothing of bytes: where large ones
 //! follow small ones, a thousand of them are in the library's queues before the first of them is looked at. So a connection that
 //! consumes is not read on while much is unread; what the broker sends waits in the network then, and with the broker. Bodies count, and
-//! headers do not: those are bounded by the length of a frame.
+//! headers do not: the longest, of 32 KiB each, are 32 MB in a window of a thousand.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -70,7 +70,7 @@ declare! {
     DELIVERIES_PARKED = Counter, "hookline.deliveries.parked", "{delivery}", [],
         "Deliveries and events set aside on the broker for some seconds, without an attempt spent";
     ENDPOINTS_ACTIVE = Gauge, "hookline.endpoints.active", "{endpoint}", [STATE],
-        "Endpoints that have anything in hand, or had within the last second, by how they answer";
+        "Endpoints that have anything in hand, or had within the last five seconds, or are held, by how they answer";
     ENDPOINTS_HELD = Gauge, "hookline.endpoints.held", "{endpoint}", [],
         "Of these, endpoints that asked for time (429, 503 and their like) and get nothing until it is over";
     ENDPOINTS_SLOTS = Gauge, "hookline.endpoints.slots", "{request}", [],

@@ -10,8 +10,9 @@ use futures_util::future::{Either, select};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::drip::{Drip, Tap};
 use super::hosts::HostId;
@@ -24,7 +25,11 @@ use super::spread::spread;
 /// little enough that all receivers together, each with a head that never ends, leave our memory alone.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// A connection that nobody else uses. Dropped, it is closed once what it is sending is sent.
+/// How long a connection that nobody has a use for may take to send what it still has. TLS takes up to 64 KiB of a request beyond what
+/// the network takes, and counts them as sent: a receiver that answers and then reads nothing would hold the connection's place for good.
+const CLOSED_WITHIN: Duration = Duration::from_millis(500);
+
+/// A connection that nobody else uses. Dropped, it is closed once what it is sending is sent, or soon.
 pub(super) struct Connection {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     pub(super) host: HostId,
@@ -35,6 +40,8 @@ pub(super) struct Connection {
     /// When it is too old to be used again.
     old_at: Instant,
     task: JoinHandle<()>,
+    /// The task is told when this is dropped.
+    _is_wanted: oneshot::Sender<()>,
 }
 
 impl Connection {
@@ -64,9 +71,12 @@ impl Connection {
             .ignore_invalid_headers_in_responses(true)
             .handshake::<_, Full<Bytes>>(TokioIo::new(socket))
             .await?;
+        let (is_wanted, unwanted) = oneshot::channel();
         let task = tokio::spawn(async move {
             // Its error reaches whoever waits for a response; nobody else misses an idle connection.
-            drop(connection.await);
+            if let Either::Right((_, connection)) = select(connection, unwanted).await {
+                drop(timeout(CLOSED_WITHIN, connection).await);
+            }
             drop(open);
         });
         Ok(Self {
@@ -77,6 +87,7 @@ impl Connection {
             idle_time: keep_alive::IDLE,
             old_at: Instant::now() + lifetime(max_age, id),
             task,
+            _is_wanted: is_wanted,
         })
     }
 

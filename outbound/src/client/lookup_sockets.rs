@@ -2,7 +2,7 @@
 //! answers for hundreds of names, and each is waited for as long as a request may take. So all that takes long shares half of the
 //! places; the other half is for names that have their answer within moments, as nearly all do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ const LONG: Duration = Duration::from_secs(2);
 /// How long it counts that nobody answered a question: longer than the first two delays of the usual schedule. Until then it is asked from
 /// among those that take long, so that retries for dead names are in nobody else's way; an answer ends it.
 const SILENCE_COUNTS: Duration = Duration::from_secs(400);
+/// The same of a question that was answered before: a moment in which its name servers are slow may cost its endpoint an attempt, and
+/// not the next one, a minute later.
+const SILENCE_OF_ANSWERED_COUNTS: Duration = Duration::from_secs(30);
+/// So many questions that were answered are remembered; then all are forgotten, and remembered again with their next answers.
+const MAX_ANSWERED: usize = 10_000;
 /// So many silent questions are remembered at most.
 const MAX_SILENT: usize = 10_000;
 /// How often those are forgotten whose silence counts no more. Names are many where somebody makes them up.
@@ -60,6 +65,7 @@ struct Shared {
 struct Known {
     /// Questions that nobody answered for too long, and when that was.
     silent: HashMap<Query, Instant>,
+    answered: HashSet<Query>,
     forgotten: Option<Instant>,
     place_within: Duration,
     long: Duration,
@@ -80,6 +86,7 @@ impl LookupSockets {
             long: Room::new(0),
             known: Mutex::new(Known {
                 silent: HashMap::new(),
+                answered: HashSet::new(),
                 forgotten: None,
                 place_within: PLACE_WITHIN,
                 long: LONG,
@@ -149,7 +156,14 @@ impl LookupSockets {
 
     /// There is an answer to `question`.
     pub(super) fn has_answer(&self, question: &Query) {
-        self.known().silent.remove(question);
+        let mut known = self.known();
+        known.silent.remove(question);
+        if !known.answered.contains(question) {
+            if known.answered.len() >= MAX_ANSWERED {
+                known.answered.clear();
+            }
+            known.answered.insert(question.clone());
+        }
     }
 
     fn note_silence(&self, question: &Query) {
@@ -157,7 +171,9 @@ impl LookupSockets {
         let mut known = self.known();
         let is_due = |at| now.saturating_duration_since(at) >= FORGOTTEN_EVERY;
         if known.forgotten.is_none_or(is_due) {
-            known.silent.retain(|_, since| counts(*since, now));
+            known
+                .silent
+                .retain(|_, since| now.saturating_duration_since(*since) < SILENCE_COUNTS);
             known.forgotten = Some(now);
         }
         if known.silent.len() < MAX_SILENT {
@@ -167,8 +183,14 @@ impl LookupSockets {
 
     fn was_silent(&self, question: &Query) -> bool {
         let now = Instant::now();
-        let since = self.known().silent.get(question).copied();
-        since.is_some_and(|since| counts(since, now))
+        let known = self.known();
+        let counts_for = if known.answered.contains(question) {
+            SILENCE_OF_ANSWERED_COUNTS
+        } else {
+            SILENCE_COUNTS
+        };
+        let since = known.silent.get(question);
+        since.is_some_and(|since| now.saturating_duration_since(*since) < counts_for)
     }
 
     async fn place(&self, room: &Room) -> Option<Places> {
@@ -190,10 +212,6 @@ impl LookupSockets {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn counts(silent_since: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(silent_since) < SILENCE_COUNTS
 }
 
 #[cfg(test)]
@@ -241,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_counts_until_there_is_an_answer_and_for_half_a_minute_at_most() {
+    async fn silence_counts_until_there_is_an_answer_and_for_longer_where_there_never_was_one() {
         let sockets = sockets(2);
         let mut one = sockets.begin(&question("one.example.")).await.unwrap();
         let mut two = sockets.begin(&question("two.example.")).await.unwrap();
@@ -249,6 +267,12 @@ mod tests {
         assert!(sockets.wait_on(&question("two.example."), &mut two).is_err());
         drop(two);
         assert!(sockets.begin(&question("Two.example.")).await.is_err());
+        advance(SILENCE_OF_ANSWERED_COUNTS).await;
+        assert!(sockets.begin(&question("two.example.")).await.is_err());
+        advance(SILENCE_COUNTS - SILENCE_OF_ANSWERED_COUNTS).await;
+        let mut two = sockets.begin(&question("two.example.")).await.unwrap();
+        assert!(sockets.wait_on(&question("two.example."), &mut two).is_err());
+        drop(two);
         sockets.has_answer(&question("two.example."));
         assert!(sockets.begin(&question("two.example.")).await.is_ok());
 
@@ -256,7 +280,7 @@ mod tests {
         assert!(sockets.wait_on(&question("two.example."), &mut two).is_err());
         drop(two);
         assert!(sockets.begin(&question("two.example.")).await.is_err());
-        advance(SILENCE_COUNTS).await;
+        advance(SILENCE_OF_ANSWERED_COUNTS).await;
         assert!(sockets.begin(&question("two.example.")).await.is_ok());
     }
 

@@ -140,6 +140,7 @@ async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, connection: &Co
         if !delay.is_zero() {
             sleep(delay).await;
         }
+        link.answers.carry(read).await;
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

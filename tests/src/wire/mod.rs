@@ -39,6 +39,7 @@ impl Wire {
             target: format!("{host}:{}", url.port().unwrap_or(5672)),
             orders: watch::Sender::new(Orders::default()),
             rate: Rate::default(),
+            answers: Rate::default(),
             accepted: AtomicUsize::new(0),
             given_up: AtomicUsize::new(0),
             cuts: AtomicUsize::new(0),
@@ -73,6 +74,11 @@ impl Wire {
     /// Carries no more than this to the service, over all connections; what it sends passes as it comes.
     pub fn limit(&self, bytes_per_second: u64) {
         self.link.rate.set(bytes_per_second);
+    }
+
+    /// Carries no more than this from the service, over all connections.
+    pub fn limit_answers(&self, bytes_per_second: u64) {
+        self.link.answers.set(bytes_per_second);
     }
 
     /// Holds each answer of the service for so long.

@@ -42,7 +42,7 @@ pub(super) struct CutAt {
     pub(super) passes: bool,
 }
 
-/// How many bytes a second all connections together may carry to the service; 0 for any number.
+/// How many bytes a second all connections together may carry in one direction; 0 for any number.
 #[derive(Default)]
 pub(super) struct Rate {
     bytes_per_second: std::sync::atomic::AtomicU64,
@@ -123,6 +123,7 @@ pub(super) struct Link {
     pub(super) target: String,
     pub(super) orders: watch::Sender<Orders>,
     pub(super) rate: Rate,
+    pub(super) answers: Rate,
     /// How many connections were made.
     pub(super) accepted: AtomicUsize,
     /// How many silent ones the service has given up.

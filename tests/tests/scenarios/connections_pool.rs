@@ -346,6 +346,46 @@ async fn a_request_that_is_answered_and_never_read_is_over_only_with_its_connect
     assert_eq!((peer.connections(), peer.posts()), (2, 0));
 }
 
+/// TLS takes some of a request beyond what the network takes, and hyper knows nothing of it: a request of just that size is sent as far
+/// as anybody is told, and its connection, which the receiver wants closed, has still to send it.
+#[tokio::test]
+async fn a_receiver_by_tls_that_answers_and_reads_nothing_has_no_connection_for_good() {
+    /// As much as TLS takes, so that one of the sizes is between what the network takes and that.
+    const STEP: usize = 48 * 1024;
+    /// A request that neither the network nor TLS takes as a whole has all of it for its connection.
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    /// How often a request that found no place is made again, which takes a second each time.
+    const TRIES: usize = 10;
+    let authority = Authority::new("ours");
+    let acceptor = authority.vouch_for(&["127.0.0.1"]).acceptor();
+    let peer = Peer::listen("127.0.0.1:0", Some(acceptor), |mut talk| async move {
+        talk.read().await;
+        talk.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=1\r\n\r\n")
+            .await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let (names, ca) = (resolver(9, &[]), authority.pem());
+    // There is one place for a connection: who has it for good has it for all requests after.
+    let rig = Rig::bounded(loopback(), names, Some(&ca), TIMEOUT, 1);
+    let url = peer.https_url("127.0.0.1");
+    for size in (STEP..LARGE).step_by(STEP) {
+        let begun = Instant::now();
+        let mut answer = rig.send(&url, vec![b'a'; size]).await;
+        for _ in 0..TRIES {
+            if !matches!(answer, Err(SendError::Shortage(_))) {
+                break;
+            }
+            answer = rig.send(&url, vec![b'a'; size]).await;
+        }
+        assert_eq!(answer.unwrap().status.as_u16(), 200);
+        if begun.elapsed() >= TIMEOUT {
+            return;
+        }
+    }
+    panic!("the network took all of the largest request");
+}
+
 #[tokio::test]
 async fn a_second_connection_by_tls_goes_on_with_the_session_of_the_first() {
     let authority = Authority::new("ours");

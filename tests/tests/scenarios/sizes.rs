@@ -9,9 +9,10 @@ use hookline_tests::console::{self, database_scenario};
 use hookline_tests::dispatcher::Dispatcher;
 use hookline_tests::endpoint::{Endpoint, endpoint};
 use hookline_tests::judge::{Judge, Verdict};
+use hookline_tests::receiver::Received;
 use hookline_tests::services::services;
 use hookline_tests::wire::{Strike, Wire};
-use hookline_tests::{Gate, Receiver, World, eventually, scenario, status};
+use hookline_tests::{Answer, Gate, Receiver, World, eventually, scenario, status};
 
 use crate::SOON;
 
@@ -20,6 +21,8 @@ const LARGE: usize = 100_000;
 const SMALL: usize = 100;
 /// Endpoints that share the load, so that no endpoint's limit bounds what is in hand.
 const ENDPOINTS: usize = 20;
+/// How long a receiver takes.
+const USUAL: Duration = Duration::from_millis(50);
 /// How often connections are made anew: from the third time on it makes no difference any more.
 const ANEW: usize = 3;
 /// What the dispatcher may have resident at the worst, in KiB. It was seen to take 117 MB, in release and debug builds, on a machine whose
@@ -68,10 +71,13 @@ enum Started {
 }
 
 /// Receivers that take their time, each with an endpoint of a company of its own.
-async fn receivers(world: &World) -> Vec<Receiver> {
+async fn receivers(
+    world: &World,
+    answer: impl Fn(&Received) -> Answer + Copy + Send + 'static,
+) -> Vec<Receiver> {
     let mut receivers = Vec::new();
     for _ in 0..ENDPOINTS {
-        receivers.push(Receiver::answering(status(200).after(Duration::from_millis(50))).await);
+        receivers.push(Receiver::scripted(answer).await);
     }
     let endpoints: Vec<_> = receivers
         .iter()
@@ -100,7 +106,7 @@ async fn verdict(receivers: &[Receiver], events: &[Vec<Event>], dispatcher: &Dis
 
 async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
     scenario(async |world| {
-        let receivers = receivers(world).await;
+        let receivers = receivers(world, |_| status(200).after(USUAL)).await;
         let amqp_url = &services().amqp_url;
         let wire = world.wire().await;
         let dispatcher = world.dispatcher().set("HOOKLINE_AMQP_URL", wire.url(amqp_url));
@@ -190,7 +196,7 @@ async fn a_backlog_of_small_ones_and_then_one_of_large_ones_for_a_dispatcher_tha
 async fn a_stop_while_large_ones_follow_small_ones_delivers_none_of_them_twice() {
     const SMALL_ONES: usize = 4000;
     scenario(async |world| {
-        let receivers = receivers(world).await;
+        let receivers = receivers(world, |_| status(200).after(USUAL)).await;
         let events = backlog(world, &[vec![SMALL; SMALL_ONES], vec![LARGE; 400]].concat()).await;
         let received = || receivers.iter().map(Receiver::count).sum::<usize>();
         // The first large ones come while the window is the one for small ones, others later.
@@ -206,6 +212,49 @@ async fn a_stop_while_large_ones_follow_small_ones_delivers_none_of_them_twice()
         let last = world.dispatcher().start().await;
         assert_eq!(verdict(&receivers, &events, &last).await, Verdict::default());
         world.is_empty_within(5 * SOON).await;
+    })
+    .await;
+}
+
+/// What is on its way when the window changes takes longer to come than any answer is waited for, and its answer stands behind it.
+#[tokio::test]
+async fn large_ones_that_follow_small_ones_over_a_slow_link_cost_no_link() {
+    /// Of a window of large ones the last come after 14 seconds.
+    const BYTES_PER_SECOND: u64 = 7_000_000;
+    /// So many of them are with the receivers then that the window is too wide.
+    const TAKES_LARGE: Duration = Duration::from_millis(950);
+    scenario(async |world| {
+        let receivers = receivers(world, |request| {
+            let is_large = request.body.len() > LARGE / 2;
+            status(200).after(if is_large { TAKES_LARGE } else { USUAL })
+        })
+        .await;
+        let amqp_url = &services().amqp_url;
+        let wire = world.wire().await;
+        let dispatcher = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(amqp_url))
+            .set("RUST_LOG", "info,hookline_consume=debug")
+            .start()
+            .await;
+        let small = backlog(world, &[SMALL; 4000]).await;
+        for (receiver, events) in receivers.iter().zip(&small) {
+            receiver.expect(events.len(), 5 * SOON).await;
+        }
+        wire.limit_answers(BYTES_PER_SECOND);
+        let large = backlog(world, &[LARGE; 1000]).await;
+        let events: Vec<_> = small
+            .into_iter()
+            .zip(large)
+            .map(|(small, large)| [small, large].concat())
+            .collect();
+        assert_eq!(
+            verdict(&receivers, &events, &dispatcher).await,
+            Verdict::default()
+        );
+        let log = dispatcher.log();
+        assert!(log.contains("the window follows the size of messages"), "{log}");
+        assert!(!log.contains("is lost"), "the broker sent all the time: {log}");
     })
     .await;
 }

@@ -136,7 +136,7 @@ A dispatcher's stop takes the request timeout and 12 s at most (dispatcher/src/s
 {{- $timeout := include "hookline.dispatcherSetting" (list . "HOOKLINE_REQUEST_TIMEOUT") | default "30s" -}}
 {{- $longest := add (include "hookline.seconds" $timeout | int64) 12 -}}
 {{- $wanted := .Values.dispatcher.terminationGracePeriodSeconds | int64 -}}
-{{- if and $wanted (le $wanted $longest) -}}
+{{- if and $wanted (lt $wanted $longest) -}}
 {{- fail (printf "dispatcher.terminationGracePeriodSeconds is %d, and a stop takes up to %d s with HOOKLINE_REQUEST_TIMEOUT=%s: give more, or 0" $wanted $longest $timeout) -}}
 {{- end -}}
 {{- $wanted | default (add $longest 3) -}}

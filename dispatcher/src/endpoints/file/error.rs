@@ -71,3 +71,15 @@ pub enum UnusableFile {
         path: PathBuf,
     },
 }
+
+impl UnusableFile {
+    /// Whether another look may find it mended without anybody's help.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreadable(error) => error.may_pass(),
+            Self::NoAnswer { .. } | Self::Restless { .. } | Self::NoThread(_) => true,
+            Self::Faulty { .. } | Self::Empty { .. } | Self::NoneAnyMore { .. } => false,
+        }
+    }
+}
