@@ -171,6 +171,7 @@ impl Subscription {
         let is_coming = Arc::clone(&self.is_coming);
         async move {
             let mut cancelled = pin!(cancelled);
+            is_coming.store(false, Ordering::Relaxed);
             let is_cancelled = loop {
                 match timeout(CALL_TIMEOUT, &mut cancelled).await {
                     Ok(is_cancelled) => break is_cancelled,

@@ -65,6 +65,7 @@ struct Shared {
 struct Known {
     /// Questions that nobody answered for too long, and when that was.
     silent: HashMap<Query, Instant>,
+    /// Questions that were answered.
     answered: HashSet<Query>,
     forgotten: Option<Instant>,
     place_within: Duration,

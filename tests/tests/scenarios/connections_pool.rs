@@ -350,9 +350,9 @@ async fn a_request_that_is_answered_and_never_read_is_over_only_with_its_connect
 /// as anybody is told, and its connection, which the receiver wants closed, has still to send it.
 #[tokio::test]
 async fn a_receiver_by_tls_that_answers_and_reads_nothing_has_no_connection_for_good() {
-    /// As much as TLS takes, so that one of the sizes is between what the network takes and that.
+    /// Less than TLS takes, so that one of the sizes is more than the network takes and fits into both.
     const STEP: usize = 48 * 1024;
-    /// A request that neither the network nor TLS takes as a whole has all of it for its connection.
+    /// For so long a request keeps its connection that is too large for both: no larger one has to be tried.
     const TIMEOUT: Duration = Duration::from_secs(2);
     /// How often a request that found no place is made again, which takes a second each time.
     const TRIES: usize = 10;

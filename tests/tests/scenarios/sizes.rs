@@ -1,6 +1,7 @@
 //! Events of all sizes, one after the other and all at once: the dispatcher's memory stays within a bound, and each is
 //! delivered once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -134,6 +135,16 @@ async fn assert_bounded(what: &str, sizes: Vec<usize>, started: Started) {
     .await;
 }
 
+/// A dispatcher over this link, which tells how its windows follow the sizes.
+async fn telling(world: &World, wire: &Wire) -> Arc<Dispatcher> {
+    world
+        .dispatcher()
+        .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url))
+        .set("RUST_LOG", "info,hookline_consume=debug")
+        .start()
+        .await
+}
+
 /// Ends all its connections, and waits until they are back.
 async fn connects_anew(wire: &Wire, dispatcher: &Dispatcher) {
     let made = wire.accepted();
@@ -229,14 +240,8 @@ async fn large_ones_that_follow_small_ones_over_a_slow_link_cost_no_link() {
             status(200).after(if is_large { TAKES_LARGE } else { USUAL })
         })
         .await;
-        let amqp_url = &services().amqp_url;
         let wire = world.wire().await;
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(amqp_url))
-            .set("RUST_LOG", "info,hookline_consume=debug")
-            .start()
-            .await;
+        let dispatcher = telling(world, &wire).await;
         let small = backlog(world, &[SMALL; 4000]).await;
         for (receiver, events) in receivers.iter().zip(&small) {
             receiver.expect(events.len(), 5 * SOON).await;
@@ -314,14 +319,8 @@ async fn a_window_that_widens_while_the_broker_is_slow_gives_no_link_up() {
     scenario(async |world| {
         let receiver = Receiver::answering(status(200).after(Duration::from_millis(20))).await;
         world.endpoints([endpoint("ep_crm", &receiver)]);
-        let amqp_url = &services().amqp_url;
         let wire = world.wire().await;
-        let dispatcher = world
-            .dispatcher()
-            .set("HOOKLINE_AMQP_URL", wire.url(amqp_url))
-            .set("RUST_LOG", "info,hookline_consume=debug")
-            .start()
-            .await;
+        let dispatcher = telling(world, &wire).await;
         wire.delay(Duration::from_secs(2));
         let events: Vec<_> = (0..EVENTS)
             .map(|number| Event::new("acme", "booking.created", data(SMALL, number)).unwrap())
