@@ -6,17 +6,28 @@ mod carry; // and what becomes of the bytes
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::carry::carry;
 pub use self::orders::Strike;
 use self::orders::{CutAt, Link, Orders, Rate};
+
+/// Where all links carry their bytes: a thread of their own, as a test may be at work for longer than a heartbeat is waited for.
+static CARRIERS: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("wires")
+        .enable_all()
+        .build()
+        .expect("a thread")
+});
 
 /// The link.
 pub struct Wire {
@@ -33,7 +44,8 @@ impl Wire {
     pub async fn to(amqp_url: &str) -> Self {
         let url: url::Url = amqp_url.parse().expect("an AMQP URL");
         let host = url.host_str().expect("a host");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = CARRIERS.spawn(TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.await.expect("no panic").expect("a port");
         let address = listener.local_addr().expect("an address");
         let link = Arc::new(Link {
             target: format!("{host}:{}", url.port().unwrap_or(5672)),
@@ -46,7 +58,7 @@ impl Wire {
             standing: Mutex::default(),
         });
         let shared = Arc::clone(&link);
-        let accepting = tokio::spawn(async move {
+        let accepting = CARRIERS.spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 shared.accepted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(carry(near, Arc::clone(&shared)));
