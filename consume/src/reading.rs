@@ -1,11 +1,11 @@
 //! Step 2 of a queue whose messages the broker pushes: they are read into the ledger and handed over, and the window follows
 //! their sizes.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::poll;
 use hookline_common::broker::{BrokerError, Incoming, Subscription};
 use hookline_common::shutdown::Shutdown;
 use tokio::sync::mpsc;
@@ -140,7 +140,7 @@ impl<'a, H: Handler> Reading<'a, H> {
         let ledger = self.ledger;
         let mut cancelling = std::pin::pin!(self.subscription.cancel());
         // The broker has to hear of it before anything comes back, or it sends that once more.
-        let mut cancelled = poll!(cancelling.as_mut());
+        let mut cancelled = poll_fn(|context| Poll::Ready(cancelling.as_mut().poll(context))).await;
         ledger.stop();
         let mut is_over = false;
         let is_all_there = loop {

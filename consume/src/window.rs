@@ -27,8 +27,8 @@ enum State {
     Asking,
     /// Not begun when the stop came, and being moved to where somebody else finds it.
     Moving,
-    /// A redelivery of something that is still in hand under an earlier subscription.
-    Attached,
+    /// A redelivery of something that is still in hand under an earlier subscription; whether somebody outside is waited for there.
+    Attached { is_asking: bool },
     /// Nobody works on it any more, or ever will while this subscription lasts.
     Abandoned,
     /// Settled, not yet acknowledged.
@@ -44,6 +44,11 @@ struct Slot {
 }
 
 impl Slot {
+    /// Whether somebody outside is waited for, under this subscription or an earlier one.
+    fn is_asking(&self) -> bool {
+        matches!(self.state, State::Asking | State::Attached { is_asking: true })
+    }
+
     /// Whether nothing is being done about it, so that it can be given back.
     fn is_idle(&self) -> bool {
         matches!(self.state, State::Waiting | State::Abandoned)
@@ -68,8 +73,10 @@ pub(crate) struct UnackedWindow {
 /// What a lost subscription leaves behind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Leftovers {
-    /// In hand, begun or not.
+    /// In hand, begun or not, and nobody outside is waited for.
     pub(crate) open: Vec<Fingerprint>,
+    /// In hand, and somebody outside is waited for.
+    pub(crate) asking: Vec<Fingerprint>,
     /// Settled, and not acknowledged, or perhaps not: the broker may give them to somebody again.
     pub(crate) settled: Vec<Fingerprint>,
 }
@@ -110,12 +117,12 @@ impl UnackedWindow {
 
     /// Nobody outside is waited for any more: what is left to be done of it is ours and the broker's.
     pub(crate) fn has_asked(&mut self, tag: u64) {
-        if let Some(slot) = self
-            .slots
-            .get_mut(&tag)
-            .filter(|slot| slot.state == State::Asking)
-        {
-            slot.state = State::Begun;
+        if let Some(slot) = self.slots.get_mut(&tag) {
+            slot.state = match slot.state {
+                State::Asking => State::Begun,
+                State::Attached { .. } => State::Attached { is_asking: false },
+                other => other,
+            };
         }
     }
 
@@ -124,10 +131,11 @@ impl UnackedWindow {
         self.acked_max = self.acked_max.max(acknowledgements);
     }
 
-    /// Marks a message as a redelivery of what is in hand under an earlier subscription.
-    pub(crate) fn attach(&mut self, tag: u64) {
+    /// Marks a message as a redelivery of what is in hand under an earlier subscription; `is_asking`: whether somebody outside is
+    /// waited for there.
+    pub(crate) fn attach(&mut self, tag: u64, is_asking: bool) {
         if let Some(slot) = self.slots.get_mut(&tag) {
-            slot.state = State::Attached;
+            slot.state = State::Attached { is_asking };
         }
     }
 
@@ -241,7 +249,7 @@ impl UnackedWindow {
     /// For how many of those that came up to tag `last` somebody outside is waited for.
     pub(crate) fn asking_up_to(&self, last: u64) -> usize {
         let earlier = self.slots.range(..=last);
-        earlier.filter(|(_, slot)| slot.state == State::Asking).count()
+        earlier.filter(|(_, slot)| slot.is_asking()).count()
     }
 
     /// What they have in memory.
@@ -254,8 +262,8 @@ impl UnackedWindow {
     pub(crate) fn stuck(&self, after: u64, before: Instant) -> usize {
         let later = self.slots.range(after.saturating_add(1)..);
         let old = later.take_while(|(_, slot)| slot.received <= before);
-        let is_stuck = |state| matches!(state, State::Asking | State::Abandoned);
-        old.filter(|(_, slot)| is_stuck(slot.state)).count()
+        let is_stuck = |slot: &Slot| slot.is_asking() || slot.state == State::Abandoned;
+        old.filter(|(_, slot)| is_stuck(slot)).count()
     }
 
     /// Since when the oldest message that is not settled is in hand, also where nobody will settle it.
@@ -267,17 +275,16 @@ impl UnackedWindow {
     /// Ends the window: the subscription is gone.
     pub(crate) fn close(self) -> Leftovers {
         let mut leftovers = Leftovers {
-            open: Vec::new(),
             settled: self.acked.into(),
+            ..Leftovers::default()
         };
         for slot in self.slots.into_values() {
             match slot.state {
-                State::Waiting | State::Begun | State::Asking | State::Moving => {
-                    leftovers.open.push(slot.fingerprint)
-                }
+                State::Waiting | State::Begun | State::Moving => leftovers.open.push(slot.fingerprint),
+                State::Asking => leftovers.asking.push(slot.fingerprint),
                 State::Settled => leftovers.settled.push(slot.fingerprint),
                 // What an attached one waits for is remembered already; what is abandoned is for somebody else.
-                State::Attached | State::Abandoned => {}
+                State::Attached { .. } | State::Abandoned => {}
             }
         }
         leftovers
@@ -309,7 +316,7 @@ mod tests {
     fn what_is_worked_on_for_long_is_stuck_and_what_waits_or_is_settled_is_not() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut window = UnackedWindow::new(2);
-        for tag in 1..=8 {
+        for tag in 1..=10 {
             window.received(tag, tag, 10, start + second * u32::try_from(tag).unwrap());
         }
         for tag in [2, 3, 4, 5, 7, 8] {
@@ -324,6 +331,18 @@ mod tests {
         assert_eq!(window.stuck(8, start + second * 9), 0);
         assert_eq!(window.stuck(u64::MAX, start + second * 9), 0);
         assert_eq!([0, 3, 8].map(|last| window.asking_up_to(last)), [0, 1, 3]);
+        // What is asked under an earlier subscription takes as long.
+        window.attach(9, true);
+        window.attach(10, false);
+        assert_eq!(
+            (window.stuck(8, start + second * 10), window.asking_up_to(10)),
+            (1, 4)
+        );
+        window.has_asked(9);
+        assert_eq!(
+            (window.stuck(8, start + second * 10), window.asking_up_to(10)),
+            (0, 3)
+        );
     }
 
     #[test]
@@ -431,12 +450,13 @@ mod tests {
         let now = Instant::now();
         window.settled(2, now);
         window.settled(3, now);
-        window.attach(4);
+        window.attach(4, true);
         window.take_overdue(now + ACK_RUN_DELAY);
         window.settled(5, now + ACK_RUN_DELAY);
         window.begin(6, true);
         let leftovers = Leftovers {
-            open: vec![100, 600],
+            open: vec![100],
+            asking: vec![600],
             settled: vec![200, 300, 500],
         };
         assert_eq!(window.close(), leftovers);

@@ -287,7 +287,7 @@ impl Attempts {
         match report {
             Ok(mut report) => {
                 if report.verdict.outcome != Outcome::Blocked {
-                    self.standstill.is_over();
+                    self.standstill.is_over(Instant::now());
                 }
                 if let Some(trace) = report.trace.take() {
                     delivery.event.trace = trace;

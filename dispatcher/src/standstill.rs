@@ -14,10 +14,20 @@ const TRIED: u32 = 8;
 /// After so long without a word of those, as many more are: a proxy that is silent keeps each for seconds, and some may have been set aside
 /// for a reason of their endpoint's.
 const TRY_MORE_AFTER: Duration = Duration::from_secs(2);
+/// Where one got out so shortly before, what keeps another in is something between the proxy and its destination, and nobody else waits
+/// for that: a proxy may ask for credentials on the way to some of them.
+const OUT_LATELY: Duration = Duration::from_millis(250);
 
 /// Whether anything gets out, as the last attempts show.
 #[derive(Debug, Default)]
-pub(crate) struct Standstill(Mutex<Option<Pause>>);
+pub(crate) struct Standstill(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    pause: Option<Pause>,
+    /// When an attempt got out last.
+    out: Option<Instant>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Pause {
@@ -30,14 +40,15 @@ struct Pause {
 impl Standstill {
     /// An attempt could not get out, for a reason that would keep any other in.
     pub(crate) fn met(&self, now: Instant) {
-        let mut pause = self.lock();
-        let lasts = match *pause {
+        let mut state = self.lock();
+        let lasts = match state.pause {
             // It began before the pause.
             Some(pause) if now < pause.until => return,
             Some(pause) => (pause.lasts * 2).min(PAUSE.1),
+            None if state.out.is_some_and(|out| now < out + OUT_LATELY) => return,
             None => PAUSE.0,
         };
-        *pause = Some(Pause {
+        state.pause = Some(Pause {
             until: now + lasts,
             lasts,
             tries: TRIED,
@@ -45,14 +56,19 @@ impl Standstill {
     }
 
     /// An attempt got out.
-    pub(crate) fn is_over(&self) {
-        *self.lock() = None;
+    pub(crate) fn is_over(&self, now: Instant) {
+        *self.lock() = State {
+            pause: None,
+            out: Some(now),
+        };
     }
 
     /// Whether one more may be tried.
     pub(crate) fn may_try(&self, now: Instant) -> bool {
-        let mut pause = self.lock();
-        let Some(pause) = &mut *pause else { return true };
+        let mut state = self.lock();
+        let Some(pause) = &mut state.pause else {
+            return true;
+        };
         if pause.tries == 0 && now >= pause.until + TRY_MORE_AFTER {
             (pause.until, pause.tries) = (now, TRIED);
         }
@@ -62,7 +78,7 @@ impl Standstill {
     }
 
     /// A panic elsewhere leaves a pause that is whole.
-    fn lock(&self) -> MutexGuard<'_, Option<Pause>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,8 +111,22 @@ mod tests {
             now = over;
         }
         standstill.met(now);
-        standstill.is_over();
+        standstill.is_over(now);
         assert_eq!(tried(&standstill, now), 100);
+    }
+
+    #[test]
+    fn what_keeps_some_in_while_others_get_out_is_no_standstill() {
+        let standstill = Standstill::default();
+        let mut now = Instant::now();
+        for _ in 0..10 {
+            standstill.is_over(now);
+            standstill.met(now + OUT_LATELY / 2);
+            assert_eq!(tried(&standstill, now + OUT_LATELY / 2), 100);
+            now += OUT_LATELY;
+        }
+        standstill.met(now);
+        assert_eq!(tried(&standstill, now), 0, "nothing got out since");
     }
 
     #[test]

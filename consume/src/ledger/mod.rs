@@ -101,8 +101,8 @@ impl Ledger {
                 current.window.settled(tag, now);
                 Received::Nothing
             }
-            Recognised::Running => {
-                current.window.attach(tag);
+            Recognised::Running { is_asking } => {
+                current.window.attach(tag, is_asking);
                 Received::Nothing
             }
         }
@@ -194,8 +194,13 @@ impl Ledger {
 
     /// Nobody outside is waited for any more for this message.
     pub(crate) fn has_asked(&mut self, entry: Entry) {
-        if let (true, Some(current)) = (self.stands(entry), &mut self.current) {
-            current.window.has_asked(entry.tag);
+        let tag = if self.stands(entry) {
+            Some(entry.tag)
+        } else {
+            self.redeliveries.has_asked(entry.fingerprint)
+        };
+        if let (Some(tag), Some(current)) = (tag, &mut self.current) {
+            current.window.has_asked(tag);
         }
     }
 

@@ -20,6 +20,8 @@ struct Faults {
     stop_gives_back_what_has_begun: bool,
     /// A stop moves what has begun, too.
     stop_moves_what_has_begun: bool,
+    /// That nobody is asked any more is told of this subscription's messages alone.
+    forgets_who_was_asked_before: bool,
 }
 
 /// A small generator of random numbers, the same on every run.
@@ -42,6 +44,14 @@ impl Random {
 struct Stored {
     fingerprint: Fingerprint,
     was_given_out: bool,
+}
+
+/// Work on a message.
+#[derive(Clone, Copy)]
+struct Work {
+    entry: Entry,
+    /// Whether somebody outside is waited for.
+    is_asking: bool,
 }
 
 /// The broker: what is ready, and what is given out on the connection that stands.
@@ -100,7 +110,9 @@ struct Model {
     now: Instant,
     /// Handles that nothing was done with yet, and such that are worked on.
     waiting: Vec<Entry>,
-    begun: Vec<Entry>,
+    begun: Vec<Work>,
+    /// Whether messages may be the same: then there is no saying which of them is asked for.
+    has_twins: bool,
     published: HashMap<Fingerprint, usize>,
     done: HashMap<Fingerprint, usize>,
 }
@@ -117,6 +129,7 @@ impl Model {
             now: Instant::now(),
             waiting: Vec::new(),
             begun: Vec::new(),
+            has_twins: seed.is_multiple_of(2),
             published: HashMap::new(),
             done: HashMap::new(),
         };
@@ -133,7 +146,7 @@ impl Model {
     fn publish(&mut self) {
         // Now and then two messages are the same.
         let last = self.published.len() as u64;
-        let fingerprint = if last > 0 && self.random.in_a_hundred(5) {
+        let fingerprint = if self.has_twins && last > 0 && self.random.in_a_hundred(5) {
             last
         } else {
             last + 1
@@ -172,9 +185,19 @@ impl Model {
         let entry = self.waiting.swap_remove(index);
         let is_asking = self.random.below(2) == 0;
         match self.ledger.begin(entry, is_asking) {
-            Some(entry) => self.begun.push(entry),
-            None if self.faults.never_asks => self.begun.push(entry),
+            Some(entry) => self.begun.push(Work { entry, is_asking }),
+            None if self.faults.never_asks => self.begun.push(Work { entry, is_asking }),
             None => {}
+        }
+    }
+
+    /// Somebody outside answers, or is given up.
+    fn is_answered(&mut self) {
+        let mut asking = self.begun.iter_mut().filter(|work| work.is_asking);
+        let Some(work) = asking.next() else { return };
+        work.is_asking = false;
+        if work.entry.generation == self.generation || !self.faults.forgets_who_was_asked_before {
+            self.ledger.has_asked(work.entry);
         }
     }
 
@@ -183,7 +206,7 @@ impl Model {
             return;
         }
         let index = self.random.below(self.begun.len());
-        let entry = self.begun.swap_remove(index);
+        let Work { entry, .. } = self.begun.swap_remove(index);
         *self.done.entry(entry.fingerprint).or_default() += 1;
         self.ledger.settle(entry, self.now);
     }
@@ -277,7 +300,7 @@ impl Model {
         tags.retain(|_| self.random.in_a_hundred(30));
         for tag in tags {
             let was_begun = |entry: &&Entry| entry.tag == tag && entry.generation == self.generation;
-            let was_begun = self.begun.iter().find(was_begun).copied();
+            let was_begun = self.begun.iter().map(|work| &work.entry).find(was_begun).copied();
             let taken_over = match was_begun {
                 Some(begun) if self.faults.stop_moves_what_has_begun => Some(begun),
                 _ => self.ledger.take_over(tag),
@@ -286,7 +309,8 @@ impl Model {
             if was_begun.is_some_and(|begun| begun == entry) && !self.faults.stop_moves_what_has_begun {
                 return Err(format!("tag {tag} is moved while it is worked on"));
             }
-            self.begun.push(entry);
+            let is_asking = false;
+            self.begun.push(Work { entry, is_asking });
         }
         Ok(())
     }
@@ -294,7 +318,10 @@ impl Model {
     /// Whether it was done, or is being done.
     fn is_in_doubt(&self, fingerprint: Fingerprint) -> bool {
         self.done.contains_key(&fingerprint)
-            || self.begun.iter().any(|entry| entry.fingerprint == fingerprint)
+            || self
+                .begun
+                .iter()
+                .any(|work| work.entry.fingerprint == fingerprint)
     }
 
     fn step(&mut self) -> Result<(), String> {
@@ -302,7 +329,8 @@ impl Model {
         match self.random.below(1000) {
             0..180 => self.publish(),
             180..450 => self.deliver(),
-            450..650 => self.begin_one(),
+            450..620 => self.begin_one(),
+            620..650 => self.is_answered(),
             650..850 => self.settle_one(),
             850..985 => self.tell(false)?,
             985..990 => {
@@ -323,6 +351,23 @@ impl Model {
             let dropped = self.dropped;
             return Err(format!(
                 "{messages} messages in hand, {dropped} of them dropped, have {bytes} bytes"
+            ));
+        }
+        let given_out: HashSet<_> = self
+            .broker
+            .given_out
+            .values()
+            .map(|stored| stored.fingerprint)
+            .collect();
+        let asking = self
+            .begun
+            .iter()
+            .filter(|work| work.is_asking && given_out.contains(&work.entry.fingerprint))
+            .count();
+        let counted = self.ledger.asking_up_to(u64::MAX);
+        if !self.has_twins && counted != asking {
+            return Err(format!(
+                "somebody is asked for {asking} messages in hand, and for {counted} by the ledger"
             ));
         }
         Ok(())
@@ -434,6 +479,10 @@ fn the_model_finds_each_fault_when_it_is_put_back() {
     });
     found(Faults {
         stop_moves_what_has_begun: true,
+        ..Faults::default()
+    });
+    found(Faults {
+        forgets_who_was_asked_before: true,
         ..Faults::default()
     });
 }

@@ -10,6 +10,8 @@ use hookline_tests::endpoint::endpoint;
 use hookline_tests::judge::{Judge, Verdict};
 use hookline_tests::load;
 use hookline_tests::records::Records;
+use hookline_tests::services::services;
+use hookline_tests::wire::Strike;
 use hookline_tests::{Answer, Gate, Receiver, World, eventually, scenario, status};
 use tokio::time::Instant;
 
@@ -95,8 +97,20 @@ async fn a_hung_endpoint_delays_no_other_and_gets_everything_when_it_recovers() 
 /// As when a host on which many have their endpoints stops answering: within a second, before any is known to hang, they hold the window.
 #[tokio::test]
 async fn endpoints_that_all_hang_in_the_same_moment_hold_no_window_until_they_answer() {
+    assert_others_pass_what_hangs(None).await;
+}
+
+/// The broker sends again, before all others, what is asked still, and that fills a window.
+#[tokio::test]
+async fn endpoints_that_hang_over_a_lost_link_hold_no_window_until_they_answer() {
+    assert_others_pass_what_hangs(Some(Strike::Reset)).await;
+}
+
+/// Many endpoints answer, and then all hang. What is for another is delivered meanwhile, also where the links to the broker are struck.
+async fn assert_others_pass_what_hangs(links: Option<Strike>) {
     const HUNG: usize = 30;
     const EACH: usize = 10;
+    const WINDOW: usize = 100;
     scenario(async |world| {
         let gate = Gate::closed();
         let host = Receiver::answering(status(200)).await;
@@ -108,7 +122,11 @@ async fn endpoints_that_all_hang_in_the_same_moment_hold_no_window_until_they_an
             .collect();
         endpoints.push(endpoint("ep_healthy", &healthy).events(&["invoice.*"]));
         world.endpoints(endpoints);
-        let setup = world.dispatcher().set("HOOKLINE_PREFETCH", "100");
+        let wire = world.wire().await;
+        let setup = world
+            .dispatcher()
+            .set("HOOKLINE_AMQP_URL", wire.url(&services().amqp_url));
+        let setup = setup.set("HOOKLINE_PREFETCH", WINDOW.to_string());
         let dispatcher = setup.set("HOOKLINE_REQUEST_TIMEOUT", "600s").start().await;
         let mut judge = Judge::default();
         let event = |kind: &str| Event::new("acme", kind, "{}").unwrap();
@@ -120,6 +138,19 @@ async fn endpoints_that_all_hang_in_the_same_moment_hold_no_window_until_they_an
         let burst = (0..HUNG * EACH).map(|number| event(&kind(number % HUNG)));
         let burst: Vec<_> = burst.collect();
         load::publish_until_stored(world.producer().await, &burst).await;
+        if let Some(strike) = links {
+            eventually(2 * SOON, "as many hang as the window holds", async || {
+                (host.count() >= HUNG + WINDOW).then_some(())
+            })
+            .await;
+            let made = wire.accepted();
+            let struck = wire.strike(strike, None);
+            eventually(SOON, "as many links as were struck", async || {
+                (wire.accepted() >= made + struck).then_some(())
+            })
+            .await;
+            dispatcher.is_ready_within(SOON).await;
+        }
         let others: Vec<_> = (0..20).map(|_| event("invoice.paid")).collect();
         load::publish_until_stored(world.producer().await, &others).await;
         healthy.expect(others.len(), SOON).await;
