@@ -91,7 +91,16 @@ is_whole() {
     ((running == $1))
 }
 
-cmd_again() { start_node "$1" "$(broker port "$DIR/$1")"; }
+# A node of RabbitMQ 3.10 gives up where it asks another one for its feature flags that has itself just begun to start; whoever
+# supervises it starts it again.
+cmd_again() {
+    local port
+    port=$(broker port "$DIR/$1")
+    for _ in 1 2 3; do
+        if start_node "$1" "$port"; then return; fi
+    done
+    die "node $1 did not start in three tries"
+}
 
 cmd_stop() {
     local node pids
