@@ -5,9 +5,9 @@
 #
 # Then a million cases of bad input for each reader of it, and the simulation with many seeds.
 #
-# QUICK=1 plays the rows that say most in the least time, and no more. With HOOKLINE_RABBITMQ=4 all rows, or those that are chosen,
-# are played on RabbitMQ 4.x alone, without what needs no broker; where a 4.x cannot be had, it says NOT RUN. Exits non-zero where a
-# row fails, and where something was lost or came unasked.
+# QUICK=1 plays the rows that say most in the least time, and all of the cases and the simulation. With HOOKLINE_RABBITMQ=4 all rows,
+# or those that are chosen, are played on RabbitMQ 4.x alone, without what needs no broker; where a 4.x cannot be had, it says NOT
+# RUN. Exits non-zero where a row fails, and where something was lost or came unasked.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -84,10 +84,30 @@ play() {
     rows "$broker, three nodes" cluster::
 }
 
+# cases LOG ARGS…: `cargo test` with a million cases, and what failed beside what else did.
+cases() {
+    local log=$STATE/$1 status=0
+    shift
+    HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace "$@" >"$log" 2>&1 || status=$?
+    if ((status != 0)); then what_failed "$log" | tee -a "$STATE/failures.log"; fi
+    grep -E '^test (.* \.\.\. |result: .* [1-9][0-9]* passed)' "$log" || cat "$log"
+    return "$status"
+}
+
+# Both of them only calculate, and the longest test has one processor: the other one is for the simulation.
+calculate() {
+    cases simulation.log --lib -- tests::simulation >"$STATE/simulation" &
+    local simulation=$!
+    run 'bad input' cases bad-input.log --tests --no-fail-fast -- fuzz_
+    run 'the simulation' wait "$simulation"
+    cat "$STATE/simulation"
+}
+
 if (($#)); then
     rows "what was chosen, $(on_which)" "$@"
 elif [[ ${QUICK:-} == 1 ]]; then
     rows "$(on_which), in small" "${QUICK_ROWS[@]}"
+    calculate
 elif [[ ${HOOKLINE_RABBITMQ:-} == 4 ]]; then
     play "$(on_which)" --skip cluster::
 else
@@ -99,12 +119,7 @@ else
     else
         echo "NOT RUN on RabbitMQ 4.x: there is none for this machine"
     fi
-    # Both of them only calculate, and the longest test has one processor: the other one is for the simulation.
-    HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace --lib -- tests::simulation >"$STATE/simulation.log" 2>&1 &
-    simulation=$!
-    run 'bad input' env HOOKLINE_TEST_CASES=1000000 cargo test --locked --workspace --tests --no-fail-fast -- fuzz_
-    run 'the simulation' wait "$simulation"
-    grep '^test ' "$STATE/simulation.log" || cat "$STATE/simulation.log"
+    calculate
 fi
 "${CARGO_TARGET_DIR:-$ROOT/target}/debug/hookline-fault-report" "$table" "$faults/report.json" || failed+=("the table")
 say "the fault suite took $((SECONDS - began)) s"
