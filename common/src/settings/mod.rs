@@ -25,6 +25,8 @@ use crate::topology::Namespace;
 
 #[cfg(feature = "endpoints")]
 pub use self::policy::read_policy;
+#[cfg(feature = "endpoints")]
+pub use self::source::read_secret_file;
 pub use self::source::{Environment, NotText, SettingSource};
 pub use self::unknown::{UnknownVariable, is_known, nearest_of_opentelemetry, unknown_variables};
 pub use self::variable::Variable;

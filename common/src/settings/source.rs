@@ -68,8 +68,17 @@ impl SecretSource for Environment {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES).map_err(|error| error.without_path())
+        read_secret_file(path).map_err(|error| error.without_path())
     }
+}
+
+/// The text of a secret's file.
+///
+/// # Errors
+/// Why it cannot be read.
+#[cfg(feature = "endpoints")]
+pub fn read_secret_file(path: &str) -> Result<String, text_file::ReadError> {
+    text_file::read(path.as_ref(), MAX_SECRET_FILE_BYTES)
 }
 
 /// Whether an endpoints file has named this variable for a secret by now.

@@ -16,7 +16,7 @@ use super::dial::{ConnectError, Dialer};
 use super::pool::Pool;
 use super::proxy::EgressProxy;
 use super::room::Places;
-use super::socket::Stream;
+use super::socket::{InTurns, Stream};
 use super::target::Target;
 use super::tunnel::{self, TunnelError};
 use super::{RequestError, Resolver, Shortage};
@@ -72,7 +72,7 @@ impl Connector {
         }
         let name = ServerName::try_from(target.host().to_owned())
             .map_err(|_| RequestError::plain(Cause::NoCertificateName))?;
-        match timeout_at(deadline, self.tls.connect(name, tcp)).await {
+        match timeout_at(deadline, self.tls.connect(name, InTurns::new(tcp))).await {
             Ok(Ok(tls)) => Ok((Stream::Tls(Box::new(tls)), permit)),
             Ok(Err(error)) => Err(no_tls(&error)),
             Err(_) => Err(RequestError::new(Cause::TlsHung, format_args!("{:?}", self.timeout)).into()),

@@ -71,7 +71,11 @@ impl Dialer {
             Ok(literal) => vec![literal],
             Err(_) => self.look_up(host, deadline).await?,
         };
-        Ok((addresses, pool.reserve(1).await?))
+        // Before the request's time is over, which would be its receiver's fault.
+        match timeout_at(deadline, pool.reserve(1)).await {
+            Ok(places) => Ok((addresses, places?)),
+            Err(_) => Err(Shortage::Connections.into()),
+        }
     }
 
     async fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, ConnectError> {
@@ -99,26 +103,40 @@ impl Dialer {
         port: u16,
         deadline: Instant,
     ) -> Result<TcpStream, ConnectError> {
+        self.first_of(addresses, port, deadline, TcpStream::connect::<SocketAddr>)
+            .await
+    }
+
+    async fn first_of<T, F: Future<Output = io::Result<T>>>(
+        &self,
+        addresses: &[IpAddr],
+        port: u16,
+        deadline: Instant,
+        connect: impl Fn(SocketAddr) -> F,
+    ) -> Result<T, ConnectError> {
         let addresses = to_try(addresses, self.turn());
-        let mut failure = RequestError::plain(Cause::NoAddress).into();
+        let mut failure = RequestError::plain(Cause::NoAddress);
+        let mut short = None;
         for (index, address) in addresses.iter().enumerate() {
             let now = Instant::now();
             let left = u32::try_from(addresses.len() - index).unwrap_or(1);
             let share = now + deadline.saturating_duration_since(now) / left;
-            failure = match timeout_at(share, TcpStream::connect((*address, port))).await {
+            failure = match timeout_at(share, connect((*address, port).into())).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => match shortage(&error, (*address, port).into()) {
                     // Another address has ports of its own; of all else there is as little for the next one.
                     Some(shortage) if shortage != Shortage::Ports => return Err(shortage.into()),
-                    Some(shortage) => shortage.into(),
-                    None => RequestError::new(Cause::NoConnection, error.kind()).into(),
+                    Some(shortage) => {
+                        short = Some(shortage);
+                        continue;
+                    }
+                    None => RequestError::new(Cause::NoConnection, error.kind()),
                 },
-                Err(_) => {
-                    RequestError::new(Cause::NoConnectionInTime, format_args!("{:?}", self.timeout)).into()
-                }
+                Err(_) => RequestError::new(Cause::NoConnectionInTime, format_args!("{:?}", self.timeout)),
             };
         }
-        Err(failure)
+        // With a port there might have been a connection, whatever is wrong with the other addresses.
+        Err(short.map_or_else(|| failure.into(), ConnectError::from))
     }
 
     /// Another number each time. Spread, so that hosts which are dialled by turns have all turns as well.
@@ -154,6 +172,9 @@ fn says_no_way(probed: &io::Result<()>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+
     use super::*;
 
     #[test]
@@ -167,6 +188,34 @@ mod tests {
             Some(Shortage::Descriptors)
         );
         assert_eq!(shortage(&Errno::CONNREFUSED.into(), here), None);
+    }
+
+    /// A host with addresses of both families, and a machine that has no way to one of them.
+    #[tokio::test]
+    async fn a_want_of_ports_stays_ours_whatever_is_wrong_with_the_other_addresses() {
+        let nobody = NameServerConfig::udp([127, 0, 0, 1].into());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![nobody]);
+        let dialer = Dialer::new(Resolver::with_config(config).unwrap(), Duration::from_secs(60));
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        for without in 0..addresses.len() {
+            let connect = async |address: SocketAddr| -> io::Result<()> {
+                let is_without = address.ip() == addresses[without];
+                Err(if is_without {
+                    Errno::ADDRNOTAVAIL
+                } else {
+                    Errno::CONNREFUSED
+                }
+                .into())
+            };
+            for _ in 0..8 {
+                let ended = dialer.first_of(&addresses, 9, deadline, connect).await;
+                assert!(
+                    matches!(ended, Err(ConnectError::Shortage(Shortage::Ports))),
+                    "{without}: {ended:?}"
+                );
+            }
+        }
     }
 
     #[test]

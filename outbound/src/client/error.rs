@@ -10,6 +10,7 @@ use hookline_common::outcome::Outcome;
 
 use super::Shortage;
 use super::interim::TooManyInterim;
+use super::socket::TooManyTickets;
 
 /// What may be said about a failure, in characters: a certificate with many names fills pages, in the log as in every record.
 const MAX_TEXT: usize = 500;
@@ -101,6 +102,9 @@ impl RequestError {
         }
         if inner.is_some_and(|inner| inner.is::<TooManyInterim>()) {
             return Self::new(Cause::TooManyInterim, TooManyInterim);
+        }
+        if inner.is_some_and(|inner| inner.is::<TooManyTickets>()) {
+            return Self::new(Cause::TlsBrokenOff, TooManyTickets);
         }
         let cause = if error.is_parse_too_large() {
             Cause::HeadTooLarge

@@ -37,7 +37,7 @@ use hookline_common::guard::Policy;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 pub use self::answer::Answer;
@@ -58,6 +58,9 @@ pub use self::tls::TlsSetupError;
 
 /// How long a response's body may take once its head is there, and what is left to send of a request that was answered early.
 const BODY_TIME: Duration = Duration::from_secs(5);
+/// How long a connection may still take to come to be whose request was given another one: a handshake takes milliseconds, and a
+/// receiver that answers on one connection and lets all others hang must not hold their places.
+const SPARE_WITHIN: Duration = Duration::from_secs(3);
 /// What idle connections may take of our memory, however many files may be open: 16,384 of them, or 4,096 behind TLS.
 const MAX_IDLE_BYTES: usize = 160 << 20;
 
@@ -268,7 +271,7 @@ impl Shared {
                 Either::Left((Ok(Handover::Connection(connection)), connect)) => {
                     let pool = Arc::clone(&self.pool);
                     tokio::spawn(async move {
-                        if let Ok(spare) = connect.await {
+                        if let Ok(Ok(spare)) = timeout(SPARE_WITHIN, connect).await {
                             pool.put(spare);
                         }
                     });

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Refusals by a name server or by the network come at once: so often a question is put, and no further.
 const MAX_REFUSALS: usize = 6;
 
+/// How long an answer counts at most, however long its zone says: names that nobody asks for any more take no memory then.
+const POSITIVE_TTL: Duration = Duration::from_secs(600);
 /// How long an answer that there is none counts: less than the shortest delay of the usual schedule, so that each retry looks
 /// afresh. Zones have it remembered for an hour, in which an endpoint whose name was there too late would lose everything.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
@@ -150,6 +152,7 @@ fn set_options(options: &mut ResolverOpts) {
     // Two for each host, one for each family of addresses: as many hosts as idle connections are kept for.
     options.cache_size = 40_000;
     options.negative_max_ttl = Some(NEGATIVE_TTL);
+    options.positive_max_ttl = Some(POSITIVE_TTL);
 }
 
 #[cfg(test)]

@@ -15,10 +15,91 @@ use super::interim::Interim;
 
 pub(super) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<InTurns>>),
 }
 
-/// One that reads no further after too many interim responses.
+impl Stream {
+    /// Whether its receiver has sent what no receiver needs to.
+    fn check(&self) -> Result<(), TooManyTickets> {
+        match self {
+            Self::Tls(stream) if stream.get_ref().1.tls13_tickets_received() > MAX_TICKETS => {
+                Err(TooManyTickets)
+            }
+            Self::Plain(_) | Self::Tls(_) => Ok(()),
+        }
+    }
+}
+
+/// Session tickets over the life of a connection, at most: servers send two or four, and each costs as much as a small handshake.
+const MAX_TICKETS: u32 = 32;
+
+/// What is read from a connection by TLS before others have their turn: what comes may be no plaintext at all, of which whoever reads
+/// through TLS sees nothing.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Why a connection by TLS is read no further.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("(more than {MAX_TICKETS} TLS session tickets)")]
+pub(super) struct TooManyTickets;
+
+/// What TLS reads from and writes to: after so many bytes, a read waits for its next turn.
+pub(super) struct InTurns {
+    tcp: TcpStream,
+    read: usize,
+}
+
+impl InTurns {
+    pub(super) fn new(tcp: TcpStream) -> Self {
+        Self { tcp, read: 0 }
+    }
+}
+
+impl AsyncRead for InTurns {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.read >= AT_ONCE {
+            this.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.tcp).poll_read(cx, buf);
+        this.read = if polled.is_pending() {
+            0
+        } else {
+            this.read + buf.filled().len() - before
+        };
+        polled
+    }
+}
+
+impl AsyncWrite for InTurns {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(cx, buffers)
+    }
+}
+
+/// One that reads no further after too many interim responses or session tickets.
 pub(super) struct Socket {
     pub(super) stream: Stream,
     pub(super) interim: Arc<Interim>,
@@ -54,6 +135,7 @@ impl AsyncRead for Socket {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
         };
+        socket.stream.check().map_err(io::Error::other)?;
         if polled.is_ready() {
             socket.interim.has_read(buf.filled().len() - before);
         }

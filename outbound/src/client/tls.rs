@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// TLS sessions are remembered for this many hosts, so that a connection to one of them costs a fraction of a full
 /// handshake: more hosts than customers usually have, and some 20 MB when all of them are behind TLS.
@@ -36,8 +36,9 @@ pub(super) fn connector(ca_pem: Option<&str>) -> Result<TlsConnector, TlsSetupEr
 fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, TlsSetupError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
-    for error in &native.errors {
-        debug!(%error, "a system root certificate cannot be read");
+    if let Some(error) = native.errors.first() {
+        let errors = native.errors.len();
+        warn!(%error, errors, "not all root certificates of the system can be read; receivers whom they vouch for are not trusted");
     }
     let (added, _) = roots.add_parsable_certificates(native.certs);
     if added == 0 {

@@ -124,13 +124,24 @@ impl Identity {
     /// When the library does not take it.
     #[must_use]
     pub fn acceptor(self) -> TlsAcceptor {
+        self.acceptor_with_tickets(2)
+    }
+
+    /// The same with so many session tickets for each client.
+    ///
+    /// # Panics
+    /// When the library does not take it.
+    #[must_use]
+    pub fn acceptor_with_tickets(self, tickets: usize) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate], PrivateKeyDer::Pkcs8(self.key));
-        TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")))
+        let mut config = config.expect("a certificate and its key");
+        config.send_tls13_tickets = tickets;
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

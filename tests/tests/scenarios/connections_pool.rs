@@ -403,3 +403,81 @@ async fn a_second_connection_by_tls_goes_on_with_the_session_of_the_first() {
     }
     assert_eq!((peer.connections(), peer.resumed()), (4, 3));
 }
+
+/// Each costs as much as a small handshake, and none is plaintext, of which a request's bounds would know.
+#[tokio::test]
+async fn a_receiver_that_sends_session_tickets_without_end_is_read_no_further() {
+    for (tickets, end) in [
+        (32, ("delivered", Some(200))),
+        (33, ("tls_error", None)),
+        (2_000, ("tls_error", None)),
+    ] {
+        let authority = Authority::new("ours");
+        let acceptor = authority.vouch_for(&["127.0.0.1"]).acceptor_with_tickets(tickets);
+        let peer = Peer::listen("127.0.0.1:0", Some(acceptor), Talk::be_kind).await;
+        let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
+        let tried = rig.attempt(&peer.https_url("127.0.0.1")).await;
+        assert_eq!(tried.end(), end, "{tickets}: {tried:?}");
+        if end.1.is_none() {
+            assert!(tried.error().contains("32 TLS session tickets"), "{tried:?}");
+        }
+    }
+}
+
+/// What their requests had needed came by another connection meanwhile.
+#[tokio::test]
+async fn connections_that_hang_hold_no_places_when_their_requests_are_over() {
+    const AT_ONCE: usize = 4;
+    let authority = Authority::new("ours");
+    let acceptor = authority.vouch_for(&["127.0.0.1"]).acceptor();
+    let answering = watch::Sender::new(false);
+    let gate = answering.subscribe();
+    let receiver = Peer::listen("127.0.0.1:0", Some(acceptor), move |mut talk| {
+        let mut gate = gate.clone();
+        async move {
+            while talk.request().await.is_some() {
+                drop(gate.wait_for(|is_open| *is_open).await);
+                talk.say(OK).await;
+            }
+        }
+    })
+    .await;
+    // Before it stands a wire that carries one connection, and takes the others and says nothing.
+    let there = Arc::new(format!("127.0.0.1:{}", receiver.port()));
+    let wire = Peer::start(move |talk: Talk| {
+        let there = Arc::clone(&there);
+        async move {
+            match talk.number {
+                1 => talk.carry_to(&there).await,
+                _ => talk.fall_silent().await,
+            }
+        }
+    })
+    .await;
+    let rig = Rig::with(loopback(), resolver(9, &[]), Some(&authority.pem()), LONG);
+    let url = wire.https_url("127.0.0.1");
+    let first = {
+        let (rig, url) = (rig.clone(), url.clone());
+        tokio::spawn(async move { deliver(&rig, &url).await })
+    };
+    eventually(SOON, "the first request", async || {
+        (receiver.posts() == 1).then_some(())
+    })
+    .await;
+    let others: Vec<_> = (1..AT_ONCE)
+        .map(|_| {
+            let (rig, url) = (rig.clone(), url.clone());
+            tokio::spawn(async move { deliver(&rig, &url).await })
+        })
+        .collect();
+    eventually(SOON, "a connection for each", async || {
+        (wire.connections() == AT_ONCE).then_some(())
+    })
+    .await;
+    answering.send_replace(true);
+    for one in others.into_iter().chain([first]) {
+        one.await.unwrap();
+    }
+    wire.is_left(AT_ONCE - 1, LONG / 4).await;
+    assert_eq!(receiver.posts(), AT_ONCE);
+}

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hookline_common::endpoint::Format;
 use hookline_common::endpoints_file::{MAX_BYTES, SecretSource, parse};
 use hookline_common::guard::Policy;
-use hookline_common::settings::Environment;
+use hookline_common::settings::{Environment, read_secret_file};
 use hookline_common::text_file;
 
 use super::super::PreparedEndpoint;
@@ -67,16 +67,18 @@ impl FileReader {
             Ok(text) => text.hash(&mut digest),
             Err(unreadable) => unreadable.to_string().hash(&mut digest),
         }
+        let mut may_pass = text.as_ref().is_err_and(text_file::ReadError::may_pass);
         let listing = text
             .map_err(UnusableFile::from)
             .and_then(|text| self.list(&text, &secrets));
         for (path, secret) in secrets.read.into_inner() {
+            may_pass |= secret.may_pass;
             (&path, secret.content).hash(&mut digest);
             stamps.push((path.into(), secret.stamp));
         }
         Reading {
             digest: digest.finish(),
-            stamps: Stamps::new(stamps, SystemTime::now()),
+            stamps: Stamps::new(stamps, SystemTime::now(), may_pass),
             listing,
         }
     }
@@ -102,6 +104,8 @@ struct SecretFiles {
 struct SecretFile {
     stamp: Option<Stamp>,
     content: Result<String, String>,
+    /// Whether it was not read for a reason that may be gone without anybody touching the file.
+    may_pass: bool,
 }
 
 impl SecretSource for SecretFiles {
@@ -111,9 +115,14 @@ impl SecretSource for SecretFiles {
 
     fn file(&self, path: &str) -> Result<String, String> {
         let mut read = self.read.borrow_mut();
-        let secret = read.entry(path.to_owned()).or_insert_with(|| SecretFile {
-            stamp: stamp(Path::new(path)),
-            content: Environment.file(path),
+        let secret = read.entry(path.to_owned()).or_insert_with(|| {
+            let stamp = stamp(Path::new(path));
+            let content = read_secret_file(path);
+            SecretFile {
+                stamp,
+                may_pass: content.as_ref().is_err_and(text_file::ReadError::may_pass),
+                content: content.map_err(|error| error.without_path()),
+            }
         });
         secret.content.clone()
     }
@@ -150,12 +159,13 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
-    fn new(of: Vec<(PathBuf, Option<Stamp>)>, now: SystemTime) -> Self {
+    /// `may_pass`: whether one of them could not be read for a reason that leaves it as it is, and is gone perhaps.
+    fn new(of: Vec<(PathBuf, Option<Stamp>)>, now: SystemTime, may_pass: bool) -> Self {
         let now = now
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
         let is_fresh = |stamp: &Stamp| now.abs_diff(stamp.changed.0) <= TRACELESS_S.unsigned_abs();
-        let is_certain = !of.iter().filter_map(|(_, stamp)| stamp.as_ref()).any(is_fresh);
+        let is_certain = !may_pass && !of.iter().filter_map(|(_, stamp)| stamp.as_ref()).any(is_fresh);
         Self { of, is_certain }
     }
 
@@ -185,7 +195,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "one").unwrap();
-        let seen = |now| Stamps::new(vec![(path.clone(), stamp(&path))], now);
+        let seen = |now| Stamps::new(vec![(path.clone(), stamp(&path))], now, false);
         let (now, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
         assert!(!seen(now).are_current(), "it may have been written again since");
         let old = seen(later);
@@ -200,6 +210,23 @@ mod tests {
         assert!(seen(now).are_current(), "what is not there is not fresh");
     }
 
+    /// As where no descriptor was left: nothing of the file will change when one is there again.
+    #[test]
+    fn what_could_not_be_read_for_a_reason_that_passes_is_read_again() {
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let here = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let seen = |may_pass| Stamps::new(vec![(here.clone(), stamp(&here))], later, may_pass);
+        assert!(seen(false).are_current() && !seen(true).are_current());
+        let secrets = SecretFiles::default();
+        // A regular file that can be opened, and whose first byte the system cannot read (EIO).
+        let paths = ["/proc/self/mem", "/nowhere", "/"];
+        let may_pass = paths.map(|path| {
+            assert!(secrets.file(path).is_err(), "{path}");
+            secrets.read.borrow()[path].may_pass
+        });
+        assert_eq!(may_pass, [true, false, false]);
+    }
+
     #[test]
     fn a_symlink_that_is_led_elsewhere_is_a_change() {
         let folder = tempfile::tempdir().unwrap();
@@ -211,7 +238,7 @@ mod tests {
         symlink("v1", path("..data")).unwrap();
         symlink("..data/crm", path("crm")).unwrap();
         let later = SystemTime::now() + Duration::from_secs(60);
-        let seen = Stamps::new(vec![(path("crm"), stamp(&path("crm")))], later);
+        let seen = Stamps::new(vec![(path("crm"), stamp(&path("crm")))], later, false);
         assert!(seen.are_current());
         symlink("v2", path("draft")).unwrap();
         fs::rename(path("draft"), path("..data")).unwrap();
