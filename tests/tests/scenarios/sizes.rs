@@ -46,17 +46,18 @@ pub(crate) fn data(bytes: usize, number: usize) -> String {
 
 async fn backlog(world: &World, sizes: &[usize]) -> Vec<Vec<Event>> {
     let mut events = vec![Vec::new(); ENDPOINTS];
-    // Made as they are published: to make them all at once takes seconds, and receivers answer in the same thread.
     let made = sizes.iter().enumerate().map(|(number, bytes)| {
         let company = format!("company_{}", number % ENDPOINTS);
         let event = Event::new(&company, "booking.created", data(*bytes, number)).unwrap();
         events[number % ENDPOINTS].push(event.clone());
         event
     });
-    let mut receipts = world
-        .producer()
-        .await
-        .publish_all(futures_util::stream::iter(made));
+    // Made one at a time as they are published: all together take seconds, in which receivers, of the same thread, would not answer.
+    let made = futures_util::stream::iter(made).then(async |event| {
+        tokio::task::yield_now().await;
+        event
+    });
+    let mut receipts = world.producer().await.publish_all(made).boxed_local();
     while let Some(receipt) = receipts.next().await {
         receipt.unwrap();
     }
