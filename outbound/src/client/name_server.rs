@@ -88,18 +88,6 @@ fn told(error: NetError) -> NetError {
     shortage.map_or(error, want_of)
 }
 
-/// A host has a few addresses; an answer of thousands of records is made to fill memory, where it would stay as long as it counts.
-const MAX_RECORDS: usize = 256;
-
-/// An answer that is not too long to be remembered.
-fn of_ordinary_length(answer: DnsResponse) -> Result<DnsResponse, NetError> {
-    let records = answer.answers.len() + answer.authorities.len() + answer.additionals.len();
-    if records > MAX_RECORDS {
-        return Err(NetError::from("an answer with more records than any host has"));
-    }
-    Ok(answer)
-}
-
 /// A name server, by UDP or by TCP.
 #[derive(Clone)]
 pub(super) struct NameServer {
@@ -148,7 +136,7 @@ impl NameServer {
                 if answer.is_ok() {
                     self.sockets.has_answer(&question);
                 }
-                return answer.and_then(of_ordinary_length).map_err(told);
+                return answer.map_err(told);
             }
             newest = Box::pin(pending());
             if begun.elapsed() >= long {

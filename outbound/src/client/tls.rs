@@ -9,8 +9,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
-/// TLS sessions are remembered for this many hosts, so that a connection to one of them costs a fraction of a full
-/// handshake: more hosts than customers usually have, and some 20 MB when all of them are behind TLS.
+/// TLS sessions are remembered for this many hosts, so that a connection to one of them costs a fraction of a full handshake: more
+/// hosts than customers usually have. With each ticket stands a copy of its host's certificates.
 const SESSION_HOSTS: usize = 10_000;
 /// How rustls counts sessions: it keeps up to eight tickets for each host.
 const TICKETS_PER_HOST: usize = 8;

@@ -293,19 +293,3 @@ async fn a_receiver_that_moves_by_dns_is_followed_under_load_too() {
         sender.await.unwrap();
     }
 }
-
-/// Such an answer would lie in the cache for as long as it counts.
-#[tokio::test]
-async fn an_answer_with_more_records_than_any_host_has_is_none() {
-    for (records, end) in [(256, ("delivered", Some(200))), (257, ("dns_error", None))] {
-        let names = NameServer::start(move |question, _| match question.kind.as_str() {
-            "A" => Reply::Records(vec![a(NAME, HERE); records]),
-            _ => Reply::Records(Vec::new()),
-        })
-        .await;
-        let peer = Peer::listen(&format!("{HERE}:0"), None, Talk::be_kind).await;
-        let rig = Rig::with(policy(&["127.0.0.2/32"]), names.resolver(), None, LONG);
-        let tried = rig.attempt(&format!("http://{NAME}:{}/hook", peer.port())).await;
-        assert_eq!(tried.end(), end, "{records}: {tried:?}");
-    }
-}
