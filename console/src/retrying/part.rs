@@ -119,7 +119,9 @@ async fn step(app: &App, part: &RetryPart, pace: &Pace) -> Result<Stepped, Store
         }
         Err(error) => return Err(error),
     }
-    let mut step = store.retry_step(part, step_size(pace.rate)).await?;
+    let Some(mut step) = store.retry_step(part, step_size(pace.rate)).await? else {
+        return Ok(Stepped::Later);
+    };
     let now = now();
     let Sent { events, fault } = send_all(app, &mut step, now).await;
     if fault.is_some() {

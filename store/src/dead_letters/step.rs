@@ -65,11 +65,15 @@ impl RetryStep {
 
 impl Store {
     /// The next dead letters of a part, at most `limit`; none at its end. From now on they are this retry's, so that it is
-    /// told what becomes of them, however soon that is. Nobody else finds the part for 20 s, or until the step is noted.
+    /// told what becomes of them, however soon that is. Nobody else finds the part for 20 s, or until the step is noted. Nothing where
+    /// somebody else has found it: two consoles may both be at it for the moment in which one of them loses the lead.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn retry_step(&self, part: &RetryPart, limit: u32) -> Result<RetryStep, StoreError> {
+    pub async fn retry_step(&self, part: &RetryPart, limit: u32) -> Result<Option<RetryStep>, StoreError> {
+        if !self.hold_retry_part(part).await? {
+            return Ok(None);
+        }
         let mut query = QueryBuilder::<Postgres>::new(
             "WITH wanted AS (SELECT company, event, endpoint, failed_at, retry FROM dead_letters",
         );
@@ -78,14 +82,6 @@ impl Store {
             .push(" ORDER BY position LIMIT ")
             .push_bind(i64::from(limit));
         query
-            .push("), held AS (UPDATE retry_parts SET ready_at = now() + ")
-            .push_bind(millis(HELD_FOR))
-            .push(" * interval '1 millisecond' WHERE company = ")
-            .push_bind(part.company.as_str())
-            .push(" AND retry = ")
-            .push_bind(&part.retry)
-            .push(" AND endpoint = ")
-            .push_bind(part.endpoint.as_str())
             .push("), taken AS (UPDATE dead_letters l SET retry = ")
             .push_bind(&part.retry)
             .push(concat!(
@@ -101,14 +97,31 @@ impl Store {
             ));
         let rows = within(async { Ok(query.build().fetch_all(&self.pool).await?) }).await?;
         let last = rows.last().map(|row| row.try_get("position")).transpose()?;
-        Ok(RetryStep {
+        Ok(Some(RetryStep {
             deliveries: rows
                 .iter()
                 .map(|row| letter(row).and_then(|_| filed(&part.company, row)))
                 .collect(),
             last: last.unwrap_or(part.through),
             is_last: last.is_none_or(|last| last >= part.through),
-        })
+        }))
+    }
+
+    /// Whether the part is where it was found, and nobody else has it: then nobody else finds it from now on.
+    async fn hold_retry_part(&self, part: &RetryPart) -> Result<bool, StoreError> {
+        let hold = sqlx::query(
+            "UPDATE retry_parts SET ready_at = now() + $6::bigint * interval '1 millisecond' \
+             WHERE company = $1 AND retry = $2 AND endpoint = $3 AND after_position = $4 AND done = $5 \
+             AND finished_at IS NULL AND ready_at <= now()",
+        )
+        .bind(part.company.as_str())
+        .bind(&part.retry)
+        .bind(part.endpoint.as_str())
+        .bind(part.after)
+        .bind(part.done)
+        .bind(millis(HELD_FOR));
+        let held = within(async { Ok(hold.execute(&self.pool).await?) }).await?;
+        Ok(held.rows_affected() == 1)
     }
 
     /// Notes that a step was sent at `now`, and that the part may go on after `pause`.
